@@ -1,0 +1,41 @@
+package io.klingtracker.retry;
+
+import java.time.Duration;
+import java.util.random.RandomGenerator;
+
+/**
+ * Exponential back-off with a cap and jitter.
+ *
+ * @param first the wait after the first failure
+ * @param cap the longest wait, before jitter
+ * @param jitter share of the wait, 0 to 1, by which it may be shorter or longer
+ */
+public record Backoff(Duration first, Duration cap, double jitter) {
+
+  /** Enough doublings to pass any sensible cap; keeps the shift from overflowing. */
+  private static final int MAX_DOUBLINGS = 40;
+
+  public Backoff {
+    if (first.isNegative() || first.isZero() || cap.compareTo(first) < 0) {
+      throw new IllegalArgumentException(
+          "back-off needs 0 < first <= cap, got " + first + ", " + cap);
+    }
+    if (jitter < 0 || jitter > 1) {
+      throw new IllegalArgumentException("back-off jitter must be 0 to 1, got " + jitter);
+    }
+  }
+
+  /**
+   * The wait before the next try.
+   *
+   * @param failures how many tries have failed, at least 1
+   * @param random source of the jitter
+   */
+  public Duration after(int failures, RandomGenerator random) {
+    double doubled =
+        first.toMillis() * Math.pow(2, Math.min(Math.max(failures, 1) - 1, MAX_DOUBLINGS));
+    double capped = Math.min(doubled, cap.toMillis());
+    double spread = 1 + jitter * (2 * random.nextDouble() - 1);
+    return Duration.ofMillis(Math.max(1, Math.round(capped * spread)));
+  }
+}
