@@ -1,0 +1,16 @@
+package io.klingtracker.rules;
+
+import java.util.Locale;
+
+/** What Kling's slots are counted for, beside the account and the model. */
+public enum Family {
+  VIDEO,
+  IMAGE,
+  AUDIO,
+  GENERAL;
+
+  /** The word stored with a task and used in metrics. */
+  public String word() {
+    return name().toLowerCase(Locale.ROOT);
+  }
+}
