@@ -1,0 +1,77 @@
+package io.klingtracker.testing;
+
+import io.klingtracker.local.EmbeddedPostgresServer;
+import io.klingtracker.local.FreePort;
+import io.quarkus.test.common.QuarkusTestResourceLifecycleManager;
+import java.util.HashMap;
+import java.util.Map;
+
+/**
+ * PostgreSQL, Kafka and the simulator for {@code @QuarkusTest} stories, shared by the whole run,
+ * and the configuration that points the service at them.
+ */
+public final class TrackerStack implements QuarkusTestResourceLifecycleManager {
+
+  /** {@code tracker.admin-key} of tests. */
+  public static final String ADMIN_KEY = "test-admin-key";
+
+  /** {@code tracker.secret} of tests. */
+  public static final String SECRET = "test-secret-0123456789abcdef0123456789abcdef";
+
+  /** The pair with which the simulator expects tokens to be signed. */
+  public static final String KLING_ACCESS_KEY = "kling-test-access";
+
+  /** See {@link #KLING_ACCESS_KEY}. */
+  public static final String KLING_SECRET_KEY = "kling-test-secret-0123456789abcdef";
+
+  private static final String DATABASE = "tracker_stories";
+
+  @Override
+  public Map<String, String> start() {
+    SharedServers.postgresOnce(
+        DATABASE, () -> SharedServers.executeSql("create database " + DATABASE));
+    // Kling calls back to the service, so its port must be known before it starts.
+    String port = SharedServers.once("http.port", () -> Integer.toString(FreePort.find()));
+    Map<String, String> config = new HashMap<>();
+    config.put("quarkus.http.test-port", port);
+    config.put("tracker.public-url", "http://localhost:" + port);
+    config.put("quarkus.datasource.jdbc.url", SharedServers.postgresUrl(DATABASE));
+    config.put("quarkus.datasource.username", EmbeddedPostgresServer.USER);
+    config.put("quarkus.datasource.password", "");
+    config.put(
+        "quarkus.datasource.jdbc.new-connection-sql",
+        "set time zone '" + TestDatabase.ODD_TIME_ZONE + "'");
+    config.put("kafka.bootstrap.servers", kafkaBootstrapServers());
+    config.put("kling.accounts.default.access-key", KLING_ACCESS_KEY);
+    config.put("kling.accounts.default.secret-key", KLING_SECRET_KEY);
+    config.put("tracker.secret", SECRET);
+    config.put("tracker.admin-key", ADMIN_KEY);
+    config.put("tracker.webhook.allow-private", "true");
+    return config;
+  }
+
+  @Override
+  public void stop() {
+    // The servers outlive the tests of one Quarkus: starting them is what takes time.
+  }
+
+  /** Where consumers of a test connect to. */
+  public static String kafkaBootstrapServers() {
+    return SharedServers.kafka();
+  }
+
+  /** JDBC URL of the service's database. */
+  public static String jdbcUrl() {
+    return SharedServers.postgresUrl(DATABASE);
+  }
+
+  /** Takes the broker away, as in an outage; its data and port stay. */
+  public static void stopKafka() {
+    SharedServers.run("kafka.stop");
+  }
+
+  /** Brings the broker back. */
+  public static void startKafka() {
+    SharedServers.run("kafka.start");
+  }
+}
