@@ -1,0 +1,106 @@
+package io.klingtracker.webhook;
+
+import java.time.DateTimeException;
+import java.time.Duration;
+import java.time.Instant;
+import java.time.ZonedDateTime;
+import java.time.format.DateTimeFormatter;
+import java.util.List;
+import java.util.random.RandomGenerator;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * When to try again, and when to stop: a pure function of the answer and the number of attempts.
+ *
+ * @param delays before each attempt; as many attempts as there are delays
+ * @param jitter share of a delay, 0 to 1, by which it may be shorter or longer
+ * @param retryAfterCap the longest {@code Retry-After} honoured
+ */
+record RetrySchedule(List<Duration> delays, double jitter, Duration retryAfterCap) {
+
+  private static final int GONE = 410;
+  private static final int TOO_MANY_REQUESTS = 429;
+
+  RetrySchedule {
+    delays = List.copyOf(delays);
+    if (delays.isEmpty() || delays.stream().anyMatch(Duration::isNegative)) {
+      throw new IllegalArgumentException(
+          "tracker.webhook.schedule needs at least one delay, and none may be negative");
+    }
+    if (jitter < 0 || jitter > 1) {
+      throw new IllegalArgumentException("tracker.webhook.jitter must be 0 to 1, got " + jitter);
+    }
+  }
+
+  /** When the first attempt is due. */
+  Instant first(Instant planned) {
+    return planned.plus(delays.get(0));
+  }
+
+  /**
+   * Judges an attempt.
+   *
+   * @param attempts made so far, this one included
+   */
+  Verdict judge(Answer answer, int attempts, Instant now, RandomGenerator random) {
+    if (answer instanceof Answer.Answered answered) {
+      if (answered.status() / 100 == 2) {
+        return new Verdict.Delivered();
+      }
+      String reason = "status " + answered.status();
+      if (answered.status() == GONE) {
+        return new Verdict.Failed("the receiver wants no more (status 410)", false, true);
+      }
+      boolean trouble = answered.status() >= 500 || answered.status() == TOO_MANY_REQUESTS;
+      return again(reason, trouble, retryAfter(answered.retryAfter(), now), attempts, now, random);
+    }
+    Answer.Unanswered unanswered = (Answer.Unanswered) answer;
+    String reason = unanswered.failure().word() + ": " + unanswered.detail();
+    return switch (unanswered.failure()) {
+      case URL_REFUSED -> new Verdict.Failed(reason, false, false);
+      case STATUS, INTERNAL -> again(reason, false, Duration.ZERO, attempts, now, random);
+      case ADDRESS_REFUSED, DNS, CONNECT, TLS, TIMEOUT, RESET, PROTOCOL ->
+          again(reason, true, Duration.ZERO, attempts, now, random);
+    };
+  }
+
+  private Verdict again(
+      String reason,
+      boolean hostTrouble,
+      Duration retryAfter,
+      int attempts,
+      Instant now,
+      RandomGenerator random) {
+    if (attempts >= delays.size()) {
+      return new Verdict.Failed(
+          reason + "; gave up after " + attempts + " attempts", hostTrouble, false);
+    }
+    double spread = 1 + jitter * (2 * random.nextDouble() - 1);
+    Duration delay = Duration.ofMillis(Math.round(delays.get(attempts).toMillis() * spread));
+    return new Verdict.Retry(
+        now.plus(delay.compareTo(retryAfter) < 0 ? retryAfter : delay), reason, hostTrouble);
+  }
+
+  /** Seconds or a date; anything else, and anything in the past, is no wish at all. */
+  private Duration retryAfter(@Nullable String header, Instant now) {
+    if (header == null) {
+      return Duration.ZERO;
+    }
+    Duration wish;
+    String text = header.strip();
+    if (text.matches("[0-9]{1,9}")) {
+      wish = Duration.ofSeconds(Long.parseLong(text));
+    } else {
+      try {
+        Instant at = ZonedDateTime.parse(text, DateTimeFormatter.RFC_1123_DATE_TIME).toInstant();
+        wish = Duration.between(now, at);
+      } catch (DateTimeException e) {
+        return Duration.ZERO;
+      }
+    }
+    if (wish.isNegative()) {
+      return Duration.ZERO;
+    }
+    return wish.compareTo(retryAfterCap) > 0 ? retryAfterCap : wish;
+  }
+}

@@ -1,0 +1,118 @@
+package io.klingtracker.webhook;
+
+import java.net.InetAddress;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Locale;
+import java.util.Set;
+
+/**
+ * Which receivers may be called. A URL is asked about twice: by its spelling when the task is
+ * submitted, and by the address that is about to be dialled at every attempt.
+ */
+final class TargetPolicy {
+
+  private static final Set<String> LOCAL_SUFFIXES =
+      Set.of("localhost", "local", "internal", "intranet", "lan", "home", "corp", "arpa");
+
+  private final boolean allowPrivate;
+  private final HostList allowed;
+  private final HostList blocked;
+
+  /**
+   * A policy.
+   *
+   * @param allowPrivate opens loopback and private ranges
+   * @param allowed names ({@code *.example.com}) and ranges whose loopback, private and shared
+   *     addresses may be called all the same
+   * @param blocked names and ranges never called
+   */
+  TargetPolicy(boolean allowPrivate, List<String> allowed, List<String> blocked) {
+    this.allowPrivate = allowPrivate;
+    this.allowed = HostList.parse(allowed);
+    this.blocked = HostList.parse(blocked);
+  }
+
+  /**
+   * Reads a callback_url that may be called as far as its spelling tells.
+   *
+   * @throws RefusedTargetException when it never can be
+   */
+  Target read(String url) throws RefusedTargetException {
+    Target target = Target.parse(url);
+    if (blocked.names(target.host())) {
+      throw new RefusedTargetException("names a host that the operator has blocked");
+    }
+    InetAddress address = target.address();
+    if (address != null) {
+      check(target, address);
+    } else if (isLocalName(target.host()) && !allowPrivate && !allowed.names(target.host())) {
+      throw new RefusedTargetException("must name a host of the public internet");
+    }
+    return target;
+  }
+
+  /**
+   * Judges the address that is about to be dialled.
+   *
+   * @throws RefusedTargetException when it must not be
+   */
+  void check(Target target, InetAddress address) throws RefusedTargetException {
+    InetAddress plain = AddressKind.plain(address);
+    if (blocked.covers(plain) || blocked.covers(address)) {
+      throw new RefusedTargetException("leads to an address that the operator has blocked");
+    }
+    AddressKind kind = AddressKind.of(address);
+    boolean open =
+        switch (kind) {
+          case PUBLIC -> true;
+          case LOOPBACK, PRIVATE -> allowPrivate || isAllowed(target, address, plain);
+          case SHARED -> isAllowed(target, address, plain);
+          case LINK_LOCAL, METADATA, MULTICAST, RESERVED -> false;
+        };
+    if (!open) {
+      throw new RefusedTargetException("must not lead to a " + kind.words() + " address");
+    }
+  }
+
+  private boolean isAllowed(Target target, InetAddress address, InetAddress plain) {
+    return allowed.names(target.host()) || allowed.covers(address) || allowed.covers(plain);
+  }
+
+  private static boolean isLocalName(String host) {
+    int dot = host.lastIndexOf('.');
+    return dot < 0 || LOCAL_SUFFIXES.contains(host.substring(dot + 1));
+  }
+
+  /** Names and ranges as an operator lists them. */
+  private record HostList(List<String> names, List<Cidr> ranges) {
+
+    static HostList parse(List<String> entries) {
+      List<String> names = new ArrayList<>();
+      List<Cidr> ranges = new ArrayList<>();
+      for (String entry : entries) {
+        String text = entry.strip().toLowerCase(Locale.ROOT);
+        if (text.contains(":") || text.matches("[0-9.]+(/.*)?")) {
+          ranges.add(Cidr.parse(text));
+        } else if (text.matches("(\\*\\.)?[a-z0-9_-]+(\\.[a-z0-9_-]+)*")) {
+          names.add(text);
+        } else {
+          throw new IllegalArgumentException(
+              "'" + entry + "' is neither a host name (*.example.com) nor a range (10.0.0.0/8)");
+        }
+      }
+      return new HostList(List.copyOf(names), List.copyOf(ranges));
+    }
+
+    boolean names(String host) {
+      return names.stream()
+          .anyMatch(
+              name -> name.startsWith("*.") ? host.endsWith(name.substring(1)) : host.equals(name));
+    }
+
+    boolean covers(InetAddress address) {
+      byte[] bytes = address.getAddress();
+      return ranges.stream().anyMatch(range -> range.contains(bytes));
+    }
+  }
+}

@@ -1,0 +1,20 @@
+package io.klingtracker.webhook;
+
+import java.time.Instant;
+
+/** What an attempt means for the delivery. */
+sealed interface Verdict {
+
+  /** The receiver has it. */
+  record Delivered() implements Verdict {}
+
+  /** Not yet; again at the given time. */
+  record Retry(Instant at, String reason, boolean hostTrouble) implements Verdict {}
+
+  /**
+   * Never again by itself.
+   *
+   * @param gone whether the receiver asked for no more
+   */
+  record Failed(String reason, boolean hostTrouble, boolean gone) implements Verdict {}
+}

@@ -1,0 +1,286 @@
+package io.klingtracker.webhook;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertInstanceOf;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import io.vertx.core.Vertx;
+import io.vertx.core.net.PfxOptions;
+import java.net.InetAddress;
+import java.net.UnknownHostException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
+import java.time.Clock;
+import java.time.Duration;
+import java.util.ArrayDeque;
+import java.util.Deque;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.TimeUnit;
+import org.jspecify.annotations.Nullable;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+
+class PinnedClientTest {
+
+  private static final TargetPolicy OPEN = new TargetPolicy(true, List.of(), List.of());
+  private static final TargetPolicy CLOSED = new TargetPolicy(false, List.of(), List.of());
+  private static final PinnedClient.Limits LIMITS =
+      new PinnedClient.Limits(Duration.ofMillis(400), Duration.ofMillis(700), 16 * 1024, 10);
+  private static final byte[] BODY = "{\"task_id\":\"task_é\"}".getBytes(StandardCharsets.UTF_8);
+
+  private static Vertx vertx;
+  private static Receiver receiver;
+
+  @BeforeAll
+  static void start() {
+    vertx = Vertx.vertx();
+    receiver = Receiver.start(vertx);
+  }
+
+  @AfterAll
+  static void stop() {
+    vertx.close();
+  }
+
+  /**
+   * The receiver matrix, first half: what each behaviour is taken for. See src/docs/webhooks.md.
+   */
+  @ParameterizedTest
+  @CsvSource({
+    "/200, 200, ok",
+    "/204, 204, ''",
+    "/html, 200, <html>",
+    "/301, 301, ''",
+    "/400, 400, nope",
+    "/404, 404, nope",
+    "/410, 410, nope",
+    "/429, 429, ''",
+    "/500, 500, nope",
+  })
+  void an_answer_is_read(String path, int status, String excerpt) {
+    Answer.Answered answer = assertInstanceOf(Answer.Answered.class, post(receiver.url(path)));
+
+    assertEquals(status, answer.status());
+    assertEquals(excerpt, answer.excerpt());
+    assertEquals(path.equals("/429") ? "7" : null, answer.retryAfter());
+  }
+
+  @ParameterizedTest
+  @CsvSource({
+    "/slow-headers, TIMEOUT",
+    "/slow-body, TIMEOUT",
+    "/endless-headers, PROTOCOL",
+    "/reset, RESET",
+    "/close, RESET",
+    "/short, RESET",
+    "/garbage, PROTOCOL",
+  })
+  void a_broken_answer_is_named(String path, Failure failure) {
+    Answer.Unanswered answer = assertInstanceOf(Answer.Unanswered.class, post(receiver.url(path)));
+
+    assertEquals(failure, answer.failure(), answer.detail());
+    assertTrue(answer.latency().compareTo(Duration.ofSeconds(2)) < 0, "took " + answer.latency());
+  }
+
+  @Test
+  void an_endless_body_is_cut_and_its_status_counts() {
+    Answer.Answered answer =
+        assertInstanceOf(Answer.Answered.class, post(receiver.url("/endless")));
+
+    assertEquals(200, answer.status());
+    assertEquals(2048, answer.excerpt().length());
+  }
+
+  @Test
+  void a_redirect_is_not_followed() {
+    int before = receiver.requests().size();
+    post(receiver.url("/301"));
+
+    assertEquals(before + 1, receiver.requests().size());
+  }
+
+  @Test
+  void what_is_sent_is_what_was_given() {
+    try (PinnedClient client = client(OPEN, name -> answer(loopback()), null)) {
+      await(
+          client.post(
+              "http://hooks.example.com:" + receiver.port() + "/a b".replace(" ", "%20") + "?q=é#x",
+              Map.of("webhook-id", "evt-9", "content-type", "application/json"),
+              BODY));
+    }
+    String request = receiver.requests().get(receiver.requests().size() - 1);
+
+    assertTrue(request.startsWith("POST /a%20b?q=%C3%A9 HTTP/1.1\r\n"), request);
+    assertTrue(request.contains("hooks.example.com:" + receiver.port()), request);
+    assertTrue(request.contains("webhook-id: evt-9\r\n"), request);
+    assertTrue(request.endsWith("\r\n\r\n" + new String(BODY, StandardCharsets.UTF_8)), request);
+  }
+
+  @Test
+  void an_ipv6_literal_is_written_with_brackets() throws Exception {
+    // Nothing listens there: it is the failure that must be an honest one.
+    Answer.Unanswered answer =
+        assertInstanceOf(Answer.Unanswered.class, post("http://[::1]:" + receiver.port() + "/200"));
+    assertEquals(Failure.CONNECT, answer.failure());
+  }
+
+  @Test
+  void a_name_without_address_and_a_port_without_listener_are_told_apart() throws Exception {
+    try (PinnedClient client =
+        client(
+            OPEN, name -> CompletableFuture.failedFuture(new UnknownHostException(name)), null)) {
+      assertFailure(Failure.DNS, await(client.post("http://gone.example/", Map.of(), BODY)));
+    }
+    int free;
+    try (java.net.ServerSocket socket = new java.net.ServerSocket(0)) {
+      free = socket.getLocalPort();
+    }
+    assertFailure(Failure.CONNECT, post("http://127.0.0.1:" + free + "/"));
+  }
+
+  @Test
+  void a_look_up_that_hangs_ends_with_the_whole_time() {
+    try (PinnedClient client = client(OPEN, name -> new CompletableFuture<>(), null)) {
+      assertFailure(Failure.TIMEOUT, await(client.post("http://slow.example/", Map.of(), BODY)));
+    }
+  }
+
+  @Test
+  void the_next_address_is_tried_when_nobody_takes_the_connection() throws Exception {
+    InetAddress dead = InetAddress.getByAddress(new byte[] {127, 0, 0, 9});
+    try (PinnedClient client =
+        client(OPEN, name -> CompletableFuture.completedFuture(List.of(dead, loopback())), null)) {
+      assertInstanceOf(
+          Answer.Answered.class,
+          await(client.post("http://two.example:" + receiver.port() + "/200", Map.of(), BODY)));
+    }
+  }
+
+  @Test
+  void tls_wants_a_trusted_certificate_for_the_named_host(@TempDir Path directory)
+      throws Exception {
+    Path store = directory.resolve("receiver.p12");
+    Process keytool =
+        new ProcessBuilder(
+                Path.of(System.getProperty("java.home"), "bin", "keytool").toString(),
+                "-genkeypair",
+                "-alias",
+                "receiver",
+                "-keyalg",
+                "EC",
+                "-storetype",
+                "PKCS12",
+                "-keystore",
+                store.toString(),
+                "-storepass",
+                "changeit",
+                "-validity",
+                "2",
+                "-dname",
+                "CN=hooks.example.com",
+                "-ext",
+                "SAN=dns:hooks.example.com")
+            .redirectErrorStream(true)
+            .start();
+    assertTrue(keytool.waitFor(30, TimeUnit.SECONDS));
+    PfxOptions trust = new PfxOptions().setPath(store.toString()).setPassword("changeit");
+    Resolver toReceiver = name -> answer(loopback());
+    try (Receiver tls = Receiver.startTls(vertx, store);
+        PinnedClient trusting = client(OPEN, toReceiver, trust);
+        PinnedClient distrusting = client(OPEN, toReceiver, null)) {
+      String good = "https://hooks.example.com:" + tls.port() + "/200";
+      String other = "https://other.example.com:" + tls.port() + "/200";
+      String plain = "https://hooks.example.com:" + receiver.port() + "/200";
+
+      assertInstanceOf(Answer.Answered.class, await(trusting.post(good, Map.of(), BODY)));
+      assertFailure(Failure.TLS, await(trusting.post(other, Map.of(), BODY)));
+      assertFailure(Failure.TLS, await(distrusting.post(good, Map.of(), BODY)));
+      int before = receiver.requests().size();
+      Answer.Unanswered toPlain =
+          assertInstanceOf(Answer.Unanswered.class, await(trusting.post(plain, Map.of(), BODY)));
+      assertTrue(
+          List.of(Failure.TLS, Failure.TIMEOUT, Failure.RESET).contains(toPlain.failure()),
+          toPlain.toString());
+      assertEquals(before, receiver.requests().size());
+    }
+  }
+
+  @Test
+  void a_rebinding_name_is_checked_where_it_is_dialled() throws Exception {
+    InetAddress publicAddress = InetAddress.getByAddress(new byte[] {93, (byte) 184, 34, 7});
+    Deque<List<InetAddress>> answers =
+        new ArrayDeque<>(
+            List.of(
+                List.of(loopback()),
+                List.of(publicAddress, loopback()),
+                List.of(InetAddress.getByAddress(new byte[] {(byte) 169, (byte) 254, 10, 1}))));
+    int before = receiver.connections();
+    try (PinnedClient client =
+        client(CLOSED, name -> CompletableFuture.completedFuture(answers.remove()), null)) {
+      String url = "http://rebind.example.com:" + receiver.port() + "/200";
+      // The submission looked at the spelling only and was content.
+      CLOSED.read(url);
+      while (!answers.isEmpty()) {
+        assertFailure(Failure.ADDRESS_REFUSED, await(client.post(url, Map.of(), BODY)));
+      }
+    }
+    assertEquals(before, receiver.connections());
+  }
+
+  @Test
+  void an_attempt_looks_up_once_and_dials_what_it_checked() throws Exception {
+    // Checked as 127.0.0.1; a second look-up would find the link-local address, or fail here.
+    Deque<List<InetAddress>> answers = new ArrayDeque<>(List.of(List.of(loopback())));
+    try (PinnedClient client =
+        client(OPEN, name -> CompletableFuture.completedFuture(answers.remove()), null)) {
+      assertInstanceOf(
+          Answer.Answered.class,
+          await(
+              client.post(
+                  "http://rebind.example.com:" + receiver.port() + "/200", Map.of(), BODY)));
+    }
+    assertTrue(answers.isEmpty());
+  }
+
+  private static Answer post(String url) {
+    try (PinnedClient client = client(OPEN, name -> answer(loopback()), null)) {
+      return await(client.post(url, Map.of("webhook-id", "evt-1"), BODY));
+    }
+  }
+
+  private static PinnedClient client(
+      TargetPolicy policy, Resolver resolver, @Nullable PfxOptions trust) {
+    return new PinnedClient(vertx, resolver, policy, LIMITS, trust, Clock.systemUTC());
+  }
+
+  private static CompletableFuture<List<InetAddress>> answer(InetAddress address) {
+    return CompletableFuture.completedFuture(List.of(address));
+  }
+
+  private static InetAddress loopback() {
+    try {
+      return InetAddress.getByAddress(new byte[] {127, 0, 0, 1});
+    } catch (UnknownHostException e) {
+      throw new IllegalStateException(e);
+    }
+  }
+
+  private static void assertFailure(Failure failure, Answer answer) {
+    Answer.Unanswered unanswered = assertInstanceOf(Answer.Unanswered.class, answer);
+    assertEquals(failure, unanswered.failure(), unanswered.detail());
+  }
+
+  private static Answer await(java.util.concurrent.CompletionStage<Answer> answer) {
+    try {
+      return answer.toCompletableFuture().get(10, TimeUnit.SECONDS);
+    } catch (Exception e) {
+      throw new IllegalStateException(e);
+    }
+  }
+}

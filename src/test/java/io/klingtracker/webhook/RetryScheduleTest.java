@@ -1,0 +1,155 @@
+package io.klingtracker.webhook;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertInstanceOf;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.time.Duration;
+import java.time.Instant;
+import java.util.List;
+import java.util.SplittableRandom;
+import java.util.random.RandomGenerator;
+import org.jspecify.annotations.Nullable;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.EnumSource;
+
+class RetryScheduleTest {
+
+  private static final Instant NOW = Instant.parse("2026-03-01T10:00:00Z");
+  private static final List<Duration> DELAYS =
+      List.of(
+          Duration.ZERO,
+          Duration.ofSeconds(5),
+          Duration.ofSeconds(30),
+          Duration.ofMinutes(2),
+          Duration.ofMinutes(10),
+          Duration.ofMinutes(30),
+          Duration.ofHours(2),
+          Duration.ofHours(5),
+          Duration.ofHours(10),
+          Duration.ofHours(12));
+  private static final RetrySchedule SCHEDULE = new RetrySchedule(DELAYS, 0.2, Duration.ofHours(1));
+
+  /** Always the middle: no jitter to see. */
+  private static final RandomGenerator STEADY =
+      new RandomGenerator() {
+        @Override
+        public long nextLong() {
+          return 0;
+        }
+
+        @Override
+        public double nextDouble() {
+          return 0.5;
+        }
+      };
+
+  @ParameterizedTest
+  @CsvSource({
+    // status, retry-after, attempts so far -> verdict, seconds until the next try, host in trouble
+    "200, , 1, delivered, 0, false",
+    "201, , 1, delivered, 0, false",
+    "204, , 10, delivered, 0, false",
+    "299, 60, 1, delivered, 0, false",
+    "301, , 1, retry, 5, false",
+    "302, , 1, retry, 5, false",
+    "304, , 1, retry, 5, false",
+    "400, , 1, retry, 5, false",
+    "401, , 2, retry, 30, false",
+    "404, , 3, retry, 120, false",
+    "410, , 1, failed, 0, false",
+    "410, 60, 10, failed, 0, false",
+    "429, , 1, retry, 5, true",
+    "429, 7, 1, retry, 7, true",
+    "429, 3, 1, retry, 5, true",
+    "429, 86400, 1, retry, 3600, true",
+    "429, 'Sun, 01 Mar 2026 10:01:40 GMT', 1, retry, 100, true",
+    "429, 'Sun, 01 Mar 2026 09:00:00 GMT', 1, retry, 5, true",
+    "429, soon, 1, retry, 5, true",
+    "429, -5, 1, retry, 5, true",
+    "500, , 4, retry, 600, true",
+    "502, , 5, retry, 1800, true",
+    "503, 120, 2, retry, 120, true",
+    "503, 120, 6, retry, 7200, true",
+    "504, , 7, retry, 18000, true",
+    "500, , 8, retry, 36000, true",
+    "500, , 9, retry, 43200, true",
+    "500, , 10, failed, 0, true",
+    "404, , 10, failed, 0, false",
+    "503, 60, 10, failed, 0, true",
+  })
+  void an_answer_has_its_documented_outcome(
+      int status,
+      @Nullable String retryAfter,
+      int attempts,
+      String verdict,
+      long seconds,
+      boolean hostTrouble) {
+    expect(
+        SCHEDULE.judge(
+            new Answer.Answered(status, retryAfter, "", Duration.ZERO), attempts, NOW, STEADY),
+        verdict,
+        seconds,
+        hostTrouble);
+  }
+
+  @ParameterizedTest
+  @EnumSource
+  void silence_has_its_documented_outcome(Failure failure) {
+    Verdict verdict =
+        SCHEDULE.judge(new Answer.Unanswered(failure, "…", Duration.ZERO), 1, NOW, STEADY);
+    switch (failure) {
+      case URL_REFUSED -> expect(verdict, "failed", 0, false);
+      case STATUS, INTERNAL -> expect(verdict, "retry", 5, false);
+      default -> expect(verdict, "retry", 5, true);
+    }
+  }
+
+  @ParameterizedTest
+  @CsvSource({"1", "2", "3", "4", "5"})
+  void jitter_stays_within_a_fifth_and_the_whole_lasts_more_than_a_day(long seed) {
+    RandomGenerator random = new SplittableRandom(seed);
+    Answer answer = new Answer.Answered(500, null, "", Duration.ZERO);
+    Instant at = NOW;
+    for (int attempts = 1; attempts < DELAYS.size(); attempts++) {
+      Verdict.Retry retry =
+          assertInstanceOf(Verdict.Retry.class, SCHEDULE.judge(answer, attempts, at, random));
+      double ratio =
+          Duration.between(at, retry.at()).toMillis() / (double) DELAYS.get(attempts).toMillis();
+      assertTrue(ratio >= 0.8 && ratio <= 1.2, "seed " + seed + ", ratio " + ratio);
+      at = retry.at();
+    }
+    assertTrue(Duration.between(NOW, at).compareTo(Duration.ofHours(23)) > 0, "seed " + seed);
+    assertTrue(
+        DELAYS.stream().reduce(Duration.ZERO, Duration::plus).compareTo(Duration.ofHours(28)) >= 0);
+  }
+
+  @Test
+  void a_senseless_schedule_is_refused_by_its_key() {
+    assertThrows(
+        IllegalArgumentException.class, () -> new RetrySchedule(List.of(), 0.2, Duration.ZERO));
+    assertThrows(
+        IllegalArgumentException.class,
+        () -> new RetrySchedule(List.of(Duration.ofSeconds(-1)), 0.2, Duration.ZERO));
+    assertThrows(
+        IllegalArgumentException.class, () -> new RetrySchedule(DELAYS, 1.5, Duration.ZERO));
+  }
+
+  private static void expect(Verdict verdict, String word, long seconds, boolean hostTrouble) {
+    switch (word) {
+      case "delivered" -> assertInstanceOf(Verdict.Delivered.class, verdict);
+      case "retry" -> {
+        Verdict.Retry retry = assertInstanceOf(Verdict.Retry.class, verdict);
+        assertEquals(NOW.plusSeconds(seconds), retry.at());
+        assertEquals(hostTrouble, retry.hostTrouble());
+      }
+      default -> {
+        Verdict.Failed failed = assertInstanceOf(Verdict.Failed.class, verdict);
+        assertEquals(hostTrouble, failed.hostTrouble());
+      }
+    }
+  }
+}
