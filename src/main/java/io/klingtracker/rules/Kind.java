@@ -1,22 +1,129 @@
 package io.klingtracker.rules;
 
 import java.util.List;
+import java.util.Optional;
+import org.jspecify.annotations.Nullable;
 
-/**
- * One sort of asynchronous task, as Kling has a path for it. Kinds are rows of {@link Kinds}.
- *
- * @param path below {@code /v1/}, such as {@code videos/text2video}
- * @param family what its slots are counted for
- * @param results the arrays that its {@code task_result} may hold, the main one first
- */
-public record Kind(String path, Family family, List<String> results) {
+/** One sort of asynchronous task, as Kling has a path for it. Kinds are rows of {@link Kinds}. */
+public final class Kind {
 
-  public Kind {
-    results = List.copyOf(results);
+  /** A request without pictures in it. */
+  static final int TEXT_BYTES = 1 << 20;
+
+  /** Two pictures of 10 MB in base64, and some room. */
+  static final int MEDIA_BYTES = 32 << 20;
+
+  private final String path;
+  private final Family family;
+  private final List<String> results;
+  private final List<Field> fields;
+  private final List<Model> models;
+  private final @Nullable String presetModel;
+  private final List<Rule> rules;
+  private final int maxBytes;
+
+  private Kind(
+      String path,
+      Family family,
+      List<String> results,
+      List<Field> fields,
+      List<Model> models,
+      @Nullable String presetModel,
+      List<Rule> rules,
+      int maxBytes) {
+    this.path = path;
+    this.family = family;
+    this.results = results;
+    this.fields = fields;
+    this.models = models;
+    this.presetModel = presetModel;
+    this.rules = rules;
+    this.maxBytes = maxBytes;
+  }
+
+  static Kind of(String path, Family family, String... results) {
+    return new Kind(
+        path, family, List.of(results), List.of(), List.of(), null, List.of(), TEXT_BYTES);
+  }
+
+  /**
+   * Fields that are known; whatever else a body has passes. Kinds with media take larger bodies.
+   */
+  Kind fields(List<Field> known) {
+    int bytes = known.stream().anyMatch(f -> holdsMedia(f.type())) ? MEDIA_BYTES : TEXT_BYTES;
+    return new Kind(path, family, results, List.copyOf(known), models, presetModel, rules, bytes);
+  }
+
+  /** The model versions of this kind; without this row every name passes. */
+  Kind models(Model... versions) {
+    return new Kind(path, family, results, fields, List.of(versions), presetModel, rules, maxBytes);
+  }
+
+  /** The version Kling takes when a request names none. */
+  Kind presetModel(String name) {
+    return new Kind(path, family, results, fields, models, name, rules, maxBytes);
+  }
+
+  Kind rules(Rule... across) {
+    return new Kind(path, family, results, fields, models, presetModel, List.of(across), maxBytes);
+  }
+
+  /** Kling's path below {@code /v1/}, such as {@code videos/text2video}. */
+  public String path() {
+    return path;
   }
 
   /** The kind's own word: the path without its first segment. */
   public String name() {
     return path.substring(path.indexOf('/') + 1);
+  }
+
+  /** What its slots are counted for. */
+  public Family family() {
+    return family;
+  }
+
+  /** The arrays that its {@code task_result} may hold, the main one first. */
+  public List<String> results() {
+    return results;
+  }
+
+  /** The largest request body it takes. */
+  public int maxBytes() {
+    return maxBytes;
+  }
+
+  List<Field> fields() {
+    return fields;
+  }
+
+  List<Model> models() {
+    return models;
+  }
+
+  Optional<Model> model(String name) {
+    return models.stream().filter(m -> m.name().equals(name)).findAny();
+  }
+
+  @Nullable String presetModel() {
+    return presetModel;
+  }
+
+  List<Rule> rules() {
+    return rules;
+  }
+
+  @Override
+  public String toString() {
+    return path;
+  }
+
+  private static boolean holdsMedia(Type type) {
+    if (type instanceof Type.Items items) {
+      return holdsMedia(items.of());
+    }
+    return type instanceof Type.Media
+        || type instanceof Type.Shape shape
+            && shape.fields().stream().anyMatch(f -> holdsMedia(f.type()));
   }
 }

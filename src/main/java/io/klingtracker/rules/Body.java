@@ -1,0 +1,365 @@
+package io.klingtracker.rules;
+
+import com.fasterxml.jackson.core.JsonFactory;
+import com.fasterxml.jackson.core.JsonParser;
+import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.core.JsonToken;
+import com.fasterxml.jackson.core.StreamReadConstraints;
+import com.fasterxml.jackson.core.StreamReadFeature;
+import com.fasterxml.jackson.core.exc.StreamConstraintsException;
+import com.fasterxml.jackson.core.io.JsonStringEncoder;
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.node.ArrayNode;
+import com.fasterxml.jackson.databind.node.JsonNodeFactory;
+import com.fasterxml.jackson.databind.node.MissingNode;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.klingtracker.problem.ErrorCode;
+import io.klingtracker.problem.ProblemException;
+import java.io.IOException;
+import java.math.BigDecimal;
+import java.math.BigInteger;
+import java.nio.ByteBuffer;
+import java.nio.CharBuffer;
+import java.nio.charset.CharacterCodingException;
+import java.nio.charset.CodingErrorAction;
+import java.nio.charset.StandardCharsets;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.NavigableMap;
+import java.util.Objects;
+import java.util.TreeMap;
+
+/**
+ * A caller's JSON body, read strictly and kept to the letter: what we do not change leaves us as it
+ * came, digit for digit and in its order, because an edit replaces characters and rewrites nothing.
+ */
+public final class Body {
+
+  /** Deeper than anything Kling documents, shallow enough to walk by recursion. */
+  public static final int MAX_DEPTH = 64;
+
+  /** Bounds the tree, which weighs many times the text it was read from. */
+  private static final int MAX_TOKENS = 20_000;
+
+  private static final int MAX_DIGITS = 1_000;
+
+  // Field names are not interned: they are the caller's, and a table of them could be flooded.
+  private static final JsonFactory JSON =
+      JsonFactory.builder()
+          .enable(StreamReadFeature.STRICT_DUPLICATE_DETECTION)
+          .disable(JsonFactory.Feature.CANONICALIZE_FIELD_NAMES)
+          .disable(JsonFactory.Feature.INTERN_FIELD_NAMES)
+          .streamReadConstraints(
+              StreamReadConstraints.builder()
+                  .maxNestingDepth(MAX_DEPTH)
+                  .maxTokenCount(MAX_TOKENS)
+                  .maxNumberLength(MAX_DIGITS)
+                  .maxStringLength(Integer.MAX_VALUE)
+                  .build())
+          .build();
+
+  private static final JsonNodeFactory NODES = JsonNodeFactory.withExactBigDecimals(true);
+
+  private final String text;
+  private final ObjectNode root;
+  private final Map<String, Span> members;
+  private final List<Seconds> seconds;
+  private final int end;
+
+  private Body(
+      String text, ObjectNode root, Map<String, Span> members, List<Seconds> seconds, int end) {
+    this.text = text;
+    this.root = root;
+    this.members = members;
+    this.seconds = seconds;
+    this.end = end;
+  }
+
+  /**
+   * Reads a request body.
+   *
+   * @param maxBytes a longer one is refused unread
+   * @throws ProblemException {@link ErrorCode#INVALID_REQUEST}, naming the fault
+   */
+  public static Body parse(byte[] json, int maxBytes) {
+    if (json.length > maxBytes) {
+      throw tooLarge(maxBytes);
+    }
+    return parse(decode(json));
+  }
+
+  /**
+   * Reads a body that was accepted before, such as a stored one.
+   *
+   * @throws ProblemException {@link ErrorCode#INVALID_REQUEST}, naming the fault
+   */
+  public static Body parse(String text) {
+    char[] chars = text.toCharArray();
+    try (JsonParser parser = JSON.createParser(chars, 0, chars.length)) {
+      return new Reader(text, parser).read();
+    } catch (StreamConstraintsException e) {
+      throw invalid(limit(e));
+    } catch (JsonProcessingException e) {
+      throw invalid("is not valid JSON: " + firstLine(e.getOriginalMessage()) + at(e));
+    } catch (IOException e) {
+      throw invalid("is not valid JSON");
+    }
+  }
+
+  /** The refusal of a body over its limit, for those who stop reading before the end. */
+  public static ProblemException tooLarge(int maxBytes) {
+    return invalid("is larger than " + maxBytes + " bytes, the most this path takes");
+  }
+
+  /** The body as it came. */
+  public String text() {
+    return text;
+  }
+
+  /** The body as a tree; not to be changed. Numbers are exact. */
+  public ObjectNode root() {
+    return root;
+  }
+
+  /** A member of the root; a missing node if there is none or it is null. */
+  public JsonNode get(String name) {
+    JsonNode value = root.get(name);
+    return value == null || value.isNull() ? MissingNode.getInstance() : value;
+  }
+
+  /** A copy of the text in which some values are others. */
+  Edit edit() {
+    return new Edit();
+  }
+
+  private static String decode(byte[] json) {
+    try {
+      CharBuffer chars =
+          StandardCharsets.UTF_8
+              .newDecoder()
+              .onMalformedInput(CodingErrorAction.REPORT)
+              .onUnmappableCharacter(CodingErrorAction.REPORT)
+              .decode(ByteBuffer.wrap(json));
+      return chars.toString();
+    } catch (CharacterCodingException e) {
+      throw invalid("is not valid UTF-8");
+    }
+  }
+
+  private static String limit(StreamConstraintsException e) {
+    String message = String.valueOf(e.getMessage());
+    if (message.contains("nesting depth")) {
+      return "is nested deeper than " + MAX_DEPTH + " levels";
+    }
+    if (message.contains("Token count")) {
+      return "has more than " + MAX_TOKENS + " values and names";
+    }
+    return message.contains("Number")
+        ? "has a number of more than " + MAX_DIGITS + " digits"
+        : "is past a limit of JSON we read";
+  }
+
+  private static String firstLine(String message) {
+    return Values.shorten(message.lines().findFirst().orElse("unreadable").strip(), 160);
+  }
+
+  private static String at(JsonProcessingException e) {
+    return e.getLocation() == null
+        ? ""
+        : " (line %d, column %d)"
+            .formatted(e.getLocation().getLineNr(), e.getLocation().getColumnNr());
+  }
+
+  private static ProblemException invalid(String fault) {
+    return new ProblemException(ErrorCode.INVALID_REQUEST, "The request body " + fault + ".");
+  }
+
+  /** Gathers changes and writes the text once; what no change covers is copied as it stands. */
+  final class Edit {
+
+    private final NavigableMap<Integer, Change> changes = new TreeMap<>();
+    private final StringBuilder added = new StringBuilder();
+
+    /** Sets a member of the root to some text; one that is not there goes to the end. */
+    Edit set(String name, String value) {
+      return setRaw(name, quoted(value));
+    }
+
+    /** Sets a member of the root to some JSON. */
+    Edit setRaw(String name, String json) {
+      Span span = members.get(name);
+      if (span != null) {
+        changes.put(span.start, new Change(span.end, json));
+      } else {
+        if (!members.isEmpty() || added.length() > 0) {
+          added.append(',');
+        }
+        added.append(quoted(name)).append(':').append(json);
+      }
+      return this;
+    }
+
+    /** Gives a member of the root another name and value. */
+    Edit replace(String name, String newName, String value) {
+      Span span = Objects.requireNonNull(members.get(name), name);
+      changes.put(span.name, new Change(span.nameEnd, quoted(newName)));
+      changes.put(span.start, new Change(span.end, quoted(value)));
+      return this;
+    }
+
+    /**
+     * Writes a {@code duration} that came as an int as a string.
+     *
+     * @param path where it stands: {@code duration}, {@code multi_prompt[].duration}
+     */
+    Edit quoteSeconds(String path) {
+      for (Seconds whole : seconds) {
+        if (whole.path.equals(path)) {
+          String digits = text.substring(whole.start, whole.end);
+          changes.put(whole.start, new Change(whole.end, quoted(digits)));
+        }
+      }
+      return this;
+    }
+
+    String text() {
+      StringBuilder result = new StringBuilder(text.length() + 256);
+      int copied = 0;
+      for (Map.Entry<Integer, Change> change : changes.entrySet()) {
+        result.append(text, copied, change.getKey()).append(change.getValue().text);
+        copied = change.getValue().end;
+      }
+      result.append(text, copied, end).append(added);
+      return result.append(text, end, text.length()).toString();
+    }
+
+    private static String quoted(String value) {
+      return '"' + String.valueOf(JsonStringEncoder.getInstance().quoteAsString(value)) + '"';
+    }
+  }
+
+  /** What stands from some position to this end instead of the original. */
+  private record Change(int end, String text) {}
+
+  /** Where a duration stands that came as an int. */
+  private record Seconds(String path, int start, int end) {}
+
+  /** Where a member stands in the text: its name with quotes, and its value. */
+  private record Span(int name, int nameEnd, int start, int end) {}
+
+  /** One pass over the tokens: builds the tree and notes where the root's members stand. */
+  private static final class Reader {
+
+    private final String text;
+    private final JsonParser parser;
+
+    Reader(String text, JsonParser parser) {
+      this.text = text;
+      this.parser = parser;
+    }
+
+    Body read() throws IOException {
+      JsonToken first = parser.nextToken();
+      if (first == null) {
+        throw invalid("is empty; it must be a JSON object");
+      }
+      if (first != JsonToken.START_OBJECT) {
+        throw invalid("must be a JSON object");
+      }
+      ObjectNode root = NODES.objectNode();
+      List<Seconds> seconds = new ArrayList<>();
+      Map<String, Span> members = new LinkedHashMap<>();
+      while (parser.nextToken() != JsonToken.END_OBJECT) {
+        String name = parser.currentName();
+        int nameStart = (int) parser.currentTokenLocation().getCharOffset();
+        parser.nextToken();
+        int start = (int) parser.currentTokenLocation().getCharOffset();
+        root.set(name, value(name, seconds));
+        int valueEnd = (int) parser.currentLocation().getCharOffset();
+        members.put(name, new Span(nameStart, endOfName(nameStart), start, valueEnd));
+      }
+      int end = (int) parser.currentTokenLocation().getCharOffset();
+      if (parser.nextToken() != null) {
+        throw invalid("goes on after its closing brace");
+      }
+      return new Body(text, root, members, seconds, end);
+    }
+
+    private JsonNode value(String path, List<Seconds> seconds) throws IOException {
+      return switch (parser.currentToken()) {
+        case START_OBJECT -> object(path, seconds);
+        case START_ARRAY -> array(path, seconds);
+        case VALUE_STRING -> NODES.textNode(parser.getText());
+        case VALUE_NUMBER_INT -> {
+          JsonNode number = integer(parser.getText());
+          if (path.endsWith("duration")) {
+            seconds.add(
+                new Seconds(
+                    path,
+                    (int) parser.currentTokenLocation().getCharOffset(),
+                    (int) parser.currentLocation().getCharOffset()));
+          }
+          yield number;
+        }
+        case VALUE_NUMBER_FLOAT -> decimal(parser.getText());
+        case VALUE_TRUE -> NODES.booleanNode(true);
+        case VALUE_FALSE -> NODES.booleanNode(false);
+        default -> NODES.nullNode();
+      };
+    }
+
+    private ObjectNode object(String path, List<Seconds> seconds) throws IOException {
+      ObjectNode node = NODES.objectNode();
+      while (parser.nextToken() != JsonToken.END_OBJECT) {
+        String name = parser.currentName();
+        parser.nextToken();
+        // Paths are only kept as far as durations may stand; deeper ones need none.
+        String below = name.equals("duration") ? path + "." + name : "";
+        node.set(name, value(below, seconds));
+      }
+      return node;
+    }
+
+    private ArrayNode array(String path, List<Seconds> seconds) throws IOException {
+      ArrayNode node = NODES.arrayNode();
+      String below = path.isEmpty() || path.length() > 40 ? "" : path + "[]";
+      while (parser.nextToken() != JsonToken.END_ARRAY) {
+        node.add(value(below, seconds));
+      }
+      return node;
+    }
+
+    private JsonNode integer(String digits) {
+      refuseInfinite(digits);
+      return digits.length() < 19
+          ? NODES.numberNode(Long.parseLong(digits))
+          : NODES.numberNode(new BigInteger(digits));
+    }
+
+    private JsonNode decimal(String digits) {
+      refuseInfinite(digits);
+      return NODES.numberNode(new BigDecimal(digits));
+    }
+
+    /** 1e999 is grammatical, yet no reader after us could hold it. */
+    private void refuseInfinite(String digits) {
+      if (digits.length() > 15 || digits.indexOf('e') >= 0 || digits.indexOf('E') >= 0) {
+        double value = Double.parseDouble(digits);
+        if (Double.isInfinite(value)) {
+          throw invalid("has the number " + Values.shorten(digits, 40) + ", which is not finite");
+        }
+      }
+    }
+
+    /** A name may hold escapes, so its length in the text is not that of the name. */
+    private int endOfName(int start) {
+      int at = start + 1;
+      while (text.charAt(at) != '"') {
+        at += text.charAt(at) == '\\' ? 2 : 1;
+      }
+      return at + 1;
+    }
+  }
+}

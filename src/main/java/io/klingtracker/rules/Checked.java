@@ -1,0 +1,33 @@
+package io.klingtracker.rules;
+
+import java.math.BigDecimal;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * A request that Kling should take, and what we need to know of it.
+ *
+ * @param kind what it asks for
+ * @param model the public model name, given or preset; null where the kind has none
+ * @param upstreamModel Kling's name of the model
+ * @param externalTaskId the caller's own id, if any
+ * @param callbackUrl the caller's callback address, if any
+ * @param slots how many of Kling's slots it takes
+ * @param units what it should cost; null where only the result tells
+ * @param warnings what is taken and probably not meant
+ */
+public record Checked(
+    Kind kind,
+    @Nullable String model,
+    @Nullable String upstreamModel,
+    @Nullable String externalTaskId,
+    @Nullable String callbackUrl,
+    int slots,
+    @Nullable BigDecimal units,
+    List<String> warnings) {
+
+  /** What the slots are counted for. */
+  public Family family() {
+    return kind.family();
+  }
+}

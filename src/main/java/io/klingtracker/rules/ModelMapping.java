@@ -1,0 +1,98 @@
+package io.klingtracker.rules;
+
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+import java.util.TreeMap;
+import java.util.TreeSet;
+
+/**
+ * Public model names and the names Kling knows them by. A mapping may lead to a name that is mapped
+ * itself; a name mapped to itself ends the chain, which is how a model newer than our table is let
+ * in.
+ */
+public final class ModelMapping {
+
+  /** Every known name maps to itself and nothing is switched off. */
+  public static final ModelMapping NONE = of(Map.of(), Set.of());
+
+  private final Map<String, String> configured;
+  private final Map<String, String> resolved;
+  private final Set<String> discontinued;
+
+  private ModelMapping(
+      Map<String, String> configured, Map<String, String> resolved, Set<String> discontinued) {
+    this.configured = configured;
+    this.resolved = resolved;
+    this.discontinued = discontinued;
+  }
+
+  /**
+   * A mapping with its chains resolved.
+   *
+   * @param mapping upstream name by public name
+   * @param discontinued names that Kling has switched off
+   * @throws IllegalArgumentException when the mapping leads back to where it began, naming the
+   *     circle
+   */
+  public static ModelMapping of(Map<String, String> mapping, Set<String> discontinued) {
+    Map<String, String> resolved = new TreeMap<>();
+    for (String name : new TreeSet<>(mapping.keySet())) {
+      resolved.put(name, follow(name, mapping));
+    }
+    return new ModelMapping(Map.copyOf(mapping), resolved, Set.copyOf(discontinued));
+  }
+
+  /**
+   * This mapping with a tenant's own on top.
+   *
+   * @throws IllegalArgumentException when the two together lead in a circle
+   */
+  public ModelMapping with(Map<String, String> overrides) {
+    if (overrides.isEmpty()) {
+      return this;
+    }
+    Map<String, String> both = new TreeMap<>(configured);
+    both.putAll(overrides);
+    return of(both, discontinued);
+  }
+
+  /** The end of the chain that begins at a public name; empty when the name is not mapped. */
+  public Optional<String> upstream(String name) {
+    return Optional.ofNullable(resolved.get(name));
+  }
+
+  /** Public names that are mapped, sorted. */
+  public Set<String> names() {
+    return resolved.keySet();
+  }
+
+  /** Whether Kling has switched this model off. */
+  public boolean isDiscontinued(String upstream) {
+    return discontinued.contains(upstream);
+  }
+
+  private static String follow(String start, Map<String, String> mapping) {
+    List<String> passed = new ArrayList<>(List.of(start));
+    String name = start;
+    while (true) {
+      String next = mapping.get(name);
+      if (next == null || next.equals(name)) {
+        return name;
+      }
+      boolean circle = passed.contains(next);
+      passed.add(next);
+      if (circle) {
+        throw new IllegalArgumentException(
+            "kling.models."
+                + start
+                + ": the mapping leads in a circle, "
+                + String.join(" -> ", passed)
+                + "; take one of them out");
+      }
+      name = next;
+    }
+  }
+}

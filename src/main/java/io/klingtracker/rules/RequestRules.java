@@ -1,0 +1,136 @@
+package io.klingtracker.rules;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import io.klingtracker.problem.ErrorCode;
+import io.klingtracker.problem.ProblemException;
+import java.util.Optional;
+import org.jspecify.annotations.Nullable;
+
+/** Checks a request against everything we know of what Kling takes, before anything is stored. */
+public final class RequestRules {
+
+  /** Kling takes nine pictures at most, so a series of unknown length may take nine slots. */
+  private static final int MOST_PICTURES = 9;
+
+  private RequestRules() {}
+
+  /**
+   * Checks a body.
+   *
+   * @throws ProblemException {@link ErrorCode#INVALID_REQUEST} with every violation in one message,
+   *     {@link ErrorCode#MODEL_UNKNOWN}, or {@link ErrorCode#MODEL_DISCONTINUED} in Kling's words
+   */
+  public static Checked check(Kind kind, Body body, ModelMapping mapping) {
+    Findings findings = new Findings();
+    String model = modelOf(kind, body, findings);
+    String upstream = model == null ? null : upstream(kind, model, mapping, given(body));
+    Model version = upstream == null ? null : kind.model(upstream).orElse(null);
+    Rule.Ask ask = new Rule.Ask(body.root(), version);
+
+    for (Field field : version == null ? kind.fields() : version.fields(kind.fields())) {
+      boolean own = version != null && version.narrowed().containsKey(field.name());
+      findings.forModel(own ? model : null);
+      field.check("", body.root(), findings);
+    }
+    findings.forModel(null);
+    kind.rules().forEach(rule -> rule.check().accept(ask, findings));
+    if (!findings.none()) {
+      throw new ProblemException(ErrorCode.INVALID_REQUEST, findings.message());
+    }
+    warn(kind, ask, model, findings);
+    return new Checked(
+        kind,
+        model,
+        upstream,
+        text(body, "external_task_id"),
+        text(body, "callback_url"),
+        slots(kind, ask),
+        Prices.expected(kind, upstream, ask).orElse(null),
+        findings.warnings());
+  }
+
+  /** The member that names the model: {@code model_name}, or its older alias; null for neither. */
+  static @Nullable String given(Body body) {
+    if (!body.get("model_name").isMissingNode()) {
+      return "model_name";
+    }
+    return body.get("model").isMissingNode() ? null : "model";
+  }
+
+  private static @Nullable String modelOf(Kind kind, Body body, Findings findings) {
+    String member = given(body);
+    if (member == null) {
+      return kind.presetModel();
+    }
+    JsonNode value = body.get(member);
+    if (!value.isTextual()) {
+      findings.refuse(member, value, "must be the name of a model");
+      throw new ProblemException(ErrorCode.INVALID_REQUEST, findings.message());
+    }
+    if (member.equals("model")) {
+      // Kling takes the alias and then behaves as if no model was named, which no caller means.
+      findings.warn("model is an old alias that Kling ignores; it is sent as model_name");
+    }
+    return value.textValue();
+  }
+
+  private static String upstream(
+      Kind kind, String model, ModelMapping mapping, @Nullable String member) {
+    Optional<String> mapped = mapping.upstream(model);
+    String upstream = mapped.orElse(model);
+    boolean open = kind.models().isEmpty();
+    boolean known =
+        open
+            || kind.model(upstream).isPresent()
+            || mapped.isPresent() && !Kinds.knowsModel(upstream);
+    if (!known || upstream.isBlank()) {
+      throw new ProblemException(
+          ErrorCode.MODEL_UNKNOWN,
+          "%s value '%s' is invalid: no such model on %s, which takes %s"
+              .formatted(
+                  member == null ? "model_name" : member,
+                  Values.shorten(model, 60),
+                  kind.path(),
+                  String.join(", ", kind.models().stream().map(Model::name).toList())));
+    }
+    if (mapping.isDiscontinued(upstream)) {
+      String hint =
+          member == null ? " It is the default of " + kind.path() + "; name a model_name." : "";
+      throw new ProblemException(
+          ErrorCode.MODEL_DISCONTINUED,
+          "The model '%s' has been discontinued and is no longer available.".formatted(model)
+              + hint);
+    }
+    return upstream;
+  }
+
+  private static void warn(Kind kind, Rule.Ask ask, @Nullable String model, Findings findings) {
+    Model version = ask.model();
+    if (version == null) {
+      if (model != null && !kind.models().isEmpty()) {
+        findings.warn(model + " is not in our table of models; only common limits were checked");
+      }
+      return;
+    }
+    for (Field field : kind.fields()) {
+      if (version.idle().contains(field.name()) && ask.has(field.name())) {
+        findings.warn(field.name() + " has no documented effect with " + model);
+      }
+    }
+  }
+
+  private static int slots(Kind kind, Rule.Ask ask) {
+    if (kind.family() != Family.IMAGE) {
+      return 1;
+    }
+    if (ask.word("result_type", "single").equals("series")) {
+      return ask.get("series_amount").asInt(MOST_PICTURES);
+    }
+    return ask.get("n").asInt(1);
+  }
+
+  private static @Nullable String text(Body body, String name) {
+    String text = body.get(name).asText("");
+    return text.isEmpty() ? null : text;
+  }
+}

@@ -1,0 +1,338 @@
+package io.klingtracker.rules;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.node.DecimalNode;
+import com.fasterxml.jackson.databind.node.TextNode;
+import java.math.BigDecimal;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.OptionalInt;
+import java.util.function.BiConsumer;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * A rule over more than one field. Rules look only at values that are sound by themselves; what is
+ * not, its own field has refused already.
+ *
+ * @param doc the rule in a sentence, for documents
+ * @param check refuses or warns
+ */
+record Rule(String doc, BiConsumer<Ask, Findings> check) {
+
+  /** Kling's axes; which of pan and tilt is which the sources dispute, the range they share. */
+  static final List<String> AXES = List.of("horizontal", "vertical", "pan", "tilt", "roll", "zoom");
+
+  private static final Pattern VOICE = Pattern.compile("<<<voice_([0-9]{1,9})>>>");
+  private static final Pattern ELEMENT = Pattern.compile("<<<element_([0-9]{1,9})>>>");
+
+  /** What is asked, and of which model version; null when the version is not in our table. */
+  record Ask(JsonNode root, @Nullable Model model) {
+
+    JsonNode get(String field) {
+      return root.path(field);
+    }
+
+    boolean has(String field) {
+      JsonNode value = root.path(field);
+      boolean empty = value.isTextual() && value.textValue().isEmpty();
+      return !value.isMissingNode() && !value.isNull() && !empty;
+    }
+
+    boolean has(JsonNode object, String field) {
+      return new Ask(object, model).has(field);
+    }
+
+    String word(String field, String preset) {
+      return root.path(field).asText(preset);
+    }
+
+    /** The texts that the video will be made from. */
+    List<String> prompts() {
+      List<String> texts = new ArrayList<>();
+      if (Field.Used.SINGLE_SHOT_OR_INTELLIGENCE.in(root)) {
+        texts.add(word("prompt", ""));
+      }
+      if (Field.Used.CUSTOMIZED_SHOTS.in(root)) {
+        get("multi_prompt").forEach(shot -> texts.add(shot.path("prompt").asText("")));
+      }
+      return texts;
+    }
+
+    /** True when the list is there and some text refers to one of its entries. */
+    boolean speaks() {
+      return get("voice_list").size() > 0
+          && prompts().stream().anyMatch(text -> VOICE.matcher(text).find());
+    }
+  }
+
+  static final Rule SHOTS_ADD_UP =
+      new Rule(
+          "the seconds of multi_prompt add up to duration",
+          (ask, findings) -> {
+            OptionalInt whole =
+                ask.has("duration")
+                    ? Type.Seconds.read(ask.get("duration"))
+                    : OptionalInt.of(Models.DEFAULT_SECONDS);
+            JsonNode shots = ask.get("multi_prompt");
+            if (!Field.Used.CUSTOMIZED_SHOTS.in(ask.root())
+                || !shots.isArray()
+                || shots.isEmpty()
+                || whole.isEmpty()) {
+              return;
+            }
+            int sum = 0;
+            for (int i = 0; i < shots.size(); i++) {
+              JsonNode seconds = shots.get(i).path("duration");
+              OptionalInt read = Type.Seconds.read(seconds);
+              if (read.isEmpty()) {
+                return;
+              }
+              if (read.getAsInt() > whole.getAsInt()) {
+                findings.refuse(
+                    "multi_prompt[" + i + "].duration",
+                    seconds,
+                    "must not be longer than the task's duration of "
+                        + whole.getAsInt()
+                        + " seconds");
+              }
+              sum += read.getAsInt();
+            }
+            if (sum != whole.getAsInt()) {
+              findings.refuse(
+                  "multi_prompt",
+                  shots,
+                  "its durations add up to %d, must add up to duration, %d"
+                      .formatted(sum, whole.getAsInt()));
+            }
+          });
+
+  static final Rule SHOTS_ARE_NUMBERED_ONCE =
+      new Rule(
+          "no two items of multi_prompt have the same index",
+          (ask, findings) -> {
+            if (!Field.Used.CUSTOMIZED_SHOTS.in(ask.root())) {
+              return;
+            }
+            List<Long> seen = new ArrayList<>();
+            JsonNode shots = ask.get("multi_prompt");
+            for (int i = 0; i < Math.min(shots.size(), Models.MOST_SHOTS); i++) {
+              JsonNode index = shots.get(i).path("index");
+              if (index.isIntegralNumber() && seen.contains(index.longValue())) {
+                findings.refuse(
+                    "multi_prompt[" + i + "].index", index, "must not be used for two shots");
+              }
+              seen.add(index.longValue());
+            }
+          });
+
+  static final Rule VOICES_NEED_SOUND =
+      new Rule(
+          "voice_list needs sound: on",
+          (ask, findings) -> {
+            if (ask.get("voice_list").size() > 0 && !ask.word("sound", "off").equals("on")) {
+              findings.refuse("voice_list", ask.get("voice_list"), "needs sound to be on");
+            }
+          });
+
+  static final Rule VOICES_EXIST =
+      new Rule(
+          "<<<voice_n>>> in a prompt names an entry of voice_list, counted from 1",
+          (ask, findings) -> {
+            int voices = ask.get("voice_list").size();
+            for (String text : ask.prompts()) {
+              Matcher reference = VOICE.matcher(text);
+              while (reference.find()) {
+                int n = Integer.parseInt(reference.group(1));
+                if (n < 1 || n > voices) {
+                  findings.refuse(
+                      "prompt",
+                      TextNode.valueOf(reference.group()),
+                      "voice_list has " + (voices == 1 ? "1 entry" : voices + " entries"));
+                }
+              }
+            }
+            if (voices > 0 && !ask.speaks()) {
+              findings.warn("voice_list is given and no prompt refers to it with <<<voice_1>>>");
+            }
+          });
+
+  static final Rule VOICES_OR_ELEMENTS =
+      new Rule(
+          "voice_list and element_list exclude each other",
+          (ask, findings) -> {
+            if (ask.get("voice_list").size() > 0 && ask.get("element_list").size() > 0) {
+              findings.refuse(
+                  "element_list",
+                  ask.get("element_list"),
+                  "cannot be combined with voice_list; leave one of them out");
+            }
+          });
+
+  static final Rule ELEMENTS_EXIST =
+      new Rule(
+          "<<<element_n>>> in a prompt should name an entry of element_list (a warning)",
+          (ask, findings) -> {
+            for (String text : ask.prompts()) {
+              Matcher reference = ELEMENT.matcher(text);
+              while (reference.find()) {
+                int n = Integer.parseInt(reference.group(1));
+                if (n < 1 || n > ask.get("element_list").size()) {
+                  findings.warn(reference.group() + " names no entry of element_list");
+                }
+              }
+            }
+          });
+
+  static final Rule SOUND_FITS_MODE =
+      new Rule(
+          "sound: on only in a mode of the model that has sound",
+          (ask, findings) -> {
+            if (ask.model() == null || ask.model().soundModes().isEmpty()) {
+              return;
+            }
+            String mode = ask.word("mode", "std");
+            if (ask.word("sound", "off").equals("on") && !ask.model().soundModes().contains(mode)) {
+              findings.refuse(
+                  "sound",
+                  ask.get("sound"),
+                  "%s in mode %s is silent; sound needs mode %s"
+                      .formatted(
+                          ask.model().name(), mode, String.join(" or ", ask.model().soundModes())));
+            }
+          });
+
+  static final Rule CAMERA =
+      new Rule(
+          "camera_control of type simple has exactly one axis that is not zero; no other type has"
+              + " config",
+          (ask, findings) -> {
+            JsonNode camera = ask.get("camera_control");
+            JsonNode config = camera.path("config");
+            boolean configured = !config.isMissingNode() && !config.isNull();
+            if (!camera.path("type").asText().equals("simple")) {
+              if (camera.path("type").isTextual() && configured) {
+                findings.refuse(
+                    "camera_control.config", config, "must be left out unless type is simple");
+              }
+              return;
+            }
+            long moving =
+                AXES.stream()
+                    .map(config::path)
+                    .filter(n -> n.isNumber() && n.decimalValue().compareTo(BigDecimal.ZERO) != 0)
+                    .count();
+            if (!configured) {
+              findings.missing("camera_control.config", "it is required when type is simple");
+            } else if (moving != 1 && config.isObject()) {
+              findings.refuse(
+                  "camera_control.config",
+                  config,
+                  "exactly one of %s must not be zero, %d are not"
+                      .formatted(String.join(", ", AXES), moving));
+            }
+          });
+
+  /** At least one of the fields. */
+  static Rule anyOf(String literal, String... fields) {
+    String doc = "needs " + String.join(" or ", fields);
+    return new Rule(
+        doc,
+        (ask, findings) -> {
+          if (List.of(fields).stream().noneMatch(ask::has)) {
+            findings.missing(String.join(", ", fields), literal);
+          }
+        });
+  }
+
+  /** One of the fields, and only one. */
+  static Rule oneOf(String... fields) {
+    String doc = "needs exactly one of " + String.join(", ", fields);
+    return new Rule(
+        doc,
+        (ask, findings) -> {
+          List<String> given = List.of(fields).stream().filter(ask::has).toList();
+          if (given.isEmpty()) {
+            findings.missing(String.join(", ", fields), doc);
+          } else if (given.size() > 1) {
+            findings.refuse(given.get(1), ask.get(given.get(1)), doc);
+          }
+        });
+  }
+
+  /** Groups of fields of which only one may be used. */
+  static Rule exclusive(List<String> first, List<String> second, List<String> third) {
+    List<List<String>> groups = List.of(first, second, third);
+    String doc =
+        String.join(", ", groups.stream().map(g -> String.join("/", g)).toList())
+            + " exclude each other";
+    return new Rule(
+        doc,
+        (ask, findings) -> {
+          List<String> given =
+              groups.stream().flatMap(g -> g.stream().filter(ask::has).limit(1)).toList();
+          if (given.size() > 1) {
+            findings.refuse(given.get(1), ask.get(given.get(1)), doc);
+          }
+        });
+  }
+
+  /** The aspect ratio of an omni video comes from its first frame or edited video, or is told. */
+  static final Rule RATIO_WITHOUT_FRAME =
+      new Rule(
+          "aspect_ratio is required without a first frame or a video to edit",
+          (ask, findings) -> {
+            boolean framed = false;
+            for (JsonNode image : ask.get("image_list")) {
+              framed |= image.path("type").asText().equals("first_frame");
+            }
+            for (JsonNode video : ask.get("video_list")) {
+              framed |= video.path("refer_type").asText("base").equals("base");
+            }
+            if (!framed && !ask.has("aspect_ratio")) {
+              findings.missing(
+                  "aspect_ratio", "it is required without a first frame or a video to edit");
+            }
+          });
+
+  /** Either one picture or two, for effects. */
+  static final Rule EFFECT_INPUT =
+      new Rule(
+          "input holds image, or images",
+          (ask, findings) -> {
+            JsonNode input = ask.get("input");
+            if (input.isObject() && !ask.has(input, "image") && !ask.has(input, "images")) {
+              findings.missing("input.image, input.images", "one of them is required");
+            }
+          });
+
+  /** How far a picture may be expanded. */
+  static final Rule EXPANDED_AREA =
+      new Rule(
+          "the expanded picture is at most 3 times the original",
+          (ask, findings) -> {
+            BigDecimal area = side(ask, "left", "right").multiply(side(ask, "up", "down"));
+            if (area.compareTo(BigDecimal.valueOf(3)) > 0) {
+              findings.refuse(
+                  "expansion ratios",
+                  DecimalNode.valueOf(area),
+                  "the new area must be at most 3 times the original");
+            }
+          });
+
+  private static BigDecimal side(Ask ask, String one, String other) {
+    return BigDecimal.ONE.add(ratio(ask, one)).add(ratio(ask, other));
+  }
+
+  private static BigDecimal ratio(Ask ask, String side) {
+    JsonNode value = ask.get(side + "_expansion_ratio");
+    boolean sound =
+        value.isNumber()
+            && value.decimalValue().signum() >= 0
+            && value.decimalValue().compareTo(BigDecimal.valueOf(2)) <= 0
+            // A scale of a million digits would make the sum as long.
+            && value.decimalValue().scale() < 100;
+    return sound ? value.decimalValue() : BigDecimal.ZERO;
+  }
+}

@@ -1,0 +1,53 @@
+package io.klingtracker.rules;
+
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The body that goes to Kling: the caller's, to the letter, but for the few values that are ours.
+ */
+public final class UpstreamBody {
+
+  private UpstreamBody() {}
+
+  /**
+   * Sets what we must and keeps the rest.
+   *
+   * @param kind what is asked for
+   * @param body the caller's body
+   * @param upstreamModel Kling's name of the model, or null where the kind has none
+   * @param externalTaskId our public id, in place of the caller's own
+   * @param callbackUrl our receiver, in place of the caller's own
+   */
+  public static String of(
+      Kind kind,
+      Body body,
+      @Nullable String upstreamModel,
+      String externalTaskId,
+      String callbackUrl) {
+    Body.Edit edit = body.edit();
+    String member = RequestRules.given(body);
+    if (upstreamModel != null && member == null) {
+      // What Kling presets we need not say.
+      if (!upstreamModel.equals(kind.presetModel())) {
+        edit.set("model_name", upstreamModel);
+      }
+    } else if (upstreamModel != null && member != null) {
+      if (member.equals("model") && !body.root().has("model_name")) {
+        edit.replace("model", "model_name", upstreamModel);
+      } else {
+        edit.set("model_name", upstreamModel);
+      }
+    }
+    if (kind.fields().stream().anyMatch(f -> takesSeconds(f))) {
+      edit.quoteSeconds("duration");
+    }
+    if (Field.Used.CUSTOMIZED_SHOTS.in(body.root())) {
+      edit.quoteSeconds("multi_prompt[].duration");
+    }
+    return edit.set("external_task_id", externalTaskId).set("callback_url", callbackUrl).text();
+  }
+
+  private static boolean takesSeconds(Field field) {
+    return field.name().equals("duration") && field.type() instanceof Type.Seconds;
+  }
+}
