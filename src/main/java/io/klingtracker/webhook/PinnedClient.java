@@ -1,5 +1,8 @@
 package io.klingtracker.webhook;
 
+import io.klingtracker.target.RefusedTargetException;
+import io.klingtracker.target.Target;
+import io.klingtracker.target.TargetPolicy;
 import io.vertx.core.MultiMap;
 import io.vertx.core.Vertx;
 import io.vertx.core.buffer.Buffer;

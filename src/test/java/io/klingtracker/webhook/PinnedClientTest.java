@@ -4,6 +4,7 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertInstanceOf;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import io.klingtracker.target.TargetPolicy;
 import io.vertx.core.Vertx;
 import io.vertx.core.net.PfxOptions;
 import java.net.InetAddress;
@@ -30,8 +31,10 @@ class PinnedClientTest {
 
   private static final TargetPolicy OPEN = new TargetPolicy(true, List.of(), List.of());
   private static final TargetPolicy CLOSED = new TargetPolicy(false, List.of(), List.of());
-  private static final PinnedClient.Limits LIMITS =
-      new PinnedClient.Limits(Duration.ofMillis(400), Duration.ofMillis(700), 16 * 1024, 10);
+  private static final PinnedClient.Limits PATIENT =
+      new PinnedClient.Limits(Duration.ofSeconds(5), Duration.ofSeconds(9), 16 * 1024, 10);
+  private static final PinnedClient.Limits HASTY =
+      new PinnedClient.Limits(Duration.ofMillis(300), Duration.ofMillis(400), 16 * 1024, 10);
   private static final byte[] BODY = "{\"task_id\":\"task_é\"}".getBytes(StandardCharsets.UTF_8);
 
   private static Vertx vertx;
@@ -82,7 +85,9 @@ class PinnedClientTest {
     "/garbage, PROTOCOL",
   })
   void a_broken_answer_is_named(String path, Failure failure) {
-    Answer.Unanswered answer = assertInstanceOf(Answer.Unanswered.class, post(receiver.url(path)));
+    PinnedClient.Limits limits = failure == Failure.TIMEOUT ? HASTY : PATIENT;
+    Answer.Unanswered answer =
+        assertInstanceOf(Answer.Unanswered.class, post(receiver.url(path), limits));
 
     assertEquals(failure, answer.failure(), answer.detail());
     assertTrue(answer.latency().compareTo(Duration.ofSeconds(2)) < 0, "took " + answer.latency());
@@ -146,7 +151,7 @@ class PinnedClientTest {
 
   @Test
   void a_look_up_that_hangs_ends_with_the_whole_time() {
-    try (PinnedClient client = client(OPEN, name -> new CompletableFuture<>(), null)) {
+    try (PinnedClient client = client(OPEN, name -> new CompletableFuture<>(), null, HASTY)) {
       assertFailure(Failure.TIMEOUT, await(client.post("http://slow.example/", Map.of(), BODY)));
     }
   }
@@ -193,7 +198,8 @@ class PinnedClientTest {
     Resolver toReceiver = name -> answer(loopback());
     try (Receiver tls = Receiver.startTls(vertx, store);
         PinnedClient trusting = client(OPEN, toReceiver, trust);
-        PinnedClient distrusting = client(OPEN, toReceiver, null)) {
+        PinnedClient distrusting = client(OPEN, toReceiver, null);
+        PinnedClient hasty = client(OPEN, toReceiver, trust, HASTY)) {
       String good = "https://hooks.example.com:" + tls.port() + "/200";
       String other = "https://other.example.com:" + tls.port() + "/200";
       String plain = "https://hooks.example.com:" + receiver.port() + "/200";
@@ -203,7 +209,7 @@ class PinnedClientTest {
       assertFailure(Failure.TLS, await(distrusting.post(good, Map.of(), BODY)));
       int before = receiver.requests().size();
       Answer.Unanswered toPlain =
-          assertInstanceOf(Answer.Unanswered.class, await(trusting.post(plain, Map.of(), BODY)));
+          assertInstanceOf(Answer.Unanswered.class, await(hasty.post(plain, Map.of(), BODY)));
       assertTrue(
           List.of(Failure.TLS, Failure.TIMEOUT, Failure.RESET).contains(toPlain.failure()),
           toPlain.toString());
@@ -249,14 +255,26 @@ class PinnedClientTest {
   }
 
   private static Answer post(String url) {
-    try (PinnedClient client = client(OPEN, name -> answer(loopback()), null)) {
+    return post(url, PATIENT);
+  }
+
+  private static Answer post(String url, PinnedClient.Limits limits) {
+    try (PinnedClient client = client(OPEN, name -> answer(loopback()), null, limits)) {
       return await(client.post(url, Map.of("webhook-id", "evt-1"), BODY));
     }
   }
 
   private static PinnedClient client(
       TargetPolicy policy, Resolver resolver, @Nullable PfxOptions trust) {
-    return new PinnedClient(vertx, resolver, policy, LIMITS, trust, Clock.systemUTC());
+    return client(policy, resolver, trust, PATIENT);
+  }
+
+  private static PinnedClient client(
+      TargetPolicy policy,
+      Resolver resolver,
+      @Nullable PfxOptions trust,
+      PinnedClient.Limits limits) {
+    return new PinnedClient(vertx, resolver, policy, limits, trust, Clock.systemUTC());
   }
 
   private static CompletableFuture<List<InetAddress>> answer(InetAddress address) {

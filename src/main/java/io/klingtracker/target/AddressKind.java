@@ -1,4 +1,4 @@
-package io.klingtracker.webhook;
+package io.klingtracker.target;
 
 import java.net.InetAddress;
 import java.net.UnknownHostException;

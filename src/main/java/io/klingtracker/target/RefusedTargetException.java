@@ -1,9 +1,9 @@
-package io.klingtracker.webhook;
+package io.klingtracker.target;
 
 /**
  * A callback_url, or the address behind it, that we do not call; the message is the rule broken.
  */
-final class RefusedTargetException extends Exception {
+public final class RefusedTargetException extends Exception {
 
   private static final long serialVersionUID = 1L;
 
@@ -12,7 +12,7 @@ final class RefusedTargetException extends Exception {
   }
 
   /** The rule broken, in words that complete "callback_url …". */
-  String rule() {
+  public String rule() {
     return String.valueOf(getMessage());
   }
 }

@@ -1,4 +1,4 @@
-package io.klingtracker.webhook;
+package io.klingtracker.target;
 
 import io.netty.util.NetUtil;
 import java.net.IDN;
@@ -20,7 +20,8 @@ import org.jspecify.annotations.Nullable;
  * @param uri path and query, ready for the request line
  * @param address the address, when the URL names one instead of a host name
  */
-record Target(boolean tls, String host, int port, String uri, @Nullable InetAddress address) {
+public record Target(
+    boolean tls, String host, int port, String uri, @Nullable InetAddress address) {
 
   private static final int MAX_LENGTH = 2048;
   private static final int HTTP = 80;
@@ -45,7 +46,7 @@ record Target(boolean tls, String host, int port, String uri, @Nullable InetAddr
    *
    * @throws RefusedTargetException when it is no URL we would ever call, whatever the network says
    */
-  static Target parse(String url) throws RefusedTargetException {
+  public static Target parse(String url) throws RefusedTargetException {
     if (url.length() > MAX_LENGTH) {
       throw new RefusedTargetException("must not be longer than " + MAX_LENGTH + " characters");
     }

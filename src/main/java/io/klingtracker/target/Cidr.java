@@ -1,4 +1,4 @@
-package io.klingtracker.webhook;
+package io.klingtracker.target;
 
 import io.netty.util.NetUtil;
 

@@ -1,4 +1,4 @@
-package io.klingtracker.webhook;
+package io.klingtracker.target;
 
 import java.net.InetAddress;
 import java.util.ArrayList;
@@ -10,7 +10,7 @@ import java.util.Set;
  * Which receivers may be called. A URL is asked about twice: by its spelling when the task is
  * submitted, and by the address that is about to be dialled at every attempt.
  */
-final class TargetPolicy {
+public final class TargetPolicy {
 
   private static final Set<String> LOCAL_SUFFIXES =
       Set.of("localhost", "local", "internal", "intranet", "lan", "home", "corp", "arpa");
@@ -27,7 +27,7 @@ final class TargetPolicy {
    *     addresses may be called all the same
    * @param blocked names and ranges never called
    */
-  TargetPolicy(boolean allowPrivate, List<String> allowed, List<String> blocked) {
+  public TargetPolicy(boolean allowPrivate, List<String> allowed, List<String> blocked) {
     this.allowPrivate = allowPrivate;
     this.allowed = HostList.parse(allowed);
     this.blocked = HostList.parse(blocked);
@@ -38,7 +38,7 @@ final class TargetPolicy {
    *
    * @throws RefusedTargetException when it never can be
    */
-  Target read(String url) throws RefusedTargetException {
+  public Target read(String url) throws RefusedTargetException {
     Target target = Target.parse(url);
     if (blocked.names(target.host())) {
       throw new RefusedTargetException("names a host that the operator has blocked");
@@ -57,7 +57,7 @@ final class TargetPolicy {
    *
    * @throws RefusedTargetException when it must not be
    */
-  void check(Target target, InetAddress address) throws RefusedTargetException {
+  public void check(Target target, InetAddress address) throws RefusedTargetException {
     InetAddress plain = AddressKind.plain(address);
     if (blocked.covers(plain) || blocked.covers(address)) {
       throw new RefusedTargetException("leads to an address that the operator has blocked");
