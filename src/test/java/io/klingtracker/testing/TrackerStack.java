@@ -2,7 +2,11 @@ package io.klingtracker.testing;
 
 import io.klingtracker.local.EmbeddedPostgresServer;
 import io.klingtracker.local.FreePort;
+import io.klingtracker.simulator.KlingSimulator;
+import io.klingtracker.simulator.SimulatorClient;
+import io.klingtracker.simulator.SimulatorSettings;
 import io.quarkus.test.common.QuarkusTestResourceLifecycleManager;
+import java.time.Duration;
 import java.util.HashMap;
 import java.util.Map;
 
@@ -24,6 +28,12 @@ public final class TrackerStack implements QuarkusTestResourceLifecycleManager {
   /** See {@link #KLING_ACCESS_KEY}. */
   public static final String KLING_SECRET_KEY = "kling-test-secret-0123456789abcdef";
 
+  /** An API key that the simulator takes. */
+  public static final String KLING_API_KEY = "kling-test-api-key";
+
+  private static final int SLOTS = 5;
+  private static final Duration SUBMITTED_FOR = Duration.ofMillis(50);
+  private static final Duration RENDERS_FOR = Duration.ofMillis(150);
   private static final String DATABASE = "tracker_stories";
 
   @Override
@@ -42,6 +52,7 @@ public final class TrackerStack implements QuarkusTestResourceLifecycleManager {
         "quarkus.datasource.jdbc.new-connection-sql",
         "set time zone '" + TestDatabase.ODD_TIME_ZONE + "'");
     config.put("kafka.bootstrap.servers", kafkaBootstrapServers());
+    config.put("kling.accounts.default.base-url", klingUrl());
     config.put("kling.accounts.default.access-key", KLING_ACCESS_KEY);
     config.put("kling.accounts.default.secret-key", KLING_SECRET_KEY);
     config.put("tracker.secret", SECRET);
@@ -53,6 +64,31 @@ public final class TrackerStack implements QuarkusTestResourceLifecycleManager {
   @Override
   public void stop() {
     // The servers outlive the tests of one Quarkus: starting them is what takes time.
+  }
+
+  /** The simulator, to order faults and read its ledger; reset it between stories. */
+  public static SimulatorClient simulator() {
+    klingUrl();
+    return new SimulatorClient(SharedServers.once("kling.control", () -> ""));
+  }
+
+  /** Base URL of the simulator. */
+  public static String klingUrl() {
+    return SharedServers.once(
+        "kling.url",
+        () -> {
+          KlingSimulator simulator =
+              new KlingSimulator(
+                      new SimulatorSettings()
+                          .account("default", KLING_ACCESS_KEY, KLING_SECRET_KEY)
+                          .apiKey("default", KLING_API_KEY)
+                          .slots(SLOTS)
+                          .renderTimes(SUBMITTED_FOR, RENDERS_FOR)
+                          .callbackTries(3, Duration.ofSeconds(5), Duration.ofMillis(200)))
+                  .start();
+          SharedServers.once("kling.control", simulator::controlUrl);
+          return simulator.url();
+        });
   }
 
   /** Where consumers of a test connect to. */
