@@ -2,16 +2,20 @@ package io.klingtracker.testing;
 
 import io.klingtracker.local.EmbeddedKafkaBroker;
 import io.klingtracker.local.EmbeddedPostgresServer;
+import java.lang.management.ManagementFactory;
 import java.sql.Connection;
 import java.sql.DriverManager;
 import java.sql.SQLException;
 import java.sql.Statement;
 import java.util.function.Supplier;
+import javax.management.JMException;
+import javax.management.ObjectName;
+import javax.management.StandardMBean;
 
 /**
  * The servers of a test run, started on first use and stopped with the JVM. Quarkus gives tests and
  * test resources class loaders of their own, each with its copy of this class; what they share
- * therefore stands in system properties and in types of the JDK.
+ * therefore stands in system properties and platform MBeans.
  */
 final class SharedServers {
 
@@ -52,16 +56,30 @@ final class SharedServers {
         });
   }
 
+  /**
+   * A platform MBean: the JDK's own types are the same in all class loaders, and properties take
+   * text only.
+   */
   static void share(String name, Runnable action) {
-    System.getProperties().put(PREFIX + name, action);
+    try {
+      ManagementFactory.getPlatformMBeanServer()
+          .registerMBean(new StandardMBean(action, Runnable.class), objectName(name));
+    } catch (JMException e) {
+      throw new IllegalStateException(e);
+    }
   }
 
   static void run(String name) {
-    Object action = System.getProperties().get(PREFIX + name);
-    if (!(action instanceof Runnable runnable)) {
-      throw new IllegalStateException("nothing runs yet: " + name);
+    try {
+      ManagementFactory.getPlatformMBeanServer()
+          .invoke(objectName(name), "run", new Object[0], new String[0]);
+    } catch (JMException e) {
+      throw new IllegalStateException("cannot run " + name + ": " + e.getMessage(), e);
     }
-    runnable.run();
+  }
+
+  private static ObjectName objectName(String name) throws JMException {
+    return new ObjectName("io.klingtracker.testing", "name", name);
   }
 
   static String once(String name, Supplier<String> make) {

@@ -3,6 +3,7 @@ package io.klingtracker.testing;
 import io.agroal.api.AgroalDataSource;
 import io.agroal.api.configuration.supplier.AgroalDataSourceConfigurationSupplier;
 import io.agroal.api.security.NamePrincipal;
+import io.klingtracker.database.JdbiProducer;
 import io.klingtracker.local.EmbeddedPostgresServer;
 import java.sql.SQLException;
 import java.time.Duration;
@@ -48,7 +49,7 @@ public final class TestDatabase implements BeforeEachCallback, AfterAllCallback 
   private TestDatabase(String name) {
     this.name = name;
     this.dataSource = pool(SharedServers.postgresUrl(name));
-    this.jdbi = Jdbi.create(dataSource);
+    this.jdbi = JdbiProducer.over(dataSource);
     this.truncation = truncation(jdbi);
   }
 

@@ -57,6 +57,8 @@ public final class TrackerStack implements QuarkusTestResourceLifecycleManager {
     config.put("kling.accounts.default.secret-key", KLING_SECRET_KEY);
     config.put("tracker.secret", SECRET);
     config.put("tracker.admin-key", ADMIN_KEY);
+    config.put("tracker.bootstrap.tenant", "test");
+    config.put("tracker.bootstrap.api-key", "test-api-key-0001");
     config.put("tracker.webhook.allow-private", "true");
     return config;
   }

@@ -1,0 +1,63 @@
+package io.klingtracker.api;
+
+import com.fasterxml.jackson.annotation.JsonRawValue;
+import com.fasterxml.jackson.databind.PropertyNamingStrategies;
+import com.fasterxml.jackson.databind.annotation.JsonNaming;
+import io.klingtracker.task.Task;
+import io.klingtracker.time.Rfc3339;
+import java.math.BigDecimal;
+import java.time.Instant;
+import org.jspecify.annotations.Nullable;
+
+/** A task as we show it. Every key is always there. */
+@JsonNaming(PropertyNamingStrategies.SnakeCaseStrategy.class)
+record TaskView(
+    String taskId,
+    @Nullable String externalTaskId,
+    @Nullable String klingTaskId,
+    String kind,
+    @Nullable String model,
+    @Nullable String upstreamModel,
+    @Nullable String account,
+    String status,
+    @Nullable String statusMessage,
+    @Nullable Integer errorCode,
+    boolean late,
+    int sequence,
+    @JsonRawValue @Nullable String result,
+    @Nullable BigDecimal units,
+    @Nullable String callbackUrl,
+    String createdAt,
+    @Nullable String dispatchedAt,
+    String updatedAt,
+    @Nullable String finishedAt,
+    @Nullable String resultExpiresAt) {
+
+  static TaskView of(Task task) {
+    return new TaskView(
+        task.id(),
+        task.externalTaskId(),
+        task.klingTaskId(),
+        task.kind(),
+        task.model(),
+        task.upstreamModel(),
+        task.account(),
+        task.status().word(),
+        task.statusMessage(),
+        task.errorCode(),
+        task.late(),
+        task.sequence(),
+        task.result(),
+        task.units(),
+        task.callbackUrl(),
+        Rfc3339.format(task.createdAt()),
+        time(task.dispatchedAt()),
+        Rfc3339.format(task.updatedAt()),
+        time(task.finishedAt()),
+        time(task.resultExpiresAt()));
+  }
+
+  private static @Nullable String time(@Nullable Instant time) {
+    return time == null ? null : Rfc3339.format(time);
+  }
+}

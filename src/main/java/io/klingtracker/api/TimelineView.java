@@ -1,0 +1,36 @@
+package io.klingtracker.api;
+
+import io.klingtracker.task.TimelineEntry;
+import io.klingtracker.time.Rfc3339;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+
+/** A task's history. */
+record TimelineView(List<Entry> entries) {
+
+  /** One line of it. */
+  record Entry(
+      String at,
+      @Nullable Integer sequence,
+      @Nullable String status,
+      String source,
+      boolean applied,
+      @Nullable String reason,
+      @Nullable String detail) {}
+
+  static TimelineView of(List<TimelineEntry> entries) {
+    return new TimelineView(
+        entries.stream()
+            .map(
+                entry ->
+                    new Entry(
+                        Rfc3339.format(entry.at()),
+                        entry.sequence(),
+                        entry.status(),
+                        entry.source(),
+                        entry.applied(),
+                        entry.reason(),
+                        entry.detail()))
+            .toList());
+  }
+}

@@ -1,0 +1,250 @@
+package io.klingtracker.kling;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import io.vertx.core.Future;
+import io.vertx.core.Vertx;
+import io.vertx.core.buffer.Buffer;
+import io.vertx.core.http.HttpClient;
+import io.vertx.core.http.HttpClientOptions;
+import io.vertx.core.http.HttpClientRequest;
+import io.vertx.core.http.HttpClientResponse;
+import io.vertx.core.http.HttpMethod;
+import io.vertx.core.http.PoolOptions;
+import io.vertx.core.http.RequestOptions;
+import jakarta.annotation.PreDestroy;
+import jakarta.inject.Inject;
+import jakarta.inject.Singleton;
+import java.io.IOException;
+import java.net.URI;
+import java.net.URLEncoder;
+import java.nio.charset.StandardCharsets;
+import java.time.Clock;
+import java.util.Map;
+import java.util.Set;
+import java.util.concurrent.CompletionStage;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.TimeoutException;
+import org.eclipse.microprofile.config.inject.ConfigProperty;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * {@link KlingClient} over HTTP/1.1 on Vert.x: no thread waits, redirects are not followed, answers
+ * are bounded.
+ */
+@Singleton
+class HttpKlingClient implements KlingClient {
+
+  private static final Set<Integer> CREDENTIALS = Set.of(1000, 1001, 1002, 1003, 1004);
+  private static final Set<Integer> ACCOUNT = Set.of(1100, 1101, 1102, 1103, 1304);
+  private static final Set<Integer> LATER = Set.of(1302, 1303, 5001);
+  private static final String EXISTS = "already exists";
+  private static final String NOT_FOUND = "Task not found";
+
+  private final Vertx vertx;
+  private final KlingConfig config;
+  private final HttpClient http;
+  private final String userAgent;
+  private final Map<String, KlingToken> tokens = new ConcurrentHashMap<>();
+
+  private record Answer(int status, byte[] body) {}
+
+  /** The request never got a connection. */
+  private static final class NotConnected extends RuntimeException {
+    private static final long serialVersionUID = 1L;
+
+    NotConnected(Throwable cause) {
+      super(reason(cause), null, false, false);
+    }
+  }
+
+  @Inject
+  HttpKlingClient(
+      Vertx vertx,
+      KlingConfig config,
+      Clock clock,
+      @ConfigProperty(name = "quarkus.application.version") String version) {
+    this.vertx = vertx;
+    this.config = config;
+    this.userAgent = "kling-task-tracker/" + version;
+    this.http =
+        vertx.createHttpClient(
+            new HttpClientOptions()
+                .setConnectTimeout((int) config.timeout().connect().toMillis())
+                .setKeepAlive(true)
+                .setKeepAliveTimeout(30)
+                .setMaxWaitQueueSize(config.http().waitQueue())
+                .setDecompressionSupported(true)
+                .setMaxHeaderSize(16 * 1024),
+            new PoolOptions().setHttp1MaxSize(config.http().poolSize()));
+    config.accounts().forEach((name, account) -> tokens.put(name, new KlingToken(account, clock)));
+  }
+
+  @PreDestroy
+  void close() {
+    http.close();
+  }
+
+  @Override
+  public CompletionStage<CreateAnswer> create(String account, String path, String body) {
+    return call(account, HttpMethod.POST, "/v1/" + path, Buffer.buffer(body))
+        .map(answer -> createAnswer(answer))
+        .otherwise(
+            failure ->
+                failure instanceof NotConnected
+                    ? new CreateAnswer.NotSent(reason(failure))
+                    : new CreateAnswer.Unknown(reason(failure)))
+        .toCompletionStage();
+  }
+
+  @Override
+  public CompletionStage<QueryAnswer> query(String account, String path, String id) {
+    String segment = URLEncoder.encode(id, StandardCharsets.UTF_8).replace("+", "%20");
+    return call(account, HttpMethod.GET, "/v1/" + path + "/" + segment, null)
+        .map(answer -> queryAnswer(answer))
+        .otherwise(failure -> new QueryAnswer.NoAnswer(reason(failure)))
+        .toCompletionStage();
+  }
+
+  /**
+   * One call, repeated once with a fresh token when Kling says that the token's time is not right.
+   */
+  private Future<Answer> call(
+      String account, HttpMethod method, String path, @Nullable Buffer body) {
+    KlingToken token = tokens.get(account);
+    KlingConfig.Account settings = config.accounts().get(account);
+    if (token == null || settings == null) {
+      return Future.failedFuture(
+          new NotConnected(new IOException("account " + account + " is not configured any more")));
+    }
+    return exchange(settings.baseUrl(), token, method, path, body)
+        .compose(
+            answer -> {
+              int code = code(answer);
+              boolean stale = code == 1003 || code == 1004;
+              return stale && token.renew()
+                  ? exchange(settings.baseUrl(), token, method, path, body)
+                  : Future.succeededFuture(answer);
+            });
+  }
+
+  private Future<Answer> exchange(
+      URI base, KlingToken token, HttpMethod method, String path, @Nullable Buffer body) {
+    String root = base.toString().replaceAll("/+$", "");
+    RequestOptions options =
+        new RequestOptions()
+            .setMethod(method)
+            .setAbsoluteURI(root + path)
+            .setFollowRedirects(false)
+            .setConnectTimeout(config.timeout().connect().toMillis())
+            .setIdleTimeout(config.timeout().read().toMillis())
+            .putHeader("Authorization", "Bearer " + token.value())
+            .putHeader("Content-Type", "application/json")
+            .putHeader("Accept", "application/json")
+            .putHeader("User-Agent", userAgent);
+    return http.request(options)
+        .recover(failure -> Future.failedFuture(new NotConnected(failure)))
+        .compose(request -> send(request, body));
+  }
+
+  private Future<Answer> send(HttpClientRequest request, @Nullable Buffer body) {
+    // The idle time-out alone would let an answer trickle for ever; this bounds the whole exchange.
+    long limit = config.timeout().read().toMillis() * 2;
+    long timer =
+        vertx.setTimer(
+            limit,
+            id -> request.reset(0, new TimeoutException("no whole answer in " + limit + " ms")));
+    Future<HttpClientResponse> response = body == null ? request.send() : request.send(body);
+    return response.compose(this::read).onComplete(done -> vertx.cancelTimer(timer));
+  }
+
+  private Future<Answer> read(HttpClientResponse response) {
+    io.vertx.core.Promise<Answer> answer = io.vertx.core.Promise.promise();
+    Buffer body = Buffer.buffer();
+    response.exceptionHandler(answer::tryFail);
+    response.handler(
+        part -> {
+          if (body.length() + part.length() > config.http().maxAnswer()) {
+            answer.tryFail(
+                new IOException("answer larger than " + config.http().maxAnswer() + " bytes"));
+            response.request().reset();
+          } else {
+            body.appendBuffer(part);
+          }
+        });
+    response.endHandler(
+        end -> answer.tryComplete(new Answer(response.statusCode(), body.getBytes())));
+    return answer.future();
+  }
+
+  private static CreateAnswer createAnswer(Answer answer) {
+    JsonNode body = json(answer);
+    int code = code(answer);
+    String message = message(answer, body);
+    if (body == null || code < 0) {
+      return new CreateAnswer.Unknown("HTTP " + answer.status() + " with an unreadable body");
+    }
+    if (code == 0) {
+      return KlingReader.task(body)
+          .<CreateAnswer>map(CreateAnswer.Accepted::new)
+          .orElseGet(() -> new CreateAnswer.Unknown("code 0 without a task in it"));
+    }
+    if (LATER.contains(code)) {
+      return new CreateAnswer.Throttled(code, message);
+    }
+    if (CREDENTIALS.contains(code) || ACCOUNT.contains(code)) {
+      return new CreateAnswer.AccountRefused(code, message);
+    }
+    if (code == 1201 && message.contains(EXISTS)) {
+      return new CreateAnswer.Exists(message);
+    }
+    if (code >= 1200 && code < 1400) {
+      return new CreateAnswer.Refused(code, message);
+    }
+    // 5000, 5002 and whatever is not in Kling's table: it may have been accepted.
+    return new CreateAnswer.Unknown("code " + code + ": " + message);
+  }
+
+  private static QueryAnswer queryAnswer(Answer answer) {
+    JsonNode body = json(answer);
+    int code = code(answer);
+    if (body == null || code < 0) {
+      return new QueryAnswer.NoAnswer("HTTP " + answer.status() + " with an unreadable body");
+    }
+    String message = message(answer, body);
+    if (code == 0) {
+      return KlingReader.task(body)
+          .<QueryAnswer>map(QueryAnswer.Found::new)
+          .orElseGet(() -> new QueryAnswer.NoAnswer("code 0 without a task in it"));
+    }
+    // Seen live as 400/1201 with this text; the documentation's table would suggest 404/1203.
+    if (code == 1201 && message.startsWith(NOT_FOUND) || code == 1203) {
+      return new QueryAnswer.NotFound(message);
+    }
+    return new QueryAnswer.NoAnswer("code " + code + ": " + message);
+  }
+
+  private static @Nullable JsonNode json(Answer answer) {
+    try {
+      return KlingReader.parse(answer.body());
+    } catch (IOException e) {
+      return null;
+    }
+  }
+
+  /** Kling's code, or -1 when the answer has none. */
+  private static int code(Answer answer) {
+    JsonNode body = json(answer);
+    JsonNode code = body == null ? null : body.get("code");
+    return code == null || !code.canConvertToInt() && !code.isTextual() ? -1 : code.asInt(-1);
+  }
+
+  private static String message(Answer answer, @Nullable JsonNode body) {
+    String message = body == null ? "" : body.path("message").asText("");
+    return message.isEmpty() ? "HTTP " + answer.status() : message;
+  }
+
+  private static String reason(Throwable failure) {
+    String message = failure.getMessage();
+    return message == null ? failure.getClass().getSimpleName() : message;
+  }
+}

@@ -1,0 +1,79 @@
+package io.klingtracker.kling;
+
+import io.smallrye.config.ConfigMapping;
+import io.smallrye.config.WithDefault;
+import java.net.URI;
+import java.time.Duration;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+
+/** Kling accounts and how we talk to them. */
+@ConfigMapping(prefix = "kling")
+public interface KlingConfig {
+
+  /** Accounts by name; at least one. */
+  Map<String, Account> accounts();
+
+  /** Public model name to Kling's; an unmapped known model maps to itself. */
+  Map<String, String> models();
+
+  /** Models that Kling has switched off. */
+  @WithDefault("kling-v1")
+  List<String> discontinuedModels();
+
+  /** Time limits of one call. */
+  Timeout timeout();
+
+  /** Bounds of the HTTP client. */
+  Http http();
+
+  /** One Kling account. */
+  interface Account {
+    /** Kling's host for this account, without a path. */
+    @WithDefault("https://api-singapore.klingai.com")
+    URI baseUrl();
+
+    /** Half of the JWT pair; needs {@link #secretKey()}. */
+    Optional<String> accessKey();
+
+    /** Half of the JWT pair; needs {@link #accessKey()}. */
+    Optional<String> secretKey();
+
+    /** An API key instead of the pair. */
+    Optional<String> apiKey();
+
+    /** Slots per model version and family. */
+    @WithDefault("5")
+    int maxParallel();
+
+    /** {@code whsec_…} values; when set, a callback must be signed with one of them. */
+    Optional<List<String>> webhookSecrets();
+  }
+
+  /** Time limits. */
+  interface Timeout {
+    /** To get a connection, TLS included. */
+    @WithDefault("5s")
+    Duration connect();
+
+    /** Longest silence while waiting for an answer. */
+    @WithDefault("30s")
+    Duration read();
+  }
+
+  /** Client bounds. */
+  interface Http {
+    /** Connections kept per account. */
+    @WithDefault("32")
+    int poolSize();
+
+    /** Calls that may wait for a connection; more fail at once, unsent. */
+    @WithDefault("1000")
+    int waitQueue();
+
+    /** Largest answer that is read, in bytes. */
+    @WithDefault("4194304")
+    int maxAnswer();
+  }
+}

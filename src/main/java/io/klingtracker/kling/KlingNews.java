@@ -1,0 +1,27 @@
+package io.klingtracker.kling;
+
+import java.math.BigDecimal;
+import java.time.Instant;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * What Kling says of one task, whichever way and in whichever dialect it said it.
+ *
+ * @param klingTaskId Kling's id, a decimal string
+ * @param externalTaskId the id we gave at the create, when Kling repeats it
+ * @param status the status
+ * @param word the status as Kling wrote it
+ * @param message the reason of a failure, or empty
+ * @param result Kling's whole {@code task_result} as JSON text, or null when there was none
+ * @param units what was deducted, when Kling says so
+ * @param updatedAt Kling's time of the last change, when it says so
+ */
+public record KlingNews(
+    @Nullable String klingTaskId,
+    @Nullable String externalTaskId,
+    KlingStatus status,
+    String word,
+    String message,
+    @Nullable String result,
+    @Nullable BigDecimal units,
+    @Nullable Instant updatedAt) {}

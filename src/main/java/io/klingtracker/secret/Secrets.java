@@ -1,0 +1,139 @@
+package io.klingtracker.secret;
+
+import jakarta.inject.Inject;
+import jakarta.inject.Singleton;
+import java.nio.ByteBuffer;
+import java.nio.charset.StandardCharsets;
+import java.security.GeneralSecurityException;
+import java.security.MessageDigest;
+import java.security.SecureRandom;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.Base64;
+import java.util.List;
+import javax.crypto.AEADBadTagException;
+import javax.crypto.Cipher;
+import javax.crypto.Mac;
+import javax.crypto.spec.GCMParameterSpec;
+import javax.crypto.spec.SecretKeySpec;
+
+/**
+ * Everything that hangs on {@code tracker.secret}: one derived key per purpose, sealing
+ * (AES-256-GCM) of secrets that we must store, and tokens. Reading also tries {@code
+ * tracker.previous-secrets}, so that a rotation breaks nothing.
+ */
+@Singleton
+public class Secrets {
+
+  /** Shortest root secret, in bytes of UTF-8. */
+  public static final int MIN_BYTES = 32;
+
+  private static final int NONCE_BYTES = 12;
+  private static final int TAG_BITS = 128;
+  private static final int TOKEN_BYTES = 24;
+  private static final String SEALING = "sealing";
+
+  private final List<byte[]> roots;
+  private final SecureRandom random = new SecureRandom();
+
+  @Inject
+  Secrets(SecretConfig config) {
+    this(config.secret().orElseThrow(), config.previousSecrets().orElse(List.of()));
+  }
+
+  /**
+   * For tests and tools.
+   *
+   * @param current seals and signs
+   * @param previous still opens and verifies
+   */
+  public Secrets(String current, List<String> previous) {
+    List<byte[]> all = new ArrayList<>();
+    all.add(current.getBytes(StandardCharsets.UTF_8));
+    previous.forEach(old -> all.add(old.getBytes(StandardCharsets.UTF_8)));
+    this.roots = List.copyOf(all);
+  }
+
+  /** A 32-byte key for one purpose; the same purpose always gives the same key. */
+  public byte[] derive(String purpose) {
+    return derive(roots.get(0), purpose);
+  }
+
+  /** Encrypts; the answer carries its nonce and can be opened after a restart. */
+  public byte[] seal(byte[] plain) {
+    byte[] nonce = new byte[NONCE_BYTES];
+    random.nextBytes(nonce);
+    try {
+      byte[] sealed = cipher(Cipher.ENCRYPT_MODE, derive(SEALING), nonce).doFinal(plain);
+      return ByteBuffer.allocate(nonce.length + sealed.length).put(nonce).put(sealed).array();
+    } catch (GeneralSecurityException e) {
+      throw new IllegalStateException("AES-GCM is part of every JDK", e);
+    }
+  }
+
+  /**
+   * Decrypts what {@link #seal} made under the current or a previous root secret.
+   *
+   * @throws IllegalStateException when no configured secret opens it
+   */
+  public byte[] open(byte[] sealed) {
+    byte[] nonce = Arrays.copyOf(sealed, NONCE_BYTES);
+    for (byte[] root : roots) {
+      try {
+        return cipher(Cipher.DECRYPT_MODE, derive(root, SEALING), nonce)
+            .doFinal(sealed, NONCE_BYTES, sealed.length - NONCE_BYTES);
+      } catch (AEADBadTagException e) {
+        continue;
+      } catch (GeneralSecurityException e) {
+        throw new IllegalStateException("a sealed secret is damaged", e);
+      }
+    }
+    throw new IllegalStateException(
+        "a sealed secret opens with neither tracker.secret nor tracker.previous-secrets; add the old value to the latter");
+  }
+
+  /** An unguessable, URL-safe token for a subject, for example a task's callback URL. */
+  public String token(String purpose, String subject) {
+    return token(roots.get(0), purpose, subject);
+  }
+
+  /**
+   * Whether a token is the subject's, under the current or a previous secret; takes the same time
+   * for each answer.
+   */
+  public boolean isToken(String purpose, String subject, String candidate) {
+    byte[] given = candidate.getBytes(StandardCharsets.UTF_8);
+    boolean match = false;
+    for (byte[] root : roots) {
+      byte[] right = token(root, purpose, subject).getBytes(StandardCharsets.UTF_8);
+      match |= MessageDigest.isEqual(right, given);
+    }
+    return match;
+  }
+
+  private static String token(byte[] root, String purpose, String subject) {
+    byte[] mac = hmacSha256(derive(root, purpose), subject.getBytes(StandardCharsets.UTF_8));
+    return Base64.getUrlEncoder().withoutPadding().encodeToString(Arrays.copyOf(mac, TOKEN_BYTES));
+  }
+
+  private static byte[] derive(byte[] root, String purpose) {
+    return hmacSha256(root, ("kling-task-tracker/" + purpose).getBytes(StandardCharsets.UTF_8));
+  }
+
+  private static Cipher cipher(int mode, byte[] key, byte[] nonce) throws GeneralSecurityException {
+    Cipher cipher = Cipher.getInstance("AES/GCM/NoPadding");
+    cipher.init(mode, new SecretKeySpec(key, "AES"), new GCMParameterSpec(TAG_BITS, nonce));
+    return cipher;
+  }
+
+  /** HMAC-SHA256 of a text under a key. */
+  public static byte[] hmacSha256(byte[] key, byte[] text) {
+    try {
+      Mac mac = Mac.getInstance("HmacSHA256");
+      mac.init(new SecretKeySpec(key, "HmacSHA256"));
+      return mac.doFinal(text);
+    } catch (GeneralSecurityException e) {
+      throw new IllegalStateException("HmacSHA256 is part of every JDK", e);
+    }
+  }
+}

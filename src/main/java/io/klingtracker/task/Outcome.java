@@ -1,0 +1,19 @@
+package io.klingtracker.task;
+
+/** What a piece of news did. */
+public sealed interface Outcome {
+
+  /** It moved the task; the event is committed. */
+  record Moved(TaskChanged change) implements Outcome {}
+
+  /**
+   * It changed nothing, and the timeline says so.
+   *
+   * @param status where the task stands
+   * @param reason {@code repeated}, {@code older}, {@code contradicts} or {@code other-task}
+   */
+  record Ignored(TaskStatus status, String reason) implements Outcome {}
+
+  /** There is no such task. */
+  record NoSuchTask() implements Outcome {}
+}

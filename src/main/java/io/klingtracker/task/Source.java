@@ -1,0 +1,19 @@
+package io.klingtracker.task;
+
+import java.util.Locale;
+
+/** Where a piece of news came from. */
+public enum Source {
+  SUBMIT,
+  DISPATCH,
+  CALLBACK,
+  POLL,
+  CANCEL,
+  DEADLINE,
+  ADMIN;
+
+  /** The word in events and the timeline. */
+  public String word() {
+    return name().toLowerCase(Locale.ROOT);
+  }
+}

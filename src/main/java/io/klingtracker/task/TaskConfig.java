@@ -1,0 +1,20 @@
+package io.klingtracker.task;
+
+import io.smallrye.config.ConfigMapping;
+import io.smallrye.config.WithDefault;
+import java.time.Duration;
+
+/** Bounds of the core. */
+@ConfigMapping(prefix = "tracker.task")
+public interface TaskConfig {
+
+  /**
+   * How long Kling keeps a result (30 days by its documentation); counted from when we heard of it.
+   */
+  @WithDefault("30D")
+  Duration resultLife();
+
+  /** How long an Idempotency-Key is remembered. */
+  @WithDefault("24h")
+  Duration idempotencyLife();
+}

@@ -1,0 +1,393 @@
+package io.klingtracker.task;
+
+import io.klingtracker.time.Rfc3339;
+import jakarta.inject.Inject;
+import jakarta.inject.Singleton;
+import java.math.BigDecimal;
+import java.sql.SQLException;
+import java.time.Clock;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.UUID;
+import org.jdbi.v3.core.Jdbi;
+import org.jdbi.v3.core.statement.UnableToExecuteStatementException;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The statements that write a task. Each is one round trip and one commit: the change, its event,
+ * and the queue rows of the work that it causes come into being together or not at all.
+ */
+@Singleton
+class TaskStore {
+
+  private static final String UNIQUE_VIOLATION = "23505";
+  private static final String LOCK_NOT_AVAILABLE = "55P03";
+
+  /**
+   * What is on Kafka and in every feed; the names are contract. Written once, here, from the task
+   * as it now is.
+   */
+  private static final String PAYLOAD =
+      """
+      json_build_object(
+        'event_id', m.event_id, 'sequence', m.sequence, 'task_id', m.id, 'external_task_id', m.external_task_id,
+        'kling_task_id', m.kling_task_id, 'tenant', m.tenant_id, 'account', m.account, 'kind', m.kind,
+        'model', m.model, 'status', m.status, 'previous_status', m.previous_status,
+        'status_message', m.status_message, 'error_code', m.error_code, 'late', m.late, 'source', m.source,
+        'occurred_at', to_char(m.updated_at at time zone 'UTC', %s),
+        'result', m.result, 'units', m.units)
+      """
+          .formatted(Rfc3339.SQL_PATTERN);
+
+  /** From the rows in {@code moved}: the event, its place in the outbox. */
+  private static final String EVENT =
+      """
+      event as (
+        insert into task_event (task_id, sequence, event_id, tenant_id, status, previous_status, source, occurred_at,
+            feed_position, traceparent, payload)
+        select m.id, m.sequence, m.event_id, m.tenant_id, m.status, m.previous_status, m.source, m.updated_at,
+            m.feed_position, m.traceparent, %s
+        from moved m
+        returning id, task_id, sequence
+      ),
+      relayed as (
+        insert into outbox (lane, id, task_id, sequence)
+        select outbox_lane(task_id), id, task_id, sequence from event
+      )"""
+          .formatted(PAYLOAD);
+
+  private static final String SUBMIT =
+      """
+      with key as (
+        insert into idempotency_key (tenant_id, key, request_hash, request_id, task_id, created_at)
+        select :tenant, :key, cast(:requestHash as bytea), cast(:requestId as uuid), :id, cast(:now as timestamptz)
+        where cast(:key as text) is not null
+        returning task_id
+      ),
+      stored as (
+        insert into task (id, tenant_id, kind, external_task_id, model, upstream_model, callback_url, status, sequence,
+            units_expected, feed_position, created_at, updated_at)
+        -- Reading key first makes a repeated key fail before a repeated external id does.
+        select :id, :tenant, :kind, :externalTaskId, :model, :upstreamModel, :callbackUrl, 'queued', 1,
+            cast(:units as numeric), pg_current_xact_id()::text::bigint, cast(:now as timestamptz), cast(:now as timestamptz)
+        from (select count(*) from key) as first
+        returning *
+      ),
+      moved as (
+        select s.*, cast(:eventId as uuid) as event_id, 'submit' as source, cast(:traceparent as text) as traceparent
+        from stored s
+      ),
+      request as (insert into task_request (task_id, body) select id, :body from stored),
+      queued as (
+        insert into dispatch_queue (task_id, tenant_id, upstream_model, family, slots, priority, due_at, deadline_at)
+        select id, tenant_id, upstream_model, :family, :slots, :priority, created_at, cast(:deadline as timestamptz)
+        from stored
+      ),
+      """
+          + EVENT
+          + """
+
+      select id from stored
+      """;
+
+  private static final String FIND_KEY =
+      """
+      select k.request_hash, k.request_id, t.id, t.external_task_id, t.created_at
+      from idempotency_key k join task t on t.id = k.task_id
+      where k.tenant_id = :tenant and k.key = :key
+      """;
+
+  /**
+   * Applies one piece of news to each of several tasks. The lifecycle stands in the {@code where},
+   * so repeated or late news updates no row. Rows are locked in id order, so that two batches
+   * cannot deadlock.
+   */
+  private static final String APPLY =
+      """
+      with news as (
+        select * from unnest(
+          cast(:ids as text[]), cast(:statuses as task_status[]), cast(:sources as text[]), cast(:words as text[]),
+          cast(:klingIds as text[]), cast(:messages as text[]), cast(:codes as int[]), cast(:results as json[]),
+          cast(:units as numeric[]), cast(:checks as timestamptz[]), cast(:eventIds as uuid[]),
+          cast(:traceparents as text[]))
+        as n(task_id, status, source, word, kling_task_id, message, code, result, units, next_check_at, event_id,
+             traceparent)
+      ),
+      before as (
+        select t.id, t.status, t.kling_task_id from task t join news n on n.task_id = t.id
+        order by t.id for no key update of t
+      ),
+      updated as (
+        update task t set
+          previous_status = t.status,
+          status = n.status,
+          sequence = t.sequence + 1,
+          status_message = nullif(n.message, ''),
+          error_code = n.code,
+          late = t.status = 'expired',
+          kling_task_id = coalesce(t.kling_task_id, n.kling_task_id),
+          account = coalesce(t.account, (select o.account from open_task o where o.task_id = t.id)),
+          result = n.result,
+          units = coalesce(n.units, t.units),
+          dispatched_at = coalesce(t.dispatched_at,
+            case when n.status in ('submitted', 'processing', 'succeed')
+                   or n.status = 'failed' and n.kling_task_id is not null then cast(:now as timestamptz) end),
+          updated_at = cast(:now as timestamptz),
+          finished_at = case when n.status in ('succeed', 'failed', 'canceled') then cast(:now as timestamptz) end,
+          result_expires_at = case when n.status = 'succeed' then cast(:now as timestamptz) + cast(:resultLife as interval) end,
+          feed_position = greatest(t.feed_position, pg_current_xact_id()::text::bigint)
+        from news n join before b on b.id = n.task_id
+        where t.id = n.task_id and task_accepts(t.status, n.status)
+          and (t.kling_task_id is null or n.kling_task_id is null or t.kling_task_id = n.kling_task_id)
+        returning t.*
+      ),
+      moved as (
+        select u.*, n.event_id, n.source, n.traceparent, n.next_check_at from updated u join news n on n.task_id = u.id
+      ),
+      """
+          + EVENT
+          + """
+      ,
+      dispatched as (delete from dispatch_queue q using moved m where q.task_id = m.id),
+      ended as (
+        delete from open_task o using moved m where o.task_id = m.id and m.status in ('succeed', 'failed', 'canceled')
+      ),
+      watched as (
+        update open_task o set
+          next_check_at = coalesce(m.next_check_at, o.next_check_at),
+          slots = case when m.status = 'expired' then 0 else o.slots end
+        from moved m where o.task_id = m.id and m.status in ('submitted', 'processing', 'expired')
+      ),
+      ignored as (
+        insert into task_news (task_id, at, source, status, reason, detail)
+        select b.id, cast(:now as timestamptz), n.source, n.word,
+          case when b.kling_task_id <> n.kling_task_id then 'other-task'
+               when b.status = n.status then 'repeated'
+               when b.status in ('succeed', 'failed') and n.status in ('succeed', 'failed') then 'contradicts'
+               else 'older' end,
+          nullif(n.message, '')
+        from news n join before b on b.id = n.task_id
+        where not exists (select from moved m where m.id = b.id)
+        returning task_id, reason
+      )
+      select b.id, coalesce(m.status, b.status)::text as status, m.sequence, m.tenant_id, i.reason
+      from before b left join moved m on m.id = b.id left join ignored i on i.task_id = b.id
+      """;
+
+  private static final String NOTE =
+      """
+      insert into task_news (task_id, at, source, status, reason, detail)
+      select id, cast(:now as timestamptz), :source, :status, :reason, :detail from task where id = :id
+      """;
+
+  private final Jdbi jdbi;
+  private final Clock clock;
+  private final Duration resultLife;
+
+  @Inject
+  TaskStore(Jdbi jdbi, Clock clock, TaskConfig config) {
+    this.jdbi = jdbi;
+    this.clock = clock;
+    this.resultLife = config.resultLife();
+  }
+
+  Submission submit(NewTask task, @Nullable String traceparent) {
+    Instant now = clock.instant();
+    String id = TaskId.next(now);
+    NewTask.Idempotency idempotency = task.idempotency();
+    try {
+      jdbi.useHandle(
+          handle ->
+              handle
+                  .createQuery(SUBMIT)
+                  .bind("id", id)
+                  .bind("tenant", task.tenant())
+                  .bind("key", idempotency == null ? null : idempotency.key())
+                  .bind("requestHash", idempotency == null ? null : idempotency.requestHash())
+                  .bind("requestId", idempotency == null ? null : idempotency.requestId())
+                  .bind("kind", task.kind())
+                  .bind("externalTaskId", task.externalTaskId())
+                  .bind("model", task.model())
+                  .bind("upstreamModel", task.upstreamModel())
+                  .bind("callbackUrl", task.callbackUrl())
+                  .bind("units", task.units())
+                  .bind("now", now)
+                  .bind("eventId", EventId.next(now))
+                  .bind("traceparent", traceparent)
+                  .bind("body", task.body())
+                  .bind("family", task.family())
+                  .bind("slots", task.slots())
+                  .bind("priority", task.priority())
+                  .bind("deadline", task.deadline())
+                  .mapTo(String.class)
+                  .one());
+      return new Submission.Stored(id, now);
+    } catch (UnableToExecuteStatementException e) {
+      return refused(task, e);
+    }
+  }
+
+  private Submission refused(NewTask task, UnableToExecuteStatementException failure) {
+    String state = sqlState(failure);
+    String message = String.valueOf(failure.getMessage());
+    NewTask.Idempotency idempotency = task.idempotency();
+    if (idempotency != null
+        && (state.equals(LOCK_NOT_AVAILABLE)
+            || state.equals(UNIQUE_VIOLATION) && message.contains("idempotency_key_pkey"))) {
+      // Gone again: the first one failed after we had waited for it. The caller may retry.
+      return findKey(task.tenant(), idempotency).orElseGet(Submission.KeyRunning::new);
+    }
+    String externalTaskId = task.externalTaskId();
+    if (externalTaskId != null
+        && state.equals(UNIQUE_VIOLATION)
+        && message.contains("task_external_id")) {
+      return new Submission.ExternalIdTaken(externalTaskId);
+    }
+    throw failure;
+  }
+
+  private Optional<Submission> findKey(String tenant, NewTask.Idempotency idempotency) {
+    return jdbi.withHandle(
+        handle ->
+            handle
+                .createQuery(FIND_KEY)
+                .bind("tenant", tenant)
+                .bind("key", idempotency.key())
+                .map(
+                    (row, context) ->
+                        java.security.MessageDigest.isEqual(
+                                row.getBytes("request_hash"), idempotency.requestHash())
+                            ? new Submission.Replayed(
+                                row.getString("id"),
+                                row.getString("external_task_id"),
+                                row.getTimestamp("created_at").toInstant(),
+                                row.getObject("request_id", UUID.class))
+                            : (Submission) new Submission.KeyReused())
+                .findOne());
+  }
+
+  /** At most one piece of news per task; see {@link #APPLY}. */
+  Map<String, Outcome> apply(List<News> batch, @Nullable String traceparent) {
+    Instant now = clock.instant();
+    List<News> news = new ArrayList<>(batch);
+    news.sort(Comparator.comparing(News::taskId));
+    int size = news.size();
+    String[] ids = new String[size];
+    String[] statuses = new String[size];
+    String[] sources = new String[size];
+    String[] words = new String[size];
+    @Nullable String[] klingIds = new String[size];
+    String[] messages = new String[size];
+    @Nullable Integer[] codes = new Integer[size];
+    @Nullable String[] results = new String[size];
+    @Nullable BigDecimal[] units = new BigDecimal[size];
+    @Nullable String[] checks = new String[size];
+    UUID[] eventIds = new UUID[size];
+    @Nullable String[] traceparents = new String[size];
+    for (int i = 0; i < size; i++) {
+      News item = news.get(i);
+      ids[i] = item.taskId();
+      statuses[i] = item.signal().status().word();
+      sources[i] = item.source().word();
+      words[i] = clean(item.word());
+      klingIds[i] = item.klingTaskId() == null ? null : clean(item.klingTaskId());
+      messages[i] = clean(message(item.signal()));
+      codes[i] = item.signal() instanceof TaskSignal.Failed failed ? failed.code() : null;
+      results[i] = item.signal() instanceof TaskSignal.Succeed done ? done.result() : null;
+      units[i] = item.units();
+      checks[i] = item.nextCheckAt() == null ? null : item.nextCheckAt().toString();
+      eventIds[i] = EventId.next(now);
+      traceparents[i] = traceparent;
+    }
+    Map<String, Outcome> outcomes = new HashMap<>();
+    jdbi.useHandle(
+        handle ->
+            handle
+                .createQuery(APPLY)
+                .bindArray("ids", String.class, (Object[]) ids)
+                .bindArray("statuses", String.class, (Object[]) statuses)
+                .bindArray("sources", String.class, (Object[]) sources)
+                .bindArray("words", String.class, (Object[]) words)
+                .bindArray("klingIds", String.class, (Object[]) klingIds)
+                .bindArray("messages", String.class, (Object[]) messages)
+                .bindArray("codes", Integer.class, (Object[]) codes)
+                .bindArray("results", String.class, (Object[]) results)
+                .bindArray("units", BigDecimal.class, (Object[]) units)
+                .bindArray("checks", String.class, (Object[]) checks)
+                .bindArray("eventIds", UUID.class, (Object[]) eventIds)
+                .bindArray("traceparents", String.class, (Object[]) traceparents)
+                .bind("now", now)
+                .bind("resultLife", resultLife.toSeconds() + " seconds")
+                .map(
+                    (row, context) -> {
+                      String id = row.getString("id");
+                      TaskStatus status = TaskStatus.of(row.getString("status"));
+                      String reason = row.getString("reason");
+                      outcomes.put(
+                          id,
+                          reason != null
+                              ? new Outcome.Ignored(status, reason)
+                              : new Outcome.Moved(
+                                  new TaskChanged(
+                                      id,
+                                      row.getString("tenant_id"),
+                                      row.getInt("sequence"),
+                                      status)));
+                      return id;
+                    })
+                .list());
+    for (String id : ids) {
+      outcomes.putIfAbsent(id, new Outcome.NoSuchTask());
+    }
+    return outcomes;
+  }
+
+  void note(
+      String taskId,
+      Source source,
+      @Nullable String status,
+      String reason,
+      @Nullable String detail) {
+    jdbi.useHandle(
+        handle ->
+            handle
+                .createUpdate(NOTE)
+                .bind("id", taskId)
+                .bind("now", clock.instant())
+                .bind("source", source.word())
+                .bind("status", status == null ? null : clean(status))
+                .bind("reason", reason)
+                .bind("detail", detail == null ? null : clean(detail))
+                .execute());
+  }
+
+  private static String message(TaskSignal signal) {
+    if (signal instanceof TaskSignal.Failed failed) {
+      return failed.message();
+    }
+    if (signal instanceof TaskSignal.Expired expired) {
+      return expired.message();
+    }
+    return signal instanceof TaskSignal.Canceled canceled ? canceled.message() : "";
+  }
+
+  /** PostgreSQL text cannot hold U+0000, which JSON can; it becomes the replacement character. */
+  private static String clean(String text) {
+    return text.indexOf('\0') < 0 ? text : text.replace('\0', '\ufffd');
+  }
+
+  private static String sqlState(Throwable failure) {
+    for (Throwable cause = failure; cause != null; cause = cause.getCause()) {
+      if (cause instanceof SQLException sql && sql.getSQLState() != null) {
+        return sql.getSQLState();
+      }
+    }
+    return "";
+  }
+}

@@ -1,0 +1,156 @@
+package io.klingtracker.task;
+
+import io.opentelemetry.api.trace.Span;
+import io.opentelemetry.api.trace.SpanContext;
+import jakarta.enterprise.event.Event;
+import jakarta.inject.Inject;
+import jakarta.inject.Singleton;
+import jakarta.transaction.Transactional;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import org.jdbi.v3.core.Jdbi;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The core's façade and the only writer of a status. Reads are scoped to a tenant; news is
+ * addressed by task id, since whoever brings it has proved that it is about that task.
+ */
+@Singleton
+public class Tasks {
+
+  /** More of one task's history than anyone reads; the rest is in the tables. */
+  private static final int TIMELINE_LIMIT = 1000;
+
+  private static final String TIMELINE =
+      """
+      select occurred_at as at, sequence, status::text as status, source, true as applied, null as reason,
+        payload ->> 'status_message' as detail, 0 as kind, sequence::bigint as position
+      from task_event where task_id = :id
+      union all
+      select at, null, status, source, false, reason, detail, 1, id from task_news where task_id = :id
+      order by at, kind, position
+      limit :limit
+      """;
+
+  private final TaskStore store;
+  private final TaskRepository repository;
+  private final Jdbi jdbi;
+  private final Event<TasksChanged> changes;
+
+  @Inject
+  Tasks(TaskStore store, TaskRepository repository, Jdbi jdbi, Event<TasksChanged> changes) {
+    this.store = store;
+    this.repository = repository;
+    this.jdbi = jdbi;
+    this.changes = changes;
+  }
+
+  /**
+   * Stores a task, its first event and its place in the queue in one transaction, durable when this
+   * returns.
+   */
+  public Submission submit(NewTask task) {
+    Submission submission = store.submit(task, traceparent());
+    if (submission instanceof Submission.Stored stored) {
+      changes.fire(
+          new TasksChanged(
+              List.of(new TaskChanged(stored.taskId(), task.tenant(), 1, TaskStatus.QUEUED))));
+    }
+    return submission;
+  }
+
+  /** Applies one piece of news; durable when this returns. */
+  public Outcome apply(News news) {
+    return apply(List.of(news)).getOrDefault(news.taskId(), new Outcome.NoSuchTask());
+  }
+
+  /**
+   * Applies news to several tasks in one transaction, at most one piece each; durable when this
+   * returns.
+   */
+  public Map<String, Outcome> apply(List<News> news) {
+    Map<String, Outcome> outcomes = store.apply(news, traceparent());
+    List<TaskChanged> moved = new ArrayList<>();
+    for (Outcome outcome : outcomes.values()) {
+      if (outcome instanceof Outcome.Moved change) {
+        moved.add(change.change());
+      }
+    }
+    if (!moved.isEmpty()) {
+      changes.fire(new TasksChanged(List.copyOf(moved)));
+    }
+    return outcomes;
+  }
+
+  /** Notes news that is not applied, with the reason, in the task's timeline. */
+  public void note(
+      String taskId,
+      Source source,
+      @Nullable String status,
+      String reason,
+      @Nullable String detail) {
+    store.note(taskId, source, status, reason, detail);
+  }
+
+  /** One task by our id or the caller's. */
+  @Transactional
+  public Optional<Task> find(String tenant, String id) {
+    if (TaskId.isTaskId(id)) {
+      Optional<Task> task = repository.byTaskId(tenant, id);
+      if (task.isPresent()) {
+        return task;
+      }
+    }
+    return repository.byExternalTaskId(tenant, id);
+  }
+
+  /** One task by our id, the caller's or Kling's. */
+  @Transactional
+  public Optional<Task> findByAnyId(String tenant, String id) {
+    Optional<Task> task = find(tenant, id);
+    return task.isPresent() ? task : repository.byKlingTaskId(tenant, id);
+  }
+
+  /** Newest first, strictly older than the task with id {@code before}. */
+  @Transactional
+  public List<Task> page(String tenant, TaskFilter filter, @Nullable String before, int limit) {
+    return repository.page(tenant, filter, before, limit);
+  }
+
+  /** Newest first by page number, from 1. */
+  @Transactional
+  public List<Task> numberedPage(String tenant, TaskFilter filter, int pageNumber, int pageSize) {
+    return repository.numberedPage(tenant, filter, pageNumber, pageSize);
+  }
+
+  /** Every change and every piece of news that changed nothing, oldest first. */
+  public List<TimelineEntry> timeline(Task task) {
+    return jdbi.withHandle(
+        handle ->
+            handle
+                .createQuery(TIMELINE)
+                .bind("id", task.id())
+                .bind("limit", TIMELINE_LIMIT)
+                .map(
+                    (row, context) ->
+                        new TimelineEntry(
+                            row.getTimestamp("at").toInstant(),
+                            row.getObject("sequence", Integer.class),
+                            row.getString("status"),
+                            row.getString("source"),
+                            row.getBoolean("applied"),
+                            row.getString("reason"),
+                            row.getString("detail")))
+                .list());
+  }
+
+  /** The W3C trace context of the request under way, which travels with the event. */
+  private static @Nullable String traceparent() {
+    SpanContext span = Span.current().getSpanContext();
+    return span.isValid()
+        ? "00-" + span.getTraceId() + "-" + span.getSpanId() + "-" + span.getTraceFlags().asHex()
+        : null;
+  }
+}

@@ -1,0 +1,69 @@
+package io.klingtracker.tenant;
+
+import jakarta.persistence.Column;
+import jakarta.persistence.Entity;
+import jakarta.persistence.Id;
+import jakarta.persistence.Table;
+import java.time.Instant;
+import java.util.UUID;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * A key of a tenant, with its access and secret pair. The key is stored as a hash, the secret
+ * sealed.
+ */
+@Entity
+@Table(name = "api_key")
+class ApiKey {
+
+  @Id UUID id;
+
+  @Column(name = "tenant_id")
+  String tenant;
+
+  String prefix;
+
+  @Column(name = "key_hash")
+  byte[] keyHash;
+
+  @Column(name = "access_key")
+  String accessKey;
+
+  @Column(name = "secret_sealed")
+  byte[] secretSealed;
+
+  @Column(name = "created_at")
+  Instant createdAt;
+
+  @Column(name = "expires_at")
+  @Nullable Instant expiresAt;
+
+  @Column(name = "revoked_at")
+  @Nullable Instant revokedAt;
+
+  @Column(name = "last_used_at")
+  @Nullable Instant lastUsedAt;
+
+  protected ApiKey() {}
+
+  ApiKey(
+      UUID id,
+      String tenant,
+      String prefix,
+      byte[] keyHash,
+      String accessKey,
+      byte[] secretSealed,
+      Instant createdAt) {
+    this.id = id;
+    this.tenant = tenant;
+    this.prefix = prefix;
+    this.keyHash = keyHash;
+    this.accessKey = accessKey;
+    this.secretSealed = secretSealed;
+    this.createdAt = createdAt;
+  }
+
+  boolean usableAt(Instant now) {
+    return revokedAt == null && (expiresAt == null || now.isBefore(expiresAt));
+  }
+}

@@ -1,0 +1,66 @@
+package io.klingtracker.tenant;
+
+import io.klingtracker.secret.Secrets;
+import io.quarkus.runtime.StartupEvent;
+import jakarta.enterprise.context.ApplicationScoped;
+import jakarta.enterprise.event.Observes;
+import jakarta.inject.Inject;
+import jakarta.transaction.Transactional;
+import java.nio.charset.StandardCharsets;
+import java.time.Clock;
+import java.util.UUID;
+
+/**
+ * Makes the configured first tenant and its key when they do not exist yet; changes nothing that
+ * exists.
+ */
+@ApplicationScoped
+class Bootstrap {
+
+  private static final int PREFIX = 8;
+
+  private final TenantConfig.Bootstrap config;
+  private final TenantRepository tenants;
+  private final ApiKeyRepository keys;
+  private final Secrets secrets;
+  private final Clock clock;
+
+  @Inject
+  Bootstrap(
+      TenantConfig config,
+      TenantRepository tenants,
+      ApiKeyRepository keys,
+      Secrets secrets,
+      Clock clock) {
+    this.config = config.bootstrap();
+    this.tenants = tenants;
+    this.keys = keys;
+    this.secrets = secrets;
+    this.clock = clock;
+  }
+
+  @Transactional
+  void onStart(@Observes StartupEvent start) {
+    if (config.apiKey().isEmpty()) {
+      return;
+    }
+    String key = config.apiKey().get();
+    if (tenants.findByIdOptional(config.tenant()).isEmpty()) {
+      tenants.persist(new Tenant(config.tenant(), config.tenant(), clock.instant()));
+    }
+    byte[] hash = KeyRing.hash(key);
+    if (keys.byHash(hash).isEmpty()) {
+      UUID id = UUID.randomUUID();
+      String secret = config.secretKey().orElseGet(() -> UUID.randomUUID().toString());
+      keys.persist(
+          new ApiKey(
+              id,
+              config.tenant(),
+              key.substring(0, Math.min(PREFIX, key.length())),
+              hash,
+              config.accessKey().orElse(id.toString()),
+              secrets.seal(secret.getBytes(StandardCharsets.UTF_8)),
+              clock.instant()));
+    }
+  }
+}

@@ -1,0 +1,47 @@
+package io.klingtracker.tracking;
+
+import io.klingtracker.kling.KlingNews;
+import io.klingtracker.task.News;
+import io.klingtracker.task.Source;
+import io.klingtracker.task.TaskSignal;
+import java.time.Instant;
+import java.util.Optional;
+import org.jspecify.annotations.Nullable;
+
+/** Kling's words as news of one of our tasks. */
+public final class KlingWords {
+
+  private KlingWords() {}
+
+  /**
+   * Translates.
+   *
+   * @param taskId our id of the task that the words are about
+   * @param nextCheckAt when to ask if nothing more is heard
+   * @return empty for a status word that we do not know
+   */
+  public static Optional<News> toNews(
+      String taskId, Source source, KlingNews said, @Nullable Instant nextCheckAt) {
+    return signal(said)
+        .map(
+            signal ->
+                new News(
+                    taskId,
+                    source,
+                    signal,
+                    said.klingTaskId(),
+                    said.units(),
+                    nextCheckAt,
+                    said.word()));
+  }
+
+  private static Optional<TaskSignal> signal(KlingNews said) {
+    return switch (said.status()) {
+      case SUBMITTED -> Optional.of(new TaskSignal.Submitted());
+      case PROCESSING -> Optional.of(new TaskSignal.Processing());
+      case SUCCEED -> Optional.of(new TaskSignal.Succeed(said.result()));
+      case FAILED -> Optional.of(new TaskSignal.Failed(null, said.message()));
+      case UNKNOWN -> Optional.empty();
+    };
+  }
+}

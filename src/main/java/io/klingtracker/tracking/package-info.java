@@ -1,0 +1,8 @@
+/**
+ * What dispatch, callback and reconcile share: Kling's words as news of a task, and when to ask
+ * Kling next.
+ */
+@NullMarked
+package io.klingtracker.tracking;
+
+import org.jspecify.annotations.NullMarked;

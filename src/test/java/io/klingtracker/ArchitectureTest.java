@@ -1,0 +1,154 @@
+package io.klingtracker;
+
+import static com.tngtech.archunit.lang.syntax.ArchRuleDefinition.classes;
+import static com.tngtech.archunit.lang.syntax.ArchRuleDefinition.noClasses;
+import static com.tngtech.archunit.library.dependencies.SlicesRuleDefinition.slices;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+
+import com.tngtech.archunit.core.domain.JavaClass;
+import com.tngtech.archunit.core.domain.JavaClasses;
+import com.tngtech.archunit.core.importer.ClassFileImporter;
+import com.tngtech.archunit.core.importer.ImportOption;
+import java.util.Map;
+import java.util.Set;
+import java.util.TreeMap;
+import java.util.TreeSet;
+import java.util.stream.Collectors;
+import org.junit.jupiter.api.Test;
+
+/** The layout as rules: which package may use which, who reads the clock, who writes a status. */
+class ArchitectureTest {
+
+  private static final String BASE = "io.klingtracker";
+
+  private static final JavaClasses CODE =
+      new ClassFileImporter()
+          .withImportOption(ImportOption.Predefined.DO_NOT_INCLUDE_TESTS)
+          .withImportOption(location -> !location.contains("/test-classes/"))
+          .importPackages(BASE);
+
+  /** Every package and all that it may use; a new edge is a decision, made here. */
+  private static final Map<String, Set<String>> ALLOWED =
+      new TreeMap<>(
+          Map.ofEntries(
+              Map.entry("time", Set.of()),
+              Map.entry("retry", Set.of()),
+              Map.entry("problem", Set.of()),
+              Map.entry("work", Set.of()),
+              Map.entry("database", Set.of()),
+              Map.entry("secret", Set.of()),
+              Map.entry("kling", Set.of("retry", "secret")),
+              Map.entry("rules", Set.of("problem")),
+              Map.entry("target", Set.of()),
+              Map.entry("task", Set.of("time", "problem", "work")),
+              Map.entry("tenant", Set.of("problem", "secret", "task", "time")),
+              Map.entry("tracking", Set.of("kling", "retry", "secret", "task")),
+              Map.entry(
+                  "api",
+                  Set.of(
+                      "kling", "problem", "rules", "target", "task", "tenant", "time", "tracking")),
+              Map.entry(
+                  "dispatch",
+                  Set.of(
+                      "kling",
+                      "problem",
+                      "retry",
+                      "rules",
+                      "task",
+                      "tenant",
+                      "time",
+                      "tracking",
+                      "work")),
+              Map.entry(
+                  "callback", Set.of("kling", "problem", "secret", "task", "tracking", "work")),
+              Map.entry("reconcile", Set.of("kling", "retry", "rules", "task", "tracking", "work")),
+              Map.entry("events", Set.of("problem", "retry", "task", "tenant", "time", "work")),
+              Map.entry(
+                  "webhook",
+                  Set.of(
+                      "problem", "retry", "secret", "target", "task", "tenant", "time", "work"))));
+
+  @Test
+  void packages_use_only_what_they_may() {
+    Map<String, Set<String>> edges = new TreeMap<>();
+    for (JavaClass type : CODE) {
+      Set<String> used =
+          type.getDirectDependenciesFromSelf().stream()
+              .map(dependency -> dependency.getTargetClass().getPackageName())
+              .filter(name -> name.startsWith(BASE + "."))
+              .map(ArchitectureTest::feature)
+              .filter(name -> !name.equals(feature(type.getPackageName())))
+              .collect(Collectors.toCollection(TreeSet::new));
+      edges.computeIfAbsent(feature(type.getPackageName()), name -> new TreeSet<>()).addAll(used);
+    }
+    edges.remove("");
+    Map<String, Set<String>> forbidden = new TreeMap<>();
+    edges.forEach(
+        (name, used) -> {
+          Set<String> extra = new TreeSet<>(used);
+          extra.removeAll(ALLOWED.getOrDefault(name, Set.of()));
+          if (!extra.isEmpty()) {
+            forbidden.put(name, extra);
+          }
+        });
+    assertEquals(Map.of(), forbidden, "edges that ALLOWED does not have");
+  }
+
+  @Test
+  void there_are_no_cycles() {
+    slices().matching(BASE + ".(*)..").should().beFreeOfCycles().check(CODE);
+  }
+
+  @Test
+  void only_the_clock_reads_the_time() {
+    noClasses()
+        .that()
+        .resideOutsideOfPackage(BASE + ".time")
+        .should()
+        .callMethod(java.time.Instant.class, "now")
+        .orShould()
+        .callMethod(System.class, "currentTimeMillis")
+        .orShould()
+        .callMethod(java.time.OffsetDateTime.class, "now")
+        .orShould()
+        .callMethod(java.time.LocalDate.class, "now")
+        .check(CODE);
+  }
+
+  @Test
+  void stores_and_repositories_stay_in_their_package() {
+    classes()
+        .that()
+        .haveSimpleNameEndingWith("Store")
+        .or()
+        .haveSimpleNameEndingWith("Repository")
+        .should()
+        .bePackagePrivate()
+        .check(CODE);
+  }
+
+  @Test
+  void no_class_is_a_drawer_for_odds_and_ends() {
+    noClasses().should().haveNameMatching(".*(Util|Utils|Manager|Helper|Impl)").check(CODE);
+  }
+
+  @Test
+  void the_words_of_the_core_need_no_framework() {
+    noClasses()
+        .that()
+        .resideInAnyPackage(BASE + ".rules", BASE + ".retry")
+        .should()
+        .dependOnClassesThat()
+        .resideInAnyPackage("io.quarkus..", "jakarta.ws.rs..", "org.apache.kafka..")
+        .check(CODE);
+  }
+
+  private static String feature(String packageName) {
+    if (packageName.equals(BASE)) {
+      return "";
+    }
+    String rest = packageName.substring(BASE.length() + 1);
+    int dot = rest.indexOf('.');
+    return dot < 0 ? rest : rest.substring(0, dot);
+  }
+}

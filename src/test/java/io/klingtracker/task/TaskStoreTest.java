@@ -1,0 +1,333 @@
+package io.klingtracker.task;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertInstanceOf;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import io.klingtracker.testing.TestDatabase;
+import java.math.BigDecimal;
+import java.time.Clock;
+import java.time.Duration;
+import java.time.Instant;
+import java.time.ZoneOffset;
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.List;
+import java.util.Map;
+import java.util.Random;
+import java.util.UUID;
+import java.util.concurrent.Callable;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
+import org.jdbi.v3.core.Jdbi;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.extension.RegisterExtension;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.MethodSource;
+import org.junit.jupiter.params.provider.ValueSource;
+
+class TaskStoreTest {
+
+  @RegisterExtension static final TestDatabase DATABASE = TestDatabase.fresh();
+
+  private static final Instant NOW = Instant.parse("2026-01-31T12:00:00.123Z");
+  private static final String TENANT = "acme";
+
+  private final Jdbi jdbi = DATABASE.jdbi();
+  private final TaskStore store =
+      new TaskStore(jdbi, Clock.fixed(NOW, ZoneOffset.UTC), new Limits());
+
+  private record Limits() implements TaskConfig {
+    @Override
+    public Duration resultLife() {
+      return Duration.ofDays(30);
+    }
+
+    @Override
+    public Duration idempotencyLife() {
+      return Duration.ofHours(24);
+    }
+  }
+
+  @BeforeEach
+  void a_tenant() {
+    jdbi.useHandle(h -> h.execute("insert into tenant values (?, 'Acme', now())", TENANT));
+  }
+
+  @Test
+  void a_submission_writes_task_request_event_outbox_and_queue() throws Exception {
+    Submission.Stored stored =
+        assertInstanceOf(Submission.Stored.class, store.submit(task("shot-1", null), "00-trace"));
+
+    assertEquals(1, count("task"));
+    assertEquals("{\"prompt\":\"a cat\"}", text("select body from task_request"));
+    assertEquals(1, count("outbox"));
+    assertEquals(1, count("dispatch_queue"));
+    assertEquals("00-trace", text("select traceparent from task_event"));
+    JsonNode event = new ObjectMapper().readTree(text("select payload from task_event"));
+    assertEquals(
+        List.of(
+            "event_id",
+            "sequence",
+            "task_id",
+            "external_task_id",
+            "kling_task_id",
+            "tenant",
+            "account",
+            "kind",
+            "model",
+            "status",
+            "previous_status",
+            "status_message",
+            "error_code",
+            "late",
+            "source",
+            "occurred_at",
+            "result",
+            "units"),
+        names(event));
+    assertEquals(stored.taskId(), event.get("task_id").asText());
+    assertEquals("queued", event.get("status").asText());
+    assertEquals("submit", event.get("source").asText());
+    assertEquals("2026-01-31T12:00:00.123Z", event.get("occurred_at").asText());
+    assertEquals(1, event.get("sequence").asInt());
+    assertTrue(event.get("previous_status").isNull());
+  }
+
+  @Test
+  void a_used_external_id_stores_nothing() {
+    store.submit(task("shot-1", null), null);
+
+    Submission second = store.submit(task("shot-1", null), null);
+
+    assertEquals(new Submission.ExternalIdTaken("shot-1"), second);
+    assertEquals(1, count("task"));
+    assertEquals(1, count("task_event"));
+  }
+
+  @Test
+  void the_same_key_and_body_is_answered_from_the_first_submission() {
+    NewTask.Idempotency key = key("k", (byte) 1);
+    Submission.Stored first = (Submission.Stored) store.submit(task("shot-1", key), null);
+
+    Submission second = store.submit(task("shot-1", key("k", (byte) 1)), null);
+
+    assertEquals(new Submission.Replayed(first.taskId(), "shot-1", NOW, key.requestId()), second);
+    assertEquals(1, count("task"));
+  }
+
+  @Test
+  void the_same_key_with_another_body_is_refused() {
+    store.submit(task(null, key("k", (byte) 1)), null);
+
+    assertEquals(new Submission.KeyReused(), store.submit(task(null, key("k", (byte) 2)), null));
+    assertEquals(1, count("task"));
+  }
+
+  @Test
+  void fifty_submissions_with_one_key_at_once_make_one_task() throws Exception {
+    ExecutorService threads = Executors.newFixedThreadPool(16);
+    try {
+      List<Callable<Submission>> calls =
+          Collections.nCopies(50, () -> store.submit(task(null, key("k", (byte) 1)), null));
+      int stored = 0;
+      for (Future<Submission> answer : threads.invokeAll(calls)) {
+        Submission submission = answer.get();
+        stored += submission instanceof Submission.Stored ? 1 : 0;
+        assertTrue(
+            submission instanceof Submission.Stored || submission instanceof Submission.Replayed,
+            submission.toString());
+      }
+      assertEquals(1, stored);
+      assertEquals(1, count("task"));
+    } finally {
+      threads.shutdownNow();
+    }
+  }
+
+  @ParameterizedTest
+  @MethodSource("io.klingtracker.task.TaskStatusTest#every_pair")
+  void the_lifecycle_in_sql_is_the_one_in_java(TaskStatus from, TaskStatus to) {
+    boolean accepts =
+        jdbi.withHandle(
+            h ->
+                h.createQuery(
+                        "select task_accepts(cast(:from as task_status), cast(:to as task_status))")
+                    .bind("from", from.word())
+                    .bind("to", to.word())
+                    .mapTo(Boolean.class)
+                    .one());
+    assertEquals(from.accepts(to), accepts);
+  }
+
+  @Test
+  void news_moves_the_task_and_leaves_an_event() throws Exception {
+    String id = stored();
+    apply(news(id, new TaskSignal.Submitted(), "77"));
+
+    Outcome outcome =
+        apply(
+            new News(
+                id,
+                Source.CALLBACK,
+                new TaskSignal.Succeed("{\"videos\":[{\"id\":\"1\",\"new_key\":1.50}]}"),
+                "77",
+                new BigDecimal("3.0"),
+                null,
+                "succeed"));
+
+    assertEquals(new Outcome.Moved(new TaskChanged(id, TENANT, 3, TaskStatus.SUCCEED)), outcome);
+    assertEquals(0, count("dispatch_queue"));
+    JsonNode event =
+        new ObjectMapper().readTree(text("select payload from task_event where sequence = 3"));
+    assertEquals("submitted", event.get("previous_status").asText());
+    assertEquals("77", event.get("kling_task_id").asText());
+    assertEquals("3.0", text("select payload ->> 'units' from task_event where sequence = 3"));
+    assertEquals(1.5, event.at("/result/videos/0/new_key").asDouble());
+    assertEquals(
+        NOW.plus(Duration.ofDays(30)),
+        jdbi.withHandle(
+            h -> h.createQuery("select result_expires_at from task").mapTo(Instant.class).one()));
+  }
+
+  @Test
+  void repeated_older_and_contradicting_news_is_noted_and_changes_nothing() {
+    String id = stored();
+    apply(news(id, new TaskSignal.Processing(), "77"));
+
+    assertEquals(
+        new Outcome.Ignored(TaskStatus.PROCESSING, "repeated"),
+        apply(news(id, new TaskSignal.Processing(), "77")));
+    assertEquals(
+        new Outcome.Ignored(TaskStatus.PROCESSING, "older"),
+        apply(news(id, new TaskSignal.Submitted(), "77")));
+    assertEquals(
+        new Outcome.Ignored(TaskStatus.PROCESSING, "other-task"),
+        apply(news(id, new TaskSignal.Succeed(null), "78")));
+    apply(news(id, new TaskSignal.Failed(null, "no"), "77"));
+    assertEquals(
+        new Outcome.Ignored(TaskStatus.FAILED, "contradicts"),
+        apply(news(id, new TaskSignal.Succeed(null), "77")));
+    assertEquals(3, count("task_event"));
+    assertEquals(4, count("task_news"));
+  }
+
+  @Test
+  void kling_s_truth_replaces_expired_and_is_marked_late() {
+    String id = stored();
+    apply(News.of(id, Source.POLL, new TaskSignal.Expired("no news")));
+
+    apply(news(id, new TaskSignal.Succeed(null), "77"));
+
+    assertEquals("true", text("select payload ->> 'late' from task_event where sequence = 3"));
+  }
+
+  @Test
+  void one_batch_serves_many_tasks_and_says_which_do_not_exist() {
+    String first = stored();
+    String second = stored();
+    String none = TaskId.next(NOW);
+
+    Map<String, Outcome> outcomes =
+        store.apply(
+            List.of(
+                News.of(second, Source.CANCEL, new TaskSignal.Canceled("by the caller")),
+                news(first, new TaskSignal.Submitted(), "1"),
+                news(none, new TaskSignal.Submitted(), "2")),
+            null);
+
+    assertInstanceOf(Outcome.Moved.class, outcomes.get(first));
+    assertInstanceOf(Outcome.Moved.class, outcomes.get(second));
+    assertEquals(new Outcome.NoSuchTask(), outcomes.get(none));
+  }
+
+  @ParameterizedTest
+  @ValueSource(longs = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20})
+  void one_history_shuffled_and_repeated_ends_in_the_same_place(long seed) {
+    Random random = new Random(seed);
+    String id = stored();
+    List<News> history = new ArrayList<>();
+    for (int i = 0; i < 3; i++) {
+      history.add(news(id, new TaskSignal.Submitted(), "77"));
+      history.add(news(id, new TaskSignal.Processing(), "77"));
+      history.add(news(id, new TaskSignal.Succeed("{\"videos\":[]}"), "77"));
+    }
+    Collections.shuffle(history, random);
+
+    history.forEach(this::apply);
+
+    assertEquals("succeed", text("select status from task"), "seed " + seed);
+    long events = count("task_event");
+    assertEquals(events, number("select max(sequence) from task_event"), "seed " + seed);
+    assertEquals(events, number("select sequence from task"), "seed " + seed);
+    assertEquals(events, count("outbox"), "seed " + seed);
+    assertEquals(history.size() - events + 1, count("task_news"), "seed " + seed);
+  }
+
+  @Test
+  void a_final_status_cannot_be_changed_even_by_hand() {
+    String id = stored();
+    apply(News.of(id, Source.CANCEL, new TaskSignal.Canceled("by the caller")));
+
+    org.junit.jupiter.api.Assertions.assertThrows(
+        org.jdbi.v3.core.statement.UnableToExecuteStatementException.class,
+        () -> jdbi.useHandle(h -> h.execute("update task set status = 'succeed'")));
+  }
+
+  private Outcome apply(News news) {
+    return store.apply(List.of(news), null).get(news.taskId());
+  }
+
+  private static News news(String id, TaskSignal signal, String klingTaskId) {
+    return new News(id, Source.CALLBACK, signal, klingTaskId, null, null, signal.status().word());
+  }
+
+  private String stored() {
+    return ((Submission.Stored) store.submit(task(null, null), null)).taskId();
+  }
+
+  private static NewTask task(String externalTaskId, NewTask.Idempotency key) {
+    return new NewTask(
+        TENANT,
+        "text2video",
+        "{\"prompt\":\"a cat\"}",
+        externalTaskId,
+        null,
+        "kling-v3",
+        "kling-v3",
+        "video",
+        1,
+        new BigDecimal("3.0"),
+        5,
+        null,
+        key);
+  }
+
+  private static NewTask.Idempotency key(String key, byte body) {
+    byte[] hash = new byte[32];
+    hash[0] = body;
+    return new NewTask.Idempotency(key, hash, UUID.randomUUID());
+  }
+
+  private long count(String table) {
+    return number("select count(*) from " + table);
+  }
+
+  private long number(String query) {
+    return jdbi.withHandle(h -> h.createQuery(query).mapTo(Long.class).one());
+  }
+
+  private String text(String query) {
+    return jdbi.withHandle(h -> h.createQuery(query).mapTo(String.class).one());
+  }
+
+  private static List<String> names(JsonNode object) {
+    List<String> names = new ArrayList<>();
+    object.fieldNames().forEachRemaining(names::add);
+    return names;
+  }
+}
