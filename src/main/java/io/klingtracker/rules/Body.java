@@ -201,6 +201,16 @@ public final class Body {
       return this;
     }
 
+    /** Sets a member of an object that is, or becomes, a member of the root. */
+    Edit setIn(String object, Map<String, String> values) {
+      Span span = members.get(object);
+      boolean there = span != null && root.path(object).isObject();
+      Edit inner =
+          parse(span != null && there ? text.substring(span.start, span.end) : "{}").edit();
+      values.forEach(inner::set);
+      return setRaw(object, inner.text());
+    }
+
     /** Gives a member of the root another name and value. */
     Edit replace(String name, String newName, String value) {
       Span span = Objects.requireNonNull(members.get(name), name);

@@ -1,11 +1,21 @@
 package io.klingtracker.rules;
 
+import java.net.URLEncoder;
+import java.nio.charset.StandardCharsets;
 import java.util.List;
 import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 
 /** One sort of asynchronous task, as Kling has a path for it. Kinds are rows of {@link Kinds}. */
 public final class Kind {
+
+  /** The two generations of Kling's API, which differ in paths and shapes. */
+  public enum Dialect {
+    /** {@code /v1/videos/text2video}, the model in the body. */
+    LEGACY,
+    /** {@code /text-to-video/kling-3.0}, the model in the path. */
+    NEWER
+  }
 
   /** A request without pictures in it. */
   static final int TEXT_BYTES = 1 << 20;
@@ -68,7 +78,10 @@ public final class Kind {
     return new Kind(path, family, results, fields, models, presetModel, List.of(across), maxBytes);
   }
 
-  /** Kling's path below {@code /v1/}, such as {@code videos/text2video}. */
+  /**
+   * Its path: below {@code /v1/} in the legacy generation, such as {@code videos/text2video}; one
+   * word in the newer one, such as {@code text-to-video}.
+   */
   public String path() {
     return path;
   }
@@ -86,6 +99,32 @@ public final class Kind {
   /** The arrays that its {@code task_result} may hold, the main one first. */
   public List<String> results() {
     return results;
+  }
+
+  /** The generation of Kling's API that it belongs to. */
+  public Dialect dialect() {
+    return path.indexOf('/') < 0 ? Dialect.NEWER : Dialect.LEGACY;
+  }
+
+  /** Kling's path to create a task. */
+  public String createPath(@Nullable String upstreamModel) {
+    return dialect() == Dialect.LEGACY
+        ? "/v1/" + path
+        : "/" + path + "/" + encoded(String.valueOf(upstreamModel));
+  }
+
+  /** Kling's path to ask for a task by Kling's id. */
+  public String queryPath(String klingTaskId) {
+    return dialect() == Dialect.LEGACY
+        ? "/v1/" + path + "/" + encoded(klingTaskId)
+        : "/tasks?task_ids=" + encoded(klingTaskId);
+  }
+
+  /** Kling's path to ask for a task by the id that we gave it. */
+  public String queryByOwnIdPath(String externalTaskId) {
+    return dialect() == Dialect.LEGACY
+        ? "/v1/" + path + "/" + encoded(externalTaskId)
+        : "/tasks?external_task_ids=" + encoded(externalTaskId);
   }
 
   /** The largest request body it takes. */
@@ -116,6 +155,10 @@ public final class Kind {
   @Override
   public String toString() {
     return path;
+  }
+
+  private static String encoded(String segment) {
+    return URLEncoder.encode(segment, StandardCharsets.UTF_8).replace("+", "%20");
   }
 
   private static boolean holdsMedia(Type type) {

@@ -8,6 +8,7 @@ import io.klingtracker.rules.Type.Choice;
 import io.klingtracker.rules.Type.Decimal;
 import io.klingtracker.rules.Type.Flag;
 import io.klingtracker.rules.Type.Id;
+import io.klingtracker.rules.Type.IntSeconds;
 import io.klingtracker.rules.Type.Items;
 import io.klingtracker.rules.Type.Media;
 import io.klingtracker.rules.Type.OneOrMore;
@@ -247,6 +248,17 @@ public final class Kinds {
           .presetModel("kling-video-o1")
           .rules(Rule.RATIO_WITHOUT_FRAME, Rule.SHOTS_ADD_UP, Rule.SHOTS_ARE_NUMBERED_ONCE);
 
+  private static final List<Field> NEWER_SETTINGS =
+      List.of(
+          optional("resolution", new Choice(List.of("720p", "1080p", "4k"))).preset("720p"),
+          optional("aspect_ratio", VIDEO_RATIOS).preset("16:9"),
+          optional("duration", IntSeconds.between(3, 15)).preset("5"),
+          optional("audio", new Choice(List.of("native", "off"))).preset("off"),
+          optional("multi_shot", new Flag()).preset("true"));
+
+  private static final Field SETTINGS = optional("settings", new Shape(NEWER_SETTINGS));
+  private static final Field OPTIONS = optional("options", new Shape(COMMON));
+
   private static final List<Kind> ALL =
       List.of(
           TEXT2VIDEO,
@@ -411,7 +423,27 @@ public final class Kinds {
           Kind.of("general/advanced-custom-elements", Family.GENERAL, "elements")
               .fields(with(List.of(optional("element_frontal_image", new Media())))),
           Kind.of("general/ai-multi-shot", Family.GENERAL, "images")
-              .fields(with(List.of(required("element_frontal_image", new Media())))));
+              .fields(with(List.of(required("element_frontal_image", new Media())))),
+          Kind.of("text-to-video", Family.VIDEO, "videos")
+              .fields(List.of(required("prompt", new Text(Models.PROMPT_NEWER)), SETTINGS, OPTIONS))
+              .models(Models.newer(NEWER_SETTINGS).toArray(Model[]::new)),
+          Kind.of("image-to-video", Family.VIDEO, "videos")
+              .fields(
+                  List.of(
+                      required(
+                          "contents",
+                          new Items(
+                              1,
+                              20,
+                              new Shape(
+                                  List.of(
+                                      required("type", new Text(ID)),
+                                      optional("text", new Text(Models.PROMPT_NEWER)),
+                                      optional("url", new Media()))))),
+                      SETTINGS,
+                      OPTIONS))
+              .models(Models.newer(NEWER_SETTINGS).toArray(Model[]::new))
+              .rules(Rule.CONTENTS_HAVE_A_FIRST_FRAME));
 
   private static final List<SyncPath> SYNC =
       List.of(

@@ -83,6 +83,34 @@ final class Models {
           Set.of(),
           Set.of());
 
+  private static final Type HD = new Type.Choice(List.of("720p", "1080p"));
+  private static final Type OFF = new Type.Choice(List.of("off"));
+  private static final Type NEWER_FIVE_OR_TEN = Type.IntSeconds.of(5, 10);
+
+  /** The newer generation's models, of text-to-video and of image-to-video. */
+  static List<Model> newer(List<Field> settings) {
+    return List.of(
+        new Model("kling-3.0", Map.of(), Set.of(), Set.of()),
+        new Model(
+            "kling-3.0-turbo", narrowed(settings, Map.of("resolution", HD)), Set.of(), Set.of()),
+        new Model(
+            "kling-2.6",
+            narrowed(settings, Map.of("resolution", HD, "duration", NEWER_FIVE_OR_TEN)),
+            Set.of(),
+            Set.of()),
+        new Model(
+            "kling-2.5-turbo",
+            narrowed(
+                settings, Map.of("resolution", HD, "duration", NEWER_FIVE_OR_TEN, "audio", OFF)),
+            Set.of(),
+            Set.of()));
+  }
+
+  private static Map<String, Type> narrowed(List<Field> settings, Map<String, Type> types) {
+    return Map.of(
+        "settings", new Type.Shape(new Model("", types, Set.of(), Set.of()).fields(settings)));
+  }
+
   private Models() {}
 
   /** A version that takes exactly what its kind takes. */

@@ -23,8 +23,10 @@ final class Prices {
 
   /** What a sound request should cost in units; empty where no row fits. */
   static Optional<BigDecimal> expected(Kind kind, @Nullable String upstreamModel, Ask ask) {
-    String mode = ask.word("mode", presetMode(kind));
-    String priceClass = priceClass(ask);
+    boolean newer = kind.dialect() == Kind.Dialect.NEWER;
+    String mode =
+        newer ? ask.settings("resolution").asText("720p") : ask.word("mode", presetMode(kind));
+    String priceClass = newer ? newerClass(ask) : priceClass(ask);
     return ROWS.stream()
         .filter(
             row ->
@@ -46,6 +48,9 @@ final class Prices {
   }
 
   private static OptionalInt seconds(Ask ask) {
+    if (ask.settings("duration").isIntegralNumber()) {
+      return OptionalInt.of(ask.settings("duration").intValue());
+    }
     return ask.has("duration")
         ? Type.Seconds.read(ask.get("duration"))
         : OptionalInt.of(Models.DEFAULT_SECONDS);
@@ -68,6 +73,10 @@ final class Prices {
       return "silent";
     }
     return ask.speaks() ? "voice" : "audio";
+  }
+
+  private static String newerClass(Ask ask) {
+    return ask.settings("audio").asText("off").equals("native") ? "audio" : "silent";
   }
 
   private static boolean fits(String pattern, @Nullable String value) {

@@ -15,15 +15,27 @@ public final class RequestRules {
   private RequestRules() {}
 
   /**
+   * Checks a body that names its model itself.
+   *
+   * @throws ProblemException as {@link #check(Kind, String, Body, ModelMapping)} does
+   */
+  public static Checked check(Kind kind, Body body, ModelMapping mapping) {
+    return check(kind, null, body, mapping);
+  }
+
+  /**
    * Checks a body.
    *
+   * @param pathModel the model that the path names, in the newer generation; null in the legacy one
    * @throws ProblemException {@link ErrorCode#INVALID_REQUEST} with every violation in one message,
    *     {@link ErrorCode#MODEL_UNKNOWN}, or {@link ErrorCode#MODEL_DISCONTINUED} in Kling's words
    */
-  public static Checked check(Kind kind, Body body, ModelMapping mapping) {
+  public static Checked check(
+      Kind kind, @Nullable String pathModel, Body body, ModelMapping mapping) {
     Findings findings = new Findings();
-    String model = modelOf(kind, body, findings);
-    String upstream = model == null ? null : upstream(kind, model, mapping, given(body));
+    String model = pathModel == null ? modelOf(kind, body, findings) : pathModel;
+    String member = pathModel == null ? given(body) : "model";
+    String upstream = model == null ? null : upstream(kind, model, mapping, member);
     Model version = upstream == null ? null : kind.model(upstream).orElse(null);
     Rule.Ask ask = new Rule.Ask(body.root(), version);
 
@@ -42,8 +54,8 @@ public final class RequestRules {
         kind,
         model,
         upstream,
-        text(body, "external_task_id"),
-        text(body, "callback_url"),
+        own(kind, body, "external_task_id"),
+        own(kind, body, "callback_url"),
         slots(kind, ask),
         Prices.expected(kind, upstream, ask).orElse(null),
         findings.warnings());
@@ -129,8 +141,10 @@ public final class RequestRules {
     return ask.get("n").asInt(1);
   }
 
-  private static @Nullable String text(Body body, String name) {
-    String text = body.get(name).asText("");
+  private static @Nullable String own(Kind kind, Body body, String name) {
+    JsonNode from =
+        kind.dialect() == Kind.Dialect.LEGACY ? body.root() : body.root().path("options");
+    String text = from.path(name).isNull() ? "" : from.path(name).asText("");
     return text.isEmpty() ? null : text;
   }
 }

@@ -60,6 +60,11 @@ record Rule(String doc, BiConsumer<Ask, Findings> check) {
       return texts;
     }
 
+    /** Where the newer generation keeps such fields. */
+    JsonNode settings(String field) {
+      return root.path("settings").path(field);
+    }
+
     /** True when the list is there and some text refers to one of its entries. */
     boolean speaks() {
       return get("voice_list").size() > 0
@@ -295,6 +300,26 @@ record Rule(String doc, BiConsumer<Ask, Findings> check) {
                   "aspect_ratio", "it is required without a first frame or a video to edit");
             }
           });
+
+  /** The newer image-to-video names its parts by type. */
+  static final Rule CONTENTS_HAVE_A_FIRST_FRAME =
+      new Rule(
+          "contents holds a prompt with text and a first_frame with url",
+          (ask, findings) -> {
+            if (ask.get("contents").isArray()) {
+              content(ask, "prompt", "text", findings);
+              content(ask, "first_frame", "url", findings);
+            }
+          });
+
+  private static void content(Ask ask, String type, String field, Findings findings) {
+    for (JsonNode part : ask.get("contents")) {
+      if (part.path("type").asText().equals(type) && ask.has(part, field)) {
+        return;
+      }
+    }
+    findings.missing("contents", "an item of type %s with %s is required".formatted(type, field));
+  }
 
   /** Either one picture or two, for effects. */
   static final Rule EFFECT_INPUT =

@@ -162,6 +162,37 @@ sealed interface Type {
     }
   }
 
+  /** Whole seconds as the newer generation takes them: an int. */
+  record IntSeconds(SortedSet<Integer> allowed) implements Type {
+
+    static IntSeconds of(Integer... allowed) {
+      return new IntSeconds(new TreeSet<>(List.of(allowed)));
+    }
+
+    static IntSeconds between(int min, int max) {
+      return new IntSeconds(Seconds.between(min, max).allowed());
+    }
+
+    @Override
+    public String rule() {
+      return new Seconds(allowed).rule() + " as a number";
+    }
+
+    @Override
+    public Map<String, Object> schema() {
+      return Map.of("type", "integer", "enum", List.copyOf(allowed));
+    }
+
+    @Override
+    public void check(String field, JsonNode value, Findings findings) {
+      if (!value.isIntegralNumber()
+          || !value.canConvertToInt()
+          || !allowed.contains(value.intValue())) {
+        findings.refuse(field, value, rule());
+      }
+    }
+  }
+
   /** A number in a range, ends included. */
   record Decimal(BigDecimal min, BigDecimal max) implements Type {
 

@@ -1,5 +1,7 @@
 package io.klingtracker.rules;
 
+import java.util.LinkedHashMap;
+import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -25,6 +27,12 @@ public final class UpstreamBody {
       String externalTaskId,
       String callbackUrl) {
     Body.Edit edit = body.edit();
+    if (kind.dialect() == Kind.Dialect.NEWER) {
+      Map<String, String> ours = new LinkedHashMap<>();
+      ours.put("external_task_id", externalTaskId);
+      ours.put("callback_url", callbackUrl);
+      return edit.setIn("options", ours).text();
+    }
     String member = RequestRules.given(body);
     if (upstreamModel != null && member == null) {
       // What Kling presets we need not say.

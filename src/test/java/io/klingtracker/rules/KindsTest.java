@@ -2,16 +2,21 @@ package io.klingtracker.rules;
 
 import static org.junit.jupiter.api.Assertions.assertDoesNotThrow;
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.klingtracker.problem.ErrorCode;
 import io.klingtracker.problem.ProblemException;
 import java.math.BigDecimal;
+import java.util.List;
+import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.MethodSource;
 
 /** The table of kinds, and the sibling paths' rules at their boundaries. */
 class KindsTest {
@@ -142,6 +147,122 @@ class KindsTest {
     assertEquals(null, check("videos/video-extend", "{'video_id':'1'}").units());
   }
 
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = '|',
+      quoteCharacter = '`',
+      textBlock =
+          """
+          text-to-video | kling-3.0 | {'prompt':'a'} | 3
+          text-to-video | kling-3.0 | {'prompt':'a','settings':{'resolution':'4k','duration':15,'audio':'native'}} | 45
+          text-to-video | kling-3.0-turbo | {'prompt':'a','settings':{'duration':3}} | 2.4
+          text-to-video | kling-2.6 | {'prompt':'a','settings':{'resolution':'1080p','duration':10,'audio':'native'}} | 10
+          image-to-video | kling-2.5-turbo | {'contents':[{'type':'prompt','text':'a'},{'type':'first_frame','url':'aGk='}]} | 1.5
+          """)
+  void the_newer_generation_is_accepted_at_its_price(
+      String path, String model, String body, BigDecimal units) {
+    assertEquals(units, newer(path, model, body).units());
+  }
+
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = '|',
+      quoteCharacter = '`',
+      textBlock =
+          """
+          text-to-video | kling-3.0 | {} | prompt
+          text-to-video | kling-3.0 | {'prompt':'a','settings':{'duration':'5'}} | settings.duration
+          text-to-video | kling-3.0 | {'prompt':'a','settings':{'duration':2}} | 3 to 15
+          text-to-video | kling-3.0 | {'prompt':'a','settings':{'audio':'on'}} | settings.audio
+          text-to-video | kling-3.0-turbo | {'prompt':'a','settings':{'resolution':'4k'}} | settings.resolution
+          text-to-video | kling-2.6 | {'prompt':'a','settings':{'duration':6}} | settings.duration
+          text-to-video | kling-2.5-turbo | {'prompt':'a','settings':{'audio':'native'}} | settings.audio
+          text-to-video | kling-3.0 | {'prompt':'a','options':{'callback_url':'x'}} | options.callback_url
+          text-to-video | kling-v3 | {'prompt':'a'} | kling-v3
+          image-to-video | kling-3.0 | {'contents':[{'type':'prompt','text':'a'}]} | first_frame
+          image-to-video | kling-3.0 | {'contents':[{'type':'first_frame','url':'aGk='}]} | prompt
+          """)
+  void an_unsound_newer_body_is_refused(String path, String model, String body, String word) {
+    ProblemException refusal = assertThrows(ProblemException.class, () -> newer(path, model, body));
+
+    assertTrue(String.valueOf(refusal.getMessage()).contains(word), refusal.getMessage());
+  }
+
+  @Test
+  void a_newer_prompt_may_have_3072_code_points() {
+    assertDoesNotThrow(
+        () -> newer("text-to-video", "kling-3.0", "{'prompt':'" + "🎬".repeat(3072) + "'}"));
+    assertThrows(
+        ProblemException.class,
+        () -> newer("text-to-video", "kling-3.0", "{'prompt':'" + "🎬".repeat(3073) + "'}"));
+  }
+
+  @Test
+  void a_newer_body_keeps_our_ids_in_its_options() {
+    Kind kind = Kinds.ofPath("text-to-video").orElseThrow();
+    Body body =
+        Body.parse("{\"prompt\":\"a\",\"options\":{\"external_task_id\":\"mine\",\"x\":1.0}}");
+
+    assertEquals(
+        "mine", RequestRules.check(kind, "kling-3.0", body, ModelMapping.NONE).externalTaskId());
+    assertEquals(
+        "{\"prompt\":\"a\",\"options\":{\"external_task_id\":\"task_1\",\"x\":1.0,"
+            + "\"callback_url\":\"https://me\"}}",
+        UpstreamBody.of(kind, body, "kling-3.0", "task_1", "https://me"));
+    assertEquals(
+        "{\"options\":{\"external_task_id\":\"task_1\",\"callback_url\":\"https://me\"}}",
+        UpstreamBody.of(kind, Body.parse("{}"), "kling-3.0", "task_1", "https://me"));
+  }
+
+  @Test
+  void each_generation_has_its_own_paths_at_kling() {
+    Kind legacy = Kinds.ofName("avatar/image2video").orElseThrow();
+    Kind newer = Kinds.ofName("text-to-video").orElseThrow();
+
+    assertEquals("/v1/videos/avatar/image2video", legacy.createPath(null));
+    assertEquals("/v1/videos/avatar/image2video/1", legacy.queryPath("1"));
+    assertEquals("/v1/videos/avatar/image2video/a%2Fb%20c", legacy.queryByOwnIdPath("a/b c"));
+    assertEquals("/text-to-video/kling-3.0", newer.createPath("kling-3.0"));
+    assertEquals("/tasks?task_ids=1", newer.queryPath("1"));
+    assertEquals("/tasks?external_task_ids=a%26b", newer.queryByOwnIdPath("a&b"));
+  }
+
+  @ParameterizedTest
+  @MethodSource("examples")
+  void an_example_is_accepted_without_a_warning(Example example) {
+    Checked checked =
+        RequestRules.check(
+            example.kind(), example.pathModel(), Body.parse(example.body()), ModelMapping.NONE);
+
+    assertEquals(List.of(), checked.warnings());
+  }
+
+  static List<Example> examples() {
+    return Example.all();
+  }
+
+  @Test
+  void every_kind_has_an_example() {
+    assertEquals(Kinds.all(), Example.all().stream().map(Example::kind).distinct().toList());
+  }
+
+  @Test
+  void the_catalogue_says_what_each_model_takes() {
+    ModelMapping mapping = ModelMapping.of(Map.of("best", "kling-v3"), Set.of("kling-v1"));
+    List<Catalog.Listed> models = Catalog.models(mapping);
+
+    Catalog.Listed best = models.get(0);
+    assertEquals("best", best.name());
+    assertTrue(best.accepts().get(0).fields().get("duration").toString().contains("15"));
+    Catalog.Listed older =
+        models.stream().filter(m -> m.name().equals("kling-v2-6")).findAny().orElseThrow();
+    assertFalse(older.accepts().get(0).fields().get("duration").toString().contains("15"));
+    assertTrue(
+        models.stream()
+            .filter(m -> m.name().equals("kling-v1"))
+            .allMatch(Catalog.Listed::discontinued));
+  }
+
   @Test
   void a_picture_task_takes_a_slot_for_each_picture() {
     assertEquals(1, check("images/generations", "{'prompt':'a'}").slots());
@@ -160,6 +281,14 @@ class KindsTest {
   private static Checked check(String path, String body) {
     return RequestRules.check(
         Kinds.ofPath(path).orElseThrow(), Body.parse(body.replace('\'', '"')), ModelMapping.NONE);
+  }
+
+  private static Checked newer(String path, String model, String body) {
+    return RequestRules.check(
+        Kinds.ofPath(path).orElseThrow(),
+        model,
+        Body.parse(body.replace('\'', '"')),
+        ModelMapping.NONE);
   }
 
   private static String resolved(String path) {
