@@ -78,7 +78,10 @@ record RetrySchedule(List<Duration> delays, double jitter, Duration retryAfterCa
     double spread = 1 + jitter * (2 * random.nextDouble() - 1);
     Duration delay = Duration.ofMillis(Math.round(delays.get(attempts).toMillis() * spread));
     return new Verdict.Retry(
-        now.plus(delay.compareTo(retryAfter) < 0 ? retryAfter : delay), reason, hostTrouble);
+        now.plus(delay.compareTo(retryAfter) < 0 ? retryAfter : delay),
+        reason,
+        hostTrouble,
+        hostTrouble && delay.compareTo(retryAfter) < 0);
   }
 
   /** Seconds or a date; anything else, and anything in the past, is no wish at all. */

@@ -8,8 +8,14 @@ sealed interface Verdict {
   /** The receiver has it. */
   record Delivered() implements Verdict {}
 
-  /** Not yet; again at the given time. */
-  record Retry(Instant at, String reason, boolean hostTrouble) implements Verdict {}
+  /**
+   * Not yet; again at the given time.
+   *
+   * @param hostTrouble whether it speaks of the host rather than of this one request
+   * @param holdHost whether the receiver asked to be left alone until then
+   */
+  record Retry(Instant at, String reason, boolean hostTrouble, boolean holdHost)
+      implements Verdict {}
 
   /**
    * Never again by itself.

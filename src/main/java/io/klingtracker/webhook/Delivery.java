@@ -1,0 +1,24 @@
+package io.klingtracker.webhook;
+
+import java.time.Instant;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * One change that a receiver is to be told, as claimed.
+ *
+ * @param attempts made before this one
+ * @param claim proves to the queue that the lease is still ours
+ * @param payload the event as on every channel
+ */
+record Delivery(
+    String taskId,
+    int sequence,
+    String eventId,
+    String tenant,
+    String host,
+    String url,
+    int attempts,
+    String claim,
+    Instant taskCreatedAt,
+    String payload,
+    @Nullable String traceparent) {}

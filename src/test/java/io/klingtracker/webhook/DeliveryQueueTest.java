@@ -1,0 +1,478 @@
+package io.klingtracker.webhook;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import io.klingtracker.testing.TestDatabase;
+import io.klingtracker.webhook.DeliveryQueue.Breaker;
+import io.klingtracker.webhook.DeliveryQueue.Claimed;
+import io.klingtracker.webhook.DeliveryQueue.LaneChange;
+import io.klingtracker.webhook.DeliveryQueue.Room;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.SplittableRandom;
+import java.util.UUID;
+import java.util.concurrent.Callable;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
+import java.util.stream.Collectors;
+import java.util.stream.IntStream;
+import org.jspecify.annotations.Nullable;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.extension.RegisterExtension;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
+
+class DeliveryQueueTest {
+
+  @RegisterExtension static final TestDatabase database = TestDatabase.fresh();
+
+  private static final Instant T0 = Instant.parse("2026-03-01T10:00:00Z");
+  private static final Duration LEASE = Duration.ofSeconds(30);
+  private static final Duration PAUSE = Duration.ofSeconds(1);
+  private static final Breaker BREAKER =
+      new Breaker(
+          5, Duration.ofSeconds(5), Duration.ofMinutes(1), Duration.ofDays(5), Duration.ofHours(1));
+
+  private final DeliveryQueue queue = new DeliveryQueue(database.jdbi());
+  private final PlannedDeliveries planned = new PlannedDeliveries(database.jdbi());
+
+  @Test
+  void a_claim_brings_all_that_a_delivery_needs() {
+    String task = planned.task("acme", "https://Hooks.Example.com:443/x", T0);
+    planned.change(task, 2, "submitted", T0.plusMillis(5));
+
+    Delivery delivery = claim(T0.plusSeconds(1)).get(0);
+
+    assertEquals(task, delivery.taskId());
+    assertEquals(2, delivery.sequence());
+    assertEquals("acme", delivery.tenant());
+    assertEquals("hooks.example.com", delivery.host());
+    assertEquals("https://Hooks.Example.com:443/x", delivery.url());
+    assertEquals(0, delivery.attempts());
+    assertEquals(T0, delivery.taskCreatedAt());
+    assertTrue(delivery.payload().contains(delivery.eventId()), delivery.payload());
+  }
+
+  @ParameterizedTest
+  @CsvSource({
+    "https://Example.COM/x, example.com",
+    "https://example.com:443, example.com",
+    "https://example.com:80/, example.com:80",
+    "http://example.com:80/?a=b, example.com",
+    "HTTP://example.com:8080#f, example.com:8080",
+    "http://u:p@example.com/, example.com",
+    "http://[::1]:9000/x, [::1]:9000",
+    "nonsense, ''",
+  })
+  void a_lane_is_named_by_host_and_port(String url, String host) {
+    assertEquals(
+        host,
+        database
+            .jdbi()
+            .withHandle(
+                h ->
+                    h.createQuery("select webhook_host(:url)")
+                        .bind("url", url)
+                        .mapTo(String.class)
+                        .one()));
+  }
+
+  @Test
+  void a_claimed_delivery_is_not_claimed_again_until_its_lease_is_over() {
+    planned.change(planned.task("acme", "http://a.example/", T0), 2, "submitted", T0);
+
+    assertEquals(1, claim(T0).size());
+    assertEquals(0, claim(T0.plus(LEASE).minusMillis(1)).size());
+    assertEquals(1, claim(T0.plus(LEASE)).size());
+  }
+
+  @Test
+  void a_change_waits_for_the_one_before_it_and_follows_at_once() {
+    String task = planned.task("acme", "http://a.example/", T0);
+    planned.change(task, 2, "submitted", T0);
+    planned.change(task, 3, "processing", T0);
+    planned.change(task, 4, "succeed", T0);
+
+    for (int sequence = 2; sequence <= 4; sequence++) {
+      List<Delivery> claimed = claim(T0);
+      assertEquals(List.of(sequence), claimed.stream().map(Delivery::sequence).toList());
+      assertEquals(List.of(), claim(T0));
+      settle(delivered(claimed.get(0), T0));
+    }
+    assertEquals(List.of(), planned.waiting());
+    assertEquals(List.of("2 delivered 1", "3 delivered 1", "4 delivered 1"), planned.settled(task));
+  }
+
+  @Test
+  void a_change_that_was_planned_while_another_flew_is_not_forgotten() {
+    String task = planned.task("acme", "http://a.example/", T0);
+    planned.change(task, 2, "submitted", T0);
+    Delivery flying = claim(T0).get(0);
+    planned.change(task, 3, "succeed", T0);
+    assertEquals(List.of(), claim(T0));
+
+    settle(delivered(flying, T0.plusMillis(20)));
+
+    assertEquals(3, claim(T0.plusMillis(20)).get(0).sequence());
+  }
+
+  @Test
+  void a_final_waits_for_a_submitted_that_failed_but_hurries_it() {
+    String task = planned.task("acme", "http://a.example/", T0);
+    planned.change(task, 2, "submitted", T0);
+    settle(failed(claim(T0).get(0), T0, T0.plus(Duration.ofHours(12))));
+    Instant later = T0.plus(Duration.ofMinutes(3));
+    planned.change(task, 3, "succeed", later);
+
+    List<Delivery> claimed = claim(later);
+
+    assertEquals(List.of(2), claimed.stream().map(Delivery::sequence).toList());
+    settle(delivered(claimed.get(0), later));
+    assertEquals(3, claim(later).get(0).sequence());
+  }
+
+  @Test
+  void a_processing_that_failed_is_skipped_when_something_newer_waits() {
+    String task = planned.task("acme", "http://a.example/", T0);
+    planned.change(task, 2, "submitted", T0);
+    settle(delivered(claim(T0).get(0), T0));
+    planned.change(task, 3, "processing", T0);
+    settle(failed(claim(T0).get(0), T0, T0.plus(Duration.ofHours(12))));
+    planned.change(task, 4, "succeed", T0.plusSeconds(60));
+
+    assertEquals(4, claim(T0.plusSeconds(60)).get(0).sequence());
+    assertEquals(List.of("2 delivered 1", "3 coalesced 1"), planned.settled(task));
+  }
+
+  @Test
+  void a_dead_receiver_is_later_told_only_what_still_matters() {
+    String task = planned.task("acme", "http://a.example/", T0);
+    planned.change(task, 2, "submitted", T0);
+    Delivery first = claim(T0).get(0);
+    planned.change(task, 3, "processing", T0);
+    planned.change(task, 4, "succeed", T0);
+
+    settle(failed(first, T0, T0.plusSeconds(5)));
+
+    assertEquals(List.of("3 coalesced 0"), planned.settled(task));
+    Instant back = T0.plusSeconds(5);
+    settle(delivered(claim(back).get(0), back));
+    settle(delivered(claim(back).get(0), back));
+    assertEquals(List.of("2 delivered 2", "3 coalesced 0", "4 delivered 1"), planned.settled(task));
+  }
+
+  @Test
+  void a_healthy_receiver_gets_processing_even_if_the_final_waits() {
+    String task = planned.task("acme", "http://a.example/", T0);
+    planned.change(task, 3, "processing", T0);
+    Delivery flying = claim(T0).get(0);
+    planned.change(task, 4, "succeed", T0);
+    // The sender died: nothing is known of the attempt, so nothing is skipped either.
+    assertEquals(List.of(), claim(T0.plusSeconds(1)));
+    Instant late = T0.plus(LEASE).plusSeconds(1);
+    Delivery again = claim(late).get(0);
+
+    assertEquals(flying.eventId(), again.eventId());
+    settle(delivered(again, late));
+    assertEquals(4, claim(late).get(0).sequence());
+  }
+
+  @Test
+  void who_lost_the_lease_settles_nothing_but_is_logged() {
+    planned.change(planned.task("acme", "http://a.example/", T0), 2, "submitted", T0);
+    Delivery slow = claim(T0).get(0);
+    Delivery fast = claim(T0.plus(LEASE)).get(0);
+
+    settle(failed(slow, T0.plus(LEASE), T0.plus(Duration.ofDays(1))));
+    assertEquals(1, planned.waiting().size());
+    settle(delivered(fast, T0.plus(LEASE)));
+
+    assertEquals(List.of(), planned.waiting());
+    assertEquals(2, planned.attempts());
+  }
+
+  @Test
+  void gone_ends_every_waiting_change_of_the_task_and_no_other() {
+    String task = planned.task("acme", "http://a.example/", T0);
+    planned.change(task, 2, "submitted", T0);
+    planned.change(task, 3, "succeed", T0);
+    String other = planned.task("acme", "http://a.example/", T0);
+    planned.change(other, 2, "submitted", T0.plusSeconds(1));
+
+    Delivery delivery = claim(T0).get(0);
+    settle(
+        Settlement.of(
+            delivery,
+            new Answer.Answered(410, null, "", Duration.ZERO),
+            new Verdict.Failed("gone", false, true),
+            T0));
+
+    assertEquals(List.of("2 failed 1", "3 failed 0"), planned.settled(task));
+    assertEquals(other, claim(T0.plusSeconds(1)).get(0).taskId());
+  }
+
+  @Test
+  void a_host_has_at_most_its_share_in_flight_whoever_sends() {
+    for (int i = 0; i < 30; i++) {
+      planned.change(
+          planned.task(i % 2 == 0 ? "acme" : "zeta", "http://slow.example/", T0),
+          2,
+          "submitted",
+          T0);
+    }
+    planned.change(planned.task("acme", "http://fast.example/", T0), 2, "submitted", T0);
+
+    List<Delivery> claimed = claim(T0, room(100, 10, Map.of()));
+
+    assertEquals(11, claimed.size());
+    Map<String, Long> perTenant =
+        claimed.stream()
+            .filter(d -> d.host().equals("slow.example"))
+            .collect(Collectors.groupingBy(Delivery::tenant, Collectors.counting()));
+    assertEquals(Map.of("acme", 5L, "zeta", 5L), perTenant);
+    assertEquals(List.of(), claim(T0, room(100, 10, Map.of())));
+    settle(delivered(claimed.get(0), T0));
+    assertEquals(1, claim(T0, room(100, 10, Map.of())).size());
+  }
+
+  @Test
+  void a_host_whose_rate_is_spent_waits() {
+    for (int i = 0; i < 10; i++) {
+      planned.change(planned.task("acme", "http://a.example/", T0), 2, "submitted", T0);
+    }
+
+    assertEquals(3, claim(T0, room(100, 10, Map.of("a.example", 3))).size());
+    assertEquals(0, claim(T0, room(100, 10, Map.of("a.example", 0))).size());
+  }
+
+  @Test
+  void a_busy_tenant_does_not_crowd_out_another() {
+    for (int i = 0; i < 50; i++) {
+      planned.change(
+          planned.task("busy", "http://" + (i % 10) + ".example/", T0.minusSeconds(60)),
+          2,
+          "submitted",
+          T0.minusSeconds(60));
+    }
+    planned.change(planned.task("quiet", "http://q.example/", T0), 2, "submitted", T0);
+
+    List<Delivery> claimed = claim(T0, room(4, 10, Map.of()));
+
+    assertEquals(4, claimed.size());
+    assertTrue(claimed.stream().anyMatch(d -> d.tenant().equals("quiet")));
+  }
+
+  @Test
+  void a_host_in_trouble_gets_one_at_a_time_until_it_succeeds() {
+    for (int i = 0; i < 20; i++) {
+      planned.change(planned.task("acme", "http://dead.example/", T0), 2, "submitted", T0);
+    }
+    planned.change(
+        planned.task("zeta", "http://dead.example/", T0), 2, "submitted", T0.plusSeconds(1));
+    Instant retry = T0.plus(Duration.ofHours(1));
+    claim(T0, room(5, 10, Map.of())).forEach(d -> settle(failed(d, T0, retry)));
+
+    // Another tenant's lane to the same host is its own.
+    assertEquals(List.of("zeta"), claim(T0.plusSeconds(4)).stream().map(Delivery::tenant).toList());
+    Instant probe = T0.plusSeconds(5);
+    List<Delivery> half = claim(probe);
+    assertEquals(1, half.size());
+    settle(failed(half.get(0), probe, retry));
+    assertEquals(List.of(), claim(probe.plusSeconds(9)));
+    Instant second = probe.plusSeconds(10);
+    half = claim(second);
+    assertEquals(1, half.size());
+    assertEquals(List.of(), claim(second));
+    settle(delivered(half.get(0), second));
+    assertEquals(9, claim(second).size());
+  }
+
+  @Test
+  void a_wish_to_be_left_alone_holds_the_whole_lane() {
+    planned.change(planned.task("acme", "http://a.example/", T0), 2, "submitted", T0);
+    planned.change(
+        planned.task("acme", "http://a.example/", T0), 2, "submitted", T0.plusSeconds(1));
+    Delivery delivery = claim(T0).get(0);
+    settle(
+        Settlement.of(
+            delivery,
+            new Answer.Answered(429, "60", "", Duration.ZERO),
+            new Verdict.Retry(T0.plusSeconds(60), "status 429", true, true),
+            T0));
+
+    assertEquals(0, claim(T0.plusSeconds(59)).size());
+    assertEquals(2, claim(T0.plusSeconds(60)).size());
+  }
+
+  @Test
+  void five_days_of_failure_pause_a_lane_and_a_success_brings_it_back() {
+    String task = planned.task("acme", "http://dead.example/", T0);
+    planned.change(task, 2, "submitted", T0);
+    planned.change(
+        planned.task("zeta", "http://dead.example/", T0),
+        2,
+        "submitted",
+        T0.plus(Duration.ofDays(9)));
+    Instant at = T0;
+    List<LaneChange> changes = new ArrayList<>();
+    int tries = 0;
+    while (changes.isEmpty() && tries < 100) {
+      at = at.plus(Duration.ofHours(6));
+      changes.addAll(settle(failed(claim(at).get(0), at, at.plusSeconds(1))));
+      tries++;
+    }
+
+    assertEquals(List.of(new LaneChange("acme", "dead.example", true)), changes);
+    assertEquals(21, tries);
+    assertEquals(0, claim(at.plus(Duration.ofMinutes(59))).size());
+    Instant probe = at.plus(Duration.ofHours(1));
+    Delivery delivery = claim(probe).get(0);
+    assertEquals(
+        List.of(new LaneChange("acme", "dead.example", false)), settle(delivered(delivery, probe)));
+    assertEquals(List.of(), planned.hosts());
+  }
+
+  @Test
+  void two_failures_far_apart_are_no_failing_host() {
+    planned.change(planned.task("acme", "http://a.example/", T0), 2, "submitted", T0);
+    settle(failed(claim(T0).get(0), T0, T0.plusSeconds(1)));
+    Instant later = T0.plus(Duration.ofDays(6));
+
+    assertEquals(List.of(), settle(failed(claim(later).get(0), later, later.plusSeconds(1))));
+  }
+
+  @ParameterizedTest
+  @ValueSource(longs = {1, 2, 3, 4, 5, 6})
+  void two_replicas_deliver_every_change_in_order_whatever_fails(long seed) throws Exception {
+    int tasks = 40;
+    List<String> ids = new ArrayList<>();
+    for (int i = 0; i < tasks; i++) {
+      ids.add(planned.task("t" + i % 3, "http://h" + i % 5 + ".example/", T0));
+    }
+    ExecutorService pool = Executors.newFixedThreadPool(3);
+    Map<String, List<Integer>> received = new HashMap<>();
+    try {
+      Future<?> changes =
+          pool.submit(
+              () -> {
+                for (int sequence = 2; sequence <= 4; sequence++) {
+                  for (String id : ids) {
+                    planned.change(
+                        id,
+                        sequence,
+                        List.of("submitted", "processing", "succeed").get(sequence - 2),
+                        T0);
+                  }
+                }
+              });
+      List<Future<Object>> replicas =
+          IntStream.range(0, 2)
+              .mapToObj(
+                  i -> pool.submit(replica(new SplittableRandom(seed + i), received, changes)))
+              .toList();
+      changes.get();
+      for (Future<Object> replica : replicas) {
+        replica.get();
+      }
+    } finally {
+      pool.shutdownNow();
+    }
+
+    for (String id : ids) {
+      List<Integer> firsts = received.getOrDefault(id, List.of()).stream().distinct().toList();
+      Set<Integer> missing = new HashSet<>(Set.of(2, 3, 4));
+      missing.removeAll(firsts);
+      assertEquals(firsts.stream().sorted().toList(), firsts, "order, seed " + seed);
+      assertTrue(Set.of(3).containsAll(missing), "seed " + seed + ", missing " + missing);
+      assertTrue(
+          missing.isEmpty() || planned.settled(id).toString().contains("3 coalesced"),
+          "seed " + seed);
+    }
+    assertEquals(List.of(), planned.waiting(), "seed " + seed);
+  }
+
+  /** Claims and settles until all is done; now and then an attempt fails or its sender dies. */
+  private Callable<Object> replica(
+      SplittableRandom random, Map<String, List<Integer>> received, Future<?> changes) {
+    return () -> {
+      Instant now = T0;
+      int idle = 0;
+      while (idle < 20) {
+        now = now.plusSeconds(1);
+        List<Delivery> claimed = claim(now, room(7, 3, Map.of()));
+        boolean nothing = claimed.isEmpty() && changes.isDone() && planned.waiting().isEmpty();
+        idle = nothing ? idle + 1 : 0;
+        for (Delivery delivery : claimed) {
+          int fate = random.nextInt(10);
+          if (fate > 0) {
+            synchronized (received) {
+              received
+                  .computeIfAbsent(delivery.taskId(), k -> new ArrayList<>())
+                  .add(delivery.sequence());
+            }
+          }
+          if (fate > 1) {
+            settle(delivered(delivery, now));
+          } else if (fate == 1 || random.nextBoolean()) {
+            settle(failed(delivery, now, now.plusSeconds(3)));
+          }
+        }
+      }
+      return now;
+    };
+  }
+
+  private List<Delivery> claim(Instant now) {
+    return claim(now, room(100, 10, Map.of()));
+  }
+
+  /** As the sender does: whatever stands out of turn is queued up, and the claim repeated. */
+  private List<Delivery> claim(Instant now, Room room) {
+    Claimed claimed = claimOnce(now, room);
+    for (int i = 0; claimed.deliveries().isEmpty() && !claimed.behind().isEmpty() && i < 9; i++) {
+      queue.queueUp(claimed.behind(), now, PAUSE);
+      claimed = claimOnce(now, room);
+    }
+    queue.queueUp(claimed.behind(), now, PAUSE);
+    return claimed.deliveries();
+  }
+
+  private Claimed claimOnce(Instant now, Room room) {
+    return queue.claim(room, UUID.randomUUID().toString(), now, LEASE);
+  }
+
+  private List<LaneChange> settle(Settlement settlement) {
+    return queue.settle(List.of(settlement), BREAKER);
+  }
+
+  private static Room room(int batch, int perHost, Map<String, Integer> spent) {
+    return new Room(batch, perHost, BREAKER.after(), spent);
+  }
+
+  private static Settlement delivered(Delivery delivery, Instant at) {
+    return Settlement.of(
+        delivery,
+        new Answer.Answered(200, null, "ok", Duration.ofMillis(3)),
+        new Verdict.Delivered(),
+        at);
+  }
+
+  private static Settlement failed(Delivery delivery, Instant at, @Nullable Instant again) {
+    return Settlement.of(
+        delivery,
+        new Answer.Unanswered(Failure.CONNECT, "nobody", Duration.ofMillis(3)),
+        again == null
+            ? new Verdict.Failed("connect", true, false)
+            : new Verdict.Retry(again, "connect", true, false),
+        at);
+  }
+}
