@@ -172,7 +172,7 @@ class Dispatcher {
             claim.taskId(),
             callbacks.url(claim.taskId()));
     return kling
-        .create(claim.account(), kind.path(), body)
+        .create(claim.account(), kind.createPath(claim.upstreamModel()), body)
         .thenComposeAsync(answer -> settle(claim, answer), executor);
   }
 
@@ -220,9 +220,9 @@ class Dispatcher {
 
   /** Asks Kling whether it has our task. */
   private CompletionStage<Void> resolve(Claim claim) {
-    String path = Kinds.ofName(claim.kind()).orElseThrow().path();
+    Kind kind = Kinds.ofName(claim.kind()).orElseThrow();
     return kling
-        .query(claim.account(), path, claim.taskId())
+        .query(claim.account(), kind.queryByOwnIdPath(claim.taskId()))
         .thenComposeAsync(answer -> settle(claim, answer), executor);
   }
 

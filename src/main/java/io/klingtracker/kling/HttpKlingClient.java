@@ -16,8 +16,6 @@ import jakarta.inject.Inject;
 import jakarta.inject.Singleton;
 import java.io.IOException;
 import java.net.URI;
-import java.net.URLEncoder;
-import java.nio.charset.StandardCharsets;
 import java.time.Clock;
 import java.util.Map;
 import java.util.Set;
@@ -86,7 +84,7 @@ class HttpKlingClient implements KlingClient {
 
   @Override
   public CompletionStage<CreateAnswer> create(String account, String path, String body) {
-    return call(account, HttpMethod.POST, "/v1/" + path, Buffer.buffer(body))
+    return call(account, HttpMethod.POST, path, Buffer.buffer(body))
         .map(answer -> createAnswer(answer))
         .otherwise(
             failure ->
@@ -97,11 +95,19 @@ class HttpKlingClient implements KlingClient {
   }
 
   @Override
-  public CompletionStage<QueryAnswer> query(String account, String path, String id) {
-    String segment = URLEncoder.encode(id, StandardCharsets.UTF_8).replace("+", "%20");
-    return call(account, HttpMethod.GET, "/v1/" + path + "/" + segment, null)
+  public CompletionStage<QueryAnswer> query(String account, String path) {
+    return call(account, HttpMethod.GET, path, null)
         .map(answer -> queryAnswer(answer))
         .otherwise(failure -> new QueryAnswer.NoAnswer(reason(failure)))
+        .toCompletionStage();
+  }
+
+  @Override
+  public CompletionStage<PassedAnswer> pass(String account, String path, String body) {
+    return call(account, HttpMethod.POST, path, Buffer.buffer(body))
+        .<PassedAnswer>map(
+            answer -> new PassedAnswer.Answered(answer.status(), code(answer), answer.body()))
+        .otherwise(failure -> new PassedAnswer.NoAnswer(reason(failure)))
         .toCompletionStage();
   }
 
@@ -121,7 +127,7 @@ class HttpKlingClient implements KlingClient {
             answer -> {
               int code = code(answer);
               boolean stale = code == 1003 || code == 1004;
-              return stale && token.renew()
+              return stale && token.renew(path)
                   ? exchange(settings.baseUrl(), token, method, path, body)
                   : Future.succeededFuture(answer);
             });
@@ -137,7 +143,7 @@ class HttpKlingClient implements KlingClient {
             .setFollowRedirects(false)
             .setConnectTimeout(config.timeout().connect().toMillis())
             .setIdleTimeout(config.timeout().read().toMillis())
-            .putHeader("Authorization", "Bearer " + token.value())
+            .putHeader("Authorization", "Bearer " + token.value(path))
             .putHeader("Content-Type", "application/json")
             .putHeader("Accept", "application/json")
             .putHeader("User-Agent", userAgent);
@@ -212,6 +218,10 @@ class HttpKlingClient implements KlingClient {
     }
     String message = message(answer, body);
     if (code == 0) {
+      if (body.path("data").isArray() && body.path("data").isEmpty()) {
+        // The newer generation leaves out what it does not know, and calls that no error.
+        return new QueryAnswer.NotFound("Kling lists no such task");
+      }
       return KlingReader.task(body)
           .<QueryAnswer>map(QueryAnswer.Found::new)
           .orElseGet(() -> new QueryAnswer.NoAnswer("code 0 without a task in it"));

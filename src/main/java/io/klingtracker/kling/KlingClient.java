@@ -12,7 +12,7 @@ public interface KlingClient {
    * Sends a create, once.
    *
    * @param account name of a configured account
-   * @param path Kling's path without {@code /v1/}, for example {@code videos/text2video}
+   * @param path Kling's path, for example {@code /v1/videos/text2video}
    * @param body the JSON body
    */
   CompletionStage<CreateAnswer> create(String account, String path, String body);
@@ -21,8 +21,17 @@ public interface KlingClient {
    * Asks for one task.
    *
    * @param account name of a configured account
-   * @param path Kling's path without {@code /v1/}
-   * @param id Kling's task id, or the {@code external_task_id} given at the create
+   * @param path Kling's path with the id in it, Kling's own or the {@code external_task_id} given
+   *     at the create
    */
-  CompletionStage<QueryAnswer> query(String account, String path, String id);
+  CompletionStage<QueryAnswer> query(String account, String path);
+
+  /**
+   * Passes a call on that makes no task and is answered at once.
+   *
+   * @param account name of a configured account
+   * @param path Kling's path
+   * @param body the JSON body
+   */
+  CompletionStage<PassedAnswer> pass(String account, String path, String body);
 }

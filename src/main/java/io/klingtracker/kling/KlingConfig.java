@@ -40,7 +40,7 @@ public interface KlingConfig {
     /** Half of the JWT pair; needs {@link #accessKey()}. */
     Optional<String> secretKey();
 
-    /** An API key instead of the pair. */
+    /** An API key instead of the pair, or beside it for the newer generation's paths. */
     Optional<String> apiKey();
 
     /** Slots per model version and family. */

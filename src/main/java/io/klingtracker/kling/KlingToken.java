@@ -43,10 +43,15 @@ final class KlingToken {
     this.clock = clock;
   }
 
-  /** The value after {@code Bearer }. */
-  String value() {
-    if (apiKey.isPresent()) {
-      return apiKey.get();
+  /**
+   * The value after {@code Bearer }. The newer generation takes API keys only; an account that has
+   * a pair as well uses it where Kling's own clients do.
+   *
+   * @param path Kling's path
+   */
+  String value(String path) {
+    if (usesKey(path)) {
+      return apiKey.orElse("");
     }
     Signed current = signed;
     Instant now = clock.instant();
@@ -61,9 +66,13 @@ final class KlingToken {
    * Forgets the cached JWT, so that the next call signs anew. False for an API key, which would be
    * the same again.
    */
-  boolean renew() {
+  boolean renew(String path) {
     signed = null;
-    return apiKey.isEmpty();
+    return !usesKey(path);
+  }
+
+  private boolean usesKey(String path) {
+    return accessKey.isEmpty() || apiKey.isPresent() && !path.startsWith("/v1/");
   }
 
   private Signed sign(Instant now) {

@@ -1,5 +1,7 @@
 package io.klingtracker.reconcile;
 
+import io.klingtracker.rules.Kind;
+import io.klingtracker.rules.Kinds;
 import io.klingtracker.task.TaskStatus;
 import java.time.Instant;
 import org.jspecify.annotations.Nullable;
@@ -14,8 +16,9 @@ record Check(
     Instant createdAt,
     int checks) {
 
-  /** What Kling is asked for: its own id once we know it, else ours. */
-  String klingId() {
-    return klingTaskId == null ? taskId : klingTaskId;
+  /** Where Kling is asked: by its own id once we know it, else by ours. */
+  String queryPath() {
+    Kind of = Kinds.ofName(kind).orElseThrow();
+    return klingTaskId == null ? of.queryByOwnIdPath(taskId) : of.queryPath(klingTaskId);
   }
 }

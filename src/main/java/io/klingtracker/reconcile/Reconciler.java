@@ -3,7 +3,6 @@ package io.klingtracker.reconcile;
 import io.klingtracker.kling.KlingClient;
 import io.klingtracker.kling.KlingNews;
 import io.klingtracker.kling.QueryAnswer;
-import io.klingtracker.rules.Kinds;
 import io.klingtracker.task.News;
 import io.klingtracker.task.Outcome;
 import io.klingtracker.task.Source;
@@ -97,10 +96,9 @@ class Reconciler {
   }
 
   private void ask(Check check) {
-    String path = Kinds.ofName(check.kind()).orElseThrow().path();
     inFlight.incrementAndGet();
     kling
-        .query(check.account(), path, check.klingId())
+        .query(check.account(), check.queryPath())
         .thenAcceptAsync(answer -> settle(check, answer), executor)
         .whenComplete(
             (done, failure) -> {

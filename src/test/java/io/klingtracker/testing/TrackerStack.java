@@ -55,6 +55,8 @@ public final class TrackerStack implements QuarkusTestResourceLifecycleManager {
     config.put("kling.accounts.default.base-url", klingUrl());
     config.put("kling.accounts.default.access-key", KLING_ACCESS_KEY);
     config.put("kling.accounts.default.secret-key", KLING_SECRET_KEY);
+    // The newer generation takes API keys only.
+    config.put("kling.accounts.default.api-key", KLING_API_KEY);
     config.put("tracker.secret", SECRET);
     config.put("tracker.admin-key", ADMIN_KEY);
     config.put("tracker.bootstrap.tenant", "test");
