@@ -37,7 +37,7 @@ public final class EmbeddedPostgresServer implements AutoCloseable {
     try {
       // Nothing here outlives a crash of the machine, so nothing waits for the disk.
       return new EmbeddedPostgresServer(
-          settings()
+          settings(Path.of(System.getProperty("java.io.tmpdir")))
               .setServerConfig("fsync", "off")
               .setServerConfig("full_page_writes", "off")
               .start());
@@ -47,8 +47,7 @@ public final class EmbeddedPostgresServer implements AutoCloseable {
   }
 
   /**
-   * A server whose data stays. A server of an earlier run that was killed before it could stop its
-   * PostgreSQL is stopped first: the one named in this directory's pid file and no other.
+   * A server whose data stays; see {@link #stopOrphan} for what a killed run leaves behind.
    *
    * @param directory where the data is, or will be
    * @param port the port on loopback
@@ -56,10 +55,9 @@ public final class EmbeddedPostgresServer implements AutoCloseable {
   public static EmbeddedPostgresServer persistent(Path directory, int port) {
     quiet();
     try {
-      stopOrphan(directory);
       removeHalfMade(directory);
       return new EmbeddedPostgresServer(
-          settings()
+          settings(directory.toAbsolutePath().getParent())
               .setDataDirectory(directory)
               .setCleanDataDirectory(false)
               .setRegisterShutdownHook(false)
@@ -71,11 +69,16 @@ public final class EmbeddedPostgresServer implements AutoCloseable {
     }
   }
 
-  private static EmbeddedPostgres.Builder settings() {
+  private static EmbeddedPostgres.Builder settings(Path base) {
     return EmbeddedPostgres.builder()
+        // Unpacked binaries belong to whoever unpacked them: users must not share them.
+        .setOverrideWorkingDirectory(
+            base.resolve("postgres-binaries-" + System.getProperty("user.name")).toFile())
         .setPGStartupWait(START_LIMIT)
         .setLocaleConfig("locale", "C")
         .setServerConfig("max_connections", "200")
+        // Off by default here, which would lose commits when PostgreSQL is killed.
+        .setServerConfig("synchronous_commit", "on")
         // TCP only: a socket file in /tmp would be one more thing to go stale.
         .setServerConfig("unix_socket_directories", "");
   }
@@ -91,7 +94,19 @@ public final class EmbeddedPostgresServer implements AutoCloseable {
     }
   }
 
-  private static void stopOrphan(Path directory) throws IOException {
+  /**
+   * A run that was killed before it could stop its PostgreSQL leaves it running: stops the one
+   * named in this directory's pid file, and no other.
+   */
+  static void stopOrphan(Path directory) {
+    try {
+      stopProcess(directory);
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+  }
+
+  private static void stopProcess(Path directory) throws IOException {
     Path pidFile = directory.resolve("postmaster.pid");
     long pid;
     try {
@@ -102,6 +117,8 @@ public final class EmbeddedPostgresServer implements AutoCloseable {
     }
     ProcessHandle orphan = ProcessHandle.of(pid).filter(p -> serves(p, directory)).orElse(null);
     if (orphan == null) {
+      // Stale; PostgreSQL would believe it if some other process has that number by now.
+      Files.deleteIfExists(pidFile);
       return;
     }
     // SIGINT is PostgreSQL's fast shutdown; there is no other way to send it from Java.

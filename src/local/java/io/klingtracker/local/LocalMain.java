@@ -1,0 +1,124 @@
+package io.klingtracker.local;
+
+import io.quarkus.runtime.Application;
+import io.quarkus.runtime.ApplicationLifecycleManager;
+import io.quarkus.runtime.Quarkus;
+import io.quarkus.runtime.QuarkusApplication;
+import java.time.LocalDateTime;
+import java.time.ZoneId;
+import java.time.format.DateTimeFormatter;
+import org.jspecify.annotations.Nullable;
+
+/** {@code mvn -Plocal}: everything in one process; Ctrl-C stops it. */
+public final class LocalMain implements QuarkusApplication {
+
+  private static volatile @Nullable LocalStack stack;
+
+  /** Starts the parts, then the service. */
+  public static void main(String[] args) {
+    LocalStack starting;
+    try {
+      starting = new LocalStack(LocalSettings.ofProcess());
+      stopWithMaven();
+      Runtime.getRuntime().addShutdownHook(new Thread(() -> stop(starting), "local-stop"));
+      starting.start();
+    } catch (LocalProblem problem) {
+      System.err.println(problem.line());
+      System.exit(1);
+      return;
+    }
+    stack = starting;
+    starting.config().forEach(System::setProperty);
+    Quarkus.run(LocalMain.class, LocalMain::end, args);
+  }
+
+  /** Run by Quarkus when the service is ready; ends when the service does. */
+  @Override
+  public int run(String... args) {
+    LocalStack running = stack;
+    if (running != null) {
+      System.out.println(welcome(running));
+    }
+    Quarkus.waitForExit();
+    return 0;
+  }
+
+  private static void end(Integer code, @Nullable Throwable cause) {
+    if (cause != null) {
+      Throwable root = cause;
+      while (root.getCause() != null) {
+        root = root.getCause();
+      }
+      System.err.println("The service cannot start: " + root.getMessage());
+    }
+    System.exit(code);
+  }
+
+  /** A shutdown hook runs beside Quarkus's own: the service goes first, what it uses after it. */
+  private static void stop(LocalStack stopping) {
+    Application service = ApplicationLifecycleManager.getCurrentApplication();
+    if (service != null) {
+      service.awaitShutdown();
+    }
+    if (stopping.close()) {
+      System.out.println("Stopped.");
+    }
+  }
+
+  /** Maven killed is no longer there to stop us; a server nobody can see would be left over. */
+  private static void stopWithMaven() {
+    ProcessHandle.current()
+        .parent()
+        .filter(parent -> parent.info().commandLine().orElse("").contains("plexus-classworlds"))
+        .ifPresent(
+            maven ->
+                maven
+                    .onExit()
+                    .thenAccept(gone -> new Thread(() -> System.exit(0), "maven-is-gone").start()));
+  }
+
+  private static String welcome(LocalStack running) {
+    String url = running.serviceUrl();
+    String id =
+        "demo-"
+            + DateTimeFormatter.ofPattern("yyMMdd-HHmmss")
+                .format(LocalDateTime.now(ZoneId.systemDefault()));
+    String key = "-H 'Authorization: Bearer " + LocalSettings.API_KEY + "'";
+    StringBuilder text = new StringBuilder();
+    text.append("\nKling Task Tracker is ready on ").append(url).append("\n\n");
+    text.append("  Service     ")
+        .append(url)
+        .append(", API key ")
+        .append(LocalSettings.API_KEY)
+        .append(", admin key ")
+        .append(LocalSettings.ADMIN_KEY)
+        .append('\n');
+    running.parts().forEach(part -> text.append("  ").append(part).append('\n'));
+    text.append("\nSubmit a task, ask for it, see what happened to it:\n\n")
+        .append("curl -s -X POST ")
+        .append(url)
+        .append("/kling/v1/videos/text2video ")
+        .append(key)
+        .append(" -H 'Content-Type: application/json' -H 'Idempotency-Key: ")
+        .append(id)
+        .append("' -d '{\"model_name\":\"kling-v3\",\"prompt\":\"A red kite over the sea\",")
+        .append("\"external_task_id\":\"")
+        .append(id)
+        .append("\"}'\n")
+        .append("curl -s ")
+        .append(url)
+        .append("/kling/v1/videos/text2video/")
+        .append(id)
+        .append(' ')
+        .append(key)
+        .append('\n')
+        .append("curl -s ")
+        .append(url)
+        .append("/v1/tasks/")
+        .append(id)
+        .append("/timeline ")
+        .append(key)
+        .append("\n\nCtrl-C stops everything; the data stays.");
+    return text.toString();
+  }
+}
