@@ -82,6 +82,8 @@ class ArchitectureTest {
       edges.computeIfAbsent(feature(type.getPackageName()), name -> new TreeSet<>()).addAll(used);
     }
     edges.remove("");
+    // The way in knows every feature's settings; nothing knows the way in.
+    edges.remove("start");
     Map<String, Set<String>> forbidden = new TreeMap<>();
     edges.forEach(
         (name, used) -> {

@@ -1,0 +1,5 @@
+/** The way in: checks the configuration before anything else starts. */
+@NullMarked
+package io.klingtracker.start;
+
+import org.jspecify.annotations.NullMarked;
