@@ -42,11 +42,21 @@ class ArchitectureTest {
               Map.entry("target", Set.of()),
               Map.entry("task", Set.of("time", "problem", "work")),
               Map.entry("tenant", Set.of("problem", "secret", "task", "time")),
+              Map.entry("watch", Set.of("problem", "task", "work")),
               Map.entry("tracking", Set.of("kling", "retry", "secret", "task")),
               Map.entry(
                   "api",
                   Set.of(
-                      "kling", "problem", "rules", "target", "task", "tenant", "time", "tracking")),
+                      "kling",
+                      "problem",
+                      "rules",
+                      "secret",
+                      "target",
+                      "task",
+                      "tenant",
+                      "time",
+                      "tracking",
+                      "watch")),
               Map.entry(
                   "dispatch",
                   Set.of(
@@ -62,7 +72,8 @@ class ArchitectureTest {
               Map.entry(
                   "callback", Set.of("kling", "problem", "secret", "task", "tracking", "work")),
               Map.entry("reconcile", Set.of("kling", "retry", "rules", "task", "tracking", "work")),
-              Map.entry("events", Set.of("problem", "retry", "task", "tenant", "time", "work")),
+              Map.entry(
+                  "events", Set.of("problem", "retry", "task", "tenant", "time", "watch", "work")),
               Map.entry(
                   "webhook",
                   Set.of(

@@ -1,0 +1,257 @@
+package io.klingtracker.watch;
+
+import io.klingtracker.task.TaskChanged;
+import io.klingtracker.task.TasksChanged;
+import io.klingtracker.work.WorkLoop;
+import io.quarkus.runtime.ShutdownEvent;
+import io.quarkus.runtime.StartupEvent;
+import jakarta.enterprise.event.Observes;
+import jakarta.inject.Inject;
+import jakarta.inject.Singleton;
+import java.sql.Connection;
+import java.sql.SQLException;
+import java.time.Clock;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.LinkedHashSet;
+import java.util.List;
+import java.util.Set;
+import java.util.UUID;
+import java.util.concurrent.ArrayBlockingQueue;
+import java.util.concurrent.BlockingQueue;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicBoolean;
+import org.jdbi.v3.core.Handle;
+import org.jdbi.v3.core.Jdbi;
+import org.jspecify.annotations.Nullable;
+import org.postgresql.PGConnection;
+import org.postgresql.PGNotification;
+
+/**
+ * Wakes whoever waits for a change of a task or of any task of a tenant: after the commit, in
+ * process at once, and on the other replicas by one notification per batch of changes. A waiter
+ * costs a map entry: no thread and no connection (each replica listens on one). A wake-up says that
+ * there may be news, no more; the waiter looks for itself.
+ */
+@Singleton
+public class Watch {
+
+  private static final String CHANNEL = "kling_task_tracker_changes";
+  private static final String ANNOUNCE =
+      "select pg_notify('" + CHANNEL + "', text) from unnest(cast(:texts as text[])) as a(text)";
+
+  /** How long one look for notifications waits; also how soon a stop is noticed. */
+  private static final Duration LISTEN_TURN = Duration.ofMillis(500);
+
+  /** A silent connection is asked for a sign of life after so many turns. */
+  private static final int TURNS_TO_PROBE = 10;
+
+  /** Tenants and tasks share the map of names; the dot keeps a tenant called like a task apart. */
+  private static final String TENANT = "tenant.";
+
+  private final Jdbi jdbi;
+  private final WatchConfig config;
+  private final Watchers watchers;
+  private final String replica = UUID.randomUUID().toString();
+  private final BlockingQueue<TaskChanged> changed;
+  private final AtomicBoolean overflown = new AtomicBoolean();
+  private final Set<String> unannounced = new LinkedHashSet<>();
+  private boolean announceEverything;
+  private @Nullable WorkLoop waker;
+  private @Nullable WorkLoop announcer;
+  private @Nullable WorkLoop listener;
+  private @Nullable Handle session;
+  private int silentTurns;
+  private volatile boolean stopping;
+
+  /** A wait; closing it ends it, more than once does no harm. */
+  public interface Watching extends AutoCloseable {
+    @Override
+    void close();
+  }
+
+  @Inject
+  Watch(Jdbi jdbi, WatchConfig config, Clock clock) {
+    this.jdbi = jdbi;
+    this.config = config;
+    this.watchers = new Watchers(config.maxWatchers(), clock);
+    this.changed = new ArrayBlockingQueue<>(config.queue());
+  }
+
+  /**
+   * Waits for changes of one task. To miss nothing, begin to watch first and read then.
+   *
+   * @param wake is run on the hub's thread after each change, and now and then for nothing; it must
+   *     neither block nor ask the database
+   * @throws io.klingtracker.problem.ProblemException when too many wait already
+   */
+  public Watching task(String taskId, Runnable wake) {
+    return watchers.add(taskId, wake);
+  }
+
+  /** Waits for changes of any task of a tenant; see {@link #task}. */
+  public Watching tenant(String tenant, Runnable wake) {
+    return watchers.add(TENANT + tenant, wake);
+  }
+
+  /** How many wait on this replica. */
+  public int watching() {
+    return watchers.size();
+  }
+
+  void onStart(@Observes StartupEvent start) {
+    start();
+  }
+
+  void start() {
+    waker = WorkLoop.start("watch", config.net().dividedBy(10), this::wakeWatchers);
+    announcer = WorkLoop.start("watch-announcer", config.net(), this::announce);
+    listener = WorkLoop.start("watch-listener", LISTEN_TURN, this::listen);
+  }
+
+  void onStop(@Observes ShutdownEvent stop) {
+    stop();
+  }
+
+  void stop() {
+    stopping = true;
+    close(waker);
+    close(announcer);
+    close(listener);
+    closeSession();
+  }
+
+  void onChange(@Observes TasksChanged changes) {
+    for (TaskChanged change : changes.changes()) {
+      if (!changed.offer(change)) {
+        overflown.set(true);
+      }
+    }
+    if (waker != null) {
+      waker.wake();
+    }
+  }
+
+  private boolean wakeWatchers() {
+    List<TaskChanged> batch = new ArrayList<>();
+    changed.drainTo(batch);
+    Set<String> names = new LinkedHashSet<>();
+    for (TaskChanged change : batch) {
+      names.add(change.taskId());
+      names.add(TENANT + change.tenant());
+    }
+    boolean everything = overflown.getAndSet(false);
+    if (everything) {
+      watchers.wakeAll();
+    } else {
+      names.forEach(watchers::wake);
+      watchers.wakeSleepers(config.net());
+    }
+    if (everything || !names.isEmpty()) {
+      synchronized (unannounced) {
+        announceEverything |= everything || unannounced.size() + names.size() > config.queue();
+        if (announceEverything) {
+          unannounced.clear();
+        } else {
+          unannounced.addAll(names);
+        }
+      }
+      if (announcer != null) {
+        announcer.wake();
+      }
+    }
+    return !changed.isEmpty();
+  }
+
+  private boolean announce() throws InterruptedException {
+    List<String> texts;
+    synchronized (unannounced) {
+      if (unannounced.isEmpty() && !announceEverything) {
+        return false;
+      }
+      texts = Announcement.texts(replica, unannounced, announceEverything);
+      unannounced.clear();
+      announceEverything = false;
+    }
+    try {
+      jdbi.useHandle(
+          handle ->
+              handle
+                  .createQuery(ANNOUNCE)
+                  .bindArray("texts", String.class, texts)
+                  .mapTo(String.class)
+                  .list());
+    } catch (RuntimeException e) {
+      synchronized (unannounced) {
+        announceEverything = true;
+      }
+      throw e;
+    }
+    TimeUnit.MILLISECONDS.sleep(config.announcePause().toMillis());
+    return true;
+  }
+
+  private boolean listen() throws SQLException {
+    try {
+      Handle current = session;
+      if (current == null) {
+        current = jdbi.open();
+        session = current;
+        current.execute("listen " + CHANNEL);
+        // Whatever was said while nobody listened is lost.
+        watchers.wakeAll();
+      }
+      Connection connection = current.getConnection();
+      PGNotification[] heard =
+          connection
+              .unwrap(PGConnection.class)
+              .getNotifications(Math.toIntExact(LISTEN_TURN.toMillis()));
+      if (heard == null || heard.length == 0) {
+        if (++silentTurns >= TURNS_TO_PROBE) {
+          silentTurns = 0;
+          current.execute("select 1");
+        }
+      } else {
+        silentTurns = 0;
+        Set<String> names = new LinkedHashSet<>();
+        for (PGNotification notification : heard) {
+          hear(Announcement.of(notification.getParameter()), names);
+        }
+        names.forEach(watchers::wake);
+      }
+      return !stopping;
+    } catch (RuntimeException | SQLException e) {
+      closeSession();
+      throw e;
+    }
+  }
+
+  private void hear(Announcement announcement, Set<String> names) {
+    if (announcement.replica().equals(replica)) {
+      return;
+    }
+    if (announcement.names().isEmpty()) {
+      watchers.wakeAll();
+    } else {
+      names.addAll(announcement.names());
+    }
+  }
+
+  private void closeSession() {
+    Handle old = session;
+    session = null;
+    if (old != null) {
+      try (old) {
+        old.execute("unlisten *");
+      } catch (RuntimeException e) {
+        // The connection was the reason; the pool throws it away.
+      }
+    }
+  }
+
+  private static void close(@Nullable WorkLoop loop) {
+    if (loop != null) {
+      loop.close();
+    }
+  }
+}

@@ -1,0 +1,144 @@
+package io.klingtracker.watch;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import io.klingtracker.problem.ErrorCode;
+import io.klingtracker.problem.ProblemException;
+import io.klingtracker.task.TaskChanged;
+import io.klingtracker.task.TaskStatus;
+import io.klingtracker.task.TasksChanged;
+import io.klingtracker.testing.TestDatabase;
+import java.time.Clock;
+import java.time.Duration;
+import java.time.Instant;
+import java.time.ZoneOffset;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.extension.RegisterExtension;
+
+class WatchTest {
+
+  @RegisterExtension static final TestDatabase DATABASE = TestDatabase.fresh();
+
+  private static final Clock CLOCK =
+      Clock.fixed(Instant.parse("2026-01-31T12:00:00Z"), ZoneOffset.UTC);
+
+  private final List<Watch> replicas = new ArrayList<>();
+
+  private record Limits(int maxWatchers, int queue, Duration announcePause, Duration net)
+      implements WatchConfig {}
+
+  @AfterEach
+  void stop() {
+    replicas.forEach(Watch::stop);
+  }
+
+  @Test
+  void a_change_wakes_who_waits_for_the_task_and_for_the_tenant_and_nobody_else() throws Exception {
+    Watch watch = replica(10);
+    CountDownLatch task = new CountDownLatch(1);
+    CountDownLatch tenant = new CountDownLatch(1);
+    AtomicInteger others = new AtomicInteger();
+    watch.task("task_a", task::countDown);
+    watch.tenant("acme", tenant::countDown);
+    // A replica that has just begun to listen wakes everybody once.
+    awaitListening(watch);
+    watch.task("task_b", others::incrementAndGet);
+    watch.tenant("umbrella", others::incrementAndGet);
+
+    watch.onChange(change("task_a", "acme"));
+
+    assertTrue(task.await(10, TimeUnit.SECONDS));
+    assertTrue(tenant.await(10, TimeUnit.SECONDS));
+    assertEquals(0, others.get());
+  }
+
+  @Test
+  void a_change_on_one_replica_wakes_who_waits_on_another() throws Exception {
+    Watch here = replica(10);
+    Watch there = replica(10);
+    awaitListening(there);
+    CountDownLatch woken = new CountDownLatch(1);
+    there.task("task_a", woken::countDown);
+
+    here.onChange(change("task_a", "acme"));
+
+    assertTrue(woken.await(10, TimeUnit.SECONDS));
+  }
+
+  @Test
+  void more_watchers_than_allowed_are_told_to_come_back_and_a_closed_one_makes_room() {
+    Watch watch = replica(2);
+    watch.task("task_a", () -> {});
+    Watch.Watching second = watch.task("task_a", () -> {});
+
+    ProblemException refused =
+        assertThrows(ProblemException.class, () -> watch.tenant("acme", () -> {}));
+    assertEquals(ErrorCode.UNAVAILABLE, refused.code());
+
+    second.close();
+    second.close();
+    watch.tenant("acme", () -> {});
+    assertEquals(2, watch.watching());
+  }
+
+  @Test
+  void announcements_are_cut_to_what_a_notification_holds_and_too_many_become_a_look_at_all() {
+    List<String> names = new ArrayList<>();
+    for (int i = 0; i < 400; i++) {
+      names.add("task_0000000000000000000000000" + (i % 10) + i);
+    }
+
+    List<String> texts = Announcement.texts("r", names, false);
+
+    List<String> read = new ArrayList<>();
+    texts.forEach(text -> read.addAll(Announcement.of(text).names()));
+    assertEquals(names, read);
+    assertTrue(texts.stream().allMatch(text -> text.length() < 8000));
+    for (int i = 0; i < 5; i++) {
+      names.addAll(List.copyOf(names));
+    }
+    assertEquals(List.of("r"), Announcement.texts("r", names, false));
+    assertEquals(List.of("r"), Announcement.texts("r", List.of("task_a"), true));
+  }
+
+  private Watch replica(int watchers) {
+    Watch watch =
+        new Watch(
+            DATABASE.jdbi(),
+            new Limits(watchers, 100, Duration.ofMillis(5), Duration.ofSeconds(30)),
+            CLOCK);
+    watch.start();
+    replicas.add(watch);
+    return watch;
+  }
+
+  /** The first thing a listener does once it is heard is to wake everybody. */
+  private static void awaitListening(Watch watch) throws InterruptedException {
+    CountDownLatch heard = new CountDownLatch(1);
+    try (Watch.Watching waiting = watch.task("task_listening", heard::countDown)) {
+      while (!heard.await(20, TimeUnit.MILLISECONDS)) {
+        DATABASE
+            .jdbi()
+            .useHandle(
+                handle ->
+                    handle
+                        .createQuery(
+                            "select pg_notify('kling_task_tracker_changes', 'other task_listening')")
+                        .mapTo(String.class)
+                        .list());
+      }
+    }
+  }
+
+  private static TasksChanged change(String task, String tenant) {
+    return new TasksChanged(List.of(new TaskChanged(task, tenant, 2, TaskStatus.SUBMITTED)));
+  }
+}
