@@ -148,7 +148,11 @@ class TaskStore {
         returning t.*
       ),
       moved as (
-        select u.*, n.event_id, n.source, n.traceparent, n.next_check_at from updated u join news n on n.task_id = u.id
+        -- What we do on our own goes on with the trace of the submission.
+        select u.*, n.event_id, n.source, n.next_check_at,
+          coalesce(n.traceparent,
+            (select e.traceparent from task_event e where e.task_id = u.id and e.sequence = 1)) as traceparent
+        from updated u join news n on n.task_id = u.id
       ),
       """
           + EVENT
