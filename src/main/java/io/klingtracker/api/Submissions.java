@@ -8,6 +8,8 @@ import io.klingtracker.rules.Checked;
 import io.klingtracker.rules.Kind;
 import io.klingtracker.rules.ModelMapping;
 import io.klingtracker.rules.RequestRules;
+import io.klingtracker.target.RefusedTargetException;
+import io.klingtracker.target.TargetPolicy;
 import io.klingtracker.task.NewTask;
 import io.klingtracker.task.Submission;
 import io.klingtracker.task.Tasks;
@@ -42,6 +44,7 @@ class Submissions {
   private final Tasks tasks;
   private final ApiConfig config;
   private final ModelMapping models;
+  private final TargetPolicy targets;
   private final Clock clock;
 
   /** The headers that steer a submission. */
@@ -52,10 +55,11 @@ class Submissions {
   record Accepted(KlingEnvelope answer, boolean replayed) {}
 
   @Inject
-  Submissions(Tasks tasks, ApiConfig config, KlingConfig kling, Clock clock) {
+  Submissions(Tasks tasks, ApiConfig config, KlingConfig kling, TargetPolicy targets, Clock clock) {
     this.tasks = tasks;
     this.config = config;
     this.models = ModelMapping.of(kling.models(), Set.copyOf(kling.discontinuedModels()));
+    this.targets = targets;
     this.clock = clock;
   }
 
@@ -70,6 +74,7 @@ class Submissions {
               + MAX_EXTERNAL_ID
               + " characters, none of them U+0000");
     }
+    checkCallbackUrl(checked.callbackUrl());
     UUID requestId = UUID.randomUUID();
     NewTask task =
         new NewTask(
@@ -112,6 +117,18 @@ class Submissions {
         ErrorCode.IDEMPOTENCY_KEY_RUNNING,
         "the first request with this Idempotency-Key has not ended yet; try again",
         Duration.ofSeconds(1));
+  }
+
+  /** A receiver that can never be called is refused now rather than never told. */
+  private void checkCallbackUrl(@Nullable String url) {
+    if (url == null) {
+      return;
+    }
+    try {
+      targets.read(url);
+    } catch (RefusedTargetException e) {
+      throw invalid("callback_url " + e.rule());
+    }
   }
 
   private static NewTask.@Nullable Idempotency idempotency(

@@ -1,5 +1,7 @@
 package io.klingtracker.target;
 
+import jakarta.inject.Inject;
+import jakarta.inject.Singleton;
 import java.net.InetAddress;
 import java.util.ArrayList;
 import java.util.List;
@@ -10,6 +12,7 @@ import java.util.Set;
  * Which receivers may be called. A URL is asked about twice: by its spelling when the task is
  * submitted, and by the address that is about to be dialled at every attempt.
  */
+@Singleton
 public final class TargetPolicy {
 
   private static final Set<String> LOCAL_SUFFIXES =
@@ -18,6 +21,11 @@ public final class TargetPolicy {
   private final boolean allowPrivate;
   private final HostList allowed;
   private final HostList blocked;
+
+  @Inject
+  TargetPolicy(TargetConfig config) {
+    this(config.allowPrivate(), config.allow().orElse(List.of()), config.block().orElse(List.of()));
+  }
 
   /**
    * A policy.

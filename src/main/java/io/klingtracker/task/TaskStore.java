@@ -158,6 +158,11 @@ class TaskStore {
           + EVENT
           + """
       ,
+      told as (
+        insert into webhook_delivery (task_id, sequence, event_id, tenant_id, host, status, planned_at, due_at)
+        select m.id, m.sequence, m.event_id, m.tenant_id, webhook_host(m.callback_url), m.status, m.updated_at, m.updated_at
+        from moved m where m.callback_url is not null
+      ),
       dispatched as (delete from dispatch_queue q using moved m where q.task_id = m.id),
       ended as (
         delete from open_task o using moved m where o.task_id = m.id and m.status in ('succeed', 'failed', 'canceled')

@@ -12,7 +12,7 @@ import org.jspecify.annotations.Nullable;
 /**
  * When to try again, and when to stop: a pure function of the answer and the number of attempts.
  *
- * @param delays before each attempt; as many attempts as there are delays
+ * @param delays after each failed attempt; the first attempt is made at once
  * @param jitter share of a delay, 0 to 1, by which it may be shorter or longer
  * @param retryAfterCap the longest {@code Retry-After} honoured
  */
@@ -23,18 +23,12 @@ record RetrySchedule(List<Duration> delays, double jitter, Duration retryAfterCa
 
   RetrySchedule {
     delays = List.copyOf(delays);
-    if (delays.isEmpty() || delays.stream().anyMatch(Duration::isNegative)) {
-      throw new IllegalArgumentException(
-          "tracker.webhook.schedule needs at least one delay, and none may be negative");
+    if (delays.stream().anyMatch(Duration::isNegative)) {
+      throw new IllegalArgumentException("tracker.webhook.retries: no delay may be negative");
     }
     if (jitter < 0 || jitter > 1) {
       throw new IllegalArgumentException("tracker.webhook.jitter must be 0 to 1, got " + jitter);
     }
-  }
-
-  /** When the first attempt is due. */
-  Instant first(Instant planned) {
-    return planned.plus(delays.get(0));
   }
 
   /**
@@ -71,12 +65,12 @@ record RetrySchedule(List<Duration> delays, double jitter, Duration retryAfterCa
       int attempts,
       Instant now,
       RandomGenerator random) {
-    if (attempts >= delays.size()) {
+    if (attempts > delays.size()) {
       return new Verdict.Failed(
           reason + "; gave up after " + attempts + " attempts", hostTrouble, false);
     }
     double spread = 1 + jitter * (2 * random.nextDouble() - 1);
-    Duration delay = Duration.ofMillis(Math.round(delays.get(attempts).toMillis() * spread));
+    Duration delay = Duration.ofMillis(Math.round(delays.get(attempts - 1).toMillis() * spread));
     return new Verdict.Retry(
         now.plus(delay.compareTo(retryAfter) < 0 ? retryAfter : delay),
         reason,

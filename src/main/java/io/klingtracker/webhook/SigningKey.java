@@ -1,5 +1,6 @@
 package io.klingtracker.webhook;
 
+import io.klingtracker.secret.Secrets;
 import java.math.BigInteger;
 import java.security.GeneralSecurityException;
 import java.security.KeyPair;
@@ -26,6 +27,11 @@ final class SigningKey {
   private SigningKey(PrivateKey privateKey, byte[] publicKey) {
     this.privateKey = privateKey;
     this.publicKey = publicKey;
+  }
+
+  /** The service's pair, which hangs on {@code tracker.secret}. */
+  static SigningKey of(Secrets secrets) {
+    return ofSeed(secrets.derive("webhook-ed25519"));
   }
 
   /** The pair that belongs to a seed: the same seed, the same pair, on every replica. */

@@ -21,7 +21,6 @@ class RetryScheduleTest {
   private static final Instant NOW = Instant.parse("2026-03-01T10:00:00Z");
   private static final List<Duration> DELAYS =
       List.of(
-          Duration.ZERO,
           Duration.ofSeconds(5),
           Duration.ofSeconds(30),
           Duration.ofMinutes(2),
@@ -114,11 +113,12 @@ class RetryScheduleTest {
     RandomGenerator random = new SplittableRandom(seed);
     Answer answer = new Answer.Answered(500, null, "", Duration.ZERO);
     Instant at = NOW;
-    for (int attempts = 1; attempts < DELAYS.size(); attempts++) {
+    for (int attempts = 1; attempts <= DELAYS.size(); attempts++) {
       Verdict.Retry retry =
           assertInstanceOf(Verdict.Retry.class, SCHEDULE.judge(answer, attempts, at, random));
       double ratio =
-          Duration.between(at, retry.at()).toMillis() / (double) DELAYS.get(attempts).toMillis();
+          Duration.between(at, retry.at()).toMillis()
+              / (double) DELAYS.get(attempts - 1).toMillis();
       assertTrue(ratio >= 0.8 && ratio <= 1.2, "seed " + seed + ", ratio " + ratio);
       at = retry.at();
     }
@@ -129,8 +129,6 @@ class RetryScheduleTest {
 
   @Test
   void a_senseless_schedule_is_refused_by_its_key() {
-    assertThrows(
-        IllegalArgumentException.class, () -> new RetrySchedule(List.of(), 0.2, Duration.ZERO));
     assertThrows(
         IllegalArgumentException.class,
         () -> new RetrySchedule(List.of(Duration.ofSeconds(-1)), 0.2, Duration.ZERO));

@@ -1,0 +1,114 @@
+package io.klingtracker.webhook;
+
+import io.smallrye.config.ConfigMapping;
+import io.smallrye.config.WithDefault;
+import java.time.Duration;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+
+/** Bounds and habits of webhook delivery. */
+@ConfigMapping(prefix = "tracker.webhook")
+public interface WebhookConfig {
+
+  /** Delays after each failed attempt; the first attempt is made at once. */
+  @WithDefault("5s,30s,2m,10m,30m,2h,5h,10h,12h")
+  List<Duration> retries();
+
+  /** Share of a delay by which it may be shorter or longer. */
+  @WithDefault("0.2")
+  double jitter();
+
+  /** Longest Retry-After honoured. */
+  @WithDefault("1h")
+  Duration retryAfterCap();
+
+  /** Until a connection, TLS included, stands. */
+  @WithDefault("5s")
+  Duration connectTimeout();
+
+  /** Whole attempt, from looking the host up to the end of the answer. */
+  @WithDefault("15s")
+  Duration timeout();
+
+  /** Bytes of an answer read before the connection is closed. */
+  @WithDefault("16384")
+  int answerBytes();
+
+  /** Deliveries of this process in flight. */
+  @WithDefault("1000")
+  int inFlight();
+
+  /** Deliveries in flight to one host. */
+  @WithDefault("10")
+  int perHost();
+
+  /** Deliveries a second that one process begins to one host. */
+  @WithDefault("50")
+  int perHostRate();
+
+  /** Deliveries claimed at once. */
+  @WithDefault("200")
+  int batch();
+
+  /** How long a claimed delivery is ours; longer than an attempt. */
+  @WithDefault("30s")
+  Duration lease();
+
+  /** How often due deliveries are looked for when nothing else wakes the sender. */
+  @WithDefault("250ms")
+  Duration poll();
+
+  /** When hosts are left alone. */
+  Breaker breaker();
+
+  /** When a waiting delivery is given up, however long its host is paused. */
+  @WithDefault("7d")
+  Duration giveUpAfter();
+
+  /** How long what became of deliveries, and every attempt, is kept. */
+  @WithDefault("30d")
+  Duration keep();
+
+  /** How often old rows are swept and the queue is measured. */
+  @WithDefault("15s")
+  Duration sweepEvery();
+
+  /** How long a replaced secret goes on signing. */
+  @WithDefault("24h")
+  Duration secretOverlap();
+
+  /** Whether deliveries are signed with the service's ed25519 key as well. */
+  @WithDefault("false")
+  boolean ed25519();
+
+  /** First secrets of tenants, {@code whsec_…} by tenant, put in place when there is none yet. */
+  Map<String, String> secrets();
+
+  /** Name server, {@code address:port}, asked instead of the machine's. */
+  Optional<String> dnsServer();
+
+  /** Circuit breaker and pause. */
+  interface Breaker {
+
+    /** Failures in a row after which a host gets one delivery at a time. */
+    @WithDefault("5")
+    int after();
+
+    /** First break between those deliveries; it doubles. */
+    @WithDefault("5s")
+    Duration first();
+
+    /** Longest break. */
+    @WithDefault("1m")
+    Duration cap();
+
+    /** How long a host fails without one success before it is paused. */
+    @WithDefault("5d")
+    Duration pauseAfter();
+
+    /** How often a paused host is tried. */
+    @WithDefault("1h")
+    Duration pausedProbe();
+  }
+}

@@ -1,0 +1,218 @@
+package io.klingtracker.webhook;
+
+import io.klingtracker.problem.ProblemMapper;
+import io.klingtracker.webhook.DeliveryQueue.Breaker;
+import io.klingtracker.webhook.DeliveryQueue.Claimed;
+import io.klingtracker.webhook.DeliveryQueue.Room;
+import java.time.Clock;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.ArrayDeque;
+import java.util.Deque;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.UUID;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionStage;
+import java.util.concurrent.ConcurrentLinkedQueue;
+import java.util.concurrent.ThreadLocalRandom;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.function.Consumer;
+import org.jboss.logging.Logger;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Claims what is due, posts it, and settles what has come back. One thread does all of that: the
+ * posts themselves hold none, however slow their receivers. Killed anywhere, it leaves leases that
+ * run out; then the same deliveries are made again under the same {@code webhook-id}.
+ */
+class WebhookSender {
+
+  private static final Logger LOG = Logger.getLogger(WebhookSender.class);
+  private static final String USER_AGENT = "Kling-Task-Tracker/1";
+
+  /** A row that stands behind another is looked at again no sooner than this. */
+  private static final Duration BEHIND_PAUSE = Duration.ofSeconds(1);
+
+  private final DeliveryQueue queue;
+  private final SecretStore secrets;
+  private final @Nullable SigningKey key;
+  private final PinnedClient client;
+  private final RetrySchedule schedule;
+  private final Breaker breaker;
+  private final WebhookConfig config;
+  private final WebhookTraces traces;
+  private final WebhookMetrics metrics;
+  private final Clock clock;
+  private final Consumer<HostStateChanged> hostStates;
+  private final HostRates rates;
+  private final AtomicInteger inFlight = new AtomicInteger();
+  private final ConcurrentLinkedQueue<Settlement> finished = new ConcurrentLinkedQueue<>();
+
+  /** Taken from {@code finished} and not yet written; the loop's alone. */
+  private final Deque<Settlement> unsettled = new ArrayDeque<>();
+
+  private boolean oneByOne;
+  private volatile Runnable wake = () -> {};
+
+  WebhookSender(
+      DeliveryQueue queue,
+      SecretStore secrets,
+      @Nullable SigningKey key,
+      PinnedClient client,
+      WebhookConfig config,
+      WebhookTraces traces,
+      WebhookMetrics metrics,
+      Consumer<HostStateChanged> hostStates,
+      Clock clock) {
+    this.queue = queue;
+    this.secrets = secrets;
+    this.key = key;
+    this.client = client;
+    this.config = config;
+    this.traces = traces;
+    this.metrics = metrics;
+    this.hostStates = hostStates;
+    this.clock = clock;
+    this.schedule = new RetrySchedule(config.retries(), config.jitter(), config.retryAfterCap());
+    this.rates = new HostRates(config.perHostRate());
+    WebhookConfig.Breaker b = config.breaker();
+    this.breaker = new Breaker(b.after(), b.first(), b.cap(), b.pauseAfter(), b.pausedProbe());
+    if (config.lease().compareTo(config.timeout()) <= 0) {
+      throw new IllegalArgumentException(
+          "tracker.webhook.lease must be longer than tracker.webhook.timeout, or deliveries repeat");
+    }
+  }
+
+  /** What makes the loop run again when an answer has come. */
+  void wakeBy(Runnable wake) {
+    this.wake = wake;
+  }
+
+  /** One pass; true when there may be more to do at once. */
+  boolean runOnce() {
+    settle();
+    boolean more = claimAndSend();
+    return more || !finished.isEmpty();
+  }
+
+  /** Writes what has come back and claims nothing new; for the end. */
+  void settle() {
+    for (Settlement next = finished.poll(); next != null; next = finished.poll()) {
+      unsettled.add(next);
+    }
+    while (!unsettled.isEmpty()) {
+      List<Settlement> batch = unsettled.stream().limit(oneByOne ? 1 : config.batch()).toList();
+      if (!write(batch)) {
+        continue;
+      }
+      batch.forEach(done -> unsettled.removeFirst());
+    }
+    oneByOne = false;
+  }
+
+  /** Whether the batch is done with, written or hopeless. */
+  private boolean write(List<Settlement> batch) {
+    try {
+      queue.settle(batch, breaker).forEach(this::laneChanged);
+      return true;
+    } catch (RuntimeException e) {
+      if (ProblemMapper.isDatabaseAway(e)) {
+        throw e;
+      }
+      if (batch.size() > 1) {
+        // One of them may be what the database does not take; alone it harms no other.
+        oneByOne = true;
+        return false;
+      }
+      Settlement lost = batch.get(0);
+      LOG.errorf(
+          "deliveryId=%s taskId=%s: its outcome cannot be written and it will be sent again: %s",
+          lost.eventId(), lost.taskId(), e.getMessage());
+      return true;
+    }
+  }
+
+  private void laneChanged(DeliveryQueue.LaneChange change) {
+    if (change.paused()) {
+      LOG.warnf(
+          "host=%s tenant=%s: webhooks are paused after days of failure",
+          change.host(), change.tenant());
+    } else {
+      LOG.infof("host=%s tenant=%s: webhooks flow again", change.host(), change.tenant());
+    }
+    metrics.laneChanged(change.paused());
+    hostStates.accept(new HostStateChanged(change.tenant(), change.host(), change.paused()));
+  }
+
+  private boolean claimAndSend() {
+    int room = Math.min(config.batch(), config.inFlight() - inFlight.get());
+    if (room <= 0) {
+      return false;
+    }
+    Instant now = clock.instant();
+    Claimed claimed =
+        queue.claim(
+            new Room(room, config.perHost(), breaker.after(), rates.left(now)),
+            UUID.randomUUID().toString(),
+            now,
+            config.lease());
+    for (Delivery delivery : claimed.deliveries()) {
+      rates.spend(delivery.host(), now);
+      metrics.inFlight(inFlight.incrementAndGet());
+      send(delivery).thenAccept(answer -> finish(delivery, answer));
+    }
+    queue.queueUp(claimed.behind(), now, BEHIND_PAUSE);
+    return !claimed.behind().isEmpty() || claimed.deliveries().size() == room;
+  }
+
+  private CompletionStage<Answer> send(Delivery delivery) {
+    try {
+      byte[] body = CallbackBody.of(delivery.payload(), delivery.taskCreatedAt());
+      Instant now = clock.instant();
+      Map<String, String> headers = headers(delivery.eventId(), now, delivery.tenant(), body);
+      headers.put("tracker-sequence", String.valueOf(delivery.sequence()));
+      return traces.around(delivery, headers, () -> client.post(delivery.url(), headers, body));
+    } catch (RuntimeException e) {
+      LOG.errorf(
+          e, "deliveryId=%s taskId=%s: could not be made", delivery.eventId(), delivery.taskId());
+      return CompletableFuture.completedFuture(
+          new Answer.Unanswered(Failure.INTERNAL, "the request could not be made", Duration.ZERO));
+    }
+  }
+
+  /** The headers that every webhook carries, the signature over its body among them. */
+  private Map<String, String> headers(String id, Instant now, String tenant, byte[] body) {
+    Map<String, String> headers = new LinkedHashMap<>();
+    headers.put("content-type", "application/json; charset=utf-8");
+    headers.put("user-agent", USER_AGENT);
+    headers.put("webhook-id", id);
+    headers.put("webhook-timestamp", String.valueOf(now.getEpochSecond()));
+    headers.put("webhook-signature", WebhookSignature.of(id, now, body, secrets.live(tenant), key));
+    return headers;
+  }
+
+  private void finish(Delivery delivery, Answer answer) {
+    Instant now = clock.instant();
+    Verdict verdict =
+        schedule.judge(answer, delivery.attempts() + 1, now, ThreadLocalRandom.current());
+    Settlement settlement = Settlement.of(delivery, answer, verdict, now);
+    finished.add(settlement);
+    metrics.inFlight(inFlight.decrementAndGet());
+    metrics.attempted(settlement);
+    wake.run();
+  }
+
+  /** Posts one body that belongs to no task and is not tried again. */
+  CompletionStage<Answer> sendTest(String id, String tenant, String url, byte[] body) {
+    Map<String, String> headers = headers(id, clock.instant(), tenant, body);
+    headers.put("tracker-sequence", "0");
+    return client.post(url, headers, body);
+  }
+
+  /** Deliveries whose end is not written yet. */
+  int unfinished() {
+    return inFlight.get() + finished.size() + unsettled.size();
+  }
+}

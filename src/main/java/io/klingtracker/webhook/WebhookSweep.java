@@ -1,0 +1,120 @@
+package io.klingtracker.webhook;
+
+import jakarta.inject.Inject;
+import jakarta.inject.Singleton;
+import java.time.Clock;
+import java.time.Duration;
+import java.time.Instant;
+import org.jdbi.v3.core.Jdbi;
+
+/** Ends what has waited too long, forgets what is old, and samples what the metrics show. */
+@Singleton
+class WebhookSweep {
+
+  private static final int BATCH = 2000;
+
+  private static final String GIVE_UP =
+      """
+      with old as materialized (
+        select task_id, sequence from webhook_delivery
+        where planned_at < :before and (claimed_until is null or claimed_until <= :now)
+        order by task_id, sequence limit :batch for update skip locked
+      ), ended as (
+        delete from webhook_delivery d using old o where d.task_id = o.task_id and d.sequence = o.sequence returning d.*
+      )
+      insert into webhook_settled
+        (task_id, sequence, event_id, tenant_id, host, status, state, attempts, reason, planned_at, settled_at)
+      select task_id, sequence, event_id, tenant_id, host, status, 'failed', attempts,
+        concat_ws('; ', reason, 'given up after waiting too long'), planned_at, :now from ended
+      on conflict (task_id, sequence) do update set state = excluded.state, attempts = excluded.attempts,
+        reason = excluded.reason, settled_at = excluded.settled_at
+      """;
+
+  private static final String FORGET_ATTEMPTS =
+      """
+      delete from webhook_attempt where id in (
+        select id from webhook_attempt where at < :before limit :batch)
+      """;
+
+  private static final String FORGET_SETTLED =
+      """
+      delete from webhook_settled where (task_id, sequence) in (
+        select task_id, sequence from webhook_settled where settled_at < :before limit :batch)
+      """;
+
+  private static final String FORGET_SECRETS =
+      "delete from webhook_secret where expires_at < :before";
+
+  /** A lane that has long had nothing to send is not in trouble any more. */
+  private static final String FORGET_HOSTS =
+      """
+      delete from webhook_host h where h.last_failed_at < :before and not exists (
+        select from webhook_delivery d where d.tenant_id = h.tenant_id and d.host = h.host)
+      """;
+
+  private static final String SAMPLE =
+      """
+      select (select count(*) from webhook_delivery) as waiting,
+        (select coalesce(extract(epoch from :now - min(due_at)), 0) from webhook_delivery
+         where due_at <= :now and claimed_until is null) as oldest,
+        (select count(*) from webhook_host where paused_at is null and trouble > 0) as troubled,
+        (select count(*) from webhook_host where paused_at is not null) as paused
+      """;
+
+  private final Jdbi jdbi;
+  private final WebhookConfig config;
+  private final WebhookMetrics metrics;
+  private final Clock clock;
+
+  @Inject
+  WebhookSweep(Jdbi jdbi, WebhookConfig config, WebhookMetrics metrics, Clock clock) {
+    this.jdbi = jdbi;
+    this.config = config;
+    this.metrics = metrics;
+    this.clock = clock;
+  }
+
+  /** One bounded pass; true when there is more. */
+  boolean runOnce() {
+    Instant now = clock.instant();
+    sample(now);
+    boolean more = sweep(GIVE_UP, now, config.giveUpAfter()) == BATCH;
+    more |= sweep(FORGET_ATTEMPTS, now, config.keep()) == BATCH;
+    more |= sweep(FORGET_SETTLED, now, config.keep()) == BATCH;
+    sweep(FORGET_SECRETS, now, config.keep());
+    sweep(FORGET_HOSTS, now, config.keep());
+    return more;
+  }
+
+  private int sweep(String sql, Instant now, Duration age) {
+    return jdbi.withHandle(
+        handle -> {
+          var update = handle.createUpdate(sql).bind("before", now.minus(age));
+          if (sql.contains(":now")) {
+            update.bind("now", now);
+          }
+          if (sql.contains(":batch")) {
+            update.bind("batch", BATCH);
+          }
+          return update.execute();
+        });
+  }
+
+  private void sample(Instant now) {
+    jdbi.useHandle(
+        handle ->
+            handle
+                .createQuery(SAMPLE)
+                .bind("now", now)
+                .map(
+                    (row, context) -> {
+                      metrics.sampled(
+                          row.getInt("waiting"),
+                          Math.round(row.getDouble("oldest") * 1000),
+                          row.getInt("troubled"),
+                          row.getInt("paused"));
+                      return true;
+                    })
+                .one());
+  }
+}

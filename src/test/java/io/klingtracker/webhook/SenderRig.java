@@ -1,0 +1,95 @@
+package io.klingtracker.webhook;
+
+import io.klingtracker.secret.Secrets;
+import io.klingtracker.target.TargetPolicy;
+import io.klingtracker.work.WorkLoop;
+import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
+import io.opentelemetry.api.OpenTelemetry;
+import io.quarkus.runtime.configuration.DurationConverter;
+import io.smallrye.config.PropertiesConfigSource;
+import io.smallrye.config.SmallRyeConfig;
+import io.smallrye.config.SmallRyeConfigBuilder;
+import io.vertx.core.Vertx;
+import java.net.InetAddress;
+import java.net.UnknownHostException;
+import java.time.Clock;
+import java.time.Duration;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CopyOnWriteArrayList;
+import org.jdbi.v3.core.Jdbi;
+
+/** A running sender over a test's database; every name leads to this machine. */
+final class SenderRig implements AutoCloseable {
+
+  static final Secrets ROOT = new Secrets("a-root-secret-for-tests-0123456789abcdef", List.of());
+
+  final WebhookSender sender;
+  final SecretStore secrets;
+  final List<HostStateChanged> hostStates = new CopyOnWriteArrayList<>();
+  private final PinnedClient client;
+  private final WorkLoop loop;
+
+  private SenderRig(Vertx vertx, Jdbi jdbi, Clock clock, Map<String, String> settings) {
+    WebhookConfig config = config(settings);
+    secrets = new SecretStore(jdbi, ROOT, clock);
+    client =
+        new PinnedClient(
+            vertx,
+            name -> CompletableFuture.completedFuture(List.of(loopback())),
+            new TargetPolicy(true, List.of(), List.of()),
+            new PinnedClient.Limits(
+                config.connectTimeout(), config.timeout(), config.answerBytes(), config.perHost()),
+            null,
+            clock);
+    sender =
+        new WebhookSender(
+            new DeliveryQueue(jdbi),
+            secrets,
+            config.ed25519() ? SigningKey.of(ROOT) : null,
+            client,
+            config,
+            new WebhookTraces(OpenTelemetry.noop().getTracer("test")),
+            new WebhookMetrics(new SimpleMeterRegistry()),
+            hostStates::add,
+            clock);
+    loop = WorkLoop.start("webhooks-under-test", Duration.ofMillis(50), sender::runOnce);
+    sender.wakeBy(loop::wake);
+  }
+
+  static SenderRig start(Vertx vertx, Jdbi jdbi, Map<String, String> settings) {
+    return new SenderRig(
+        vertx, jdbi, Clock.tick(Clock.systemUTC(), Duration.ofMillis(1)), settings);
+  }
+
+  /** The defaults, and what a test sets differently. */
+  static WebhookConfig config(Map<String, String> settings) {
+    SmallRyeConfig config =
+        new SmallRyeConfigBuilder()
+            .withConverter(Duration.class, 1000, new DurationConverter())
+            .withMapping(WebhookConfig.class)
+            .withSources(new PropertiesConfigSource(settings, "test", 1000))
+            .build();
+    return config.getConfigMapping(WebhookConfig.class);
+  }
+
+  /** As the change's commit does. */
+  void wake() {
+    loop.wake();
+  }
+
+  private static InetAddress loopback() {
+    try {
+      return InetAddress.getByAddress(new byte[] {127, 0, 0, 1});
+    } catch (UnknownHostException e) {
+      throw new IllegalStateException(e);
+    }
+  }
+
+  @Override
+  public void close() {
+    loop.close();
+    client.close();
+  }
+}

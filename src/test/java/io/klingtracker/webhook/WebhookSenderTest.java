@@ -1,0 +1,298 @@
+package io.klingtracker.webhook;
+
+import static org.awaitility.Awaitility.await;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import com.standardwebhooks.Webhook;
+import io.klingtracker.testing.TestDatabase;
+import io.vertx.core.Vertx;
+import io.vertx.core.http.HttpServer;
+import java.lang.management.ManagementFactory;
+import java.net.ServerSocket;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.TimeUnit;
+import java.util.stream.Collectors;
+import org.jdbi.v3.core.Handle;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.extension.RegisterExtension;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+
+class WebhookSenderTest {
+
+  @RegisterExtension static final TestDatabase database = TestDatabase.fresh();
+
+  /** Short waits, so that a test sees a delivery to its end. */
+  private static final Map<String, String> HASTY =
+      Map.of(
+          "tracker.webhook.retries", "10ms,10ms",
+          "tracker.webhook.jitter", "0",
+          "tracker.webhook.timeout", "400ms",
+          "tracker.webhook.connect-timeout", "300ms",
+          "tracker.webhook.lease", "2s",
+          "tracker.webhook.breaker.first", "10ms",
+          "tracker.webhook.breaker.cap", "10ms");
+
+  private static Vertx vertx;
+
+  private final PlannedDeliveries planned = new PlannedDeliveries(database.jdbi());
+
+  @BeforeAll
+  static void start() {
+    vertx = Vertx.vertx();
+  }
+
+  @AfterAll
+  static void stop() {
+    vertx.close();
+  }
+
+  /** The receiver matrix, second half: what becomes of a delivery. See src/docs/webhooks.md. */
+  @ParameterizedTest
+  @CsvSource({
+    "/200, delivered, 1, ",
+    "/204, delivered, 1, ",
+    "/html, delivered, 1, ",
+    "/endless, delivered, 1, ",
+    "/301, failed, 3, status",
+    "/400, failed, 3, status",
+    "/404, failed, 3, status",
+    "/410, failed, 1, status",
+    "/500, failed, 3, status",
+    "/slow-headers, failed, 3, timeout",
+    "/slow-body, failed, 3, timeout",
+    "/reset, failed, 3, reset",
+    "/garbage, failed, 3, protocol",
+  })
+  void every_receiver_has_its_documented_outcome(
+      String path, String state, int attempts, String failure) {
+    try (Receiver receiver = Receiver.start(vertx);
+        SenderRig rig = SenderRig.start(vertx, database.jdbi(), HASTY)) {
+      String task =
+          planned.task("acme", "http://r.example:" + receiver.port() + path, Instant.now());
+      planned.change(task, 2, "submitted", Instant.now());
+      rig.wake();
+
+      awaitQuiet();
+      assertEquals(List.of("2 " + state + " " + attempts), planned.settled(task));
+      assertEquals(attempts, receiver.requests().size());
+      List<String> failures = strings("select coalesce(failure, '') from webhook_attempt");
+      assertEquals(attempts, failures.size());
+      assertEquals(failure == null ? "" : failure, failures.get(0));
+    }
+  }
+
+  @Test
+  void retry_after_is_waited_for() {
+    try (Receiver receiver = Receiver.start(vertx);
+        SenderRig rig = SenderRig.start(vertx, database.jdbi(), HASTY)) {
+      planned.change(
+          planned.task("acme", "http://r.example:" + receiver.port() + "/429", Instant.now()),
+          2,
+          "submitted",
+          Instant.now());
+      rig.wake();
+      await().atMost(Duration.ofSeconds(10)).until(() -> planned.attempts() == 1);
+
+      List<String> waits =
+          strings(
+              """
+              select extract(epoch from d.due_at - a.at)::text from webhook_delivery d, webhook_attempt a
+              """);
+      assertEquals(7.0, Double.parseDouble(waits.get(0)), 0.001);
+    }
+  }
+
+  @Test
+  void the_same_id_a_fresh_timestamp_and_a_good_signature_on_every_attempt() throws Exception {
+    try (Receiver receiver = Receiver.start(vertx);
+        SenderRig rig = SenderRig.start(vertx, database.jdbi(), HASTY)) {
+      String task =
+          planned.task("acme", "http://r.example:" + receiver.port() + "/500", Instant.now());
+      String event = planned.change(task, 2, "submitted", Instant.now());
+      rig.wake();
+      awaitQuiet();
+
+      assertEquals(3, receiver.requests().size());
+      for (String request : receiver.requests()) {
+        Map<String, List<String>> headers = headers(request);
+        assertEquals(List.of(event), headers.get("webhook-id"));
+        assertEquals(List.of("2"), headers.get("tracker-sequence"));
+        new Webhook(rig.secrets.live("acme").get(0).reveal())
+            .verify(request.substring(request.indexOf("\r\n\r\n") + 4), headers);
+      }
+    }
+  }
+
+  @Test
+  void one_dead_and_one_slow_receiver_delay_nobody_else() throws Exception {
+    int healthyHosts = 50;
+    Map<String, Long> receivedAt = new ConcurrentHashMap<>();
+    HttpServer healthy =
+        vertx
+            .createHttpServer()
+            .requestHandler(
+                request -> {
+                  receivedAt.putIfAbsent(
+                      request.getHeader("webhook-id"), System.currentTimeMillis());
+                  request.response().end("ok");
+                });
+    HttpServer slow =
+        vertx
+            .createHttpServer()
+            .requestHandler(
+                request -> vertx.setTimer(14_000, t -> request.response().end("at last")));
+    int healthyPort = port(healthy);
+    int slowPort = port(slow);
+    int deadPort;
+    try (ServerSocket free = new ServerSocket(0)) {
+      deadPort = free.getLocalPort();
+    }
+    int tasksPerHost = 33;
+    try (SenderRig rig = SenderRig.start(vertx, database.jdbi(), Map.of())) {
+      for (int task = 0; task < tasksPerHost; task++) {
+        for (int host = 0; host < healthyHosts; host++) {
+          planned.task(
+              "t" + host % 4,
+              "http://h" + host + ".example:" + healthyPort + "/" + task,
+              Instant.now());
+        }
+        planned.task("t0", "http://slow.example:" + slowPort + "/" + task, Instant.now());
+        planned.task("t0", "http://dead.example:" + deadPort + "/" + task, Instant.now());
+      }
+      List<String> tasks = strings("select id from task order by id");
+      // Warm-up; by its end the slow and the dead one show what they can do.
+      changeAll(tasks, 2, rig);
+      awaitDelivered(healthyHosts * tasksPerHost);
+      int threads = ManagementFactory.getThreadMXBean().getThreadCount();
+      receivedAt.clear();
+      database.jdbi().useHandle(h -> h.execute("delete from webhook_settled"));
+
+      changeAll(tasks, 3, rig);
+      changeAll(tasks, 4, rig);
+      changeAll(tasks, 5, rig);
+      assertTrue(3 * tasks.size() >= 5000);
+      awaitDelivered(3 * healthyHosts * tasksPerHost);
+
+      long[] latencies = latencies(receivedAt);
+      long p99 = latencies[(int) (latencies.length * 0.99)];
+      assertTrue(p99 < 1000, "p50 " + latencies[latencies.length / 2] + " ms, p99 " + p99 + " ms");
+      int grown = ManagementFactory.getThreadMXBean().getThreadCount() - threads;
+      assertTrue(grown <= 4, grown + " threads more");
+      assertEquals(
+          List.of(),
+          strings(
+              "select host from webhook_settled where state = 'delivered' and host not like 'h%'"));
+    } finally {
+      healthy.close();
+      slow.close();
+    }
+  }
+
+  /** Changes tasks a hundred at a time, at a caller's pace of about a thousand a second. */
+  private void changeAll(List<String> tasks, int sequence, SenderRig rig) {
+    for (int from = 0; from < tasks.size(); from += 100) {
+      change(tasks.subList(from, Math.min(tasks.size(), from + 100)), sequence);
+      rig.wake();
+      try {
+        TimeUnit.MILLISECONDS.sleep(80);
+      } catch (InterruptedException e) {
+        throw new IllegalStateException(e);
+      }
+    }
+  }
+
+  /** One statement, as a batch of callbacks is. */
+  private void change(List<String> tasks, int sequence) {
+    String status = List.of("submitted", "processing", "expired", "succeed").get(sequence - 2);
+    database
+        .jdbi()
+        .useHandle(
+            h ->
+                h.createUpdate(
+                        """
+                        with e as (
+                          insert into task_event (task_id, sequence, event_id, tenant_id, status, previous_status, source,
+                            occurred_at, feed_position, payload)
+                          select t.id, :sequence, g.id, tenant_id, cast(:status as task_status), 'queued', 'callback',
+                            :now, 0, json_build_object('event_id', g.id, 'task_id', t.id, 'sequence', :sequence,
+                              'status', :status, 'occurred_at', '2026-03-01T10:00:00.000Z')
+                          from task t, lateral (select gen_random_uuid() as id where t.id is not null) g
+                          where t.id = any(:tasks) returning *
+                        )
+                        insert into webhook_delivery
+                          (task_id, sequence, event_id, tenant_id, host, status, planned_at, due_at)
+                        select e.task_id, e.sequence, e.event_id, e.tenant_id, webhook_host(t.callback_url), e.status, :now, :now
+                        from e join task t on t.id = e.task_id
+                        """)
+                    .bindArray("tasks", String.class, tasks)
+                    .bind("sequence", sequence)
+                    .bind("status", status)
+                    .bind("now", Instant.now())
+                    .execute());
+  }
+
+  private long[] latencies(Map<String, Long> receivedAt) {
+    return database
+        .jdbi()
+        .withHandle(
+            (Handle h) ->
+                h.createQuery(
+                        "select event_id::text as id, planned_at from webhook_settled where state = 'delivered'")
+                    .map(
+                        (row, c) ->
+                            receivedAt.get(row.getString("id"))
+                                - row.getTimestamp("planned_at").getTime())
+                    .list())
+        .stream()
+        .mapToLong(Long::longValue)
+        .sorted()
+        .toArray();
+  }
+
+  private void awaitDelivered(int count) {
+    await()
+        .atMost(Duration.ofSeconds(30))
+        .pollInterval(Duration.ofMillis(50))
+        .until(
+            () ->
+                strings("select count(*)::text from webhook_settled where state = 'delivered'")
+                    .equals(List.of(String.valueOf(count))));
+  }
+
+  private void awaitQuiet() {
+    await()
+        .atMost(Duration.ofSeconds(20))
+        .pollInterval(Duration.ofMillis(10))
+        .until(() -> planned.waiting().isEmpty());
+  }
+
+  private static int port(HttpServer server) throws Exception {
+    return server
+        .listen(0, "127.0.0.1")
+        .toCompletionStage()
+        .toCompletableFuture()
+        .get(10, TimeUnit.SECONDS)
+        .actualPort();
+  }
+
+  private static Map<String, List<String>> headers(String request) {
+    return Arrays.stream(request.substring(0, request.indexOf("\r\n\r\n")).split("\r\n"))
+        .skip(1)
+        .map(line -> line.split(": ", 2))
+        .collect(
+            Collectors.toMap(h -> h[0].toLowerCase(java.util.Locale.ROOT), h -> List.of(h[1])));
+  }
+
+  private List<String> strings(String sql) {
+    return database.jdbi().withHandle(h -> h.createQuery(sql).mapTo(String.class).list());
+  }
+}
