@@ -3,22 +3,29 @@ package io.klingtracker.api;
 import com.fasterxml.jackson.annotation.JsonProperty;
 import io.klingtracker.problem.ErrorCode;
 import io.klingtracker.problem.ProblemException;
+import io.klingtracker.secret.Cursors;
 import io.klingtracker.task.Task;
 import io.klingtracker.task.TaskFilter;
-import io.klingtracker.task.TaskId;
 import io.klingtracker.task.TaskStatus;
 import io.klingtracker.task.Tasks;
 import io.klingtracker.tenant.CurrentCaller;
+import io.smallrye.common.annotation.Blocking;
+import io.smallrye.mutiny.Uni;
 import jakarta.inject.Inject;
 import jakarta.ws.rs.GET;
+import jakarta.ws.rs.HeaderParam;
+import jakarta.ws.rs.POST;
 import jakarta.ws.rs.Path;
 import jakarta.ws.rs.PathParam;
 import jakarta.ws.rs.Produces;
 import jakarta.ws.rs.QueryParam;
 import jakarta.ws.rs.core.MediaType;
-import java.time.Instant;
-import java.time.format.DateTimeParseException;
+import jakarta.ws.rs.core.Response;
+import java.time.Duration;
 import java.util.List;
+import java.util.Map;
+import java.util.Objects;
+import java.util.function.Predicate;
 import org.eclipse.microprofile.openapi.annotations.Operation;
 import org.jspecify.annotations.Nullable;
 
@@ -27,28 +34,67 @@ import org.jspecify.annotations.Nullable;
 @Produces(MediaType.APPLICATION_JSON)
 public class TaskResource {
 
+  private static final String LIST = "tasks";
   private static final int DEFAULT_LIMIT = 50;
   private static final int MAX_LIMIT = 200;
+  private static final int MAX_BATCH = 200;
 
   private final Tasks tasks;
+  private final FinalTasks finals;
+  private final LongPoll longPoll;
+  private final Cursors cursors;
   private final CurrentCaller caller;
+  private final int maxWait;
 
   @Inject
-  TaskResource(Tasks tasks, CurrentCaller caller) {
+  TaskResource(
+      Tasks tasks,
+      FinalTasks finals,
+      LongPoll longPoll,
+      Cursors cursors,
+      CurrentCaller caller,
+      ReadConfig config) {
     this.tasks = tasks;
+    this.finals = finals;
+    this.longPoll = longPoll;
+    this.cursors = cursors;
     this.caller = caller;
+    this.maxWait = Math.toIntExact(config.maxWait().toSeconds());
   }
 
   /** A page of tasks and where the next begins. */
   public record Page(
       List<TaskView> tasks, @JsonProperty("next_cursor") @Nullable String nextCursor) {}
 
-  /** One task by our id, the caller's or Kling's. */
+  /** Which tasks are asked for. */
+  public record Batch(@Nullable List<@Nullable String> ids) {}
+
+  /** What was found, in the order asked for, and what was not. */
+  public record Found(List<TaskView> tasks, @JsonProperty("not_found") List<String> notFound) {}
+
+  /**
+   * One task by our id, the caller's or Kling's; with {@code wait}, once it has changed past {@code
+   * after}.
+   */
   @GET
   @Path("/{id}")
-  @Operation(summary = "One task")
-  public TaskView get(@PathParam("id") String id) {
-    return TaskView.of(find(id));
+  @Blocking
+  @Operation(summary = "One task, now or at its next change")
+  public Uni<Response> get(
+      @PathParam("id") String id,
+      @QueryParam("wait") @Nullable String wait,
+      @QueryParam("after") @Nullable String after,
+      @HeaderParam("If-None-Match") @Nullable String ifNoneMatch) {
+    Duration most = Duration.ofSeconds(Parameters.number("wait", wait, 0, 0, maxWait));
+    int past = Parameters.number("after", after, -1, 0, Integer.MAX_VALUE);
+    Task task = finals.get(caller.tenant(), id).orElseGet(() -> find(id));
+    finals.keep(id, task);
+    if (most.isZero()) {
+      return Uni.createFrom().item(answer(task, ifNoneMatch));
+    }
+    int seen = past < 0 ? task.sequence() : past;
+    Predicate<Task> news = now -> now.sequence() > seen || now.status().isFinal();
+    return longPoll.until(task, news, most).map(now -> answer(now, ifNoneMatch));
   }
 
   /** Everything that was heard of a task, applied or not. */
@@ -73,19 +119,65 @@ public class TaskResource {
       @QueryParam("cursor") @Nullable String cursor) {
     TaskFilter filter =
         new TaskFilter(
-            kind,
-            status(status),
-            model,
-            externalTaskId,
-            time("created_after", createdAfter),
-            time("created_before", createdBefore));
-    if (cursor != null && !TaskId.isTaskId(cursor)) {
-      throw invalid("cursor is not one that we gave; leave it out to begin with the newest");
+            Parameters.text("kind", kind),
+            Parameters.status(status),
+            Parameters.text("model", model),
+            Parameters.text("external_task_id", externalTaskId),
+            Parameters.time("created_after", createdAfter),
+            Parameters.time("created_before", createdBefore));
+    int size = Parameters.number("limit", limit, DEFAULT_LIMIT, 1, MAX_LIMIT);
+    // One more than shown tells whether there is a next page.
+    List<Task> page = tasks.page(caller.tenant(), filter, position(cursor), size + 1);
+    boolean more = page.size() > size;
+    List<Task> shown = more ? page.subList(0, size) : page;
+    return new Page(
+        shown.stream().map(TaskView::of).toList(),
+        more ? cursors.seal(LIST, caller.tenant(), shown.get(size - 1).id()) : null);
+  }
+
+  /** Several tasks at once, by ids of any sort. */
+  @POST
+  @Path("/batch")
+  @Operation(summary = "Several tasks by their ids")
+  public Found batch(@Nullable Batch batch) {
+    List<@Nullable String> ids = batch == null ? null : batch.ids();
+    if (ids == null || ids.size() > MAX_BATCH || ids.stream().anyMatch(Objects::isNull)) {
+      throw Parameters.invalid("send {\"ids\": […]} with at most " + MAX_BATCH + " texts");
     }
-    int size = limit(limit);
-    List<Task> page = tasks.page(caller.tenant(), filter, cursor, size);
-    String next = page.size() < size ? null : page.get(page.size() - 1).id();
-    return new Page(page.stream().map(TaskView::of).toList(), next);
+    List<String> asked = ids.stream().map(String::valueOf).distinct().toList();
+    Map<String, Task> found = tasks.findAll(caller.tenant(), asked);
+    return new Found(
+        asked.stream()
+            .map(found::get)
+            .filter(Objects::nonNull)
+            .map(task -> TaskView.of(Objects.requireNonNull(task)))
+            .toList(),
+        asked.stream().filter(id -> !found.containsKey(id)).toList());
+  }
+
+  private @Nullable String position(@Nullable String cursor) {
+    if (cursor == null) {
+      return null;
+    }
+    return cursors
+        .open(LIST, caller.tenant(), cursor)
+        .orElseThrow(
+            () ->
+                Parameters.invalid(
+                    "cursor is not one that we gave; leave it out to begin with the newest"));
+  }
+
+  /** What waits in our queue shows its place there, which moves without a change of the task. */
+  private static Response answer(Task task, @Nullable String ifNoneMatch) {
+    if (task.status() == TaskStatus.QUEUED) {
+      return Response.ok(TaskView.of(task)).header("Cache-Control", "private, no-cache").build();
+    }
+    String tag = "\"" + task.id() + "-" + task.sequence() + "\"";
+    Response.ResponseBuilder answer =
+        ifNoneMatch != null && (ifNoneMatch.contains(tag) || ifNoneMatch.strip().equals("*"))
+            ? Response.notModified()
+            : Response.ok(TaskView.of(task));
+    return answer.header("ETag", tag).header("Cache-Control", "private, no-cache").build();
   }
 
   private Task find(String id) {
@@ -93,43 +185,5 @@ public class TaskResource {
         .findByAnyId(caller.tenant(), id)
         .orElseThrow(
             () -> new ProblemException(ErrorCode.TASK_NOT_FOUND, "no task has the id " + id));
-  }
-
-  private static @Nullable TaskStatus status(@Nullable String word) {
-    try {
-      return word == null ? null : TaskStatus.of(word);
-    } catch (IllegalArgumentException e) {
-      throw invalid(
-          "status '"
-              + word
-              + "' is none of queued, submitted, processing, expired, succeed, failed, canceled");
-    }
-  }
-
-  private static @Nullable Instant time(String name, @Nullable String value) {
-    try {
-      return value == null ? null : Instant.parse(value);
-    } catch (DateTimeParseException e) {
-      throw invalid(name + " must be an RFC 3339 time such as 2026-01-31T12:00:00.000Z");
-    }
-  }
-
-  private static int limit(@Nullable String value) {
-    if (value == null) {
-      return DEFAULT_LIMIT;
-    }
-    try {
-      int limit = Integer.parseInt(value);
-      if (limit >= 1 && limit <= MAX_LIMIT) {
-        return limit;
-      }
-    } catch (NumberFormatException e) {
-      // The refusal below says what is expected.
-    }
-    throw invalid("limit must be 1 to " + MAX_LIMIT);
-  }
-
-  private static ProblemException invalid(String message) {
-    return new ProblemException(ErrorCode.INVALID_REQUEST, message);
   }
 }

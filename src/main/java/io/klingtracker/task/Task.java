@@ -1,195 +1,99 @@
 package io.klingtracker.task;
 
-import jakarta.persistence.Column;
-import jakarta.persistence.Entity;
-import jakarta.persistence.Id;
-import jakarta.persistence.Table;
 import java.math.BigDecimal;
+import java.sql.ResultSet;
+import java.sql.SQLException;
+import java.sql.Timestamp;
 import java.time.Instant;
-import org.hibernate.annotations.ColumnTransformer;
-import org.hibernate.annotations.Immutable;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A task as it is read. It is written by {@link TaskStore}'s statements alone, which is why it has
- * no setters.
+ * A task as it is read; {@link TaskStore}'s statements alone write it.
+ *
+ * @param id our public id
+ * @param tenant the owner
+ * @param kind for example {@code text2video}
+ * @param externalTaskId the caller's own id
+ * @param model the public model name
+ * @param upstreamModel Kling's model name
+ * @param account the Kling account that runs it; null until dispatch
+ * @param klingTaskId Kling's id; null until Kling accepted it
+ * @param callbackUrl where the caller is told
+ * @param status where it stands
+ * @param sequence number of its changes so far
+ * @param statusMessage why it stands there, when there is something to say
+ * @param errorCode Kling's error code, when it failed with one
+ * @param late whether Kling's word came after we had given the task up
+ * @param result Kling's whole {@code task_result}, JSON text
+ * @param unitsExpected what it should cost by the price table
+ * @param units what Kling deducted
+ * @param createdAt when we stored it
+ * @param dispatchedAt when we learnt that Kling has it
+ * @param updatedAt when it last changed
+ * @param finishedAt when it ended
+ * @param resultExpiresAt when Kling clears the result
  */
-@Entity
-@Immutable
-@Table(name = "task")
-public class Task {
+public record Task(
+    String id,
+    String tenant,
+    String kind,
+    @Nullable String externalTaskId,
+    @Nullable String model,
+    @Nullable String upstreamModel,
+    @Nullable String account,
+    @Nullable String klingTaskId,
+    @Nullable String callbackUrl,
+    TaskStatus status,
+    int sequence,
+    @Nullable String statusMessage,
+    @Nullable Integer errorCode,
+    boolean late,
+    @Nullable String result,
+    @Nullable BigDecimal unitsExpected,
+    @Nullable BigDecimal units,
+    Instant createdAt,
+    @Nullable Instant dispatchedAt,
+    Instant updatedAt,
+    @Nullable Instant finishedAt,
+    @Nullable Instant resultExpiresAt) {
 
-  @Id private String id;
+  /** The columns that {@link #of} reads, of table {@code task} under the name {@code t}. */
+  static final String COLUMNS =
+      """
+      t.id, t.tenant_id, t.kind, t.external_task_id, t.model, t.upstream_model, t.account, t.kling_task_id,
+      t.callback_url, t.status::text as status, t.sequence, t.status_message, t.error_code, t.late,
+      t.result::text as result, t.units_expected, t.units, t.created_at, t.dispatched_at, t.updated_at,
+      t.finished_at, t.result_expires_at
+      """;
 
-  @Column(name = "tenant_id")
-  private String tenant;
-
-  private String kind;
-
-  @Column(name = "external_task_id")
-  private @Nullable String externalTaskId;
-
-  private @Nullable String model;
-
-  @Column(name = "upstream_model")
-  private @Nullable String upstreamModel;
-
-  private @Nullable String account;
-
-  @Column(name = "kling_task_id")
-  private @Nullable String klingTaskId;
-
-  @Column(name = "callback_url")
-  private @Nullable String callbackUrl;
-
-  @Column(columnDefinition = "task_status")
-  @ColumnTransformer(read = "status::text")
-  private TaskStatus status;
-
-  private int sequence;
-
-  @Column(name = "status_message")
-  private @Nullable String statusMessage;
-
-  @Column(name = "error_code")
-  private @Nullable Integer errorCode;
-
-  private boolean late;
-
-  @Column(columnDefinition = "json")
-  @ColumnTransformer(read = "result::text")
-  private @Nullable String result;
-
-  @Column(name = "units_expected")
-  private @Nullable BigDecimal unitsExpected;
-
-  private @Nullable BigDecimal units;
-
-  @Column(name = "created_at")
-  private Instant createdAt;
-
-  @Column(name = "dispatched_at")
-  private @Nullable Instant dispatchedAt;
-
-  @Column(name = "updated_at")
-  private Instant updatedAt;
-
-  @Column(name = "finished_at")
-  private @Nullable Instant finishedAt;
-
-  @Column(name = "result_expires_at")
-  private @Nullable Instant resultExpiresAt;
-
-  /** For Hibernate. */
-  protected Task() {}
-
-  /** Our public id. */
-  public String id() {
-    return id;
+  static Task of(ResultSet row) throws SQLException {
+    return new Task(
+        row.getString("id"),
+        row.getString("tenant_id"),
+        row.getString("kind"),
+        row.getString("external_task_id"),
+        row.getString("model"),
+        row.getString("upstream_model"),
+        row.getString("account"),
+        row.getString("kling_task_id"),
+        row.getString("callback_url"),
+        TaskStatus.of(row.getString("status")),
+        row.getInt("sequence"),
+        row.getString("status_message"),
+        row.getObject("error_code", Integer.class),
+        row.getBoolean("late"),
+        row.getString("result"),
+        row.getBigDecimal("units_expected"),
+        row.getBigDecimal("units"),
+        row.getTimestamp("created_at").toInstant(),
+        time(row, "dispatched_at"),
+        row.getTimestamp("updated_at").toInstant(),
+        time(row, "finished_at"),
+        time(row, "result_expires_at"));
   }
 
-  /** The owner. */
-  public String tenant() {
-    return tenant;
-  }
-
-  /** For example {@code text2video}. */
-  public String kind() {
-    return kind;
-  }
-
-  /** The caller's own id. */
-  public @Nullable String externalTaskId() {
-    return externalTaskId;
-  }
-
-  /** The public model name. */
-  public @Nullable String model() {
-    return model;
-  }
-
-  /** Kling's model name. */
-  public @Nullable String upstreamModel() {
-    return upstreamModel;
-  }
-
-  /** The Kling account that runs it; null until dispatch. */
-  public @Nullable String account() {
-    return account;
-  }
-
-  /** Kling's id; null until Kling accepted it. */
-  public @Nullable String klingTaskId() {
-    return klingTaskId;
-  }
-
-  /** Where the caller is told. */
-  public @Nullable String callbackUrl() {
-    return callbackUrl;
-  }
-
-  /** Where it stands. */
-  public TaskStatus status() {
-    return status;
-  }
-
-  /** Number of its changes so far. */
-  public int sequence() {
-    return sequence;
-  }
-
-  /** Why it stands there, when there is something to say. */
-  public @Nullable String statusMessage() {
-    return statusMessage;
-  }
-
-  /** Kling's error code, when it failed with one. */
-  public @Nullable Integer errorCode() {
-    return errorCode;
-  }
-
-  /** Whether Kling's word came after we had given the task up. */
-  public boolean late() {
-    return late;
-  }
-
-  /** Kling's whole {@code task_result}, JSON text. */
-  public @Nullable String result() {
-    return result;
-  }
-
-  /** What it should cost by the price table. */
-  public @Nullable BigDecimal unitsExpected() {
-    return unitsExpected;
-  }
-
-  /** What Kling deducted. */
-  public @Nullable BigDecimal units() {
-    return units;
-  }
-
-  /** When we stored it. */
-  public Instant createdAt() {
-    return createdAt;
-  }
-
-  /** When we learnt that Kling has it. */
-  public @Nullable Instant dispatchedAt() {
-    return dispatchedAt;
-  }
-
-  /** When it last changed. */
-  public Instant updatedAt() {
-    return updatedAt;
-  }
-
-  /** When it ended. */
-  public @Nullable Instant finishedAt() {
-    return finishedAt;
-  }
-
-  /** When Kling clears the result. */
-  public @Nullable Instant resultExpiresAt() {
-    return resultExpiresAt;
+  private static @Nullable Instant time(ResultSet row, String column) throws SQLException {
+    Timestamp time = row.getTimestamp(column);
+    return time == null ? null : time.toInstant();
   }
 }

@@ -33,7 +33,7 @@ public final class TaskId {
   /** The smallest text that no id made before {@code time} reaches: a bound for ranges by time. */
   public static String firstAt(Instant time) {
     char[] characters = new char[TIME_CHARACTERS];
-    long rest = time.toEpochMilli();
+    long rest = Math.max(0, time.toEpochMilli());
     for (int i = TIME_CHARACTERS - 1; i >= 0; i--) {
       characters[i] = ALPHABET[(int) (rest & 31)];
       rest >>>= 5;

@@ -1,99 +1,117 @@
 package io.klingtracker.task;
 
-import io.quarkus.hibernate.orm.panache.PanacheRepositoryBase;
-import io.quarkus.panache.common.Sort;
-import jakarta.enterprise.context.ApplicationScoped;
+import jakarta.inject.Inject;
+import jakarta.inject.Singleton;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import org.jdbi.v3.core.Jdbi;
 import org.jspecify.annotations.Nullable;
 
-/** Reads of tasks; each names the tenant and has a bound. */
-@ApplicationScoped
-class TaskRepository implements PanacheRepositoryBase<Task, String> {
+/**
+ * Reads of tasks: each is one statement, names the tenant and has a bound. These are hot, hence not
+ * entities in a transaction, which would be three round trips.
+ */
+@Singleton
+class TaskRepository {
 
-  Optional<Task> byTaskId(String tenant, String id) {
-    return find("tenant = ?1 and id = ?2", tenant, id).firstResultOptional();
+  /**
+   * The first branch that finds something answers, the others are not run. A caller who names a
+   * task like one of our ids finds either.
+   */
+  private static final String FIND =
+      """
+      select * from (
+        select %1$s from task t where t.id = :id and t.tenant_id = :tenant
+        union all
+        select %1$s from task t where t.tenant_id = :tenant and t.external_task_id = :id
+        %2$s
+      ) as found limit 1
+      """;
+
+  private static final String OR_KLING =
+      "union all select %s from task t where t.kling_task_id = :id and t.tenant_id = :tenant"
+          .formatted(Task.COLUMNS);
+
+  private static final String BY_OUR_OR_CALLERS = FIND.formatted(Task.COLUMNS, "");
+  private static final String BY_ANY = FIND.formatted(Task.COLUMNS, OR_KLING);
+
+  /** Each given id with what it names; ids that name nothing are missing. */
+  private static final String BATCH =
+      """
+      select w.asked, %1$s from unnest(cast(:ids as text[])) as w(asked)
+        cross join lateral (
+          select * from (
+            select x.* from task x where x.id = w.asked and x.tenant_id = :tenant
+            union all
+            select x.* from task x where x.tenant_id = :tenant and x.external_task_id = w.asked
+            union all
+            select x.* from task x where x.kling_task_id = w.asked and x.tenant_id = :tenant
+          ) as found limit 1
+        ) t
+      """
+          .formatted(Task.COLUMNS);
+
+  private final Jdbi jdbi;
+
+  @Inject
+  TaskRepository(Jdbi jdbi) {
+    this.jdbi = jdbi;
   }
 
-  Optional<Task> byExternalTaskId(String tenant, String externalTaskId) {
-    return find("tenant = ?1 and externalTaskId = ?2", tenant, externalTaskId)
-        .firstResultOptional();
+  /** By our id or the caller's. */
+  Optional<Task> find(String tenant, String id) {
+    return find(BY_OUR_OR_CALLERS, tenant, id);
   }
 
-  Optional<Task> byKlingTaskId(String tenant, String klingTaskId) {
-    return find("tenant = ?1 and klingTaskId = ?2", tenant, klingTaskId).firstResultOptional();
+  /** By our id, the caller's or Kling's. */
+  Optional<Task> findByAnyId(String tenant, String id) {
+    return find(BY_ANY, tenant, id);
+  }
+
+  private Optional<Task> find(String statement, String tenant, String id) {
+    return jdbi.withHandle(
+        handle ->
+            handle
+                .createQuery(statement)
+                .bind("tenant", tenant)
+                .bind("id", id)
+                .map((row, context) -> Task.of(row))
+                .findOne());
+  }
+
+  Map<String, Task> batch(String tenant, List<String> ids) {
+    Map<String, Task> found = new HashMap<>();
+    jdbi.useHandle(
+        handle ->
+            handle
+                .createQuery(BATCH)
+                .bind("tenant", tenant)
+                .bindArray("ids", String.class, ids)
+                .map((row, context) -> Map.entry(row.getString("asked"), Task.of(row)))
+                .forEach(entry -> found.put(entry.getKey(), entry.getValue())));
+    return found;
   }
 
   /**
    * Newest first, strictly older than {@code before}: ids sort by time, so the id is the keyset.
    */
-  List<Task> page(String tenant, TaskFilter filter, @Nullable String before, int limit) {
-    return find(where(filter, before), Sort.descending("id"), parameters(tenant, filter, before))
-        .page(0, limit)
-        .list();
-  }
-
-  /** Newest first by page number, as Kling's list has it. */
-  List<Task> numberedPage(String tenant, TaskFilter filter, int pageNumber, int pageSize) {
-    return find(where(filter, null), Sort.descending("id"), parameters(tenant, filter, null))
-        .page(pageNumber - 1, pageSize)
-        .list();
-  }
-
-  private static String where(TaskFilter filter, @Nullable String before) {
-    StringBuilder where = new StringBuilder("tenant = :tenant");
-    if (filter.kind() != null) {
-      where.append(" and kind = :kind");
-    }
-    if (filter.status() != null) {
-      // The column is an enum of the database; the words compare as text.
-      where.append(" and cast(status as string) = :status");
-    }
-    if (filter.model() != null) {
-      where.append(" and model = :model");
-    }
-    if (filter.externalTaskId() != null) {
-      where.append(" and externalTaskId = :externalTaskId");
-    }
-    if (filter.createdAfter() != null) {
-      where.append(" and id >= :createdAfter");
-    }
-    if (filter.createdBefore() != null) {
-      where.append(" and id < :createdBefore");
-    }
-    if (before != null) {
-      where.append(" and id < :before");
-    }
-    return where.toString();
-  }
-
-  private static Map<String, Object> parameters(
-      String tenant, TaskFilter filter, @Nullable String before) {
+  List<Task> page(
+      String tenant, TaskFilter filter, @Nullable String before, int limit, int offset) {
     Map<String, Object> values = new HashMap<>();
-    values.put("tenant", tenant);
-    if (filter.kind() != null) {
-      values.put("kind", filter.kind());
+    String statement = TaskListing.statement(tenant, filter, before, values);
+    if (statement.contains(":most")) {
+      values.put("most", limit + offset);
     }
-    if (filter.status() != null) {
-      values.put("status", filter.status().word());
-    }
-    if (filter.model() != null) {
-      values.put("model", filter.model());
-    }
-    if (filter.externalTaskId() != null) {
-      values.put("externalTaskId", filter.externalTaskId());
-    }
-    if (filter.createdAfter() != null) {
-      values.put("createdAfter", TaskId.firstAt(filter.createdAfter()));
-    }
-    if (filter.createdBefore() != null) {
-      values.put("createdBefore", TaskId.firstAt(filter.createdBefore()));
-    }
-    if (before != null) {
-      values.put("before", before);
-    }
-    return values;
+    return jdbi.withHandle(
+        handle ->
+            handle
+                .createQuery(statement)
+                .bindMap(values)
+                .bind("limit", limit)
+                .bind("offset", offset)
+                .map((row, context) -> Task.of(row))
+                .list());
   }
 }

@@ -5,7 +5,6 @@ import io.opentelemetry.api.trace.SpanContext;
 import jakarta.enterprise.event.Event;
 import jakarta.inject.Inject;
 import jakarta.inject.Singleton;
-import jakarta.transaction.Transactional;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -22,6 +21,9 @@ public class Tasks {
 
   /** More of one task's history than anyone reads; the rest is in the tables. */
   private static final int TIMELINE_LIMIT = 1000;
+
+  /** Longer than any id that we store. */
+  private static final int MAX_ID = 1024;
 
   private static final String TIMELINE =
       """
@@ -95,34 +97,35 @@ public class Tasks {
   }
 
   /** One task by our id or the caller's. */
-  @Transactional
   public Optional<Task> find(String tenant, String id) {
-    if (TaskId.isTaskId(id)) {
-      Optional<Task> task = repository.byTaskId(tenant, id);
-      if (task.isPresent()) {
-        return task;
-      }
-    }
-    return repository.byExternalTaskId(tenant, id);
+    return isStorable(id) ? repository.find(tenant, id) : Optional.empty();
   }
 
   /** One task by our id, the caller's or Kling's. */
-  @Transactional
   public Optional<Task> findByAnyId(String tenant, String id) {
-    Optional<Task> task = find(tenant, id);
-    return task.isPresent() ? task : repository.byKlingTaskId(tenant, id);
+    return isStorable(id) ? repository.findByAnyId(tenant, id) : Optional.empty();
+  }
+
+  /**
+   * Several tasks by the ids that were asked for, of any sort; ids that name nothing are missing.
+   */
+  public Map<String, Task> findAll(String tenant, List<String> ids) {
+    return repository.batch(tenant, ids.stream().filter(Tasks::isStorable).distinct().toList());
   }
 
   /** Newest first, strictly older than the task with id {@code before}. */
-  @Transactional
   public List<Task> page(String tenant, TaskFilter filter, @Nullable String before, int limit) {
-    return repository.page(tenant, filter, before, limit);
+    return repository.page(tenant, filter, before, limit, 0);
   }
 
   /** Newest first by page number, from 1. */
-  @Transactional
   public List<Task> numberedPage(String tenant, TaskFilter filter, int pageNumber, int pageSize) {
-    return repository.numberedPage(tenant, filter, pageNumber, pageSize);
+    return repository.page(tenant, filter, null, pageSize, (pageNumber - 1) * pageSize);
+  }
+
+  /** Text that PostgreSQL can compare with; no id has U+0000 in it or is endless. */
+  private static boolean isStorable(String id) {
+    return !id.isEmpty() && id.length() <= MAX_ID && id.indexOf('\0') < 0;
   }
 
   /** Every change and every piece of news that changed nothing, oldest first. */

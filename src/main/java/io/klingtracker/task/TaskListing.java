@@ -1,0 +1,100 @@
+package io.klingtracker.task;
+
+import java.util.Map;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The statement of a list. What it walks, newest first, depends on the filter, so that each filter
+ * has an index to walk (ADR 0060): {@code task} itself has none that names the status, which would
+ * cost every update of every task.
+ */
+final class TaskListing {
+
+  private static final String SELECT = "select " + Task.COLUMNS + " from ";
+
+  /** Tasks under way are in one of the small queues, for a moment in both. */
+  private static final String UNDER_WAY =
+      """
+      task t where t.id in (
+        (select o.task_id from dispatch_queue o join task t on t.id = o.task_id
+         where o.tenant_id = :tenant %1$s order by o.task_id desc limit :most)
+        union
+        (select o.task_id from open_task o join task t on t.id = o.task_id
+         where t.tenant_id = :tenant %1$s order by o.task_id desc limit :most))
+      """;
+
+  private TaskListing() {}
+
+  /**
+   * The statement, with its parameters but for {@code limit}, {@code offset} and {@code most} (the
+   * sum of both) put into {@code values}.
+   */
+  static String statement(
+      String tenant, TaskFilter filter, @Nullable String before, Map<String, Object> values) {
+    values.put("tenant", tenant);
+    TaskStatus status = filter.status();
+    String where = where(filter, values);
+    if (status == null || filter.externalTaskId() != null) {
+      return SELECT
+          + "task t where t.tenant_id = :tenant"
+          + where
+          + range("t.id", filter, before, values)
+          + end("t.id");
+    }
+    if (status.compareTo(TaskStatus.EXPIRED) >= 0) {
+      return SELECT
+          + "task_event e join task t on t.id = e.task_id where e.tenant_id = :tenant and e.status = '"
+          + status.word()
+          + "'"
+          + where
+          + range("e.task_id", filter, before, values)
+          + end("e.task_id");
+    }
+    return SELECT
+        + UNDER_WAY.formatted(where + range("o.task_id", filter, before, values))
+        + end("t.id");
+  }
+
+  private static String where(TaskFilter filter, Map<String, Object> values) {
+    StringBuilder where = new StringBuilder();
+    TaskStatus status = filter.status();
+    if (status != null) {
+      // A word of ours, written out, lets PostgreSQL prove which index will do.
+      where.append(" and t.status = '").append(status.word()).append("'");
+    }
+    add(where, values, "t.kind = ", "kind", filter.kind());
+    add(where, values, "t.model = ", "model", filter.model());
+    add(where, values, "t.external_task_id = ", "externalTaskId", filter.externalTaskId());
+    return where.toString();
+  }
+
+  /** Ids sort by time, so that times and the cursor are ranges of the index that is walked. */
+  private static String range(
+      String id, TaskFilter filter, @Nullable String before, Map<String, Object> values) {
+    StringBuilder range = new StringBuilder();
+    if (filter.createdAfter() != null) {
+      add(range, values, id + " >= ", "createdAfter", TaskId.firstAt(filter.createdAfter()));
+    }
+    if (filter.createdBefore() != null) {
+      add(range, values, id + " < ", "createdBefore", TaskId.firstAt(filter.createdBefore()));
+    }
+    add(range, values, id + " < ", "before", before);
+    return range.toString();
+  }
+
+  private static void add(
+      StringBuilder where,
+      Map<String, Object> values,
+      String comparison,
+      String name,
+      @Nullable String value) {
+    if (value != null) {
+      where.append(" and ").append(comparison).append(':').append(name);
+      values.put(name, value);
+    }
+  }
+
+  private static String end(String id) {
+    return " order by " + id + " desc limit :limit offset :offset";
+  }
+}
