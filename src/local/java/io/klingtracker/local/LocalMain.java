@@ -1,12 +1,15 @@
 package io.klingtracker.local;
 
+import io.klingtracker.start.StartupCheck;
 import io.quarkus.runtime.Application;
 import io.quarkus.runtime.ApplicationLifecycleManager;
 import io.quarkus.runtime.Quarkus;
 import io.quarkus.runtime.QuarkusApplication;
+import io.quarkus.runtime.configuration.ConfigUtils;
 import java.time.LocalDateTime;
 import java.time.ZoneId;
 import java.time.format.DateTimeFormatter;
+import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 
 /** {@code mvn -Plocal}: everything in one process; Ctrl-C stops it. */
@@ -29,6 +32,11 @@ public final class LocalMain implements QuarkusApplication {
     }
     stack = starting;
     starting.config().forEach(System::setProperty);
+    Optional<String> fault = StartupCheck.fault(ConfigUtils.configBuilder());
+    if (fault.isPresent()) {
+      System.err.println("Kling Task Tracker cannot start: " + fault.get());
+      System.exit(1);
+    }
     Quarkus.run(LocalMain.class, LocalMain::end, args);
   }
 

@@ -28,6 +28,9 @@ public final class TrackerStack implements QuarkusTestResourceLifecycleManager {
   /** See {@link #KLING_ACCESS_KEY}. */
   public static final String KLING_SECRET_KEY = "kling-test-secret-0123456789abcdef";
 
+  /** The API key of the test tenant. */
+  public static final String API_KEY = "test-api-key-0001";
+
   /** An API key that the simulator takes. */
   public static final String KLING_API_KEY = "kling-test-api-key";
 
@@ -38,14 +41,24 @@ public final class TrackerStack implements QuarkusTestResourceLifecycleManager {
 
   @Override
   public Map<String, String> start() {
-    SharedServers.postgresOnce(
-        DATABASE, () -> SharedServers.executeSql("create database " + DATABASE));
     // Kling calls back to the service, so its port must be known before it starts.
     String port = SharedServers.once("http.port", () -> Integer.toString(FreePort.find()));
-    Map<String, String> config = new HashMap<>();
+    Map<String, String> config = config(DATABASE);
     config.put("quarkus.http.test-port", port);
     config.put("tracker.public-url", "http://localhost:" + port);
-    config.put("quarkus.datasource.jdbc.url", SharedServers.postgresUrl(DATABASE));
+    return config;
+  }
+
+  /**
+   * What a service needs to know to use these servers, but for its own URL.
+   *
+   * @param database made on first use
+   */
+  public static Map<String, String> config(String database) {
+    SharedServers.postgresOnce(
+        database, () -> SharedServers.executeSql("create database " + database));
+    Map<String, String> config = new HashMap<>();
+    config.put("quarkus.datasource.jdbc.url", SharedServers.postgresUrl(database));
     config.put("quarkus.datasource.username", EmbeddedPostgresServer.USER);
     config.put("quarkus.datasource.password", "");
     config.put(
@@ -60,7 +73,7 @@ public final class TrackerStack implements QuarkusTestResourceLifecycleManager {
     config.put("tracker.secret", SECRET);
     config.put("tracker.admin-key", ADMIN_KEY);
     config.put("tracker.bootstrap.tenant", "test");
-    config.put("tracker.bootstrap.api-key", "test-api-key-0001");
+    config.put("tracker.bootstrap.api-key", API_KEY);
     config.put("tracker.webhook.allow-private", "true");
     return config;
   }

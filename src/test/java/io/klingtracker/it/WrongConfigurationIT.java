@@ -1,0 +1,44 @@
+package io.klingtracker.it;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import io.klingtracker.testing.ServiceProcess;
+import java.util.HashMap;
+import java.util.Map;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+
+/** A configuration that cannot work stops the packaged service at once, in one line. */
+class WrongConfigurationIT {
+
+  private static final Map<String, String> GOOD =
+      Map.of(
+          "quarkus.datasource.jdbc.url", "jdbc:postgresql://localhost:1/nowhere",
+          "kafka.bootstrap.servers", "localhost:1",
+          "tracker.secret", "0123456789abcdef0123456789abcdef",
+          "tracker.public-url", "http://localhost:1",
+          "kling.accounts.default.api-key", "key");
+
+  @ParameterizedTest
+  @CsvSource({
+    "tracker.secret, ",
+    "tracker.secret, short",
+    "tracker.public-url, nowhere",
+    "kafka.bootstrap.servers, ",
+    "kling.accounts.default.max-parallel, 0",
+    "kling.accounts.default.max-parallel, many",
+    "kling.timeout.read, soon"
+  })
+  void stops_with_one_line_that_names_the_key(
+      String key, @org.jspecify.annotations.Nullable String value) {
+    try (ServiceProcess service = new ServiceProcess(new HashMap<>(GOOD)).with(key, value)) {
+      int exit = service.startAndEnd();
+      String log = service.log();
+
+      assertEquals(1, exit, log);
+      assertEquals(1, log.lines().count(), log);
+      assertTrue(log.contains(key), log);
+    }
+  }
+}

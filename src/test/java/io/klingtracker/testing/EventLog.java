@@ -1,0 +1,72 @@
+package io.klingtracker.testing;
+
+import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import org.apache.kafka.clients.consumer.ConsumerRecord;
+import org.apache.kafka.clients.consumer.KafkaConsumer;
+import org.apache.kafka.common.PartitionInfo;
+import org.apache.kafka.common.TopicPartition;
+import org.apache.kafka.common.serialization.StringDeserializer;
+
+/** What a consumer of the topic has seen so far, from its beginning on. */
+public final class EventLog implements AutoCloseable {
+
+  private static final String TOPIC = "kling.task.events";
+  private static final Duration POLL = Duration.ofMillis(200);
+  private static final ObjectMapper JSON = new ObjectMapper();
+
+  private final KafkaConsumer<String, String> consumer;
+  private final Map<String, Map<Integer, JsonNode>> byTask = new HashMap<>();
+
+  /** A consumer of its own, not in any group. */
+  public EventLog(String bootstrapServers) {
+    consumer =
+        new KafkaConsumer<>(
+            Map.of("bootstrap.servers", bootstrapServers, "auto.offset.reset", "earliest"),
+            new StringDeserializer(),
+            new StringDeserializer());
+  }
+
+  /** First appearances of a task's events, in the order in which they came, by sequence. */
+  public Map<Integer, JsonNode> of(String taskId) {
+    if (consumer.assignment().isEmpty()) {
+      List<PartitionInfo> partitions = consumer.partitionsFor(TOPIC);
+      consumer.assign(
+          partitions.stream().map(p -> new TopicPartition(TOPIC, p.partition())).toList());
+      consumer.seekToBeginning(consumer.assignment());
+    }
+    for (ConsumerRecord<String, String> record : consumer.poll(POLL)) {
+      JsonNode event = read(record.value());
+      byTask
+          .computeIfAbsent(record.key(), key -> new LinkedHashMap<>())
+          .putIfAbsent(event.get("sequence").asInt(), event);
+    }
+    return byTask.getOrDefault(taskId, Map.of());
+  }
+
+  /** The statuses of a task's events, in the order in which they came. */
+  public List<String> statuses(String taskId) {
+    return new ArrayList<>(of(taskId).values())
+        .stream().map(event -> event.get("status").asText()).toList();
+  }
+
+  private static JsonNode read(String value) {
+    try {
+      return JSON.readTree(value);
+    } catch (JsonProcessingException e) {
+      throw new IllegalStateException("not JSON on Kafka: " + value, e);
+    }
+  }
+
+  @Override
+  public void close() {
+    consumer.close();
+  }
+}
