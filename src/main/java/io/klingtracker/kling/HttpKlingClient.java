@@ -16,12 +16,16 @@ import jakarta.inject.Inject;
 import jakarta.inject.Singleton;
 import java.io.IOException;
 import java.net.URI;
+import java.net.URLEncoder;
+import java.nio.charset.StandardCharsets;
 import java.time.Clock;
+import java.util.Collection;
 import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.CompletionStage;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.TimeoutException;
+import java.util.stream.Collectors;
 import org.eclipse.microprofile.config.inject.ConfigProperty;
 import org.jspecify.annotations.Nullable;
 
@@ -30,7 +34,7 @@ import org.jspecify.annotations.Nullable;
  * are bounded.
  */
 @Singleton
-class HttpKlingClient implements KlingClient {
+class HttpKlingClient implements KlingClient, KlingLists {
 
   private static final Set<Integer> CREDENTIALS = Set.of(1000, 1001, 1002, 1003, 1004);
   private static final Set<Integer> ACCOUNT = Set.of(1100, 1101, 1102, 1103, 1304);
@@ -108,6 +112,40 @@ class HttpKlingClient implements KlingClient {
         .<PassedAnswer>map(
             answer -> new PassedAnswer.Answered(answer.status(), code(answer), answer.body()))
         .otherwise(failure -> new PassedAnswer.NoAnswer(reason(failure)))
+        .toCompletionStage();
+  }
+
+  @Override
+  public CompletionStage<ListAnswer> page(String account, String path, int page) {
+    return list(account, path + "?pageNum=" + page + "&pageSize=" + PAGE);
+  }
+
+  @Override
+  public CompletionStage<ListAnswer> tasks(String account, Collection<String> ids) {
+    return list(account, "/tasks?task_ids=" + joined(ids));
+  }
+
+  @Override
+  public CompletionStage<ListAnswer> tasksByExternalId(String account, Collection<String> ids) {
+    return list(account, "/tasks?external_task_ids=" + joined(ids));
+  }
+
+  @Override
+  public boolean takesIds(String account) {
+    KlingConfig.Account settings = config.accounts().get(account);
+    return settings != null && settings.apiKey().isPresent();
+  }
+
+  private static String joined(Collection<String> ids) {
+    return ids.stream()
+        .map(id -> URLEncoder.encode(id, StandardCharsets.UTF_8).replace("+", "%20"))
+        .collect(Collectors.joining(","));
+  }
+
+  private CompletionStage<ListAnswer> list(String account, String path) {
+    return call(account, HttpMethod.GET, path, null)
+        .map(HttpKlingClient::listAnswer)
+        .otherwise(failure -> new ListAnswer.NoAnswer(reason(failure)))
         .toCompletionStage();
   }
 
@@ -231,6 +269,17 @@ class HttpKlingClient implements KlingClient {
       return new QueryAnswer.NotFound(message);
     }
     return new QueryAnswer.NoAnswer("code " + code + ": " + message);
+  }
+
+  private static ListAnswer listAnswer(Answer answer) {
+    JsonNode body = json(answer);
+    if (body == null) {
+      return new ListAnswer.NoAnswer("HTTP " + answer.status() + " with an unreadable body");
+    }
+    int code = code(answer);
+    return code == 0
+        ? new ListAnswer.Found(KlingReader.tasks(body))
+        : new ListAnswer.NoAnswer("code " + code + ": " + message(answer, body));
   }
 
   private static @Nullable JsonNode json(Answer answer) {

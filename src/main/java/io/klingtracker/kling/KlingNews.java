@@ -1,6 +1,7 @@
 package io.klingtracker.kling;
 
 import java.math.BigDecimal;
+import java.time.Duration;
 import java.time.Instant;
 import org.jspecify.annotations.Nullable;
 
@@ -15,6 +16,7 @@ import org.jspecify.annotations.Nullable;
  * @param result Kling's whole {@code task_result} as JSON text, or null when there was none
  * @param units what was deducted, when Kling says so
  * @param updatedAt Kling's time of the last change, when it says so
+ * @param createdAt Kling's time of the task's acceptance, when it says so
  */
 public record KlingNews(
     @Nullable String klingTaskId,
@@ -24,4 +26,13 @@ public record KlingNews(
     String message,
     @Nullable String result,
     @Nullable BigDecimal units,
-    @Nullable Instant updatedAt) {}
+    @Nullable Instant updatedAt,
+    @Nullable Instant createdAt) {
+
+  /** How long it took by Kling's own clock, once it has ended; null when Kling does not say. */
+  public @Nullable Duration renderTime() {
+    return !status.isFinal() || createdAt == null || updatedAt == null
+        ? null
+        : Duration.between(createdAt, updatedAt);
+  }
+}

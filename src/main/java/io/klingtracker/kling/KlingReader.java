@@ -29,6 +29,9 @@ public final class KlingReader {
   /** Deeper bodies are not Kling's. */
   private static final int MAX_DEPTH = 64;
 
+  /** A caller's own id may have 512 characters; Kling's have 18. */
+  private static final int MAX_ID = 512;
+
   /** A time below this is in seconds: as milliseconds it would lie in March 1973. */
   private static final long SECONDS_BELOW = 100_000_000_000L;
 
@@ -41,6 +44,7 @@ public final class KlingReader {
                   .build())
           .enable(DeserializationFeature.USE_BIG_DECIMAL_FOR_FLOATS)
           .enable(DeserializationFeature.FAIL_ON_TRAILING_TOKENS)
+          .enable(DeserializationFeature.FAIL_ON_READING_DUP_TREE_KEY)
           .nodeFactory(JsonNodeFactory.withExactBigDecimals(true))
           .build();
 
@@ -67,7 +71,7 @@ public final class KlingReader {
 
   /** All tasks in an answer: one, or those of a list. */
   public static List<KlingNews> tasks(JsonNode body) {
-    JsonNode data = body.has("data") && !body.get("data").isNull() ? body.get("data") : body;
+    JsonNode data = body.path("data").isContainerNode() && !isTask(body) ? body.get("data") : body;
     if (data.has("result") && data.get("result").isArray()) {
       data = data.get("result");
     }
@@ -80,28 +84,86 @@ public final class KlingReader {
     return all;
   }
 
+  private static boolean isTask(JsonNode body) {
+    return body.has("task_status") || body.has("status");
+  }
+
   private static Optional<KlingNews> read(JsonNode task) {
     if (!task.isObject()) {
       return Optional.empty();
     }
-    // The official rule: task_id means legacy, id means the newer generation.
-    boolean legacy = task.hasNonNull("task_id");
-    String id = text(task, legacy ? "task_id" : "id");
-    String word = text(task, legacy ? "task_status" : "status");
-    if (id == null || id.isEmpty() || word == null) {
+    String legacyId = id(task, "task_id");
+    String newerId = id(task, "id");
+    if (legacyId != null && newerId != null && !legacyId.equals(newerId)) {
+      // The official rule: task_id means legacy, id means the newer generation. Two ids mean
+      // neither.
       return Optional.empty();
     }
-    String message = text(task, legacy ? "task_status_msg" : "message");
+    String id = legacyId == null ? newerId : legacyId;
+    String word = first(text(task, "task_status"), text(task, "status"));
+    if (id == null || word == null) {
+      return Optional.empty();
+    }
+    String message =
+        first(
+            text(task, "task_status_msg"),
+            text(task, "message"),
+            text(task, "fail_reason"),
+            text(task.path("error"), "message"));
+    BigDecimal deducted = number(task.get("final_unit_deduction"));
+    Optional<KlingNews> inner = wrapped(task);
     return Optional.of(
         new KlingNews(
             id,
-            legacy ? text(task.path("task_info"), "external_task_id") : text(task, "external_id"),
+            first(
+                id(task.path("task_info"), "external_task_id"),
+                id(task, "external_id"),
+                inner.map(KlingNews::externalTaskId).orElse(null)),
             KlingStatus.of(word),
             word,
             message == null ? "" : message,
-            legacy ? resultOf(task.get("task_result")) : resultOf(outputs(task.get("outputs"))),
-            legacy ? number(task.get("final_unit_deduction")) : units(task.path("billing")),
-            time(task.get(legacy ? "updated_at" : "update_time"))));
+            first(result(task), inner.map(KlingNews::result).orElse(null)),
+            deducted == null ? units(task.path("billing")) : deducted,
+            first(time(task.get("updated_at")), time(task.get("update_time"))),
+            first(time(task.get("created_at")), time(task.get("create_time")))));
+  }
+
+  /** Fronts that resell Kling put its own answer, envelope and all, under {@code data}. */
+  private static Optional<KlingNews> wrapped(JsonNode task) {
+    JsonNode raw = task.path("data");
+    return read(raw.path("data").isObject() ? raw.path("data") : raw);
+  }
+
+  private static @Nullable String result(JsonNode task) {
+    String result =
+        first(resultOf(task.get("task_result")), resultOf(outputs(task.get("outputs"))));
+    String url = first(text(task, "result_url"), text(task, "url"));
+    if (result != null || url == null || url.isEmpty()) {
+      return result;
+    }
+    ObjectNode video = JSON.createObjectNode();
+    video.putArray("videos").addObject().put("url", url);
+    return write(video);
+  }
+
+  @SafeVarargs
+  private static <T> @Nullable T first(@Nullable T... values) {
+    for (T value : values) {
+      if (value != null) {
+        return value;
+      }
+    }
+    return null;
+  }
+
+  /** Ids are decimal strings; a whole number is taken digit by digit, never as floating point. */
+  private static @Nullable String id(JsonNode object, String key) {
+    JsonNode value = object.get(key);
+    if (value == null || !value.isTextual() && !value.isIntegralNumber()) {
+      return null;
+    }
+    String id = value.asText();
+    return id.isEmpty() || id.length() > MAX_ID ? null : id;
   }
 
   private static @Nullable String resultOf(@Nullable JsonNode result) {

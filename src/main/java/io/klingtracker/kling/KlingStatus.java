@@ -19,7 +19,7 @@ public enum KlingStatus {
   /** Reads a word in any letter case. */
   static KlingStatus of(String word) {
     return switch (word.toLowerCase(Locale.ROOT)) {
-      case "submitted", "queued" -> SUBMITTED;
+      case "submitted", "queued", "not_start" -> SUBMITTED;
       case "processing", "in_progress" -> PROCESSING;
       case "succeed", "succeeded", "completed", "success" -> SUCCEED;
       case "failed", "failure" -> FAILED;

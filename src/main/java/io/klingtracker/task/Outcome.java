@@ -14,6 +14,9 @@ public sealed interface Outcome {
    */
   record Ignored(TaskStatus status, String reason) implements Outcome {}
 
+  /** Another transaction holds the task and the caller did not want to wait; nothing was done. */
+  record Busy() implements Outcome {}
+
   /** There is no such task. */
   record NoSuchTask() implements Outcome {}
 }

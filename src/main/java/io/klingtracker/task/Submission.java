@@ -22,4 +22,7 @@ public sealed interface Submission {
 
   /** The tenant has a task with this external id. */
   record ExternalIdTaken(String externalTaskId) implements Submission {}
+
+  /** A task with this id of Kling's is known already. */
+  record KlingIdTaken(String klingTaskId) implements Submission {}
 }

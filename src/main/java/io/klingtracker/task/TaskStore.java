@@ -4,6 +4,7 @@ import io.klingtracker.time.Rfc3339;
 import jakarta.inject.Inject;
 import jakarta.inject.Singleton;
 import java.math.BigDecimal;
+import java.sql.ResultSet;
 import java.sql.SQLException;
 import java.time.Clock;
 import java.time.Duration;
@@ -28,6 +29,9 @@ class TaskStore {
 
   private static final String UNIQUE_VIOLATION = "23505";
   private static final String LOCK_NOT_AVAILABLE = "55P03";
+
+  /** Different pieces of news that changed nothing, kept for each task; more are dropped. */
+  private static final int NEWS_LIMIT = 500;
 
   /**
    * What is on Kafka and in every feed; the names are contract. Written once, here, from the task
@@ -106,7 +110,8 @@ class TaskStore {
   /**
    * Applies one piece of news to each of several tasks. The lifecycle stands in the {@code where},
    * so repeated or late news updates no row. Rows are locked in id order, so that two batches
-   * cannot deadlock.
+   * cannot deadlock. News too old to move its task may still be the first to name Kling's id, since
+   * a callback can overtake the create's answer.
    */
   private static final String APPLY =
       """
@@ -121,7 +126,7 @@ class TaskStore {
       ),
       before as (
         select t.id, t.status, t.kling_task_id from task t join news n on n.task_id = t.id
-        order by t.id for no key update of t
+        order by t.id for no key update of t %s
       ),
       updated as (
         update task t set
@@ -173,26 +178,78 @@ class TaskStore {
           slots = case when m.status = 'expired' then 0 else o.slots end
         from moved m where o.task_id = m.id and m.status in ('submitted', 'processing', 'expired')
       ),
+      adopted as (
+        update task t set kling_task_id = n.kling_task_id,
+          account = coalesce(t.account, (select o.account from open_task o where o.task_id = t.id))
+        from news n join before b on b.id = n.task_id
+        where t.id = n.task_id and b.kling_task_id is null and n.kling_task_id is not null
+          and not task_accepts(b.status, n.status)
+      ),
       ignored as (
-        insert into task_news (task_id, at, source, status, reason, detail)
-        select b.id, cast(:now as timestamptz), n.source, n.word,
+        select b.id, n.source, n.word, n.message,
           case when b.kling_task_id <> n.kling_task_id then 'other-task'
                when b.status = n.status then 'repeated'
                when b.status in ('succeed', 'failed') and n.status in ('succeed', 'failed') then 'contradicts'
-               else 'older' end,
-          nullif(n.message, '')
+               else 'older' end as reason
         from news n join before b on b.id = n.task_id
         where not exists (select from moved m where m.id = b.id)
-        returning task_id, reason
+      ),
+      noted as (
+        insert into task_news (task_id, at, source, status, reason, detail)
+        select i.id, cast(:now as timestamptz), i.source, i.word, i.reason, nullif(i.message, '')
+        from ignored i
+        where (select count(*) from task_news w where w.task_id = i.id) < :newsLimit
+        %s
       )
-      select b.id, coalesce(m.status, b.status)::text as status, m.sequence, m.tenant_id, i.reason
-      from before b left join moved m on m.id = b.id left join ignored i on i.task_id = b.id
+      select n.task_id as id, t.id is not null as known, coalesce(m.status, b.status)::text as status, m.sequence,
+        m.tenant_id, i.reason
+      from news n left join before b on b.id = n.task_id left join moved m on m.id = n.task_id
+        left join ignored i on i.id = n.task_id left join task t on t.id = n.task_id and b.id is null
       """;
+
+  /** The very same news again is counted, so that a sender who repeats himself fills no table. */
+  private static final String COUNTED =
+      """
+      on conflict (task_id, source, reason, coalesce(status, ''), hashtextextended(coalesce(detail, ''), 0))
+        do update set repeats = task_news.repeats + 1, repeated_at = excluded.at
+      """;
+
+  private static final String APPLY_WAITING = APPLY.formatted("", COUNTED);
+
+  /** Leaves out tasks that another transaction holds. */
+  private static final String APPLY_UNLOCKED = APPLY.formatted("skip locked", COUNTED);
 
   private static final String NOTE =
       """
       insert into task_news (task_id, at, source, status, reason, detail)
-      select id, cast(:now as timestamptz), :source, :status, :reason, :detail from task where id = :id
+      select id, cast(:now as timestamptz), :source, :status, :reason, :detail from task
+      where id = :id and (select count(*) from task_news where task_id = :id) < :newsLimit
+      """
+          + COUNTED;
+
+  /** A task that another program submits: nothing is dispatched, and it holds no slot of ours. */
+  private static final String TRACK =
+      """
+      with stored as (
+        insert into task (id, tenant_id, kind, external_task_id, model, upstream_model, account, kling_task_id, status,
+            sequence, feed_position, created_at, updated_at)
+        values (:id, :tenant, :kind, :externalTaskId, :model, :model, :account, :klingTaskId, 'queued', 1,
+            pg_current_xact_id()::text::bigint, cast(:now as timestamptz), cast(:now as timestamptz))
+        returning *
+      ),
+      moved as (
+        select s.*, cast(:eventId as uuid) as event_id, 'submit' as source, cast(:traceparent as text) as traceparent
+        from stored s
+      ),
+      watched as (
+        insert into open_task (task_id, account, upstream_model, family, slots, next_check_at, tracked, ask_id)
+        select id, account, upstream_model, :family, 0, created_at, true, external_task_id from stored
+      ),
+      """
+          + EVENT
+          + """
+
+      select id from stored
       """;
 
   private final Jdbi jdbi;
@@ -283,6 +340,16 @@ class TaskStore {
 
   /** At most one piece of news per task; see {@link #APPLY}. */
   Map<String, Outcome> apply(List<News> batch, @Nullable String traceparent) {
+    return apply(APPLY_WAITING, batch, traceparent);
+  }
+
+  /** The same, but tasks that another transaction holds are left alone: {@link Outcome.Busy}. */
+  Map<String, Outcome> applyUnlocked(List<News> batch, @Nullable String traceparent) {
+    return apply(APPLY_UNLOCKED, batch, traceparent);
+  }
+
+  private Map<String, Outcome> apply(
+      String statement, List<News> batch, @Nullable String traceparent) {
     Instant now = clock.instant();
     List<News> news = new ArrayList<>(batch);
     news.sort(Comparator.comparing(News::taskId));
@@ -318,7 +385,8 @@ class TaskStore {
     jdbi.useHandle(
         handle ->
             handle
-                .createQuery(APPLY)
+                .createQuery(statement)
+                .bind("newsLimit", NEWS_LIMIT)
                 .bindArray("ids", String.class, (Object[]) ids)
                 .bindArray("statuses", String.class, (Object[]) statuses)
                 .bindArray("sources", String.class, (Object[]) sources)
@@ -336,25 +404,59 @@ class TaskStore {
                 .map(
                     (row, context) -> {
                       String id = row.getString("id");
-                      TaskStatus status = TaskStatus.of(row.getString("status"));
-                      String reason = row.getString("reason");
-                      outcomes.put(
-                          id,
-                          reason != null
-                              ? new Outcome.Ignored(status, reason)
-                              : new Outcome.Moved(
-                                  new TaskChanged(
-                                      id,
-                                      row.getString("tenant_id"),
-                                      row.getInt("sequence"),
-                                      status)));
+                      outcomes.put(id, outcome(id, row));
                       return id;
                     })
                 .list());
-    for (String id : ids) {
-      outcomes.putIfAbsent(id, new Outcome.NoSuchTask());
-    }
     return outcomes;
+  }
+
+  private static Outcome outcome(String id, ResultSet row) throws SQLException {
+    String status = row.getString("status");
+    if (status == null) {
+      return row.getBoolean("known") ? new Outcome.Busy() : new Outcome.NoSuchTask();
+    }
+    String reason = row.getString("reason");
+    return reason != null
+        ? new Outcome.Ignored(TaskStatus.of(status), reason)
+        : new Outcome.Moved(
+            new TaskChanged(
+                id, row.getString("tenant_id"), row.getInt("sequence"), TaskStatus.of(status)));
+  }
+
+  Submission track(TrackedTask task, @Nullable String traceparent) {
+    Instant now = clock.instant();
+    String id = TaskId.next(now);
+    try {
+      jdbi.useHandle(
+          handle ->
+              handle
+                  .createQuery(TRACK)
+                  .bind("id", id)
+                  .bind("tenant", task.tenant())
+                  .bind("kind", task.kind())
+                  .bind("externalTaskId", task.externalTaskId())
+                  .bind("model", task.model())
+                  .bind("account", task.account())
+                  .bind("klingTaskId", task.klingTaskId())
+                  .bind("family", task.family())
+                  .bind("now", now)
+                  .bind("eventId", EventId.next(now))
+                  .bind("traceparent", traceparent)
+                  .mapTo(String.class)
+                  .one());
+      return new Submission.Stored(id, now);
+    } catch (UnableToExecuteStatementException e) {
+      String message = String.valueOf(e.getMessage());
+      boolean taken = sqlState(e).equals(UNIQUE_VIOLATION);
+      if (taken && task.externalTaskId() != null && message.contains("task_external_id")) {
+        return new Submission.ExternalIdTaken(task.externalTaskId());
+      }
+      if (taken && task.klingTaskId() != null && message.contains("task_kling")) {
+        return new Submission.KlingIdTaken(task.klingTaskId());
+      }
+      throw e;
+    }
   }
 
   void note(
@@ -367,6 +469,7 @@ class TaskStore {
         handle ->
             handle
                 .createUpdate(NOTE)
+                .bind("newsLimit", NEWS_LIMIT)
                 .bind("id", taskId)
                 .bind("now", clock.instant())
                 .bind("source", source.word())

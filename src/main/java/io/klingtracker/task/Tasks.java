@@ -1,5 +1,6 @@
 package io.klingtracker.task;
 
+import io.klingtracker.time.Rfc3339;
 import io.opentelemetry.api.trace.Span;
 import io.opentelemetry.api.trace.SpanContext;
 import jakarta.enterprise.event.Event;
@@ -31,10 +32,15 @@ public class Tasks {
         payload ->> 'status_message' as detail, 0 as kind, sequence::bigint as position
       from task_event where task_id = :id
       union all
-      select at, null, status, source, false, reason, detail, 1, id from task_news where task_id = :id
+      select at, null, status, source, false, reason,
+        nullif(concat_ws(' ', detail, case when repeats > 0 then
+          format('(%%s more, the last at %%s)', repeats, to_char(repeated_at at time zone 'UTC', %s)) end), ''),
+        1, id
+      from task_news where task_id = :id
       order by at, kind, position
       limit :limit
-      """;
+      """
+          .formatted(Rfc3339.SQL_PATTERN);
 
   private final TaskStore store;
   private final TaskRepository repository;
@@ -54,11 +60,19 @@ public class Tasks {
    * returns.
    */
   public Submission submit(NewTask task) {
-    Submission submission = store.submit(task, traceparent());
+    return told(task.tenant(), store.submit(task, traceparent()));
+  }
+
+  /** Stores a task that another program submits to Kling, and its first event. */
+  public Submission track(TrackedTask task) {
+    return told(task.tenant(), store.track(task, traceparent()));
+  }
+
+  private Submission told(String tenant, Submission submission) {
     if (submission instanceof Submission.Stored stored) {
       changes.fire(
           new TasksChanged(
-              List.of(new TaskChanged(stored.taskId(), task.tenant(), 1, TaskStatus.QUEUED))));
+              List.of(new TaskChanged(stored.taskId(), tenant, 1, TaskStatus.QUEUED))));
     }
     return submission;
   }
@@ -73,7 +87,18 @@ public class Tasks {
    * returns.
    */
   public Map<String, Outcome> apply(List<News> news) {
-    Map<String, Outcome> outcomes = store.apply(news, traceparent());
+    return told(store.apply(news, traceparent()));
+  }
+
+  /**
+   * The same for those tasks that no other transaction holds; the others are {@link Outcome.Busy}
+   * and untouched.
+   */
+  public Map<String, Outcome> applyUnlocked(List<News> news) {
+    return told(store.applyUnlocked(news, traceparent()));
+  }
+
+  private Map<String, Outcome> told(Map<String, Outcome> outcomes) {
     List<TaskChanged> moved = new ArrayList<>();
     for (Outcome outcome : outcomes.values()) {
       if (outcome instanceof Outcome.Moved change) {

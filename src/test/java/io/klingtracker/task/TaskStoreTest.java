@@ -22,6 +22,7 @@ import java.util.concurrent.Callable;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
+import org.jdbi.v3.core.Handle;
 import org.jdbi.v3.core.Jdbi;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -265,7 +266,92 @@ class TaskStoreTest {
     assertEquals(events, number("select max(sequence) from task_event"), "seed " + seed);
     assertEquals(events, number("select sequence from task"), "seed " + seed);
     assertEquals(events, count("outbox"), "seed " + seed);
-    assertEquals(history.size() - events + 1, count("task_news"), "seed " + seed);
+    assertEquals(
+        history.size() - events + 1,
+        number("select sum(repeats + 1) from task_news"),
+        "seed " + seed);
+  }
+
+  @Test
+  void the_same_news_again_fills_no_table() {
+    String id = stored();
+    for (int i = 0; i < 100; i++) {
+      apply(news(id, new TaskSignal.Processing(), "77"));
+      store.note(id, Source.CALLBACK, "odd", "not-understood", "the same");
+    }
+
+    assertEquals(2, count("task_news"));
+    assertEquals(99 + 100, number("select sum(repeats + 1) from task_news"));
+  }
+
+  @Test
+  void different_news_without_end_fills_no_table_either() {
+    String id = stored();
+    for (int i = 0; i < 600; i++) {
+      store.note(id, Source.CALLBACK, "word-" + i, "not-understood", null);
+    }
+
+    assertEquals(500, count("task_news"));
+  }
+
+  @Test
+  void a_task_that_another_transaction_holds_is_left_alone() {
+    String held = stored();
+    String free = stored();
+    String none = TaskId.next(NOW);
+
+    Map<String, Outcome> outcomes;
+    try (Handle other = jdbi.open()) {
+      other.begin();
+      other.execute("select from task where id = ? for update", held);
+      outcomes =
+          store.applyUnlocked(
+              List.of(
+                  news(held, new TaskSignal.Submitted(), "1"),
+                  news(free, new TaskSignal.Submitted(), "2"),
+                  news(none, new TaskSignal.Submitted(), "3")),
+              null);
+      other.rollback();
+    }
+
+    assertEquals(new Outcome.Busy(), outcomes.get(held));
+    assertInstanceOf(Outcome.Moved.class, outcomes.get(free));
+    assertEquals(new Outcome.NoSuchTask(), outcomes.get(none));
+  }
+
+  @Test
+  void news_too_old_to_move_the_task_may_name_kling_s_id_first() {
+    String id = stored();
+    apply(News.of(id, Source.CALLBACK, new TaskSignal.Processing()));
+
+    Outcome outcome = apply(news(id, new TaskSignal.Submitted(), "77"));
+
+    assertEquals(new Outcome.Ignored(TaskStatus.PROCESSING, "older"), outcome);
+    assertEquals("77", text("select kling_task_id from task"));
+  }
+
+  @Test
+  void a_task_submitted_elsewhere_is_watched_and_not_dispatched() {
+    TrackedTask tracked =
+        new TrackedTask(TENANT, "text2video", "default", "77", "shot-1", null, "video");
+
+    Submission.Stored stored =
+        assertInstanceOf(Submission.Stored.class, store.track(tracked, null));
+
+    assertEquals(0, count("dispatch_queue"));
+    assertEquals("queued", text("select status from task_event"));
+    assertEquals(1, count("outbox"));
+    assertEquals(0, number("select slots from open_task where tracked and ask_id = 'shot-1'"));
+    assertEquals(
+        new Submission.KlingIdTaken("77"),
+        store.track(
+            new TrackedTask(TENANT, "text2video", "default", "77", null, null, "video"), null));
+    assertEquals(
+        new Submission.ExternalIdTaken("shot-1"),
+        store.track(
+            new TrackedTask(TENANT, "text2video", "default", null, "shot-1", null, "video"), null));
+    assertInstanceOf(
+        Outcome.Moved.class, apply(news(stored.taskId(), new TaskSignal.Submitted(), "77")));
   }
 
   @Test

@@ -1,0 +1,39 @@
+package io.klingtracker.kling;
+
+import java.util.Collection;
+import java.util.concurrent.CompletionStage;
+
+/**
+ * Kling asked for many tasks at once. No call blocks; each stage ends within the configured time
+ * limits and never exceptionally.
+ */
+public interface KlingLists {
+
+  /** Kling's largest page of a list. */
+  int PAGE = 500;
+
+  /** The most ids that Kling takes in one question. */
+  int MAX_IDS = 20;
+
+  /**
+   * One page of an account's tasks of one kind, in whatever order Kling has them.
+   *
+   * @param account name of a configured account
+   * @param path Kling's path of the kind, for example {@code /v1/videos/text2video}
+   * @param page from 1
+   */
+  CompletionStage<ListAnswer> page(String account, String path, int page);
+
+  /**
+   * Tasks of any kind by Kling's ids; the account must {@link #takesIds}.
+   *
+   * @param ids {@link #MAX_IDS} at the most
+   */
+  CompletionStage<ListAnswer> tasks(String account, Collection<String> ids);
+
+  /** The same by the {@code external_task_id} given at the create. */
+  CompletionStage<ListAnswer> tasksByExternalId(String account, Collection<String> ids);
+
+  /** Whether the account has the API key that questions by id need. */
+  boolean takesIds(String account);
+}

@@ -1,0 +1,345 @@
+package io.klingtracker.kling;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertNull;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.params.provider.Arguments.arguments;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import java.io.IOException;
+import java.math.BigDecimal;
+import java.nio.charset.StandardCharsets;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.List;
+import java.util.Optional;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.Arguments;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.MethodSource;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/** The dialects, most of them as captured or documented. */
+class KlingReaderTest {
+
+  static Stream<Arguments> dialects() {
+    return Stream.of(
+        arguments(
+            "create answer with an own id",
+            """
+            {"code":0,"message":"SUCCEED","request_id":"9ab376fc-9059-487f-9e2a-c9c89f1a344f","data":{"task_id":
+            "878106242831892487","task_status":"submitted","task_info":{"external_task_id":"shot-1"},
+            "created_at":1777385361501,"updated_at":1777385361501}}""",
+            "878106242831892487",
+            "shot-1",
+            KlingStatus.SUBMITTED,
+            "",
+            null),
+        arguments(
+            "query while processing, status last, no task_status_msg",
+            """
+            {"code":0,"message":"SUCCEED","request_id":"9ab376fc-9059-487f-9e2a-c9c89f1a344f","data":{"task_id":
+            "878106242831892487","task_info":{},"created_at":1777385361501,"updated_at":1777385363321,
+            "task_result":{},"task_status":"processing"}}""",
+            "878106242831892487",
+            null,
+            KlingStatus.PROCESSING,
+            "",
+            null),
+        arguments(
+            "legacy callback with three arrays",
+            """
+            {"task_id":"826472943587196960","task_status":"succeed","task_info":{},"task_result":{"images":[],
+            "videos":[{"id":"826472944006611013","url":"https://v15-kling-fdl.klingai.com/a.mp4?x=1","duration":"5.1"}],
+            "audios":[]},"task_status_msg":"","created_at":1765500000000,"updated_at":1765500232400}""",
+            "826472943587196960",
+            null,
+            KlingStatus.SUCCEED,
+            "",
+            """
+            {"images":[],"videos":[{"id":"826472944006611013","url":"https://v15-kling-fdl.klingai.com/a.mp4?x=1",
+            "duration":"5.1"}],"audios":[]}"""),
+        arguments(
+            "failed, though the envelope says SUCCEED",
+            """
+            {"code":0,"message":"SUCCEED","data":{"task_id":"1","task_status":"failed","task_status_msg":
+            "Image pixel is invalid","task_result":{},"task_info":{},"created_at":1,"updated_at":2}}""",
+            "1",
+            null,
+            KlingStatus.FAILED,
+            "Image pixel is invalid",
+            null),
+        arguments(
+            "the console's test callback",
+            """
+            {"id":"913827032734642185","status":"submitted","outputs":[],"message":"","create_time":1785901861504,
+            "update_time":1785901861504}""",
+            "913827032734642185",
+            null,
+            KlingStatus.SUBMITTED,
+            "",
+            null),
+        arguments(
+            "the signature's test vector",
+            """
+            {"id":"1234567890","status":"succeeded","message":"","create_time":1781080778802,"update_time":1781080794151}""",
+            "1234567890",
+            null,
+            KlingStatus.SUCCEED,
+            "",
+            null),
+        arguments(
+            "newer, with outputs of known and unknown types, in an array of one",
+            """
+            {"code":0,"data":[{"id":"5","status":"succeeded","external_id":"shot-5","outputs":[{"type":"video","id":"6",
+            "url":"u","new":{"a":1.50}},{"type":"srt","url":"s"}],"billing":[]}]}""",
+            "5",
+            "shot-5",
+            KlingStatus.SUCCEED,
+            "",
+            """
+            {"videos":[{"type":"video","id":"6","url":"u","new":{"a":1.50}}],"srts":[{"type":"srt","url":"s"}]}"""),
+        arguments(
+            "null arrays",
+            """
+            {"task_status":"succeed","task_result":{"images":null,"videos":[{"id":"","url":"u"}]},"task_id":"7"}""",
+            "7",
+            null,
+            KlingStatus.SUCCEED,
+            "",
+            """
+            {"images":null,"videos":[{"id":"","url":"u"}]}"""),
+        arguments(
+            "nulls everywhere",
+            """
+            {"task_id":"8","task_status":"failed","task_status_msg":null,"task_info":null,"task_result":null,
+            "final_unit_deduction":null,"updated_at":null}""",
+            "8",
+            null,
+            KlingStatus.FAILED,
+            "",
+            null),
+        arguments(
+            "an extra task_id beside the data",
+            """
+            {"code":0,"message":"","task_id":"task_9","data":{"task_id":"task_9","task_status":"succeed","task_info":{},
+            "task_result":{"images":null,"videos":[{"id":"","url":"u","duration":"5"}]}}}""",
+            "task_9",
+            null,
+            KlingStatus.SUCCEED,
+            "",
+            """
+            {"images":null,"videos":[{"id":"","url":"u","duration":"5"}]}"""),
+        arguments(
+            "an aggregator's row around Kling's own answer",
+            """
+            {"code":"success","message":"","data":{"task_id":"task_a","status":"SUCCESS","fail_reason":"","progress":"100%",
+            "submit_time":1777385361,"data":{"code":0,"message":"SUCCEED","data":{"task_id":"10","task_status":"succeed",
+            "task_result":{"videos":[{"id":"11","url":"u"}]}}}}}""",
+            "task_a",
+            null,
+            KlingStatus.SUCCEED,
+            "",
+            """
+            {"videos":[{"id":"11","url":"u"}]}"""),
+        arguments(
+            "an aggregator's failure with an error object",
+            """
+            {"code":"success","data":{"status":"failed","task_id":"12","url":"","error":{"message":"too risky","code":"x"}}}""",
+            "12",
+            null,
+            KlingStatus.FAILED,
+            "too risky",
+            null),
+        arguments(
+            "an aggregator's bare URL",
+            """
+            {"code":"success","data":{"status":"succeeded","task_id":"13","url":"https://cdn.example/13.mp4","format":"mp4"}}""",
+            "13",
+            null,
+            KlingStatus.SUCCEED,
+            "",
+            """
+            {"videos":[{"url":"https://cdn.example/13.mp4"}]}"""),
+        arguments(
+            "OpenAI's form, both ids the same",
+            """
+            {"id":"task_14","task_id":"task_14","object":"video","status":"queued","progress":0,"created_at":1777385361}""",
+            "task_14",
+            null,
+            KlingStatus.SUBMITTED,
+            "",
+            null),
+        arguments(
+            "a number as task id",
+            """
+            {"task_id":878106242831892487,"task_status":"processing"}""",
+            "878106242831892487",
+            null,
+            KlingStatus.PROCESSING,
+            "",
+            null));
+  }
+
+  @ParameterizedTest(name = "{0}")
+  @MethodSource("dialects")
+  void reads(
+      String name,
+      String body,
+      String id,
+      String externalId,
+      KlingStatus status,
+      String message,
+      String result)
+      throws IOException {
+    KlingNews news = task(body).orElseThrow();
+
+    assertEquals(id, news.klingTaskId());
+    assertEquals(externalId, news.externalTaskId());
+    assertEquals(status, news.status());
+    assertEquals(message, news.message());
+    assertEquals(result == null ? null : tree(result), tree(news.result()));
+  }
+
+  @ParameterizedTest
+  @CsvSource({
+    "submitted, SUBMITTED",
+    "SUBMITTED, SUBMITTED",
+    "queued, SUBMITTED",
+    "NOT_START, SUBMITTED",
+    "processing, PROCESSING",
+    "IN_PROGRESS, PROCESSING",
+    "in_progress, PROCESSING",
+    "succeed, SUCCEED",
+    "succeeded, SUCCEED",
+    "completed, SUCCEED",
+    "SUCCESS, SUCCEED",
+    "failed, FAILED",
+    "FAILURE, FAILED",
+    "paused, UNKNOWN",
+    "canceled, UNKNOWN",
+    "'', UNKNOWN"
+  })
+  void knows_the_words(String word, KlingStatus status) {
+    assertEquals(status, KlingStatus.of(word));
+  }
+
+  @ParameterizedTest
+  @CsvSource({
+    "1777385361501, 1777385361501",
+    "1777385361, 1777385361000",
+    "'\"1777385361501\"', 1777385361501"
+  })
+  void takes_times_in_ms_and_in_s(String written, long millis) throws IOException {
+    KlingNews news =
+        task("{\"task_id\":\"1\",\"task_status\":\"succeed\",\"updated_at\":" + written + "}")
+            .orElseThrow();
+
+    assertEquals(Instant.ofEpochMilli(millis), news.updatedAt());
+  }
+
+  @Test
+  void tells_how_long_it_rendered() throws IOException {
+    assertEquals(
+        Duration.ofMillis(232_400),
+        task("{\"task_id\":\"1\",\"task_status\":\"succeed\",\"created_at\":1765500000000,\"updated_at\":1765500232400}")
+            .orElseThrow()
+            .renderTime());
+    assertNull(task("{\"task_id\":\"1\",\"task_status\":\"succeed\"}").orElseThrow().renderTime());
+  }
+
+  @Test
+  void reads_units_in_both_generations() throws IOException {
+    assertEquals(
+        new BigDecimal("2.40"),
+        task("{\"task_id\":\"1\",\"task_status\":\"succeed\",\"final_unit_deduction\":\"2.40\"}")
+            .orElseThrow()
+            .units());
+    assertEquals(
+        new BigDecimal("3.0"),
+        task("""
+                {"id":"1","status":"succeeded","billing":[{"charge_type":"unit","amount":"2.4"},
+                {"charge_type":"cash","amount":"9"},{"charge_type":"unit","amount":"0.6"}]}""")
+            .orElseThrow()
+            .units());
+  }
+
+  @Test
+  void reads_lists_of_both_generations() throws IOException {
+    String legacy =
+        """
+        {"code":0,"data":[{"task_id":"1","task_status":"succeed"},{"task_id":"2","task_status":"failed"},{"x":1}]}""";
+    String newer =
+        """
+        {"code":0,"data":{"result":[{"id":"1","status":"succeeded"},{"id":"2","status":"failed"}],"count":2}}""";
+
+    for (String body : List.of(legacy, newer)) {
+      assertEquals(
+          List.of("1", "2"),
+          KlingReader.tasks(parse(body)).stream().map(KlingNews::klingTaskId).toList());
+    }
+  }
+
+  @ParameterizedTest
+  @ValueSource(
+      strings = {
+        "{}",
+        "[]",
+        "1",
+        "\"task_id\"",
+        "{\"task_id\":\"1\"}",
+        "{\"task_status\":\"succeed\"}",
+        "{\"task_id\":\"1\",\"id\":\"2\",\"status\":\"succeeded\"}",
+        "{\"task_id\":1.5,\"task_status\":\"succeed\"}",
+        "{\"task_id\":{\"a\":1},\"task_status\":\"succeed\"}",
+        "{\"task_id\":null,\"task_status\":\"succeed\"}",
+        "{\"task_id\":\"\",\"task_status\":\"succeed\"}",
+        "{\"task_id\":\"1\",\"task_status\":[\"succeed\"]}",
+        "{\"code\":1303,\"message\":\"parallel task over resource pack limit\"}"
+      })
+  void finds_no_task_where_none_is(String body) throws IOException {
+    assertEquals(Optional.empty(), task(body));
+  }
+
+  @ParameterizedTest
+  @ValueSource(
+      strings = {
+        "",
+        " ",
+        "{",
+        "{\"task_id\":NaN}",
+        "{} {}",
+        "{\"a\":1,\"a\":2}",
+        "task_id=1",
+        "\u0000"
+      })
+  void refuses_what_is_not_json(String body) {
+    assertThrows(IOException.class, () -> parse(body));
+  }
+
+  @Test
+  void refuses_bytes_that_are_not_utf8_and_depths_that_are_not_kling_s() throws IOException {
+    byte[] latin =
+        "{\"task_id\":\"1\",\"task_status_msg\":\"caf\u00e9\"}"
+            .getBytes(StandardCharsets.ISO_8859_1);
+    assertThrows(IOException.class, () -> KlingReader.parse(latin));
+    parse("[".repeat(64) + "]".repeat(64));
+    assertThrows(IOException.class, () -> parse("[".repeat(65) + "]".repeat(65)));
+    assertThrows(IOException.class, () -> parse("[".repeat(100_000)));
+  }
+
+  private static Optional<KlingNews> task(String body) throws IOException {
+    return KlingReader.task(parse(body));
+  }
+
+  private static JsonNode parse(String body) throws IOException {
+    return KlingReader.parse(body.getBytes(StandardCharsets.UTF_8));
+  }
+
+  private static JsonNode tree(String json) throws IOException {
+    return json == null ? null : new ObjectMapper().readTree(json);
+  }
+}
