@@ -4,10 +4,12 @@ import io.klingtracker.problem.ErrorCode;
 import io.klingtracker.problem.ProblemException;
 import io.klingtracker.rules.Kind;
 import io.klingtracker.rules.Kinds;
+import io.klingtracker.rules.SyncPath;
 import io.klingtracker.task.Task;
 import io.klingtracker.task.TaskFilter;
 import io.klingtracker.task.Tasks;
 import io.klingtracker.tenant.CurrentCaller;
+import io.smallrye.common.annotation.Blocking;
 import jakarta.inject.Inject;
 import jakarta.ws.rs.Consumes;
 import jakarta.ws.rs.GET;
@@ -19,8 +21,11 @@ import jakarta.ws.rs.Produces;
 import jakarta.ws.rs.QueryParam;
 import jakarta.ws.rs.core.MediaType;
 import jakarta.ws.rs.core.Response;
+import java.io.InputStream;
 import java.util.List;
 import java.util.UUID;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionStage;
 import org.eclipse.microprofile.openapi.annotations.Operation;
 import org.jspecify.annotations.Nullable;
 
@@ -32,52 +37,93 @@ import org.jspecify.annotations.Nullable;
 @Produces(MediaType.APPLICATION_JSON)
 public class KlingResource {
 
-  private static final int MAX_PAGE_NUMBER = 1000;
+  static final int MAX_PAGE_NUMBER = 1000;
   private static final int MAX_PAGE_SIZE = 500;
-  private static final int DEFAULT_PAGE_SIZE = 30;
+  private static final int MAX_VOICE_PAGE_SIZE = 1000;
+  static final int DEFAULT_PAGE_SIZE = 30;
 
+  private final BodyReader bodies;
+  private final Passes passes;
   private final Submissions submissions;
   private final Tasks tasks;
   private final CurrentCaller caller;
 
   @Inject
-  KlingResource(Submissions submissions, Tasks tasks, CurrentCaller caller) {
+  KlingResource(
+      BodyReader bodies,
+      Passes passes,
+      Submissions submissions,
+      Tasks tasks,
+      CurrentCaller caller) {
+    this.bodies = bodies;
+    this.passes = passes;
     this.submissions = submissions;
     this.tasks = tasks;
     this.caller = caller;
   }
 
-  /** Takes a task; the answer comes after it is durable. */
+  /** Takes a task; the answer comes after it is durable. Synchronous paths are passed on. */
   @POST
   @Path("/{path: .+}")
   @Consumes(MediaType.WILDCARD)
-  @Operation(summary = "Create a task")
-  public Response create(
+  @Blocking
+  @Operation(hidden = true)
+  public CompletionStage<Response> create(
       @PathParam("path") String path,
       @HeaderParam("Idempotency-Key") @Nullable String idempotencyKey,
       @HeaderParam("Tracker-Priority") @Nullable String priority,
       @HeaderParam("Tracker-Deadline") @Nullable String deadline,
-      byte[] body) {
-    Kind kind = Kinds.ofPath(path).orElseThrow(() -> unknown(path));
-    Submissions.Accepted accepted =
-        submissions.submit(
-            caller.tenant(),
-            kind,
+      @HeaderParam("Tracker-Dry-Run") @Nullable String dryRun,
+      InputStream body) {
+    SyncPath sync = Kinds.syncOfPath(withoutSlash(path)).orElse(null);
+    if (sync != null) {
+      return bodies.read(body, sync.takesMedia(), sound -> passes.pass(sync, sound));
+    }
+    Kind kind =
+        Kinds.ofPath(withoutSlash(path))
+            .filter(known -> known.dialect() == Kind.Dialect.LEGACY)
+            .orElseThrow(() -> unknown(path));
+    Submissions.Options options = new Submissions.Options(idempotencyKey, priority, deadline);
+    boolean dry = Submissions.isDryRun(dryRun);
+    return CompletableFuture.completedFuture(
+        bodies.read(
             body,
-            new Submissions.Options(idempotencyKey, priority, deadline));
-    Response.ResponseBuilder answer = Response.ok(accepted.answer());
+            kind.takesMedia(),
+            sound -> {
+              Submissions.Ask ask = new Submissions.Ask(caller.tenant(), kind, null, sound);
+              return dry ? dryRun(ask, options) : submit(ask, options);
+            }));
+  }
+
+  private Response dryRun(Submissions.Ask ask, Submissions.Options options) {
+    DryRun answer = submissions.dryRun(ask, options);
+    return Response.ok(KlingEnvelope.of(UUID.randomUUID(), answer)).build();
+  }
+
+  private Response submit(Submissions.Ask ask, Submissions.Options options) {
+    Submissions.Accepted accepted = submissions.submit(ask, options);
+    Response.ResponseBuilder answer =
+        Response.ok(
+            KlingEnvelope.of(
+                accepted.requestId(),
+                KlingTask.created(
+                    accepted.taskId(), accepted.externalTaskId(), accepted.createdAt())));
     return (accepted.replayed() ? answer.header("Idempotent-Replayed", "true") : answer).build();
   }
 
   /** One task by our id or the caller's, or a page of a kind's tasks, newest first. */
   @GET
   @Path("/{path: .+}")
-  @Operation(summary = "Ask for one task, or list tasks of a kind")
+  @Operation(hidden = true)
   public KlingEnvelope read(
       @PathParam("path") String path,
       @QueryParam("pageNum") @Nullable String pageNum,
       @QueryParam("pageSize") @Nullable String pageSize) {
-    Kinds.Addressed addressed = Kinds.resolve(path).orElseThrow(() -> unknown(path));
+    Kinds.Addressed addressed =
+        Kinds.resolve(path)
+            .filter(known -> known.kind().dialect() == Kind.Dialect.LEGACY)
+            .filter(known -> Kinds.syncOfPath(withoutSlash(path)).isEmpty())
+            .orElseThrow(() -> unknown(path));
     String id = addressed.id();
     return KlingEnvelope.of(
         UUID.randomUUID(),
@@ -85,7 +131,7 @@ public class KlingResource {
             ? list(
                 addressed.kind(),
                 number("pageNum", pageNum, 1, MAX_PAGE_NUMBER),
-                number("pageSize", pageSize, DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE))
+                number("pageSize", pageSize, DEFAULT_PAGE_SIZE, maxPageSize(addressed.kind())))
             : one(addressed.kind(), id));
   }
 
@@ -124,6 +170,14 @@ public class KlingResource {
     throw new ProblemException(
         ErrorCode.INVALID_REQUEST,
         name + " value '" + value + "' is invalid: must be 1 to " + most);
+  }
+
+  static int maxPageSize(Kind kind) {
+    return kind.name().equals("custom-voices") ? MAX_VOICE_PAGE_SIZE : MAX_PAGE_SIZE;
+  }
+
+  private static String withoutSlash(String path) {
+    return path.endsWith("/") ? path.substring(0, path.length() - 1) : path;
   }
 
   private static ProblemException unknown(String path) {

@@ -6,13 +6,13 @@ import io.klingtracker.problem.ProblemException;
 import io.klingtracker.rules.Body;
 import io.klingtracker.rules.Checked;
 import io.klingtracker.rules.Kind;
-import io.klingtracker.rules.ModelMapping;
 import io.klingtracker.rules.RequestRules;
 import io.klingtracker.target.RefusedTargetException;
 import io.klingtracker.target.TargetPolicy;
 import io.klingtracker.task.NewTask;
 import io.klingtracker.task.Submission;
 import io.klingtracker.task.Tasks;
+import io.klingtracker.tracking.TrackingConfig;
 import jakarta.inject.Inject;
 import jakarta.inject.Singleton;
 import java.nio.charset.StandardCharsets;
@@ -21,7 +21,6 @@ import java.security.NoSuchAlgorithmException;
 import java.time.Clock;
 import java.time.Duration;
 import java.time.Instant;
-import java.util.Set;
 import java.util.UUID;
 import org.jspecify.annotations.Nullable;
 
@@ -38,12 +37,10 @@ class Submissions {
   private static final int DEFAULT_PRIORITY = 5;
   private static final long MAX_DEADLINE = Duration.ofDays(30).toSeconds();
 
-  /** Longer ids are not sensible keys of anything. */
-  private static final int MAX_EXTERNAL_ID = 512;
-
   private final Tasks tasks;
-  private final ApiConfig config;
-  private final ModelMapping models;
+  private final PublicModels models;
+  private final KlingConfig kling;
+  private final TrackingConfig tracking;
   private final TargetPolicy targets;
   private final Clock clock;
 
@@ -51,36 +48,73 @@ class Submissions {
   record Options(
       @Nullable String idempotencyKey, @Nullable String priority, @Nullable String deadline) {}
 
-  /** What is answered. */
-  record Accepted(KlingEnvelope answer, boolean replayed) {}
+  /**
+   * What is asked.
+   *
+   * @param tenant who asks
+   * @param pathModel the model that the path names, in the newer generation
+   */
+  record Ask(String tenant, Kind kind, @Nullable String pathModel, Body body) {}
+
+  /** A stored task as its create is answered. */
+  record Accepted(
+      UUID requestId,
+      String taskId,
+      @Nullable String externalTaskId,
+      Instant createdAt,
+      boolean replayed) {}
 
   @Inject
-  Submissions(Tasks tasks, ApiConfig config, KlingConfig kling, TargetPolicy targets, Clock clock) {
+  Submissions(
+      Tasks tasks,
+      PublicModels models,
+      KlingConfig kling,
+      TrackingConfig tracking,
+      TargetPolicy targets,
+      Clock clock) {
     this.tasks = tasks;
-    this.config = config;
-    this.models = ModelMapping.of(kling.models(), Set.copyOf(kling.discontinuedModels()));
+    this.models = models;
+    this.kling = kling;
+    this.tracking = tracking;
     this.targets = targets;
     this.clock = clock;
   }
 
-  Accepted submit(String tenant, Kind kind, byte[] bytes, Options options) {
-    Body body = Body.parse(bytes, config.maxBody());
-    Checked checked = RequestRules.check(kind, body, models);
-    String externalTaskId = checked.externalTaskId();
-    if (externalTaskId != null
-        && (externalTaskId.length() > MAX_EXTERNAL_ID || externalTaskId.indexOf('\0') >= 0)) {
-      throw invalid(
-          "external_task_id must have 1 to "
-              + MAX_EXTERNAL_ID
-              + " characters, none of them U+0000");
+  /** Reads {@code Tracker-Dry-Run}. */
+  static boolean isDryRun(@Nullable String header) {
+    if (header == null || header.equalsIgnoreCase("false")) {
+      return false;
     }
-    checkCallbackUrl(checked.callbackUrl());
+    if (!header.equalsIgnoreCase("true")) {
+      // A dry run that is taken for a real one would cost money.
+      throw invalid("Tracker-Dry-Run must be true or false");
+    }
+    return true;
+  }
+
+  /** What would be sent and what it would cost; nothing is stored. */
+  DryRun dryRun(Ask ask, Options options) {
+    Checked checked = check(ask);
+    priority(options.priority());
+    deadline(options.deadline());
+    String externalTaskId = checked.externalTaskId();
+    if (externalTaskId != null && tasks.find(ask.tenant(), externalTaskId).isPresent()) {
+      throw taken(externalTaskId);
+    }
+    return DryRun.of(ask, checked, kling, tracking);
+  }
+
+  /** Stores the task, or finds the answer that its idempotency key had before. */
+  Accepted submit(Ask ask, Options options) {
+    Checked checked = check(ask);
+    Kind kind = ask.kind();
+    String externalTaskId = checked.externalTaskId();
     UUID requestId = UUID.randomUUID();
     NewTask task =
         new NewTask(
-            tenant,
+            ask.tenant(),
             kind.name(),
-            body.text(),
+            ask.body().text(),
             externalTaskId,
             checked.callbackUrl(),
             checked.model(),
@@ -90,23 +124,17 @@ class Submissions {
             checked.units(),
             priority(options.priority()),
             deadline(options.deadline()),
-            idempotency(options.idempotencyKey(), kind, bytes, requestId));
+            idempotency(options.idempotencyKey(), ask, requestId));
     Submission submission = tasks.submit(task);
     if (submission instanceof Submission.Stored stored) {
-      return new Accepted(
-          KlingEnvelope.of(
-              requestId, KlingTask.created(stored.taskId(), externalTaskId, stored.createdAt())),
-          false);
+      return new Accepted(requestId, stored.taskId(), externalTaskId, stored.createdAt(), false);
     }
     if (submission instanceof Submission.Replayed first) {
       return new Accepted(
-          KlingEnvelope.of(
-              first.requestId(),
-              KlingTask.created(first.taskId(), first.externalTaskId(), first.createdAt())),
-          true);
+          first.requestId(), first.taskId(), first.externalTaskId(), first.createdAt(), true);
     }
     if (submission instanceof Submission.ExternalIdTaken taken) {
-      throw invalid("External_task_id " + taken.externalTaskId() + " already exists");
+      throw taken(taken.externalTaskId());
     }
     if (submission instanceof Submission.KeyReused) {
       throw new ProblemException(
@@ -117,6 +145,21 @@ class Submissions {
         ErrorCode.IDEMPOTENCY_KEY_RUNNING,
         "the first request with this Idempotency-Key has not ended yet; try again",
         Duration.ofSeconds(1));
+  }
+
+  private Checked check(Ask ask) {
+    if (ask.kind().dialect() == Kind.Dialect.NEWER
+        && kling.accounts().values().stream().anyMatch(a -> a.apiKey().isEmpty())) {
+      // Kling refuses a JWT there, and would make us park an account that is in order.
+      throw new ProblemException(
+          ErrorCode.FORBIDDEN,
+          "this path needs an API key for every Kling account; set kling.accounts.<name>.api-key,"
+              + " or use /kling/v1");
+    }
+    Checked checked =
+        RequestRules.check(ask.kind(), ask.pathModel(), ask.body(), models.of(ask.tenant()));
+    checkCallbackUrl(checked.callbackUrl());
+    return checked;
   }
 
   /** A receiver that can never be called is refused now rather than never told. */
@@ -132,25 +175,29 @@ class Submissions {
   }
 
   private static NewTask.@Nullable Idempotency idempotency(
-      @Nullable String key, Kind kind, byte[] bytes, UUID requestId) {
+      @Nullable String key, Ask ask, UUID requestId) {
     if (key == null) {
       return null;
     }
     if (key.isEmpty() || key.length() > MAX_KEY || key.indexOf('\0') >= 0) {
       throw invalid("Idempotency-Key must have 1 to " + MAX_KEY + " characters");
     }
-    return new NewTask.Idempotency(key, hash(kind, bytes), requestId);
+    return new NewTask.Idempotency(key, hash(ask), requestId);
   }
 
-  private static byte[] hash(Kind kind, byte[] bytes) {
+  private static byte[] hash(Ask ask) {
     try {
       MessageDigest sha = MessageDigest.getInstance("SHA-256");
-      sha.update(kind.path().getBytes(StandardCharsets.UTF_8));
+      sha.update(ask.kind().createPath(ask.pathModel()).getBytes(StandardCharsets.UTF_8));
       sha.update((byte) 0);
-      return sha.digest(bytes);
+      return sha.digest(ask.body().text().getBytes(StandardCharsets.UTF_8));
     } catch (NoSuchAlgorithmException e) {
       throw new IllegalStateException("SHA-256 is part of every JDK", e);
     }
+  }
+
+  private static ProblemException taken(String externalTaskId) {
+    return invalid("External_task_id " + externalTaskId + " already exists");
   }
 
   private static int priority(@Nullable String header) {

@@ -18,6 +18,9 @@ public interface KlingConfig {
   /** Public model name to Kling's; an unmapped known model maps to itself. */
   Map<String, String> models();
 
+  /** A tenant's own names, by tenant, on top of {@link #models()}. */
+  Map<String, Map<String, String>> tenantModels();
+
   /** Models that Kling has switched off. */
   @WithDefault("kling-v1")
   List<String> discontinuedModels();

@@ -17,12 +17,6 @@ public final class Kind {
     NEWER
   }
 
-  /** A request without pictures in it. */
-  static final int TEXT_BYTES = 1 << 20;
-
-  /** Two pictures of 10 MB in base64, and some room. */
-  static final int MEDIA_BYTES = 32 << 20;
-
   private final String path;
   private final Family family;
   private final List<String> results;
@@ -30,7 +24,6 @@ public final class Kind {
   private final List<Model> models;
   private final @Nullable String presetModel;
   private final List<Rule> rules;
-  private final int maxBytes;
 
   private Kind(
       String path,
@@ -39,8 +32,7 @@ public final class Kind {
       List<Field> fields,
       List<Model> models,
       @Nullable String presetModel,
-      List<Rule> rules,
-      int maxBytes) {
+      List<Rule> rules) {
     this.path = path;
     this.family = family;
     this.results = results;
@@ -48,34 +40,29 @@ public final class Kind {
     this.models = models;
     this.presetModel = presetModel;
     this.rules = rules;
-    this.maxBytes = maxBytes;
   }
 
   static Kind of(String path, Family family, String... results) {
-    return new Kind(
-        path, family, List.of(results), List.of(), List.of(), null, List.of(), TEXT_BYTES);
+    return new Kind(path, family, List.of(results), List.of(), List.of(), null, List.of());
   }
 
-  /**
-   * Fields that are known; whatever else a body has passes. Kinds with media take larger bodies.
-   */
+  /** Fields that are known; whatever else a body has passes. */
   Kind fields(List<Field> known) {
-    int bytes = known.stream().anyMatch(f -> holdsMedia(f.type())) ? MEDIA_BYTES : TEXT_BYTES;
-    return new Kind(path, family, results, List.copyOf(known), models, presetModel, rules, bytes);
+    return new Kind(path, family, results, List.copyOf(known), models, presetModel, rules);
   }
 
   /** The model versions of this kind; without this row every name passes. */
   Kind models(Model... versions) {
-    return new Kind(path, family, results, fields, List.of(versions), presetModel, rules, maxBytes);
+    return new Kind(path, family, results, fields, List.of(versions), presetModel, rules);
   }
 
   /** The version Kling takes when a request names none. */
   Kind presetModel(String name) {
-    return new Kind(path, family, results, fields, models, name, rules, maxBytes);
+    return new Kind(path, family, results, fields, models, name, rules);
   }
 
   Kind rules(Rule... across) {
-    return new Kind(path, family, results, fields, models, presetModel, List.of(across), maxBytes);
+    return new Kind(path, family, results, fields, models, presetModel, List.of(across));
   }
 
   /**
@@ -127,9 +114,9 @@ public final class Kind {
         : "/tasks?external_task_ids=" + encoded(externalTaskId);
   }
 
-  /** The largest request body it takes. */
-  public int maxBytes() {
-    return maxBytes;
+  /** Whether a request may hold pictures or sound, and so be large. */
+  public boolean takesMedia() {
+    return fields.stream().anyMatch(field -> holdsMedia(field.type()));
   }
 
   List<Field> fields() {

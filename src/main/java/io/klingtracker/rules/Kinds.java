@@ -447,15 +447,15 @@ public final class Kinds {
 
   private static final List<SyncPath> SYNC =
       List.of(
-          new SyncPath("POST", "audio/tts"),
-          new SyncPath("POST", "videos/identify-face"),
-          new SyncPath("POST", "videos/image-recognize"),
-          new SyncPath("POST", "videos/multi-elements/init-selection"),
-          new SyncPath("POST", "videos/multi-elements/add-selection"),
-          new SyncPath("POST", "videos/multi-elements/delete-selection"),
-          new SyncPath("POST", "videos/multi-elements/clear-selection"),
-          new SyncPath("POST", "videos/multi-elements/preview-selection"),
-          new SyncPath("POST", "general/custom-elements"));
+          new SyncPath("audio/tts", false),
+          new SyncPath("videos/identify-face", false),
+          new SyncPath("videos/image-recognize", true),
+          new SyncPath("videos/multi-elements/init-selection", false),
+          new SyncPath("videos/multi-elements/add-selection", false),
+          new SyncPath("videos/multi-elements/delete-selection", false),
+          new SyncPath("videos/multi-elements/clear-selection", false),
+          new SyncPath("videos/multi-elements/preview-selection", false),
+          new SyncPath("general/custom-elements", true));
 
   private static final Map<String, Kind> BY_PATH = index(Kind::path);
   private static final Map<String, Kind> BY_NAME = index(Kind::name);
@@ -487,9 +487,9 @@ public final class Kinds {
     return ALL.stream().anyMatch(k -> k.model(name).isPresent());
   }
 
-  /** The synchronous path that takes this method, if there is one. */
-  public static Optional<SyncPath> sync(String method, String path) {
-    return SYNC.stream().filter(s -> s.path().equals(path) && s.method().equals(method)).findAny();
+  /** The synchronous path with exactly this path; it takes POST only. */
+  public static Optional<SyncPath> syncOfPath(String path) {
+    return SYNC.stream().filter(s -> s.path().equals(path)).findAny();
   }
 
   /**

@@ -3,7 +3,7 @@ package io.klingtracker.rules;
 /**
  * One of Kling's paths that answers at once and makes no task; passed on to Kling as it is.
  *
- * @param method the only HTTP method it takes
  * @param path below {@code /v1/}, such as {@code audio/tts}
+ * @param takesMedia whether a request may hold pictures, and so be large
  */
-public record SyncPath(String method, String path) {}
+public record SyncPath(String path, boolean takesMedia) {}

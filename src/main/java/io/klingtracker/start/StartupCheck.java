@@ -112,7 +112,16 @@ public final class StartupCheck {
           "names no account; set kling.accounts.default.access-key and .secret-key, or .api-key");
     }
     kling.accounts().forEach(StartupCheck::account);
-    ModelMapping.of(kling.models(), Set.copyOf(kling.discontinuedModels()));
+    ModelMapping models = ModelMapping.of(kling.models(), Set.copyOf(kling.discontinuedModels()));
+    kling.tenantModels().forEach((tenant, own) -> tenantModels(models, tenant, own));
+  }
+
+  private static void tenantModels(ModelMapping models, String tenant, Map<String, String> own) {
+    try {
+      models.with(own);
+    } catch (IllegalArgumentException e) {
+      throw new Fault("kling.tenant-models." + tenant, "does not fit: " + e.getMessage());
+    }
   }
 
   private static void account(String name, KlingConfig.Account account) {

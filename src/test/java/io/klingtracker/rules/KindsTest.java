@@ -35,9 +35,10 @@ class KindsTest {
   }
 
   @Test
-  void synchronous_paths_are_known_by_method() {
-    assertTrue(Kinds.sync("POST", "audio/tts").isPresent());
-    assertTrue(Kinds.sync("GET", "audio/tts").isEmpty());
+  void synchronous_paths_are_no_kinds() {
+    assertTrue(Kinds.syncOfPath("audio/tts").isPresent());
+    assertTrue(Kinds.ofPath("audio/tts").isEmpty());
+    assertTrue(Kinds.syncOfPath("videos/text2video").isEmpty());
   }
 
   @ParameterizedTest

@@ -1,0 +1,184 @@
+package io.klingtracker.api;
+
+import com.fasterxml.jackson.annotation.JsonProperty;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import io.klingtracker.problem.ErrorCode;
+import io.klingtracker.problem.ProblemException;
+import io.klingtracker.rules.Body;
+import io.klingtracker.rules.Kind;
+import io.klingtracker.rules.Kinds;
+import io.klingtracker.task.Task;
+import io.klingtracker.task.Tasks;
+import io.klingtracker.tenant.CurrentCaller;
+import jakarta.inject.Inject;
+import jakarta.ws.rs.Consumes;
+import jakarta.ws.rs.GET;
+import jakarta.ws.rs.HeaderParam;
+import jakarta.ws.rs.POST;
+import jakarta.ws.rs.Path;
+import jakarta.ws.rs.PathParam;
+import jakarta.ws.rs.Produces;
+import jakarta.ws.rs.QueryParam;
+import jakarta.ws.rs.core.MediaType;
+import jakarta.ws.rs.core.Response;
+import java.io.InputStream;
+import java.time.Clock;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.UUID;
+import org.eclipse.microprofile.openapi.annotations.Operation;
+import org.jspecify.annotations.Nullable;
+
+/** Kling's newer routes: the model in the path, tasks of every kind asked for in one place. */
+@Path("/kling")
+@Produces(MediaType.APPLICATION_JSON)
+public class NewerResource {
+
+  private static final int MOST_IDS = 20;
+
+  /** Rows that one page may read to find those that its filters want. */
+  private static final int MOST_STEPS = 10;
+
+  private final BodyReader bodies;
+  private final Submissions submissions;
+  private final Tasks tasks;
+  private final CurrentCaller caller;
+  private final ObjectMapper json;
+  private final Clock clock;
+
+  @Inject
+  NewerResource(
+      BodyReader bodies,
+      Submissions submissions,
+      Tasks tasks,
+      CurrentCaller caller,
+      ObjectMapper json,
+      Clock clock) {
+    this.bodies = bodies;
+    this.submissions = submissions;
+    this.tasks = tasks;
+    this.caller = caller;
+    this.json = json;
+    this.clock = clock;
+  }
+
+  /** A page of tasks. */
+  record Listed(
+      List<NewerTask> result,
+      int count,
+      @JsonProperty("next_cursor") String nextCursor,
+      @JsonProperty("has_more") boolean hasMore) {}
+
+  /** Takes a task; the answer comes after it is durable. */
+  @POST
+  @Path("/{kind: text-to-video|image-to-video}/{model}")
+  @Consumes(MediaType.WILDCARD)
+  @Operation(hidden = true)
+  public Response create(
+      @PathParam("kind") String kindPath,
+      @PathParam("model") String model,
+      @HeaderParam("Idempotency-Key") @Nullable String idempotencyKey,
+      @HeaderParam("Tracker-Priority") @Nullable String priority,
+      @HeaderParam("Tracker-Deadline") @Nullable String deadline,
+      @HeaderParam("Tracker-Dry-Run") @Nullable String dryRun,
+      InputStream body) {
+    Kind kind = Kinds.ofPath(kindPath).orElseThrow();
+    Submissions.Options options = new Submissions.Options(idempotencyKey, priority, deadline);
+    boolean dry = Submissions.isDryRun(dryRun);
+    return bodies.read(
+        body,
+        kind.takesMedia(),
+        sound -> {
+          Submissions.Ask ask = new Submissions.Ask(caller.tenant(), kind, model, sound);
+          return dry
+              ? Response.ok(envelope(submissions.dryRun(ask, options))).build()
+              : submit(ask, options);
+        });
+  }
+
+  /** Tasks by their ids; ids that name none of the caller's are left out. */
+  @GET
+  @Path("/tasks")
+  @Operation(summary = "Tasks by id, newer generation")
+  public KlingEnvelope byIds(
+      @QueryParam("task_ids") @Nullable String taskIds,
+      @QueryParam("external_task_ids") @Nullable String externalTaskIds) {
+    boolean byTaskId = taskIds != null && !taskIds.isBlank();
+    boolean byExternalId = externalTaskIds != null && !externalTaskIds.isBlank();
+    if (byTaskId == byExternalId) {
+      throw invalid("give exactly one of task_ids and external_task_ids, separated by commas");
+    }
+    List<String> ids = ids(String.valueOf(byTaskId ? taskIds : externalTaskIds));
+    String tenant = caller.tenant();
+    List<NewerTask> found = new ArrayList<>();
+    for (String id : ids) {
+      tasks
+          .find(tenant, id)
+          .filter(task -> byTaskId == task.id().equals(id))
+          .ifPresent(task -> found.add(NewerTask.of(task, json)));
+    }
+    return envelope(found);
+  }
+
+  /** Tasks of a time span, newest first, page by page. */
+  @POST
+  @Path("/tasks")
+  @Consumes(MediaType.WILDCARD)
+  @Operation(summary = "Tasks by cursor, newer generation")
+  public KlingEnvelope byCursor(InputStream body) {
+    return bodies.read(body, false, this::page);
+  }
+
+  private KlingEnvelope page(Body body) {
+    NewerQuery query = NewerQuery.of(body, clock.instant());
+    List<NewerTask> page = new ArrayList<>();
+    String last = query.cursor();
+    boolean more = true;
+    for (int step = 0; step < MOST_STEPS && more && page.size() < query.limit(); step++) {
+      List<Task> read = tasks.page(caller.tenant(), query.filter(), last, query.limit() + 1);
+      more = read.size() > query.limit();
+      for (Task task : read.subList(0, Math.min(query.limit(), read.size()))) {
+        if (page.size() == query.limit()) {
+          more = true;
+          break;
+        }
+        last = task.id();
+        if (query.wants(task)) {
+          page.add(NewerTask.of(task, json));
+        }
+      }
+    }
+    String next = more && last != null ? last : "";
+    return envelope(new Listed(page, page.size(), next, !next.isEmpty()));
+  }
+
+  private Response submit(Submissions.Ask ask, Submissions.Options options) {
+    Submissions.Accepted accepted = submissions.submit(ask, options);
+    NewerTask created =
+        NewerTask.created(accepted.taskId(), accepted.externalTaskId(), accepted.createdAt());
+    Response.ResponseBuilder answer = Response.ok(KlingEnvelope.of(accepted.requestId(), created));
+    return (accepted.replayed() ? answer.header("Idempotent-Replayed", "true") : answer).build();
+  }
+
+  private static List<String> ids(String list) {
+    List<String> ids =
+        Arrays.stream(list.split(","))
+            .map(String::strip)
+            .filter(id -> !id.isEmpty())
+            .distinct()
+            .toList();
+    if (ids.size() > MOST_IDS) {
+      throw invalid("the number of ids cannot exceed " + MOST_IDS + " in total");
+    }
+    return ids;
+  }
+
+  private static KlingEnvelope envelope(Object data) {
+    return KlingEnvelope.of(UUID.randomUUID(), data);
+  }
+
+  private static ProblemException invalid(String message) {
+    return new ProblemException(ErrorCode.INVALID_REQUEST, message);
+  }
+}

@@ -1,0 +1,79 @@
+package io.klingtracker.api;
+
+import io.klingtracker.kling.KlingClient;
+import io.klingtracker.kling.KlingConfig;
+import io.klingtracker.kling.PassedAnswer;
+import io.klingtracker.problem.ErrorCode;
+import io.klingtracker.problem.ProblemException;
+import io.klingtracker.rules.Body;
+import io.klingtracker.rules.SyncPath;
+import jakarta.inject.Inject;
+import jakarta.inject.Singleton;
+import jakarta.ws.rs.core.MediaType;
+import jakarta.ws.rs.core.Response;
+import java.time.Duration;
+import java.util.TreeSet;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionStage;
+import java.util.concurrent.Semaphore;
+import org.jboss.logging.Logger;
+
+/**
+ * Passes synchronous calls on to Kling and its answers back: no task, no row, and no thread that
+ * waits. Size is bounded before, time and the answer's size by the client, their number here.
+ */
+@Singleton
+class Passes {
+
+  private static final Logger LOG = Logger.getLogger(Passes.class);
+  private static final Duration RETRY = Duration.ofSeconds(1);
+
+  private final KlingClient kling;
+  private final String account;
+  private final Semaphore atOnce;
+
+  @Inject
+  Passes(KlingClient kling, KlingConfig accounts, ApiConfig config) {
+    this.kling = kling;
+    // Faces and selections of such calls live in one account, so it is always the same.
+    this.account = new TreeSet<>(accounts.accounts().keySet()).first();
+    this.atOnce = new Semaphore(config.maxPassedAtOnce());
+  }
+
+  CompletionStage<Response> pass(SyncPath path, Body body) {
+    if (!atOnce.tryAcquire()) {
+      return CompletableFuture.failedFuture(
+          new ProblemException(
+              ErrorCode.RATE_LIMITED, "too many calls wait for Kling; try again", RETRY));
+    }
+    return kling
+        .pass(account, "/v1/" + path.path(), body.text())
+        .whenComplete((answer, failure) -> atOnce.release())
+        .thenApply(this::answer);
+  }
+
+  private Response answer(PassedAnswer answer) {
+    if (answer instanceof PassedAnswer.Answered given && !isOurs(given)) {
+      return Response.status(given.status())
+          .type(MediaType.APPLICATION_JSON_TYPE)
+          .entity(given.body())
+          .build();
+    }
+    if (answer instanceof PassedAnswer.Answered ours) {
+      LOG.errorf("account=%s errorCode=%d refused by Kling on a passed call", account, ours.code());
+    }
+    throw new ProblemException(
+        ErrorCode.UPSTREAM_FAILED,
+        answer instanceof PassedAnswer.NoAnswer none
+            ? "Kling gave no answer: " + none.reason()
+            : "Kling refuses the service's account; its operator has to see to it");
+  }
+
+  /**
+   * Credentials, balance and white list are between us and Kling; the caller's own are in order.
+   */
+  private static boolean isOurs(PassedAnswer.Answered answer) {
+    int code = answer.code();
+    return code < 0 || code >= 1000 && code < 1200 || code == 1304;
+  }
+}
