@@ -9,9 +9,12 @@ import io.klingtracker.reconcile.ReconcileConfig;
 import io.klingtracker.rules.ModelMapping;
 import io.klingtracker.secret.SecretConfig;
 import io.klingtracker.secret.Secrets;
+import io.klingtracker.target.TargetConfig;
 import io.klingtracker.task.TaskConfig;
 import io.klingtracker.tenant.TenantConfig;
 import io.klingtracker.tracking.TrackingConfig;
+import io.klingtracker.watch.WatchConfig;
+import io.klingtracker.webhook.WebhookConfig;
 import io.smallrye.config.ConfigMapping;
 import io.smallrye.config.ConfigValidationException;
 import io.smallrye.config.SmallRyeConfig;
@@ -50,7 +53,10 @@ public final class StartupCheck {
           DispatchConfig.class,
           CallbackConfig.class,
           ReconcileConfig.class,
-          RelayConfig.class);
+          RelayConfig.class,
+          TargetConfig.class,
+          WatchConfig.class,
+          WebhookConfig.class);
 
   private static final int MAX_SLOTS = 10_000;
   private static final String WEBHOOK_SECRET = "whsec_";
@@ -214,7 +220,7 @@ public final class StartupCheck {
     }
   }
 
-  private static String name(String prefix, Method getter) {
+  static String name(String prefix, Method getter) {
     if (getter.isAnnotationPresent(WithParentName.class)) {
       return prefix;
     }
