@@ -14,6 +14,7 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.klingtracker.simulator.Ledger;
+import io.klingtracker.testing.EventLog;
 import io.klingtracker.testing.TrackerStack;
 import io.quarkus.test.common.QuarkusTestResource;
 import io.quarkus.test.junit.QuarkusTest;
@@ -24,12 +25,14 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
+import java.util.Map;
 import java.util.Set;
 import java.util.UUID;
 import java.util.concurrent.Callable;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
+import java.util.stream.IntStream;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -42,7 +45,7 @@ class MainStoryTest {
 
   private static final String CREATE = "/kling/v1/videos/text2video";
   private static final String KEY = "test-api-key-0001";
-  private static final String TOPIC = "kling.task.events";
+  private static final Duration LIMIT = Duration.ofSeconds(60);
 
   @BeforeEach
   void a_simulator_without_faults() {
@@ -88,25 +91,25 @@ class MainStoryTest {
     Response timeline = caller().get("/v1/tasks/" + id + "/timeline");
     timeline.then().body("entries.findAll{it.applied}.sequence", hasItem(1));
 
-    try (EventTap tap = new EventTap(TrackerStack.kafkaBootstrapServers(), TOPIC)) {
-      List<EventTap.Event> events =
-          tap.of(id, all -> all.stream().anyMatch(event -> event.status().equals("succeed")));
-      List<Integer> sequences = events.stream().map(EventTap.Event::sequence).distinct().toList();
+    try (EventLog log = new EventLog(TrackerStack.kafkaBootstrapServers())) {
+      await().atMost(LIMIT).ignoreExceptions().until(() -> log.statuses(id).contains("succeed"));
+      Map<Integer, EventLog.Event> events = log.of(id);
       assertEquals(
-          java.util.stream.IntStream.rangeClosed(1, sequences.size()).boxed().toList(), sequences);
-      assertEquals("queued", events.get(0).status());
-      assertEquals(1, events.stream().map(EventTap.Event::partition).distinct().count());
-      for (EventTap.Event event : events) {
-        assertEquals("1.0", event.headers().get("ce_specversion"));
-        assertEquals(event.value().get("event_id").asText(), event.headers().get("ce_id"));
-        assertEquals("kling.task.status-changed.v1", event.headers().get("ce_type"));
-        assertEquals("/kling-task-tracker", event.headers().get("ce_source"));
-        assertEquals(id, event.headers().get("ce_subject"));
-        assertEquals(Integer.toString(event.sequence()), event.headers().get("ce_sequence"));
-        assertEquals(external, event.value().get("external_task_id").asText());
-        assertTrue(
-            event.headers().get("traceparent").matches("00-[0-9a-f]{32}-[0-9a-f]{16}-0[01]"));
-      }
+          IntStream.rangeClosed(1, events.size()).boxed().toList(), List.copyOf(events.keySet()));
+      assertEquals("queued", log.statuses(id).get(0));
+      assertEquals(1, events.values().stream().map(EventLog.Event::partition).distinct().count());
+      events.forEach(
+          (sequence, event) -> {
+            Map<String, String> headers = event.headers();
+            assertEquals("1.0", headers.get("ce_specversion"));
+            assertEquals(event.value().get("event_id").asText(), headers.get("ce_id"));
+            assertEquals("kling.task.status-changed.v1", headers.get("ce_type"));
+            assertEquals("/kling-task-tracker", headers.get("ce_source"));
+            assertEquals(id, headers.get("ce_subject"));
+            assertEquals(sequence.toString(), headers.get("ce_sequence"));
+            assertEquals(external, event.value().get("external_task_id").asText());
+            assertTrue(headers.get("traceparent").matches("00-[0-9a-f]{32}-[0-9a-f]{16}-0[01]"));
+          });
     }
   }
 
@@ -267,7 +270,7 @@ class MainStoryTest {
 
   private static void awaitStatus(String id, String status) {
     await()
-        .atMost(Duration.ofSeconds(60))
+        .atMost(LIMIT)
         .pollInterval(Duration.ofMillis(100))
         .untilAsserted(
             () -> caller().get("/v1/tasks/" + id).then().body("status", equalTo(status)));

@@ -3,12 +3,14 @@ package io.klingtracker.testing;
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.TreeMap;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.clients.consumer.KafkaConsumer;
 import org.apache.kafka.common.PartitionInfo;
@@ -23,7 +25,15 @@ public final class EventLog implements AutoCloseable {
   private static final ObjectMapper JSON = new ObjectMapper();
 
   private final KafkaConsumer<String, String> consumer;
-  private final Map<String, Map<Integer, JsonNode>> byTask = new HashMap<>();
+  private final Map<String, Map<Integer, Event>> byTask = new HashMap<>();
+
+  /** A record, as it came. */
+  public record Event(int partition, JsonNode value, Map<String, String> headers) {
+    /** The new status. */
+    public String status() {
+      return value.get("status").asText();
+    }
+  }
 
   /** A consumer of its own, not in any group. */
   public EventLog(String bootstrapServers) {
@@ -35,7 +45,7 @@ public final class EventLog implements AutoCloseable {
   }
 
   /** First appearances of a task's events, in the order in which they came, by sequence. */
-  public Map<Integer, JsonNode> of(String taskId) {
+  public Map<Integer, Event> of(String taskId) {
     if (consumer.assignment().isEmpty()) {
       List<PartitionInfo> partitions = consumer.partitionsFor(TOPIC);
       consumer.assign(
@@ -46,15 +56,25 @@ public final class EventLog implements AutoCloseable {
       JsonNode event = read(record.value());
       byTask
           .computeIfAbsent(record.key(), key -> new LinkedHashMap<>())
-          .putIfAbsent(event.get("sequence").asInt(), event);
+          .putIfAbsent(
+              event.get("sequence").asInt(), new Event(record.partition(), event, headers(record)));
     }
     return byTask.getOrDefault(taskId, Map.of());
   }
 
   /** The statuses of a task's events, in the order in which they came. */
   public List<String> statuses(String taskId) {
-    return new ArrayList<>(of(taskId).values())
-        .stream().map(event -> event.get("status").asText()).toList();
+    return new ArrayList<>(of(taskId).values()).stream().map(Event::status).toList();
+  }
+
+  private static Map<String, String> headers(ConsumerRecord<String, String> record) {
+    Map<String, String> headers = new TreeMap<>();
+    record
+        .headers()
+        .forEach(
+            header ->
+                headers.put(header.key(), new String(header.value(), StandardCharsets.UTF_8)));
+    return headers;
   }
 
   private static JsonNode read(String value) {

@@ -88,12 +88,7 @@ public final class ServiceProcess implements AutoCloseable {
 
   private void launch() {
     String jar = System.getProperty("tracker.jar", "target/quarkus-app/quarkus-run.jar");
-    ProcessBuilder builder =
-        new ProcessBuilder(
-            Path.of(System.getProperty("java.home"), "bin", "java").toString(),
-            "-Xmx256m",
-            "-jar",
-            jar);
+    ProcessBuilder builder = new ProcessBuilder(java(), "-Xmx256m", "-jar", jar);
     config.forEach((key, value) -> builder.environment().put(environmentName(key), value));
     builder.redirectErrorStream(true);
     builder.redirectOutput(ProcessBuilder.Redirect.appendTo(log.toFile()));
@@ -102,6 +97,12 @@ public final class ServiceProcess implements AutoCloseable {
     } catch (IOException e) {
       throw new UncheckedIOException(e);
     }
+  }
+
+  /** The JDK of the tests, or the one that {@code -Dtracker.java} names. */
+  private static String java() {
+    String own = Path.of(System.getProperty("java.home"), "bin", "java").toString();
+    return System.getProperty("tracker.java", own);
   }
 
   /** How a key is spelled in the environment. */
@@ -131,6 +132,19 @@ public final class ServiceProcess implements AutoCloseable {
       process().destroyForcibly().waitFor();
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
+    }
+  }
+
+  /** Resident memory in MiB, or -1 where the system does not tell. */
+  public long residentMebibytes() {
+    try {
+      return Files.readAllLines(Path.of("/proc/" + process().pid() + "/status")).stream()
+          .filter(line -> line.startsWith("VmRSS:"))
+          .mapToLong(line -> Long.parseLong(line.replaceAll("[^0-9]", "")) / 1024)
+          .findFirst()
+          .orElse(-1);
+    } catch (IOException e) {
+      return -1;
     }
   }
 

@@ -1,0 +1,58 @@
+package io.klingtracker.it;
+
+import static org.awaitility.Awaitility.await;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import io.klingtracker.testing.EventLog;
+import io.klingtracker.testing.ServiceProcess;
+import io.klingtracker.testing.TrackerStack;
+import java.net.http.HttpResponse;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.stream.IntStream;
+import org.junit.jupiter.api.Test;
+
+/** The main story against the packaged jar, on the JDK that {@code -Dtracker.java} names. */
+class MainStoryIT {
+
+  private static final String PATH = "/kling/v1/videos/text2video";
+  private static final String BODY = "{\"model_name\":\"kling-v3\",\"prompt\":\"a cat\"}";
+  private static final Duration LIMIT = Duration.ofSeconds(60);
+  private static final ObjectMapper JSON = new ObjectMapper();
+
+  @Test
+  void the_packaged_service_takes_a_task_to_its_end() throws Exception {
+    TrackerStack.simulator().reset();
+    long launched = System.nanoTime();
+    try (ServiceProcess service =
+            new ServiceProcess(TrackerStack.config("tracker_main_story")).start();
+        EventLog events = new EventLog(TrackerStack.kafkaBootstrapServers())) {
+      System.out.printf(
+          "packaged service on %s: ready after %d ms with an empty database, %d MiB resident%n",
+          System.getProperty("tracker.java", System.getProperty("java.version")),
+          Duration.ofNanos(System.nanoTime() - launched).toMillis(),
+          service.residentMebibytes());
+      HttpResponse<String> answer = service.post(PATH, TrackerStack.API_KEY, BODY);
+      assertEquals(200, answer.statusCode(), answer.body());
+      String id = JSON.readTree(answer.body()).at("/data/task_id").asText();
+
+      await().atMost(LIMIT).until(() -> task(service, id).get("status").asText().equals("succeed"));
+
+      assertEquals(1, TrackerStack.simulator().creates(id).size());
+      await().atMost(LIMIT).ignoreExceptions().until(() -> events.statuses(id).contains("succeed"));
+      List<Integer> sequences = new ArrayList<>(events.of(id).keySet());
+      assertEquals(IntStream.rangeClosed(1, sequences.size()).boxed().toList(), sequences);
+      System.out.printf(
+          "packaged service after its first task: %d MiB resident%n", service.residentMebibytes());
+    }
+  }
+
+  private static JsonNode task(ServiceProcess service, String id) throws Exception {
+    HttpResponse<String> answer = service.get("/v1/tasks/" + id, TrackerStack.API_KEY);
+    assertEquals(200, answer.statusCode(), answer.body());
+    return JSON.readTree(answer.body());
+  }
+}
