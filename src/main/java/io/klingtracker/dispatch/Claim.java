@@ -1,5 +1,6 @@
 package io.klingtracker.dispatch;
 
+import io.klingtracker.task.Claimed;
 import java.time.Instant;
 import org.jspecify.annotations.Nullable;
 
@@ -10,15 +11,37 @@ import org.jspecify.annotations.Nullable;
  * @param kind its kind's name
  * @param body the caller's body
  * @param upstreamModel Kling's model name
+ * @param family what its slots are counted for
+ * @param slots how many it takes
  * @param account the account whose slot it holds
- * @param attempts number of this claim; settling names it, so that a lost lease settles nothing
- * @param sentBefore when an earlier create left that may have arrived; null for a first try
+ * @param held by whom and as which claim; settling names it, so that a lost lease settles nothing
+ * @param sentAt when the newest create was about to leave
+ * @param deadlineAt not to be sent after this
  */
 record Claim(
     String taskId,
     String kind,
     String body,
     @Nullable String upstreamModel,
+    String family,
+    int slots,
     String account,
-    int attempts,
-    @Nullable Instant sentBefore) {}
+    Claimed held,
+    Instant sentAt,
+    @Nullable Instant deadlineAt) {
+
+  /** What Kling counts its slots for. */
+  Pool pool() {
+    return new Pool(account, family, upstreamModel == null ? "" : upstreamModel);
+  }
+
+  /** The same task about to be sent again. */
+  Claim sentAgain(Instant now) {
+    return new Claim(
+        taskId, kind, body, upstreamModel, family, slots, account, held, now, deadlineAt);
+  }
+
+  boolean isLate(Instant now) {
+    return deadlineAt != null && !now.isBefore(deadlineAt);
+  }
+}

@@ -16,6 +16,10 @@ public interface DispatchConfig {
   @WithDefault("200")
   int maxInFlight();
 
+  /** Most queues (a tenant's tasks for one model) looked at in one pass; the next goes on there. */
+  @WithDefault("1000")
+  int lanes();
+
   /** A claim that is not renewed for this long is another replica's to take. */
   @WithDefault("15s")
   Duration lease();
@@ -24,7 +28,7 @@ public interface DispatchConfig {
   @WithDefault("500ms")
   Duration poll();
 
-  /** First wait after a create that Kling put off. */
+  /** First wait after a create that Kling put off, or before it is asked again. */
   @WithDefault("1s")
   Duration retryFirst();
 
@@ -42,4 +46,65 @@ public interface DispatchConfig {
   /** Whether this replica dispatches at all. */
   @WithDefault("true")
   boolean enabled();
+
+  /** At shutdown, how long answers that are under way are waited for. */
+  @WithDefault("5s")
+  Duration drain();
+
+  /**
+   * How many of Kling's newest list pages, of 500 tasks each, are searched for a create that may
+   * have arrived; 0 asks by external id alone.
+   */
+  @WithDefault("2")
+  int lookupPages();
+
+  /** Limits lowered by 1303. */
+  Limit limit();
+
+  /** Parked accounts. */
+  Probe probe();
+
+  /** Accounts that do not answer. */
+  Breaker breaker();
+
+  /** How often the gauges are counted. */
+  @WithDefault("15s")
+  Duration gauges();
+
+  /** Limits lowered by 1303. */
+  interface Limit {
+    /** First wait before a lowered limit may be raised. */
+    @WithDefault("5s")
+    Duration raiseFirst();
+
+    /** Longest such wait. */
+    @WithDefault("5m")
+    Duration raiseCap();
+  }
+
+  /** Parked accounts. */
+  interface Probe {
+    /** First wait before a parked account is tried with one task. */
+    @WithDefault("30s")
+    Duration first();
+
+    /** Longest such wait. */
+    @WithDefault("10m")
+    Duration cap();
+  }
+
+  /** Accounts that do not answer. */
+  interface Breaker {
+    /** Failures in a row that open the breaker. */
+    @WithDefault("5")
+    int failures();
+
+    /** First time that it stays open. */
+    @WithDefault("2s")
+    Duration openFirst();
+
+    /** Longest time that it stays open. */
+    @WithDefault("60s")
+    Duration openCap();
+  }
 }

@@ -2,7 +2,11 @@ package io.klingtracker.dispatch;
 
 import io.klingtracker.dispatch.SlotPlan.Assigned;
 import io.klingtracker.dispatch.SlotPlan.Candidate;
-import io.klingtracker.dispatch.SlotPlan.SlotKey;
+import io.klingtracker.dispatch.SlotPlan.Lane;
+import io.klingtracker.dispatch.SlotPlan.Model;
+import io.klingtracker.dispatch.SlotPlan.Plan;
+import io.klingtracker.dispatch.SlotPlan.Turn;
+import io.klingtracker.task.Claimed;
 import jakarta.inject.Inject;
 import jakarta.inject.Singleton;
 import java.sql.ResultSet;
@@ -11,11 +15,19 @@ import java.sql.Timestamp;
 import java.time.Clock;
 import java.time.Duration;
 import java.time.Instant;
+import java.util.ArrayDeque;
+import java.util.ArrayList;
 import java.util.Collection;
+import java.util.Comparator;
+import java.util.Deque;
 import java.util.HashMap;
+import java.util.HashSet;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.UUID;
+import java.util.function.Function;
 import org.jdbi.v3.core.Handle;
 import org.jdbi.v3.core.Jdbi;
 import org.jspecify.annotations.Nullable;
@@ -25,74 +37,105 @@ import org.jspecify.annotations.Nullable;
 class DispatchStore {
 
   /**
-   * Claims count slots, so one replica claims at a time; the lock ends with the short transaction.
+   * Hops from one tenant's queue for one model to the next: as many index probes as there are
+   * queues, however long they are.
    */
-  private static final String ONE_AT_A_TIME =
-      "select pg_advisory_xact_lock(hashtext('kling-task-tracker/claim'))";
-
-  private static final String USED =
+  static final String LANES =
       """
-      select account, upstream_model, family, sum(slots)::int as slots from open_task
-      group by account, upstream_model, family
+      with recursive lane as (
+        (select tenant_id, family, model from dispatch_queue
+         where sent_at is null and (tenant_id, family, model) > (:tenant, :family, :model)
+         order by tenant_id, family, model limit 1)
+        union all
+        select n.* from lane l cross join lateral (
+          select q.tenant_id, q.family, q.model from dispatch_queue q
+          where q.sent_at is null and (q.tenant_id, q.family, q.model) > (l.tenant_id, l.family, l.model)
+          order by q.tenant_id, q.family, q.model limit 1) n
+      ),
+      some as (select * from lane limit :limit)
+      select s.tenant_id, s.family, s.model, t.weight, coalesce(d.turn, 0) as turn
+      from some s join tenant t on t.id = s.tenant_id
+        left join dispatch_turn d on d.family = s.family and d.model = s.model and d.tenant_id = s.tenant_id
       """;
 
-  private static final String WAITING =
+  private static final String TIMES =
+      "select family, model, turn from dispatch_turn where tenant_id = '' and family ="
+          + " any(:families) and model = any(:models)";
+
+  /** The first tasks of each of some queues, each read from where it begins. */
+  static final String WAITING =
       """
-      select task_id, upstream_model, family, slots from dispatch_queue
-      where sent_at is null and due_at <= :now and (claimed_until is null or claimed_until < :now)
-        and (deadline_at is null or deadline_at > :now)
-      order by priority desc, task_id
-      limit :limit
-      for update skip locked
+      select l.lane, c.task_id, c.slots
+      from unnest(cast(:tenants as text[]), cast(:families as text[]), cast(:models as text[]),
+          cast(:limits as int[])) with ordinality as l(tenant_id, family, model, most, lane)
+        cross join lateral (
+          select q.task_id, q.slots, q.priority from dispatch_queue q
+          where q.sent_at is null and q.tenant_id = l.tenant_id and q.family = l.family and q.model = l.model
+            and q.due_at <= :now and (q.deadline_at is null or q.deadline_at > :now)
+          order by q.priority desc, q.task_id limit l.most) c
+      order by l.lane, c.priority desc, c.task_id
       """;
 
   /**
    * sent_at is set before anything leaves: from here on a crash means that the create may have
-   * arrived.
+   * arrived. Whoever canceled the task meanwhile took the row away.
    */
   private static final String CLAIM =
       """
       with given as (
-        select * from unnest(cast(:ids as text[]), cast(:accounts as text[])) as g(task_id, account)
+        select * from unnest(cast(:ids as text[]), cast(:accounts as text[])) with ordinality
+          as g(task_id, account, place)
       ),
       claimed as (
-        update dispatch_queue q set claimed_until = cast(:until as timestamptz), claimed_by = :owner,
-          attempts = q.attempts + 1, sent_at = cast(:now as timestamptz), reason = null
-        from given g where q.task_id = g.task_id
-        returning q.*, g.account
+        update dispatch_queue q set claimed_until = cast(:until as timestamptz), due_at = cast(:until as timestamptz),
+          claimed_by = :owner, attempts = q.attempts + 1, sent_at = cast(:now as timestamptz), reason = null
+        from given g where q.task_id = g.task_id and q.sent_at is null
+        returning q.*, g.account, g.place
       ),
       held as (
         insert into open_task (task_id, account, upstream_model, family, slots, next_check_at)
         select task_id, account, upstream_model, family, slots, cast(:checkAt as timestamptz) from claimed
       )
-      select c.task_id, t.kind, r.body, c.upstream_model, c.account, c.attempts, cast(null as timestamptz) as sent_before
+      select c.task_id, t.kind, r.body, c.upstream_model, c.family, c.slots, c.account, c.attempts, c.sent_at,
+        c.deadline_at
       from claimed c join task t on t.id = c.task_id join task_request r on r.task_id = c.task_id
-      order by c.task_id
+      order by c.place
+      """;
+
+  private static final String MOVE_TURNS =
+      """
+      insert into dispatch_turn (family, model, tenant_id, turn)
+      select * from unnest(cast(:families as text[]), cast(:models as text[]), cast(:tenants as text[]),
+        cast(:turns as float8[]))
+      on conflict (family, model, tenant_id) do update set turn = greatest(dispatch_turn.turn, excluded.turn)
       """;
 
   /** Creates that may have arrived and whose sender is gone, or whose next look is due. */
-  private static final String CLAIM_UNKNOWN =
+  static final String CLAIM_SENT =
       """
       with due as (
         select task_id from dispatch_queue
-        where sent_at is not null and due_at <= :now and (claimed_until is null or claimed_until < :now)
+        where sent_at is not null and due_at <= :now and (claimed_until is null or claimed_until <= :now)
         order by due_at limit :limit
         for update skip locked
       ),
       claimed as (
-        update dispatch_queue q set claimed_until = cast(:until as timestamptz), claimed_by = :owner,
-          attempts = q.attempts + 1
+        update dispatch_queue q set claimed_until = cast(:until as timestamptz), due_at = cast(:until as timestamptz),
+          claimed_by = :owner, attempts = q.attempts + 1
         from due d where q.task_id = d.task_id
         returning q.*
       )
-      select c.task_id, t.kind, r.body, c.upstream_model, o.account, c.attempts, c.sent_at as sent_before
+      select c.task_id, t.kind, r.body, c.upstream_model, c.family, c.slots, o.account, c.attempts, c.sent_at,
+        c.deadline_at
       from claimed c join task t on t.id = c.task_id join task_request r on r.task_id = c.task_id
         join open_task o on o.task_id = c.task_id
       """;
 
   private static final String RENEW =
       """
-      update dispatch_queue set claimed_until = :until where claimed_by = :owner and task_id = any(:ids)
+      update dispatch_queue q set claimed_until = :until, due_at = :until
+      from unnest(cast(:ids as text[]), cast(:attempts as int[])) as h(task_id, attempts)
+      where q.task_id = h.task_id and q.claimed_by = :owner and q.attempts = h.attempts
       """;
 
   /** Proved not to have arrived: gives the slot back and waits. */
@@ -116,79 +159,235 @@ class DispatchStore {
   /** Proved not to have arrived, and to be sent again under the same claim. */
   private static final String RESEND =
       """
-      update dispatch_queue set sent_at = :now, reason = null
+      update dispatch_queue set sent_at = :now, claimed_until = :until, due_at = :until, reason = null
       where task_id = :id and claimed_by = :owner and attempts = :attempts
       """;
 
-  private static final String LATE =
+  static final String LATE =
       """
-      select task_id from dispatch_queue
-      where sent_at is null and deadline_at <= :now and (claimed_until is null or claimed_until < :now)
-      limit :limit
+      select task_id from dispatch_queue where sent_at is null and deadline_at <= :now order by deadline_at limit :limit
       """;
 
   private final Jdbi jdbi;
+  private final PoolStore pools;
   private final Clock clock;
   private final Duration lease;
+  private final int laneLimit;
   private final String owner = UUID.randomUUID().toString();
+  private volatile @Nullable Lane lastLane;
 
   @Inject
-  DispatchStore(Jdbi jdbi, Clock clock, DispatchConfig config) {
+  DispatchStore(Jdbi jdbi, PoolStore pools, Clock clock, DispatchConfig config) {
     this.jdbi = jdbi;
+    this.pools = pools;
     this.clock = clock;
     this.lease = config.lease();
+    this.laneLimit = config.lanes();
+  }
+
+  /** Queues that are not empty; those beyond the bound are seen by the next call. */
+  List<Lane> lanes() {
+    Lane after = lastLane;
+    List<Lane> lanes = jdbi.withHandle(handle -> lanes(handle, after, laneLimit));
+    lastLane = lanes.size() < laneLimit ? null : lanes.get(lanes.size() - 1);
+    return lanes;
+  }
+
+  static List<Lane> lanes(Handle handle, @Nullable Lane after, int limit) {
+    return handle
+        .createQuery(LANES)
+        .bind("tenant", after == null ? "" : after.tenant())
+        .bind("family", after == null ? "" : after.model().family())
+        .bind("model", after == null ? "" : after.model().model())
+        .bind("limit", limit)
+        .map(
+            (row, context) ->
+                new Lane(
+                    row.getString("tenant_id"),
+                    new Model(row.getString("family"), row.getString("model")),
+                    row.getInt("weight"),
+                    row.getDouble("turn"),
+                    List.of()))
+        .list();
   }
 
   /**
-   * Claims tasks that no create has been sent for, and takes a slot for each.
+   * Claims tasks that no create has been sent for, and takes a slot for each. Claims count slots
+   * and turns, so one replica claims at a time; the lock ends with the short transaction.
    *
-   * @param limits slots per model of each account in use
+   * @param judge makes of what Kling did to the pools who may take how much
+   * @param room at most so many
    * @param checkAt when the reconciler asks if the dispatcher forgets them
    */
-  List<Claim> claim(Map<String, Integer> limits, int limit, Instant checkAt) {
-    return jdbi.inTransaction(
+  List<Claim> claim(Function<PoolStore.Snapshot, Capacity> judge, int room, Instant checkAt) {
+    // Without the lock: nothing waits most of the time.
+    List<Lane> seen = lanes();
+    if (seen.isEmpty() || room <= 0) {
+      return List.of();
+    }
+    return pools.exclusively(
         handle -> {
-          handle.execute(ONE_AT_A_TIME);
-          Instant now = clock.instant();
-          List<Candidate> waiting =
-              handle
-                  .createQuery(WAITING)
-                  .bind("now", now)
-                  .bind("limit", limit)
-                  .map(
-                      (row, context) ->
-                          new Candidate(
-                              row.getString("task_id"),
-                              row.getString("upstream_model"),
-                              row.getString("family"),
-                              row.getInt("slots")))
-                  .list();
-          List<Assigned> assigned =
-              waiting.isEmpty() ? List.of() : new SlotPlan(limits, used(handle)).assign(waiting);
-          if (assigned.isEmpty()) {
+          PoolStore.Snapshot snapshot = pools.snapshot(handle);
+          Capacity capacity = judge.apply(snapshot);
+          Map<Model, Double> times = times(handle, seen);
+          Map<Model, Integer> free = free(seen, capacity, snapshot.used(), room);
+          List<Lane> lanes = firstInTurn(handle, seen, free, times);
+          Plan plan = new SlotPlan(capacity, snapshot.used(), times).assign(lanes, room);
+          if (plan.assigned().isEmpty()) {
             return List.of();
           }
-          return handle
-              .createQuery(CLAIM)
-              .bindArray("ids", String.class, assigned.stream().map(Assigned::taskId).toList())
-              .bindArray(
-                  "accounts", String.class, assigned.stream().map(Assigned::account).toList())
-              .bind("owner", owner)
-              .bind("now", now)
-              .bind("until", now.plus(lease))
-              .bind("checkAt", checkAt)
-              .map((row, context) -> claim(row))
-              .list();
+          pools.probed(handle, capacity);
+          moveTurns(handle, plan.turns());
+          return claim(handle, plan.assigned(), checkAt);
         });
   }
 
+  /**
+   * Of each model the queues whose turn is first, with their first tasks: as many queues as there
+   * are free slots, not counting those whose tasks are all put off.
+   */
+  private List<Lane> firstInTurn(
+      Handle handle, List<Lane> seen, Map<Model, Integer> free, Map<Model, Double> times) {
+    Map<Model, Deque<Lane>> byModel = new LinkedHashMap<>();
+    seen.stream()
+        .sorted(
+            Comparator.<Lane>comparingDouble(
+                    lane -> Math.max(lane.turn(), times.getOrDefault(lane.model(), 0.0)))
+                .thenComparing(Lane::tenant))
+        .forEach(lane -> byModel.computeIfAbsent(lane.model(), m -> new ArrayDeque<>()).add(lane));
+    Map<Model, Integer> wanted = new HashMap<>(free);
+    List<Lane> first = new ArrayList<>();
+    while (true) {
+      List<Lane> next = new ArrayList<>();
+      byModel.forEach(
+          (model, lanes) -> {
+            for (int i = wanted.getOrDefault(model, 0); i > 0 && !lanes.isEmpty(); i--) {
+              next.add(lanes.remove());
+            }
+          });
+      if (next.isEmpty()) {
+        return first;
+      }
+      for (Lane lane : waiting(handle, next, free)) {
+        if (!lane.waiting().isEmpty()) {
+          wanted.merge(lane.model(), -1, Integer::sum);
+          first.add(lane);
+        }
+      }
+    }
+  }
+
+  private static Map<Model, Integer> free(
+      List<Lane> lanes, Capacity capacity, Map<Pool, Integer> used, int room) {
+    Map<Model, Integer> free = new HashMap<>();
+    for (Lane lane : lanes) {
+      free.computeIfAbsent(
+          lane.model(),
+          model -> {
+            int sum = 0;
+            for (String account : capacity.accounts()) {
+              Pool pool = new Pool(account, model.family(), model.model());
+              sum += Math.max(0, capacity.limit(pool) - used.getOrDefault(pool, 0));
+            }
+            return Math.min(sum, room);
+          });
+    }
+    return free;
+  }
+
+  private static Map<Model, Double> times(Handle handle, List<Lane> lanes) {
+    Map<Model, Double> times = new HashMap<>();
+    Set<String> families = new HashSet<>();
+    Set<String> models = new HashSet<>();
+    lanes.forEach(
+        lane -> {
+          families.add(lane.model().family());
+          models.add(lane.model().model());
+        });
+    handle
+        .createQuery(TIMES)
+        .bindArray("families", String.class, List.copyOf(families))
+        .bindArray("models", String.class, List.copyOf(models))
+        .map(
+            (row, context) ->
+                times.put(
+                    new Model(row.getString("family"), row.getString("model")),
+                    row.getDouble("turn")))
+        .list();
+    return times;
+  }
+
+  private List<Lane> waiting(Handle handle, List<Lane> lanes, Map<Model, Integer> free) {
+    Map<Integer, List<Candidate>> tasks = new HashMap<>();
+    handle
+        .createQuery(WAITING)
+        .bindArray("tenants", String.class, lanes.stream().map(Lane::tenant).toList())
+        .bindArray("families", String.class, lanes.stream().map(l -> l.model().family()).toList())
+        .bindArray("models", String.class, lanes.stream().map(l -> l.model().model()).toList())
+        .bind("now", clock.instant())
+        .bindArray(
+            "limits",
+            Integer.class,
+            lanes.stream().map(l -> free.getOrDefault(l.model(), 0)).toList())
+        .map(
+            (row, context) ->
+                tasks
+                    .computeIfAbsent(row.getInt("lane"), lane -> new ArrayList<>())
+                    .add(new Candidate(row.getString("task_id"), row.getInt("slots"))))
+        .list();
+    List<Lane> filled = new ArrayList<>();
+    for (int i = 0; i < lanes.size(); i++) {
+      Lane lane = lanes.get(i);
+      filled.add(
+          new Lane(
+              lane.tenant(),
+              lane.model(),
+              lane.weight(),
+              lane.turn(),
+              tasks.getOrDefault(i + 1, List.of())));
+    }
+    return filled;
+  }
+
+  private static void moveTurns(Handle handle, Map<Turn, Double> turns) {
+    List<Turn> keys =
+        turns.keySet().stream()
+            .sorted(
+                Comparator.<Turn, String>comparing(t -> t.model().family())
+                    .thenComparing(t -> t.model().model())
+                    .thenComparing(Turn::tenant))
+            .toList();
+    handle
+        .createUpdate(MOVE_TURNS)
+        .bindArray("families", String.class, keys.stream().map(t -> t.model().family()).toList())
+        .bindArray("models", String.class, keys.stream().map(t -> t.model().model()).toList())
+        .bindArray("tenants", String.class, keys.stream().map(Turn::tenant).toList())
+        .bindArray(
+            "turns", String.class, keys.stream().map(t -> String.valueOf(turns.get(t))).toList())
+        .execute();
+  }
+
+  private List<Claim> claim(Handle handle, List<Assigned> assigned, Instant checkAt) {
+    Instant now = clock.instant();
+    return handle
+        .createQuery(CLAIM)
+        .bindArray("ids", String.class, assigned.stream().map(Assigned::taskId).toList())
+        .bindArray("accounts", String.class, assigned.stream().map(Assigned::account).toList())
+        .bind("owner", owner)
+        .bind("now", now)
+        .bind("until", now.plus(lease))
+        .bind("checkAt", checkAt)
+        .map((row, context) -> claim(row))
+        .list();
+  }
+
   /** Claims creates that may have arrived. */
-  List<Claim> claimUnknown(int limit) {
+  List<Claim> claimSent(int limit) {
     Instant now = clock.instant();
     return jdbi.withHandle(
         handle ->
             handle
-                .createQuery(CLAIM_UNKNOWN)
+                .createQuery(CLAIM_SENT)
                 .bind("now", now)
                 .bind("until", now.plus(lease))
                 .bind("owner", owner)
@@ -197,40 +396,45 @@ class DispatchStore {
                 .list());
   }
 
-  /** Says that this replica still works on its claims. */
-  void renew(Collection<String> taskIds) {
-    if (!taskIds.isEmpty()) {
-      jdbi.useHandle(
-          handle ->
-              handle
-                  .createUpdate(RENEW)
-                  .bind("until", clock.instant().plus(lease))
-                  .bind("owner", owner)
-                  .bindArray("ids", String.class, List.copyOf(taskIds))
-                  .execute());
+  /** Says that this replica still works on its claims; returns how many it still has. */
+  int renew(Collection<Claim> claims) {
+    List<Claim> held = List.copyOf(claims);
+    if (held.isEmpty()) {
+      return 0;
     }
+    return jdbi.withHandle(
+        handle ->
+            handle
+                .createUpdate(RENEW)
+                .bind("until", clock.instant().plus(lease))
+                .bind("owner", owner)
+                .bindArray("ids", String.class, held.stream().map(Claim::taskId).toList())
+                .bindArray(
+                    "attempts", Integer.class, held.stream().map(c -> c.held().attempts()).toList())
+                .execute());
   }
 
-  /** See {@link #RELEASE}. */
-  void release(Claim claim, Instant due, String reason) {
-    settle(RELEASE, claim, due, reason);
+  /** See {@link #RELEASE}; false when the lease was lost meanwhile. */
+  boolean release(Claim claim, Instant due, String reason) {
+    return settle(RELEASE, claim, due, reason);
   }
 
-  /** See {@link #KEEP}. */
-  void keep(Claim claim, Instant due, String reason) {
-    settle(KEEP, claim, due, reason);
+  /** See {@link #KEEP}; false when the lease was lost meanwhile. */
+  boolean keep(Claim claim, Instant due, String reason) {
+    return settle(KEEP, claim, due, reason);
   }
 
   /** See {@link #RESEND}; false when the lease was lost meanwhile. */
-  boolean resend(Claim claim) {
+  boolean resend(Claim claim, Instant now) {
     return jdbi.withHandle(
             handle ->
                 handle
                     .createUpdate(RESEND)
                     .bind("id", claim.taskId())
-                    .bind("owner", owner)
-                    .bind("attempts", claim.attempts())
-                    .bind("now", clock.instant())
+                    .bind("owner", claim.held().owner())
+                    .bind("attempts", claim.held().attempts())
+                    .bind("now", now)
+                    .bind("until", now.plus(lease))
                     .execute())
         == 1;
   }
@@ -247,44 +451,33 @@ class DispatchStore {
                 .list());
   }
 
-  private void settle(String statement, Claim claim, Instant due, String reason) {
-    jdbi.useHandle(
-        handle ->
-            handle
-                .createUpdate(statement)
-                .bind("id", claim.taskId())
-                .bind("owner", owner)
-                .bind("attempts", claim.attempts())
-                .bind("due", due)
-                .bind("reason", reason)
-                .execute());
+  private boolean settle(String statement, Claim claim, Instant due, String reason) {
+    // The row count of RELEASE is that of the slots given back, one a claim.
+    return jdbi.withHandle(
+            handle ->
+                handle
+                    .createUpdate(statement)
+                    .bind("id", claim.taskId())
+                    .bind("owner", claim.held().owner())
+                    .bind("attempts", claim.held().attempts())
+                    .bind("due", due)
+                    .bind("reason", reason.replace('\0', '\ufffd'))
+                    .execute())
+        == 1;
   }
 
-  private static Map<SlotKey, Integer> used(Handle handle) {
-    Map<SlotKey, Integer> used = new HashMap<>();
-    handle
-        .createQuery(USED)
-        .map(
-            (row, context) ->
-                used.put(
-                    new SlotKey(
-                        row.getString("account"),
-                        row.getString("upstream_model"),
-                        row.getString("family")),
-                    row.getInt("slots")))
-        .list();
-    return used;
-  }
-
-  private static Claim claim(ResultSet row) throws SQLException {
+  private Claim claim(ResultSet row) throws SQLException {
     return new Claim(
         row.getString("task_id"),
         row.getString("kind"),
         row.getString("body"),
         row.getString("upstream_model"),
+        row.getString("family"),
+        row.getInt("slots"),
         row.getString("account"),
-        row.getInt("attempts"),
-        instant(row.getTimestamp("sent_before")));
+        new Claimed(owner, row.getInt("attempts")),
+        row.getTimestamp("sent_at").toInstant(),
+        instant(row.getTimestamp("deadline_at")));
   }
 
   private static @Nullable Instant instant(@Nullable Timestamp time) {

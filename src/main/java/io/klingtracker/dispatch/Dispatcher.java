@@ -2,7 +2,7 @@ package io.klingtracker.dispatch;
 
 import io.klingtracker.kling.CreateAnswer;
 import io.klingtracker.kling.KlingClient;
-import io.klingtracker.kling.KlingConfig;
+import io.klingtracker.kling.KlingLists;
 import io.klingtracker.kling.KlingNews;
 import io.klingtracker.kling.KlingStatus;
 import io.klingtracker.kling.QueryAnswer;
@@ -15,15 +15,10 @@ import io.klingtracker.task.News;
 import io.klingtracker.task.Source;
 import io.klingtracker.task.TaskSignal;
 import io.klingtracker.task.Tasks;
-import io.klingtracker.task.TasksChanged;
 import io.klingtracker.tracking.CallbackTarget;
 import io.klingtracker.tracking.CheckPlan;
 import io.klingtracker.tracking.KlingWords;
 import io.klingtracker.tracking.TrackingConfig;
-import io.klingtracker.work.WorkLoop;
-import io.quarkus.runtime.ShutdownEvent;
-import io.quarkus.runtime.StartupEvent;
-import jakarta.enterprise.event.Observes;
 import jakarta.inject.Inject;
 import jakarta.inject.Singleton;
 import java.time.Clock;
@@ -31,14 +26,13 @@ import java.time.Duration;
 import java.time.Instant;
 import java.util.List;
 import java.util.Map;
-import java.util.Set;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ExecutorService;
+import java.util.function.Supplier;
 import java.util.random.RandomGenerator;
-import java.util.stream.Collectors;
 import org.jboss.logging.Logger;
-import org.jspecify.annotations.Nullable;
 
 /**
  * Brings stored tasks to Kling: claims them while slots are free, sends each create once, and
@@ -49,120 +43,139 @@ import org.jspecify.annotations.Nullable;
 class Dispatcher {
 
   private static final Logger LOG = Logger.getLogger(Dispatcher.class);
-  private static final double JITTER = 0.2;
+  private static final String TOO_LATE =
+      "not dispatched before its deadline; Kling does not have it";
+  private static final String UNSURE =
+      "sent, but whether Kling accepted it is not known yet (%s); asking";
+
+  private static final int FULL = 1303;
 
   private final DispatchStore store;
+  private final Accounting accounts;
   private final Tasks tasks;
   private final KlingClient kling;
+  private final NewestTasks newest;
   private final CallbackTarget callbacks;
   private final CheckPlan checks;
   private final DispatchConfig config;
+  private final DispatchMetrics metrics;
   private final Clock clock;
   private final ExecutorService executor;
-  private final Map<String, Integer> limits;
   private final Duration expireAfter;
   private final Backoff backoff;
   private final RandomGenerator random = RandomGenerator.getDefault();
-  private final Set<String> inFlight = ConcurrentHashMap.newKeySet();
-  private @Nullable WorkLoop loop;
+  private final Map<String, Claim> inFlight = new ConcurrentHashMap<>();
+  private volatile Instant nextRenewal = Instant.MIN;
+  private volatile Instant nextLook = Instant.MIN;
+  private volatile Runnable whenSettled = () -> {};
 
   @Inject
   Dispatcher(
       DispatchStore store,
+      Accounting accounts,
       Tasks tasks,
       KlingClient kling,
-      KlingConfig accounts,
+      KlingLists lists,
       CallbackTarget callbacks,
       CheckPlan checks,
       TrackingConfig tracking,
       DispatchConfig config,
+      DispatchMetrics metrics,
       Clock clock,
       ExecutorService executor) {
     this.store = store;
+    this.accounts = accounts;
     this.tasks = tasks;
     this.kling = kling;
+    this.newest = new NewestTasks(lists, config.lookupPages());
     this.callbacks = callbacks;
     this.checks = checks;
     this.config = config;
+    this.metrics = metrics;
     this.clock = clock;
     this.executor = executor;
-    this.limits =
-        accounts.accounts().entrySet().stream()
-            .collect(
-                Collectors.toUnmodifiableMap(
-                    Map.Entry::getKey, entry -> entry.getValue().maxParallel()));
     this.expireAfter = tracking.expireAfter();
-    this.backoff = new Backoff(config.retryFirst(), config.retryCap(), JITTER);
+    this.backoff = new Backoff(config.retryFirst(), config.retryCap(), ConfiguredWaits.JITTER);
+    metrics.inFlight(inFlight::size);
   }
 
-  void onStart(@Observes StartupEvent start) {
-    if (config.enabled()) {
-      loop = WorkLoop.start("dispatcher", config.poll(), this::runOnce);
-    }
+  /** Who is told when a call has ended and there is room for another. */
+  void onSettled(Runnable action) {
+    whenSettled = action;
   }
 
-  void onStop(@Observes ShutdownEvent stop) {
-    if (loop != null) {
-      loop.close();
-    }
-  }
-
-  void onChange(@Observes TasksChanged changes) {
-    if (loop != null && (changes.queued() || changes.ended())) {
-      loop.wake();
-    }
+  /** Whether answers are still awaited. */
+  boolean isBusy() {
+    return !inFlight.isEmpty();
   }
 
   /**
-   * One pass: deadlines, creates in doubt, then new ones. True when a full batch suggests that
-   * there is more.
+   * One pass: new tasks first, since somebody waits for them, then, as often as the poll, leases,
+   * deadlines and creates in doubt. True when a full batch suggests that there is more.
    */
   boolean runOnce() {
-    store.renew(inFlight);
-    failLate();
-    int room = Math.min(config.batch(), config.maxInFlight() - inFlight.size());
-    if (room <= 0) {
-      return false;
+    Instant now = clock.instant();
+    if (!now.isBefore(nextRenewal)) {
+      nextRenewal = now.plus(config.lease().dividedBy(3));
+      store.renew(inFlight.values());
     }
-    List<Claim> doubtful = store.claimUnknown(room);
-    doubtful.forEach(claim -> track(claim, resolve(claim)));
-    if (doubtful.size() >= room) {
-      return true;
+    boolean more = false;
+    if (!now.isBefore(nextLook)) {
+      nextLook = now.plus(config.poll());
+      failLate();
+      int room = room();
+      List<Claim> sent = room > 0 ? store.claimSent(room) : List.of();
+      sent.forEach(claim -> track(claim, () -> resolve(claim, false)));
+      more = room > 0 && sent.size() >= room;
+      if (more) {
+        nextLook = now;
+      }
     }
-    Instant forgotten = clock.instant().plus(expireAfter);
-    List<Claim> fresh = store.claim(limits, room - doubtful.size(), forgotten);
-    fresh.forEach(claim -> track(claim, send(claim)));
-    return fresh.size() + doubtful.size() >= room;
+    int room = room();
+    if (room > 0) {
+      List<Claim> fresh = store.claim(accounts::judge, room, now.plus(expireAfter));
+      fresh.forEach(claim -> track(claim, () -> send(claim)));
+      more |= fresh.size() >= room;
+    }
+    return more;
+  }
+
+  private int room() {
+    return Math.min(config.batch(), config.maxInFlight() - inFlight.size());
   }
 
   private void failLate() {
-    for (String taskId : store.late(config.batch())) {
-      tasks.apply(
-          News.of(
-              taskId,
-              Source.DEADLINE,
-              new TaskSignal.Failed(
-                  null, "not dispatched before its deadline; nothing was sent to Kling")));
+    List<String> late = store.late(config.batch());
+    if (!late.isEmpty()) {
+      tasks.withdrawLate(late, new TaskSignal.Failed(null, TOO_LATE), clock.instant());
     }
   }
 
-  private void track(Claim claim, CompletionStage<Void> work) {
-    inFlight.add(claim.taskId());
-    work.whenComplete(
-        (done, failure) -> {
-          inFlight.remove(claim.taskId());
-          if (failure != null) {
-            // The lease runs out and the task is looked at again; nothing is lost.
-            LOG.warnf(
-                "taskId=%s dispatch did not settle: %s", claim.taskId(), failure.getMessage());
-          }
-          if (loop != null) {
-            loop.wake();
-          }
-        });
+  private void track(Claim claim, Supplier<CompletionStage<?>> work) {
+    inFlight.put(claim.taskId(), claim);
+    begin(work)
+        .whenComplete(
+            (done, failure) -> {
+              inFlight.remove(claim.taskId(), claim);
+              if (failure != null) {
+                // The lease runs out and the task is looked at again; nothing is lost.
+                LOG.warnf(
+                    "taskId=%s dispatch did not settle: %s", claim.taskId(), failure.getMessage());
+              }
+              whenSettled.run();
+            });
   }
 
-  private CompletionStage<Void> send(Claim claim) {
+  /** One task that cannot even be begun must not keep the rest of its batch from being. */
+  private static CompletionStage<?> begin(Supplier<CompletionStage<?>> work) {
+    try {
+      return work.get();
+    } catch (RuntimeException e) {
+      return CompletableFuture.failedFuture(e);
+    }
+  }
+
+  private CompletionStage<?> send(Claim claim) {
     Kind kind = Kinds.ofName(claim.kind()).orElseThrow();
     String body =
         UpstreamBody.of(
@@ -171,89 +184,123 @@ class Dispatcher {
             claim.upstreamModel(),
             claim.taskId(),
             callbacks.url(claim.taskId()));
+    accounts.sends(claim.account());
     return kling
-        .create(claim.account(), kind.createPath(claim.upstreamModel()), body)
+        .create(claim.account(), kind.createPath(claim.upstreamModel()), body, notAfter(claim))
         .thenComposeAsync(answer -> settle(claim, answer), executor);
   }
 
-  private CompletionStage<Void> settle(Claim claim, CreateAnswer answer) {
-    if (answer instanceof CreateAnswer.Accepted accepted) {
-      adopt(claim, accepted.news());
-    } else if (answer instanceof CreateAnswer.Exists) {
-      return resolve(claim);
-    } else if (answer instanceof CreateAnswer.Refused refused) {
-      tasks.apply(
-          News.of(
-              claim.taskId(),
-              Source.DISPATCH,
-              new TaskSignal.Failed(refused.code(), refused.message())));
-    } else if (answer instanceof CreateAnswer.Throttled throttled) {
-      store.release(
-          claim,
-          retryAt(claim),
-          "Kling put it off: " + throttled.code() + " " + throttled.message());
-    } else if (answer instanceof CreateAnswer.AccountRefused refused) {
-      LOG.errorf(
-          "account=%s errorCode=%d refused by Kling: %s",
-          claim.account(), refused.code(), refused.message());
-      store.release(
-          claim,
-          retryAt(claim),
-          "Kling refused account "
-              + claim.account()
-              + ": "
-              + refused.code()
-              + " "
-              + refused.message());
-    } else if (answer instanceof CreateAnswer.NotSent notSent) {
-      store.release(claim, retryAt(claim), "Kling cannot be reached: " + notSent.reason());
-    } else if (answer instanceof CreateAnswer.Unknown unknown) {
-      store.keep(
-          claim,
-          clock.instant().plus(config.retryFirst()),
-          "sent, but whether Kling accepted it is not known yet ("
-              + unknown.reason()
-              + "); asking");
-    }
-    return java.util.concurrent.CompletableFuture.completedFuture(null);
+  /**
+   * Past this the create may not leave any more: well before another replica, having taken the
+   * claim over, may send it again.
+   */
+  private Instant notAfter(Claim claim) {
+    Duration shorter =
+        config.lease().compareTo(config.resendAfter()) < 0 ? config.lease() : config.resendAfter();
+    return claim.sentAt().plus(shorter.dividedBy(2));
   }
 
-  /** Asks Kling whether it has our task. */
-  private CompletionStage<Void> resolve(Claim claim) {
+  private CompletionStage<?> settle(Claim claim, CreateAnswer answer) {
+    metrics.created(claim.account(), answer);
+    if (answer instanceof CreateAnswer.NotSent notSent) {
+      accounts.failed(claim.account(), notSent.reason());
+      store.release(claim, retryAt(claim), "Kling cannot be reached: " + notSent.reason());
+      return done();
+    }
+    if (answer instanceof CreateAnswer.Unknown unknown) {
+      accounts.failed(claim.account(), unknown.reason());
+      store.keep(
+          claim, clock.instant().plus(config.retryFirst()), UNSURE.formatted(unknown.reason()));
+      return done();
+    }
+    accounts.answered(claim.account());
+    if (answer instanceof CreateAnswer.Accepted accepted) {
+      adopt(claim, accepted.news());
+      accounts.accepted(claim);
+    } else if (answer instanceof CreateAnswer.Exists) {
+      return resolve(claim, true);
+    } else if (answer instanceof CreateAnswer.Refused refused) {
+      tasks.refuse(
+          claim.taskId(),
+          claim.held(),
+          Source.DISPATCH,
+          new TaskSignal.Failed(refused.code(), refused.message()));
+    } else if (answer instanceof CreateAnswer.Throttled throttled) {
+      if (throttled.code() == FULL) {
+        accounts.full(claim);
+      } else {
+        accounts.busy(claim);
+      }
+      // The pool waits, not the task: it stays the first in its queue.
+      store.release(
+          claim,
+          clock.instant(),
+          "Kling put it off: " + throttled.code() + " " + throttled.message());
+    } else if (answer instanceof CreateAnswer.AccountRefused refused) {
+      accounts.park(claim, refused.code(), refused.message());
+      store.release(
+          claim,
+          clock.instant(),
+          "Kling refused account %s: %d %s"
+              .formatted(claim.account(), refused.code(), refused.message()));
+    }
+    return done();
+  }
+
+  /**
+   * Asks Kling whether it has our task: by our id, and where that finds nothing in its newest
+   * lists.
+   *
+   * @param exists whether Kling has said that it has it
+   */
+  private CompletionStage<?> resolve(Claim claim, boolean exists) {
     Kind kind = Kinds.ofName(claim.kind()).orElseThrow();
     return kling
         .query(claim.account(), kind.queryByOwnIdPath(claim.taskId()))
-        .thenComposeAsync(answer -> settle(claim, answer), executor);
+        .thenCompose(
+            answer ->
+                answer instanceof QueryAnswer.NotFound
+                    ? newest.find(claim.account(), kind, claim.taskId())
+                    : CompletableFuture.completedFuture(answer))
+        .thenComposeAsync(answer -> settle(claim, answer, exists), executor);
   }
 
-  private CompletionStage<Void> settle(Claim claim, QueryAnswer answer) {
+  private CompletionStage<?> settle(Claim claim, QueryAnswer answer, boolean exists) {
+    metrics.resolved(claim.account(), answer);
     if (answer instanceof QueryAnswer.Found found) {
+      accounts.answered(claim.account());
       adopt(claim, found.news());
     } else if (answer instanceof QueryAnswer.NotFound) {
-      return resendWhenSafe(claim);
-    } else if (answer instanceof QueryAnswer.NoAnswer none) {
+      accounts.answered(claim.account());
+      if (!exists) {
+        return resendWhenSafe(claim);
+      }
       store.keep(
-          claim,
-          retryAt(claim),
-          "sent, but whether Kling accepted it is not known yet (" + none.reason() + "); asking");
+          claim, retryAt(claim), "Kling says that it has the task, but does not show it; asking");
+    } else if (answer instanceof QueryAnswer.NoAnswer none) {
+      store.keep(claim, retryAt(claim), UNSURE.formatted(none.reason()));
     }
-    return java.util.concurrent.CompletableFuture.completedFuture(null);
+    return done();
   }
 
-  private CompletionStage<Void> resendWhenSafe(Claim claim) {
-    Instant sent = claim.sentBefore();
-    Instant safe = (sent == null ? clock.instant() : sent).plus(config.resendAfter());
-    if (clock.instant().isBefore(safe)) {
+  private CompletionStage<?> resendWhenSafe(Claim claim) {
+    Instant now = clock.instant();
+    Instant safe = claim.sentAt().plus(config.resendAfter());
+    if (now.isBefore(safe)) {
       // A create under way may still arrive; Kling has to go on not knowing it until that cannot
       // be.
       store.keep(
           claim,
           safe,
-          "sent, but Kling does not know it; it is sent again when the first cannot arrive any more");
-    } else if (store.resend(claim)) {
-      return send(claim);
+          "sent, but Kling does not know it; it is sent again when the first cannot arrive any"
+              + " more");
+    } else if (claim.isLate(now)) {
+      tasks.refuse(
+          claim.taskId(), claim.held(), Source.DEADLINE, new TaskSignal.Failed(null, TOO_LATE));
+    } else if (store.resend(claim, now)) {
+      return send(claim.sentAgain(now));
     }
-    return java.util.concurrent.CompletableFuture.completedFuture(null);
+    return done();
   }
 
   /** Kling has the task: whatever it says of it, it was accepted first. */
@@ -274,6 +321,10 @@ class Dispatcher {
   }
 
   private Instant retryAt(Claim claim) {
-    return clock.instant().plus(backoff.after(claim.attempts(), random));
+    return clock.instant().plus(backoff.after(claim.held().attempts(), random));
+  }
+
+  private static CompletionStage<?> done() {
+    return CompletableFuture.completedFuture(null);
   }
 }

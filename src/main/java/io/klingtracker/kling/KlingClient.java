@@ -1,5 +1,6 @@
 package io.klingtracker.kling;
 
+import java.time.Instant;
 import java.util.concurrent.CompletionStage;
 
 /**
@@ -14,8 +15,9 @@ public interface KlingClient {
    * @param account name of a configured account
    * @param path Kling's path, for example {@code /v1/videos/text2video}
    * @param body the JSON body
+   * @param notAfter when this has passed before the request could leave, it does not leave
    */
-  CompletionStage<CreateAnswer> create(String account, String path, String body);
+  CompletionStage<CreateAnswer> create(String account, String path, String body, Instant notAfter);
 
   /**
    * Asks for one task.

@@ -50,6 +50,10 @@ public interface KlingConfig {
     @WithDefault("5")
     int maxParallel();
 
+    /** Share of new tasks, beside other accounts that have free slots. */
+    @WithDefault("1")
+    int weight();
+
     /** {@code whsec_…} values; when set, a callback must be signed with one of them. */
     Optional<List<String>> webhookSecrets();
   }
@@ -67,7 +71,7 @@ public interface KlingConfig {
 
   /** Client bounds. */
   interface Http {
-    /** Connections kept per account. */
+    /** Connections to one host of Kling's. */
     @WithDefault("32")
     int poolSize();
 

@@ -8,6 +8,9 @@ public sealed interface ListAnswer {
   /** What Kling knows; of a task that is missing here it says nothing. */
   record Found(List<KlingNews> tasks) implements ListAnswer {}
 
+  /** Kling has no such list. */
+  record NoList(String message) implements ListAnswer {}
+
   /** No answer; ask again later. */
   record NoAnswer(String reason) implements ListAnswer {}
 }

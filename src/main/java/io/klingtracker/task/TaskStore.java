@@ -219,6 +219,58 @@ class TaskStore {
   /** Leaves out tasks that another transaction holds. */
   private static final String APPLY_UNLOCKED = APPLY.formatted("skip locked", COUNTED);
 
+  /**
+   * Ends tasks that wait for dispatch, if nothing was sent for them, or if what was sent is proved
+   * not to have arrived and the claim under which that was proved is still held. Taking the queue
+   * row is what decides between this and a dispatch at the same time: whoever comes second finds it
+   * changed. The task's row is locked first, as everywhere.
+   */
+  private static final String END_QUEUED =
+      """
+      with asked as (
+        select * from unnest(cast(:ids as text[]), cast(:eventIds as uuid[])) as a(task_id, event_id)
+      ),
+      before as (
+        select t.id from task t join asked a on a.task_id = t.id order by t.id for no key update of t
+      ),
+      taken as (
+        delete from dispatch_queue q using before b
+        where q.task_id = b.id
+          and (q.sent_at is null or q.claimed_by = cast(:owner as text) and q.attempts = cast(:attempts as int))
+          and (cast(:dueBy as timestamptz) is null or q.deadline_at <= cast(:dueBy as timestamptz))
+        returning q.task_id
+      ),
+      updated as (
+        update task t set
+          previous_status = t.status,
+          status = cast(:status as task_status),
+          sequence = t.sequence + 1,
+          status_message = nullif(cast(:message as text), ''),
+          error_code = cast(:code as int),
+          updated_at = cast(:now as timestamptz),
+          finished_at = cast(:now as timestamptz),
+          feed_position = greatest(t.feed_position, pg_current_xact_id()::text::bigint)
+        from taken k
+        where t.id = k.task_id and t.status = 'queued'
+        returning t.*
+      ),
+      moved as (
+        select u.*, a.event_id, cast(:source as text) as source, cast(:traceparent as text) as traceparent
+        from updated u join asked a on a.task_id = u.id
+      ),
+      freed as (delete from open_task o using taken k where o.task_id = k.task_id),
+      """
+          + EVENT
+          + """
+          ,
+          told as (
+        insert into webhook_delivery (task_id, sequence, event_id, tenant_id, host, status, planned_at, due_at)
+        select m.id, m.sequence, m.event_id, m.tenant_id, webhook_host(m.callback_url), m.status, m.updated_at, m.updated_at
+        from moved m where m.callback_url is not null
+      )
+          select id, tenant_id, sequence from moved
+          """;
+
   private static final String NOTE =
       """
       insert into task_news (task_id, at, source, status, reason, detail)
@@ -457,6 +509,42 @@ class TaskStore {
       }
       throw e;
     }
+  }
+
+  /** See {@link #END_QUEUED}. */
+  List<TaskChanged> endQueued(
+      List<String> taskIds,
+      Source source,
+      TaskSignal signal,
+      @Nullable Claimed claim,
+      @Nullable Instant dueBy,
+      @Nullable String traceparent) {
+    Instant now = clock.instant();
+    List<String> ids = taskIds.stream().sorted().toList();
+    return jdbi.withHandle(
+        handle ->
+            handle
+                .createQuery(END_QUEUED)
+                .bindArray("ids", String.class, ids)
+                .bindArray(
+                    "eventIds", UUID.class, ids.stream().map(id -> EventId.next(now)).toList())
+                .bind("owner", claim == null ? null : claim.owner())
+                .bind("attempts", claim == null ? null : claim.attempts())
+                .bind("dueBy", dueBy)
+                .bind("status", signal.status().word())
+                .bind("message", clean(message(signal)))
+                .bind("code", signal instanceof TaskSignal.Failed failed ? failed.code() : null)
+                .bind("source", source.word())
+                .bind("traceparent", traceparent)
+                .bind("now", now)
+                .map(
+                    (row, context) ->
+                        new TaskChanged(
+                            row.getString("id"),
+                            row.getString("tenant_id"),
+                            row.getInt("sequence"),
+                            signal.status()))
+                .list());
   }
 
   void note(

@@ -6,6 +6,7 @@ import io.opentelemetry.api.trace.SpanContext;
 import jakarta.enterprise.event.Event;
 import jakarta.inject.Inject;
 import jakarta.inject.Singleton;
+import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -109,6 +110,39 @@ public class Tasks {
       changes.fire(new TasksChanged(List.copyOf(moved)));
     }
     return outcomes;
+  }
+
+  /**
+   * Withdraws a task that waits for dispatch, if nothing was sent for it; durable when this
+   * returns. False when something was sent or it does not wait any more.
+   */
+  public boolean withdraw(String taskId, Source source, TaskSignal signal) {
+    return told(store.endQueued(List.of(taskId), source, signal, null, null, traceparent())) > 0;
+  }
+
+  /**
+   * Ends tasks whose deadline passed while they wait and for which nothing was sent; durable when
+   * this returns.
+   *
+   * @return how many
+   */
+  public int withdrawLate(List<String> taskIds, TaskSignal signal, Instant now) {
+    return told(store.endQueued(taskIds, Source.DEADLINE, signal, null, now, traceparent()));
+  }
+
+  /**
+   * Ends a task that Kling is proved not to have, as long as the claim is held under which that was
+   * proved; durable when this returns. False when the claim is lost.
+   */
+  public boolean refuse(String taskId, Claimed claim, Source source, TaskSignal signal) {
+    return told(store.endQueued(List.of(taskId), source, signal, claim, null, traceparent())) > 0;
+  }
+
+  private int told(List<TaskChanged> ended) {
+    if (!ended.isEmpty()) {
+      changes.fire(new TasksChanged(ended));
+    }
+    return ended.size();
   }
 
   /** Notes news that is not applied, with the reason, in the task's timeline. */

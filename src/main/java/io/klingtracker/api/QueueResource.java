@@ -1,0 +1,105 @@
+package io.klingtracker.api;
+
+import com.fasterxml.jackson.annotation.JsonProperty;
+import com.fasterxml.jackson.databind.PropertyNamingStrategies;
+import com.fasterxml.jackson.databind.annotation.JsonNaming;
+import io.klingtracker.problem.ErrorCode;
+import io.klingtracker.problem.ProblemException;
+import io.klingtracker.task.Task;
+import io.klingtracker.task.Tasks;
+import io.klingtracker.tenant.CurrentCaller;
+import io.klingtracker.time.Rfc3339;
+import io.klingtracker.tracking.WaitingTasks;
+import io.klingtracker.tracking.WaitingTasks.Standing;
+import jakarta.inject.Inject;
+import jakarta.ws.rs.GET;
+import jakarta.ws.rs.POST;
+import jakarta.ws.rs.Path;
+import jakarta.ws.rs.PathParam;
+import jakarta.ws.rs.Produces;
+import jakarta.ws.rs.core.MediaType;
+import java.time.Instant;
+import org.eclipse.microprofile.openapi.annotations.Operation;
+import org.jspecify.annotations.Nullable;
+
+/** What a caller can ask and do about a task that has not reached Kling yet. */
+@Path("/v1/tasks/{id}")
+@Produces(MediaType.APPLICATION_JSON)
+public class QueueResource {
+
+  private final Tasks tasks;
+  private final WaitingTasks waiting;
+  private final CurrentCaller caller;
+
+  @Inject
+  QueueResource(Tasks tasks, WaitingTasks waiting, CurrentCaller caller) {
+    this.tasks = tasks;
+    this.waiting = waiting;
+    this.caller = caller;
+  }
+
+  /** Why a task is where it is. Every key is always there. */
+  @JsonNaming(PropertyNamingStrategies.SnakeCaseStrategy.class)
+  public record Explanation(
+      String taskId,
+      String status,
+      String reason,
+      @Nullable String next,
+      @Nullable String nextAt,
+      @Nullable Integer queuePosition,
+      @JsonProperty("queue_position_is_at_least") boolean queuePositionIsAtLeast,
+      @Nullable String estimatedDispatchAt,
+      @Nullable String estimatedFinishAt,
+      @Nullable String deadlineAt,
+      @Nullable String account,
+      @Nullable String upstreamModel,
+      int attempts) {}
+
+  /** Why it is where it is, what happens next and when, and its place in the queue. */
+  @GET
+  @Path("/explain")
+  @Operation(summary = "Why a task is where it is, and what happens next")
+  public Explanation explain(@PathParam("id") String id) {
+    Task task = find(id);
+    Standing standing = waiting.standing(task);
+    return new Explanation(
+        task.id(),
+        task.status().word(),
+        standing.reason(),
+        standing.next(),
+        time(standing.nextAt()),
+        standing.position(),
+        standing.positionIsAtLeast(),
+        time(standing.estimatedDispatchAt()),
+        time(standing.estimatedFinishAt()),
+        time(standing.deadlineAt()),
+        task.account(),
+        task.upstreamModel(),
+        standing.attempts());
+  }
+
+  /** Withdraws a task for which nothing has been sent. */
+  @POST
+  @Path("/cancel")
+  @Operation(summary = "Cancel a task that waits in the queue")
+  public TaskView cancel(@PathParam("id") String id) {
+    Task task = find(id);
+    if (!waiting.cancel(task.id())) {
+      throw new ProblemException(
+          ErrorCode.CONFLICT,
+          "the task cannot be canceled any more: it was sent to Kling or has ended");
+    }
+    return TaskView.of(find(task.id()));
+  }
+
+  private Task find(String id) {
+    return tasks
+        .findByAnyId(caller.tenant(), id)
+        .orElseThrow(
+            () -> new ProblemException(ErrorCode.TASK_NOT_FOUND, "no task has the id " + id));
+  }
+
+  private static @Nullable String time(@Nullable Instant time) {
+    return time == null ? null : Rfc3339.format(time);
+  }
+}

@@ -1,0 +1,215 @@
+package io.klingtracker.dispatch;
+
+import io.klingtracker.dispatch.Capacity.Health;
+import io.klingtracker.dispatch.PoolState.Parking;
+import io.klingtracker.kling.KlingConfig;
+import io.klingtracker.retry.Backoff;
+import io.klingtracker.tracking.Accounts;
+import jakarta.inject.Inject;
+import jakarta.inject.Singleton;
+import java.time.Clock;
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.TreeMap;
+import java.util.TreeSet;
+import java.util.random.RandomGenerator;
+import org.jboss.logging.Logger;
+import org.jspecify.annotations.Nullable;
+
+/** The Kling accounts: which may take what now, and what Kling's answers change about that. */
+@Singleton
+class Accounting implements Accounts {
+
+  private static final Logger LOG = Logger.getLogger(Accounting.class);
+
+  /** A balance is one of a family's pack. */
+  private static final int NO_BALANCE = 1102;
+
+  /** A right is one to a model. */
+  private static final int NO_RIGHT = 1103;
+
+  private final PoolStore store;
+  private final Clock clock;
+  private final Map<String, Capacity.Account> accounts = new TreeMap<>();
+  private final Map<String, Breaker> breakers = new TreeMap<>();
+
+  @Inject
+  Accounting(PoolStore store, KlingConfig kling, DispatchConfig config, Clock clock) {
+    this.store = store;
+    this.clock = clock;
+    Backoff open =
+        new Backoff(
+            config.breaker().openFirst(), config.breaker().openCap(), ConfiguredWaits.JITTER);
+    kling
+        .accounts()
+        .forEach(
+            (name, account) -> {
+              accounts.put(name, new Capacity.Account(account.maxParallel(), account.weight()));
+              breakers.put(
+                  name,
+                  new Breaker(
+                      config.breaker().failures(), open, clock, RandomGenerator.getDefault()));
+            });
+  }
+
+  /** Who may take how much, given what Kling did to the pools. */
+  Capacity judge(PoolStore.Snapshot snapshot) {
+    Map<String, Health> health = new TreeMap<>();
+    breakers.forEach(
+        (name, breaker) ->
+            health.put(
+                name,
+                switch (breaker.state()) {
+                  case CLOSED -> Health.WELL;
+                  case HALF_OPEN -> Health.ON_TRIAL;
+                  case OPEN -> Health.AWAY;
+                }));
+    return new Capacity(accounts, health, snapshot.paused(), snapshot.states(), clock.instant());
+  }
+
+  /** A create of this account leaves. */
+  void sends(String account) {
+    Breaker breaker = breakers.get(account);
+    if (breaker != null) {
+      breaker.tries();
+    }
+  }
+
+  /** Kling answered, whatever it said. */
+  void answered(String account) {
+    Breaker breaker = breakers.get(account);
+    if (breaker != null) {
+      boolean wasAway = breaker.state() != Breaker.State.CLOSED;
+      breaker.answered();
+      if (wasAway) {
+        LOG.infof("account=%s answers again", account);
+      }
+    }
+  }
+
+  /** No answer, or none that can be read. */
+  void failed(String account, String reason) {
+    Breaker breaker = breakers.get(account);
+    if (breaker != null) {
+      boolean wasWell = breaker.state() == Breaker.State.CLOSED;
+      breaker.failed();
+      if (wasWell && breaker.state() != Breaker.State.CLOSED) {
+        LOG.warnf("account=%s does not answer, nothing is sent for a while: %s", account, reason);
+      }
+    }
+  }
+
+  void accepted(Claim claim) {
+    Capacity.Account account = accounts.get(claim.account());
+    store.accepted(claim.pool(), claim.sentAt(), account == null ? 0 : account.slots());
+  }
+
+  void full(Claim claim) {
+    store.full(claim.pool(), claim.slots());
+  }
+
+  /** Kling wants nothing of this account for a while. */
+  void busy(Claim claim) {
+    store.busy(Pool.all(claim.account()));
+  }
+
+  /** Parks what the code is about. */
+  void park(Claim claim, int code, String message) {
+    Pool pool =
+        switch (code) {
+          case NO_BALANCE -> Pool.family(claim.account(), claim.family());
+          case NO_RIGHT -> claim.pool();
+          default -> Pool.all(claim.account());
+        };
+    if (store.park(pool, code, message)) {
+      LOG.errorf(
+          "account=%s family=%s model=%s errorCode=%d parked, it takes no tasks until a probe"
+              + " succeeds or it is resumed: %s",
+          pool.account(), pool.family(), pool.model(), code, message);
+    }
+  }
+
+  Breaker.State breaker(String account) {
+    Breaker breaker = breakers.get(account);
+    return breaker == null ? Breaker.State.CLOSED : breaker.state();
+  }
+
+  @Override
+  public List<Accounts.State> all() {
+    PoolStore.Snapshot snapshot = store.snapshot();
+    Capacity capacity = judge(snapshot);
+    return accounts.entrySet().stream()
+        .map(entry -> state(entry.getKey(), entry.getValue(), snapshot, capacity))
+        .toList();
+  }
+
+  private Accounts.State state(
+      String name, Capacity.Account account, PoolStore.Snapshot snapshot, Capacity capacity) {
+    List<Parked> parked = new ArrayList<>();
+    Set<Pool> models = new TreeSet<>(java.util.Comparator.comparing(Pool::toString));
+    snapshot
+        .states()
+        .forEach(
+            (pool, state) -> {
+              Parking parking = state.parked();
+              if (pool.account().equals(name) && parking != null) {
+                parked.add(parked(pool, parking, state.notBefore()));
+              }
+              if (pool.account().equals(name) && state.loweredTo() != null) {
+                models.add(pool);
+              }
+            });
+    snapshot.used().keySet().stream()
+        .filter(pool -> pool.account().equals(name))
+        .forEach(models::add);
+    return new Accounts.State(
+        name,
+        account.slots(),
+        account.weight(),
+        snapshot.paused().contains(name),
+        breaker(name).word(),
+        parked,
+        models.stream()
+            .map(
+                pool ->
+                    new Slots(
+                        pool.family(),
+                        pool.model(),
+                        snapshot.used().getOrDefault(pool, 0),
+                        capacity.slots(pool)))
+            .toList());
+  }
+
+  private static Parked parked(Pool pool, Parking parking, @Nullable Instant probeAt) {
+    return new Parked(
+        pool.family().isEmpty() ? null : pool.family(),
+        pool.model().isEmpty() ? null : pool.model(),
+        parking.code(),
+        parking.reason(),
+        parking.at(),
+        probeAt);
+  }
+
+  @Override
+  public boolean pause(String name) {
+    if (accounts.containsKey(name)) {
+      store.pause(name);
+      LOG.warnf("account=%s paused", name);
+      return true;
+    }
+    return false;
+  }
+
+  @Override
+  public boolean resume(String name) {
+    if (accounts.containsKey(name)) {
+      store.resume(name);
+      LOG.infof("account=%s resumed", name);
+      return true;
+    }
+    return false;
+  }
+}

@@ -1,0 +1,125 @@
+package io.klingtracker.dispatch;
+
+import io.klingtracker.kling.CreateAnswer;
+import io.klingtracker.kling.QueryAnswer;
+import io.klingtracker.tracking.Accounts;
+import io.micrometer.core.instrument.Gauge;
+import io.micrometer.core.instrument.MeterRegistry;
+import io.micrometer.core.instrument.MultiGauge;
+import io.micrometer.core.instrument.Tags;
+import jakarta.inject.Inject;
+import jakarta.inject.Singleton;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.function.Supplier;
+
+/** What operators watch of the dispatcher. */
+@Singleton
+class DispatchMetrics {
+
+  private final MeterRegistry registry;
+  private final MultiGauge used;
+  private final MultiGauge limits;
+  private final MultiGauge parked;
+  private final MultiGauge breakers;
+  private volatile long depth;
+  private volatile double oldestSeconds;
+
+  @Inject
+  DispatchMetrics(MeterRegistry registry) {
+    this.registry = registry;
+    this.used =
+        MultiGauge.builder("tracker.dispatch.slots.used")
+            .description("Slots of Kling's that our tasks hold")
+            .register(registry);
+    this.limits =
+        MultiGauge.builder("tracker.dispatch.slots.limit")
+            .description("Slots that we use at most now")
+            .register(registry);
+    this.parked =
+        MultiGauge.builder("tracker.dispatch.parked")
+            .description("What Kling refuses of an account until an operator mends it")
+            .register(registry);
+    this.breakers =
+        MultiGauge.builder("tracker.dispatch.breaker")
+            .description("0 closed, 1 half-open, 2 open: nothing is sent")
+            .register(registry);
+    Gauge.builder("tracker.dispatch.queue.depth", this, m -> m.depth)
+        .description("Tasks that Kling does not have yet, counted up to a bound")
+        .register(registry);
+    Gauge.builder("tracker.dispatch.queue.oldest.seconds", this, m -> m.oldestSeconds)
+        .description("Age of the oldest of them")
+        .register(registry);
+  }
+
+  void inFlight(Supplier<Number> calls) {
+    Gauge.builder("tracker.dispatch.in.flight", calls)
+        .description("Calls to Kling under way")
+        .register(registry);
+  }
+
+  void created(String account, CreateAnswer answer) {
+    String outcome;
+    int code = 0;
+    if (answer instanceof CreateAnswer.Accepted) {
+      outcome = "accepted";
+    } else if (answer instanceof CreateAnswer.Exists) {
+      outcome = "exists";
+    } else if (answer instanceof CreateAnswer.Refused refused) {
+      outcome = "refused";
+      code = refused.code();
+    } else if (answer instanceof CreateAnswer.Throttled throttled) {
+      outcome = "put-off";
+      code = throttled.code();
+    } else if (answer instanceof CreateAnswer.AccountRefused refused) {
+      outcome = "account-refused";
+      code = refused.code();
+    } else if (answer instanceof CreateAnswer.NotSent) {
+      outcome = "not-sent";
+    } else {
+      outcome = "unknown";
+    }
+    registry
+        .counter(
+            "tracker.dispatch.creates",
+            Tags.of("account", account, "outcome", outcome, "code", Integer.toString(code)))
+        .increment();
+  }
+
+  void resolved(String account, QueryAnswer answer) {
+    String outcome =
+        answer instanceof QueryAnswer.Found
+            ? "found"
+            : answer instanceof QueryAnswer.NotFound ? "not-found" : "no-answer";
+    registry
+        .counter("tracker.dispatch.lookups", Tags.of("account", account, "outcome", outcome))
+        .increment();
+  }
+
+  void queue(long depth, Duration oldest) {
+    this.depth = depth;
+    this.oldestSeconds = oldest.toMillis() / 1000.0;
+  }
+
+  void accounts(List<Accounts.State> accounts, java.util.function.ToIntFunction<String> breaker) {
+    List<MultiGauge.Row<?>> usedRows = new ArrayList<>();
+    List<MultiGauge.Row<?>> limitRows = new ArrayList<>();
+    List<MultiGauge.Row<?>> parkedRows = new ArrayList<>();
+    List<MultiGauge.Row<?>> breakerRows = new ArrayList<>();
+    for (Accounts.State account : accounts) {
+      Tags name = Tags.of("account", account.name());
+      for (Accounts.Slots slots : account.slots()) {
+        Tags tags = name.and("family", slots.family(), "model", slots.model());
+        usedRows.add(MultiGauge.Row.of(tags, slots.used()));
+        limitRows.add(MultiGauge.Row.of(tags, slots.limit()));
+      }
+      parkedRows.add(MultiGauge.Row.of(name, account.parked().size()));
+      breakerRows.add(MultiGauge.Row.of(name, breaker.applyAsInt(account.name())));
+    }
+    used.register(usedRows, true);
+    limits.register(limitRows, true);
+    parked.register(parkedRows, true);
+    breakers.register(breakerRows, true);
+  }
+}

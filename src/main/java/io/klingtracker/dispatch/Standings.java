@@ -1,0 +1,349 @@
+package io.klingtracker.dispatch;
+
+import io.klingtracker.dispatch.SlotPlan.Lane;
+import io.klingtracker.task.Source;
+import io.klingtracker.task.Task;
+import io.klingtracker.task.TaskSignal;
+import io.klingtracker.task.TaskStatus;
+import io.klingtracker.task.Tasks;
+import io.klingtracker.time.Rfc3339;
+import io.klingtracker.tracking.WaitingTasks;
+import jakarta.inject.Inject;
+import jakarta.inject.Singleton;
+import java.sql.ResultSet;
+import java.sql.SQLException;
+import java.sql.Timestamp;
+import java.time.Clock;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.stream.Collectors;
+import org.jdbi.v3.core.Jdbi;
+import org.jspecify.annotations.Nullable;
+
+/** Why each task stands where it stands, and for how long. */
+@Singleton
+class Standings implements WaitingTasks {
+
+  /** Positions are counted up to here. */
+  private static final int COUNTED = 10_000;
+
+  private static final int DEPTH_COUNTED = 100_000;
+
+  /** How long one look at the slots serves. */
+  private static final Duration VIEW_LIFE = Duration.ofSeconds(1);
+
+  static final String POSITION =
+      """
+      select q.*,
+        (select count(*) from (select from dispatch_queue a where a.sent_at is null and a.tenant_id = q.tenant_id
+           and a.family = q.family and a.model = q.model and a.priority > q.priority limit :most) x)
+        + (select count(*) from (select from dispatch_queue a where a.sent_at is null and a.tenant_id = q.tenant_id
+           and a.family = q.family and a.model = q.model and a.priority = q.priority and a.task_id < q.task_id
+           limit :most) x) as ahead
+      from dispatch_queue q where q.task_id = :id
+      """;
+
+  private static final String NEXT_CHECK =
+      "select account, next_check_at from open_task where task_id = :id";
+
+  private static final String QUEUE =
+      """
+      select (select count(*) from (select from dispatch_queue limit :most) x) as depth,
+        (select t.created_at from dispatch_queue q join task t on t.id = q.task_id order by q.task_id limit 1) as oldest
+      """;
+
+  /** Of the samples that are kept of each kind and model; a few rows each. */
+  private static final String MEDIANS =
+      """
+      select kind, upstream_model, percentile_disc(0.5) within group (order by millis) as millis
+      from render_time group by kind, upstream_model
+      """;
+
+  /** The queue as a whole. */
+  record Queue(long depth, Duration oldest) {}
+
+  private record Place(
+      String tenant,
+      String family,
+      String model,
+      int slots,
+      Instant dueAt,
+      @Nullable Instant deadlineAt,
+      @Nullable Instant claimedUntil,
+      int attempts,
+      @Nullable Instant sentAt,
+      @Nullable String reason,
+      int ahead) {}
+
+  private record View(
+      Instant at,
+      PoolStore.Snapshot snapshot,
+      Capacity capacity,
+      List<Lane> lanes,
+      Map<Product, Duration> medians) {}
+
+  private record Product(String kind, String model) {}
+
+  private record Check(String account, Instant at) {}
+
+  private final Jdbi jdbi;
+  private final Tasks tasks;
+  private final PoolStore pools;
+  private final Accounting accounts;
+  private final DispatchConfig config;
+  private final Clock clock;
+  private volatile @Nullable View view;
+
+  @Inject
+  Standings(
+      Jdbi jdbi,
+      Tasks tasks,
+      PoolStore pools,
+      Accounting accounts,
+      DispatchConfig config,
+      Clock clock) {
+    this.jdbi = jdbi;
+    this.tasks = tasks;
+    this.pools = pools;
+    this.accounts = accounts;
+    this.config = config;
+    this.clock = clock;
+  }
+
+  @Override
+  public boolean cancel(String taskId) {
+    return tasks.withdraw(
+        taskId, Source.CANCEL, new TaskSignal.Canceled("canceled before it was sent to Kling"));
+  }
+
+  @Override
+  public Standing standing(Task task) {
+    Optional<Place> place =
+        task.status() == TaskStatus.QUEUED ? place(task.id()) : Optional.empty();
+    if (place.isPresent()) {
+      return place.get().sentAt() == null ? waiting(task, place.get()) : sent(place.get());
+    }
+    return away(task);
+  }
+
+  /** Counts up to a bound, so that a flood does not make its counting slow. */
+  Queue queue() {
+    return jdbi.withHandle(
+        handle ->
+            handle
+                .createQuery(QUEUE)
+                .bind("most", DEPTH_COUNTED)
+                .map(
+                    (row, context) -> {
+                      Instant oldest = instant(row.getTimestamp("oldest"));
+                      return new Queue(
+                          row.getLong("depth"),
+                          oldest == null
+                              ? Duration.ZERO
+                              : Duration.between(oldest, clock.instant()));
+                    })
+                .one());
+  }
+
+  private Standing waiting(Task task, Place place) {
+    View now = view();
+    double total = 0;
+    int weight = 1;
+    for (Lane lane : now.lanes()) {
+      if (lane.model().family().equals(place.family())
+          && lane.model().model().equals(place.model())) {
+        total += lane.weight();
+        weight = lane.tenant().equals(place.tenant()) ? lane.weight() : weight;
+      }
+    }
+    int slots = 0;
+    int free = 0;
+    for (String account : now.capacity().accounts()) {
+      Pool pool = new Pool(account, place.family(), place.model());
+      int limit = now.capacity().limit(pool);
+      slots += limit;
+      free += Math.max(0, limit - now.snapshot().used().getOrDefault(pool, 0));
+    }
+    Duration render = now.medians().get(new Product(task.kind(), place.model()));
+    Forecast forecast =
+        new Forecast(
+            place.ahead(), slots, free, Math.min(1, weight / Math.max(total, weight)), render);
+    Instant time = clock.instant();
+    Duration dispatch = forecast.untilDispatch();
+    Duration finish = forecast.untilFinish();
+    return new Standing(
+        reason(now, place, slots, free, time),
+        "it is sent to Kling when its turn comes and a slot is free",
+        place.dueAt().isAfter(time) ? place.dueAt() : null,
+        place.ahead() + 1,
+        place.ahead() >= COUNTED,
+        dispatch == null ? null : time.plus(dispatch),
+        finish == null ? null : time.plus(finish),
+        place.deadlineAt(),
+        place.attempts());
+  }
+
+  private static String reason(View now, Place place, int slots, int free, Instant time) {
+    String model = place.model().isEmpty() ? place.family() : place.model();
+    StringBuilder reason = new StringBuilder();
+    if (slots == 0) {
+      reason.append("no account takes tasks of ").append(model).append(" now: ");
+      reason.append(
+          now.capacity().accounts().stream()
+              .map(
+                  account ->
+                      now.capacity().obstacle(new Pool(account, place.family(), place.model())))
+              .filter(obstacle -> !obstacle.isEmpty())
+              .collect(Collectors.joining("; ")));
+    } else if (place.dueAt().isAfter(time)) {
+      reason.append("it waits before it is tried again");
+    } else if (free == 0) {
+      reason.append("all ").append(slots).append(" slots of ").append(model).append(" are in use");
+    } else if (place.ahead() > 0) {
+      reason.append("tasks that came before it or have a higher priority go first");
+    } else {
+      reason.append("it is about to be sent");
+    }
+    if (place.reason() != null) {
+      reason.append(" (last try: ").append(place.reason()).append(')');
+    }
+    return reason.toString();
+  }
+
+  private Standing sent(Place place) {
+    boolean underWay =
+        place.claimedUntil() != null && place.claimedUntil().isAfter(clock.instant());
+    String said = place.reason();
+    return new Standing(
+        said != null
+            ? said
+            : underWay
+                ? "it is being sent to Kling; the answer is awaited"
+                : "it was sent, and whether Kling accepted it is not known yet",
+        "Kling is asked for it; nothing is sent again before it is proved that Kling does not have"
+            + " it",
+        underWay ? null : place.dueAt(),
+        null,
+        false,
+        null,
+        null,
+        place.deadlineAt(),
+        place.attempts());
+  }
+
+  private Standing away(Task task) {
+    Optional<Check> check =
+        jdbi.withHandle(
+            handle ->
+                handle
+                    .createQuery(NEXT_CHECK)
+                    .bind("id", task.id())
+                    .map(
+                        (row, context) ->
+                            new Check(
+                                row.getString("account"),
+                                row.getTimestamp("next_check_at").toInstant()))
+                    .findOne());
+    String reason =
+        switch (task.status()) {
+          case QUEUED -> "it is not in our queue: another program submits it to Kling";
+          case SUBMITTED -> "Kling accepted it and has not begun to render";
+          case PROCESSING -> "Kling renders it";
+          case EXPIRED -> "nothing was heard of it for too long; a late result still counts";
+          case SUCCEED -> "it has ended: rendered";
+          case FAILED -> "it has ended: failed";
+          case CANCELED -> "it has ended: canceled before it was sent";
+        };
+    String message = task.statusMessage();
+    Duration render = estimate(task);
+    Instant dispatched = task.dispatchedAt();
+    return new Standing(
+        message == null ? reason : reason + " (" + message + ")",
+        check.isPresent()
+            ? "Kling calls back, or is asked at " + Rfc3339.format(check.get().at())
+            : null,
+        check.map(Check::at).orElse(null),
+        null,
+        false,
+        null,
+        task.status().isFinal() || dispatched == null || render == null
+            ? null
+            : dispatched.plus(render),
+        null,
+        0);
+  }
+
+  private @Nullable Duration estimate(Task task) {
+    String model = task.upstreamModel();
+    return task.status().isFinal()
+        ? null
+        : view().medians().get(new Product(task.kind(), model == null ? "" : model));
+  }
+
+  private Optional<Place> place(String taskId) {
+    return jdbi.withHandle(
+        handle ->
+            handle
+                .createQuery(POSITION)
+                .bind("id", taskId)
+                .bind("most", COUNTED)
+                .map((row, context) -> place(row))
+                .findOne());
+  }
+
+  private static Place place(ResultSet row) throws SQLException {
+    return new Place(
+        row.getString("tenant_id"),
+        row.getString("family"),
+        row.getString("model"),
+        row.getInt("slots"),
+        row.getTimestamp("due_at").toInstant(),
+        instant(row.getTimestamp("deadline_at")),
+        instant(row.getTimestamp("claimed_until")),
+        row.getInt("attempts"),
+        instant(row.getTimestamp("sent_at")),
+        row.getString("reason"),
+        (int) Math.min(COUNTED, row.getLong("ahead")));
+  }
+
+  private View view() {
+    View known = view;
+    Instant now = clock.instant();
+    if (known != null && now.isBefore(known.at().plus(VIEW_LIFE))) {
+      return known;
+    }
+    PoolStore.Snapshot snapshot = pools.snapshot();
+    View fresh =
+        new View(
+            now,
+            snapshot,
+            accounts.judge(snapshot),
+            jdbi.withHandle(handle -> DispatchStore.lanes(handle, null, config.lanes())),
+            medians());
+    view = fresh;
+    return fresh;
+  }
+
+  private Map<Product, Duration> medians() {
+    Map<Product, Duration> medians = new HashMap<>();
+    jdbi.useHandle(
+        handle ->
+            handle
+                .createQuery(MEDIANS)
+                .map(
+                    (row, context) ->
+                        medians.put(
+                            new Product(row.getString("kind"), row.getString("upstream_model")),
+                            Duration.ofMillis(row.getLong("millis"))))
+                .list());
+    return medians;
+  }
+
+  private static @Nullable Instant instant(@Nullable Timestamp time) {
+    return time == null ? null : time.toInstant();
+  }
+}

@@ -1,0 +1,83 @@
+package io.klingtracker.tracking;
+
+import java.time.Instant;
+import java.util.List;
+import java.util.Optional;
+import org.jspecify.annotations.Nullable;
+
+/** The configured Kling accounts as operators see and steer them. */
+public interface Accounts {
+
+  /** All of them, by name. */
+  List<State> all();
+
+  /** One of them; empty when it is not configured. */
+  default Optional<State> one(String name) {
+    return all().stream().filter(state -> state.name().equals(name)).findAny();
+  }
+
+  /**
+   * Sends nothing new on this account until {@link #resume}; tasks that run there go on.
+   *
+   * @return false when no such account is configured
+   */
+  boolean pause(String name);
+
+  /**
+   * Takes a pause back, and with it every parking: what an operator says is mended is tried at
+   * once.
+   *
+   * @return false when no such account is configured
+   */
+  boolean resume(String name);
+
+  /**
+   * One account.
+   *
+   * @param maxParallel slots per model, as configured
+   * @param weight share of new tasks, beside other accounts with free slots
+   * @param paused by an operator
+   * @param breaker {@code closed}, {@code half-open} or {@code open}, on this replica
+   * @param parked what Kling refuses for now, and why
+   * @param slots models with slots in use or fewer of them than configured
+   */
+  record State(
+      String name,
+      int maxParallel,
+      int weight,
+      boolean paused,
+      String breaker,
+      List<Parked> parked,
+      List<Slots> slots) {
+
+    /** Whether the account as a whole is parked. */
+    public boolean isParked() {
+      return parked.stream().anyMatch(park -> park.family() == null);
+    }
+  }
+
+  /**
+   * Something Kling refuses for a reason that waiting does not cure.
+   *
+   * @param family null for every family
+   * @param model null for every model
+   * @param code Kling's code
+   * @param reason Kling's words
+   * @param at since when
+   * @param probeAt when one task is sent to see whether it is still so
+   */
+  record Parked(
+      @Nullable String family,
+      @Nullable String model,
+      int code,
+      String reason,
+      Instant at,
+      @Nullable Instant probeAt) {}
+
+  /**
+   * Slots of one model.
+   *
+   * @param limit how many are used at most now
+   */
+  record Slots(String family, String model, int used, int limit) {}
+}

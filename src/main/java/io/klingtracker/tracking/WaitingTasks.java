@@ -1,0 +1,43 @@
+package io.klingtracker.tracking;
+
+import io.klingtracker.task.Task;
+import java.time.Instant;
+import org.jspecify.annotations.Nullable;
+
+/** Tasks on their way to Kling: why each still waits, and for how long it may. */
+public interface WaitingTasks {
+
+  /** Where a task stands and what happens next. Says something sensible of ended tasks too. */
+  Standing standing(Task task);
+
+  /**
+   * Withdraws a task, if nothing can have been sent for it. Durable when this returns; a dispatch
+   * at the same time either finds no task any more or makes this return false.
+   */
+  boolean cancel(String taskId);
+
+  /**
+   * Where a task stands.
+   *
+   * @param reason why it is where it is, for people
+   * @param next what happens next, or null when nothing does
+   * @param nextAt when, if that is known
+   * @param position place among the tenant's tasks for this model, 1 is next; null when it does not
+   *     wait. Very long queues are not counted to the end.
+   * @param positionIsAtLeast whether the queue before it was too long to count
+   * @param estimatedDispatchAt when it should reach Kling, from recent render times
+   * @param estimatedFinishAt when it should be rendered, from recent render times
+   * @param deadlineAt not sent after this
+   * @param attempts how often it was taken up to be sent or asked about
+   */
+  record Standing(
+      String reason,
+      @Nullable String next,
+      @Nullable Instant nextAt,
+      @Nullable Integer position,
+      boolean positionIsAtLeast,
+      @Nullable Instant estimatedDispatchAt,
+      @Nullable Instant estimatedFinishAt,
+      @Nullable Instant deadlineAt,
+      int attempts) {}
+}
