@@ -52,9 +52,9 @@ class DispatchStore {
           where q.sent_at is null and (q.tenant_id, q.family, q.model) > (l.tenant_id, l.family, l.model)
           order by q.tenant_id, q.family, q.model limit 1) n
       ),
-      some as (select * from lane limit :limit)
+      found as (select * from lane limit :limit)
       select s.tenant_id, s.family, s.model, t.weight, coalesce(d.turn, 0) as turn
-      from some s join tenant t on t.id = s.tenant_id
+      from found s join tenant t on t.id = s.tenant_id
         left join dispatch_turn d on d.family = s.family and d.model = s.model and d.tenant_id = s.tenant_id
       """;
 

@@ -28,8 +28,7 @@ final class NewestTasks {
     return kind.dialect() == Kind.Dialect.NEWER ? notFound() : page(account, kind, taskId, 1);
   }
 
-  private CompletionStage<QueryAnswer> page(
-      String account, Kind kind, String taskId, int number) {
+  private CompletionStage<QueryAnswer> page(String account, Kind kind, String taskId, int number) {
     if (number > pages) {
       return notFound();
     }

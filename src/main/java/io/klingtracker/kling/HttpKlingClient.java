@@ -38,6 +38,7 @@ import org.jspecify.annotations.Nullable;
 class HttpKlingClient implements KlingClient, KlingLists {
 
   private static final Set<Integer> CREDENTIALS = Set.of(1000, 1001, 1002, 1003, 1004);
+
   /** Beside 1000–1199: the caller's address is not on the account's white list. */
   private static final Set<Integer> ACCOUNT = Set.of(1304);
 
@@ -156,9 +157,7 @@ class HttpKlingClient implements KlingClient, KlingLists {
         .toCompletionStage();
   }
 
-  /**
-   * One call, repeated once with a fresh token when Kling does not take the token.
-   */
+  /** One call, repeated once with a fresh token when Kling does not take the token. */
   private Future<Answer> call(
       String account, HttpMethod method, String path, @Nullable Buffer body, Instant notAfter) {
     KlingToken token = tokens.get(account);

@@ -63,7 +63,8 @@ class TaskStore {
       relayed as (
         insert into outbox (lane, id, task_id, sequence)
         select outbox_lane(task_id), id, task_id, sequence from event
-      )"""
+      )\
+      """
           .formatted(PAYLOAD);
 
   private static final String SUBMIT =
@@ -97,8 +98,8 @@ class TaskStore {
           + EVENT
           + """
 
-      select id from stored
-      """;
+          select id from stored
+          """;
 
   private static final String FIND_KEY =
       """
@@ -162,50 +163,50 @@ class TaskStore {
       """
           + EVENT
           + """
-      ,
-      told as (
-        insert into webhook_delivery (task_id, sequence, event_id, tenant_id, host, status, planned_at, due_at)
-        select m.id, m.sequence, m.event_id, m.tenant_id, webhook_host(m.callback_url), m.status, m.updated_at, m.updated_at
-        from moved m where m.callback_url is not null
-      ),
-      dispatched as (delete from dispatch_queue q using moved m where q.task_id = m.id),
-      ended as (
-        delete from open_task o using moved m where o.task_id = m.id and m.status in ('succeed', 'failed', 'canceled')
-      ),
-      watched as (
-        update open_task o set
-          next_check_at = coalesce(m.next_check_at, o.next_check_at),
-          slots = case when m.status = 'expired' then 0 else o.slots end
-        from moved m where o.task_id = m.id and m.status in ('submitted', 'processing', 'expired')
-      ),
-      adopted as (
-        update task t set kling_task_id = n.kling_task_id,
-          account = coalesce(t.account, (select o.account from open_task o where o.task_id = t.id))
-        from news n join before b on b.id = n.task_id
-        where t.id = n.task_id and b.kling_task_id is null and n.kling_task_id is not null
-          and not task_accepts(b.status, n.status)
-      ),
-      ignored as (
-        select b.id, n.source, n.word, n.message,
-          case when b.kling_task_id <> n.kling_task_id then 'other-task'
-               when b.status = n.status then 'repeated'
-               when b.status in ('succeed', 'failed') and n.status in ('succeed', 'failed') then 'contradicts'
-               else 'older' end as reason
-        from news n join before b on b.id = n.task_id
-        where not exists (select from moved m where m.id = b.id)
-      ),
-      noted as (
-        insert into task_news (task_id, at, source, status, reason, detail)
-        select i.id, cast(:now as timestamptz), i.source, i.word, i.reason, nullif(i.message, '')
-        from ignored i
-        where (select count(*) from task_news w where w.task_id = i.id) < :newsLimit
-        %s
-      )
-      select n.task_id as id, t.id is not null as known, coalesce(m.status, b.status)::text as status, m.sequence,
-        m.tenant_id, i.reason
-      from news n left join before b on b.id = n.task_id left join moved m on m.id = n.task_id
-        left join ignored i on i.id = n.task_id left join task t on t.id = n.task_id and b.id is null
-      """;
+          ,
+          told as (
+            insert into webhook_delivery (task_id, sequence, event_id, tenant_id, host, status, planned_at, due_at)
+            select m.id, m.sequence, m.event_id, m.tenant_id, webhook_host(m.callback_url), m.status, m.updated_at, m.updated_at
+            from moved m where m.callback_url is not null
+          ),
+          dispatched as (delete from dispatch_queue q using moved m where q.task_id = m.id),
+          ended as (
+            delete from open_task o using moved m where o.task_id = m.id and m.status in ('succeed', 'failed', 'canceled')
+          ),
+          watched as (
+            update open_task o set
+              next_check_at = coalesce(m.next_check_at, o.next_check_at),
+              slots = case when m.status = 'expired' then 0 else o.slots end
+            from moved m where o.task_id = m.id and m.status in ('submitted', 'processing', 'expired')
+          ),
+          adopted as (
+            update task t set kling_task_id = n.kling_task_id,
+              account = coalesce(t.account, (select o.account from open_task o where o.task_id = t.id))
+            from news n join before b on b.id = n.task_id
+            where t.id = n.task_id and b.kling_task_id is null and n.kling_task_id is not null
+              and not task_accepts(b.status, n.status)
+          ),
+          ignored as (
+            select b.id, n.source, n.word, n.message,
+              case when b.kling_task_id <> n.kling_task_id then 'other-task'
+                   when b.status = n.status then 'repeated'
+                   when b.status in ('succeed', 'failed') and n.status in ('succeed', 'failed') then 'contradicts'
+                   else 'older' end as reason
+            from news n join before b on b.id = n.task_id
+            where not exists (select from moved m where m.id = b.id)
+          ),
+          noted as (
+            insert into task_news (task_id, at, source, status, reason, detail)
+            select i.id, cast(:now as timestamptz), i.source, i.word, i.reason, nullif(i.message, '')
+            from ignored i
+            where (select count(*) from task_news w where w.task_id = i.id) < :newsLimit
+            %s
+          )
+          select n.task_id as id, t.id is not null as known, coalesce(m.status, b.status)::text as status, m.sequence,
+            m.tenant_id, i.reason
+          from news n left join before b on b.id = n.task_id left join moved m on m.id = n.task_id
+            left join ignored i on i.id = n.task_id left join task t on t.id = n.task_id and b.id is null
+          """;
 
   /** The very same news again is counted, so that a sender who repeats himself fills no table. */
   private static final String COUNTED =
@@ -262,13 +263,13 @@ class TaskStore {
       """
           + EVENT
           + """
-          ,
-          told as (
-        insert into webhook_delivery (task_id, sequence, event_id, tenant_id, host, status, planned_at, due_at)
-        select m.id, m.sequence, m.event_id, m.tenant_id, webhook_host(m.callback_url), m.status, m.updated_at, m.updated_at
-        from moved m where m.callback_url is not null
-      )
-          select id, tenant_id, sequence from moved
+              ,
+              told as (
+            insert into webhook_delivery (task_id, sequence, event_id, tenant_id, host, status, planned_at, due_at)
+            select m.id, m.sequence, m.event_id, m.tenant_id, webhook_host(m.callback_url), m.status, m.updated_at, m.updated_at
+            from moved m where m.callback_url is not null
+          )
+              select id, tenant_id, sequence from moved
           """;
 
   private static final String NOTE =
@@ -301,8 +302,8 @@ class TaskStore {
           + EVENT
           + """
 
-      select id from stored
-      """;
+          select id from stored
+          """;
 
   private final Jdbi jdbi;
   private final Clock clock;

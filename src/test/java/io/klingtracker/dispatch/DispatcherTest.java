@@ -1,0 +1,652 @@
+package io.klingtracker.dispatch;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertNotNull;
+import static org.junit.jupiter.api.Assertions.assertNull;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import io.klingtracker.kling.CreateAnswer;
+import io.klingtracker.kling.QueryAnswer;
+import io.klingtracker.task.News;
+import io.klingtracker.task.Outcome;
+import io.klingtracker.task.Source;
+import io.klingtracker.task.Task;
+import io.klingtracker.task.TaskSignal;
+import io.klingtracker.task.TaskStatus;
+import io.klingtracker.testing.TestClock;
+import io.klingtracker.testing.TestDatabase;
+import io.klingtracker.tracking.Accounts;
+import io.klingtracker.tracking.WaitingTasks.Standing;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.concurrent.Callable;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
+import java.util.concurrent.locks.LockSupport;
+import org.jdbi.v3.core.Jdbi;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.extension.RegisterExtension;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+
+/** What becomes of a task under each of Kling's answers, pass by pass, on a clock of our own. */
+class DispatcherTest {
+
+  @RegisterExtension static final TestDatabase DATABASE = TestDatabase.fresh();
+
+  private static final String MODEL = "kling-v3";
+
+  private final Jdbi jdbi = DATABASE.jdbi();
+  private final TestClock clock = new TestClock(Instant.parse("2026-01-31T12:00:00.123Z"));
+  private final ScriptedKling kling = new ScriptedKling();
+  private final Map<String, String> settings = new HashMap<>();
+  private final List<Replica> replicas = new ArrayList<>();
+
+  @BeforeEach
+  void tenants() {
+    jdbi.useHandle(
+        h -> {
+          h.execute("insert into tenant (id, name, created_at) values ('acme', 'Acme', now())");
+          h.execute("insert into tenant (id, name, created_at) values ('other', 'Other', now())");
+        });
+  }
+
+  @AfterEach
+  void close() {
+    replicas.forEach(Replica::close);
+  }
+
+  @Test
+  void an_accepted_task_holds_its_slot_until_it_ends() {
+    settings.put("kling.accounts.default.max-parallel", "1");
+    Replica replica = replica();
+    String first = submit(replica);
+    String second = submit(replica);
+
+    pass(replica);
+    pass(replica);
+    assertEquals(List.of(first), kling.created);
+    assertEquals("submitted", status(first));
+
+    end(replica, first);
+    pass(replica);
+    assertEquals(List.of(first, second), kling.created);
+  }
+
+  @Test
+  void slots_survive_a_restart() {
+    settings.put("kling.accounts.default.max-parallel", "1");
+    Replica before = replica();
+    submit(before);
+    pass(before);
+    Replica after = replica();
+    submit(after);
+
+    pass(after);
+
+    assertEquals(1, kling.created.size());
+  }
+
+  @Test
+  void an_unknown_create_is_found_by_our_id_and_not_sent_again() {
+    Replica replica = replica();
+    kling.creates.add(new CreateAnswer.Unknown("read timeout"));
+    String task = submit(replica);
+    kling.queries.add(new QueryAnswer.Found(ScriptedKling.news(task)));
+
+    pass(replica);
+    assertEquals("queued", status(task));
+    assertTrue(explain(replica, task).reason().contains("read timeout"));
+
+    clock.advance(Duration.ofSeconds(2));
+    pass(replica);
+    assertEquals("submitted", status(task));
+    assertEquals(1, kling.created.size());
+  }
+
+  @Test
+  void an_unknown_create_is_found_in_kling_s_lists() {
+    Replica replica = replica();
+    kling.creates.add(new CreateAnswer.Unknown("reset"));
+    String task = submit(replica);
+    kling.listed.add(ScriptedKling.news(task));
+
+    pass(replica);
+    clock.advance(Duration.ofSeconds(2));
+    pass(replica);
+
+    assertEquals("submitted", status(task));
+    assertEquals(1, kling.created.size());
+  }
+
+  @Test
+  void what_kling_does_not_have_is_sent_again_after_the_safety_delay() {
+    Replica replica = replica();
+    kling.creates.add(new CreateAnswer.Unknown("reset"));
+    String task = submit(replica);
+    pass(replica);
+
+    clock.advance(Duration.ofSeconds(2));
+    pass(replica);
+    assertEquals(1, kling.created.size());
+
+    clock.advance(Duration.ofSeconds(28));
+    pass(replica);
+    assertEquals(List.of(task, task), kling.created);
+    assertEquals("submitted", status(task));
+  }
+
+  @Test
+  void already_exists_is_adopted_by_a_query() {
+    Replica replica = replica();
+    kling.creates.add(new CreateAnswer.Exists("External_task_id already exists"));
+    String task = submit(replica);
+    kling.queries.add(new QueryAnswer.Found(ScriptedKling.news(task)));
+
+    pass(replica);
+
+    assertEquals("submitted", status(task));
+  }
+
+  @Test
+  void what_kling_says_it_has_is_never_sent_again() {
+    Replica replica = replica();
+    kling.creates.add(new CreateAnswer.Exists("External_task_id already exists"));
+    String task = submit(replica);
+    pass(replica);
+
+    assertEquals("queued", status(task));
+    assertTrue(explain(replica, task).reason().contains("does not show it"));
+    assertEquals(1, kling.created.size());
+  }
+
+  @Test
+  void a_callback_settles_what_was_unknown() {
+    Replica replica = replica();
+    kling.creates.add(new CreateAnswer.Unknown("reset"));
+    String task = submit(replica);
+    pass(replica);
+
+    replica.tasks.apply(
+        new News(
+            task, Source.CALLBACK, new TaskSignal.Processing(), "123", null, null, "processing"));
+    clock.advance(Duration.ofMinutes(5));
+    pass(replica);
+
+    assertEquals("processing", status(task));
+    assertEquals(1, kling.created.size());
+  }
+
+  @Test
+  void a_refusal_fails_the_task_with_kling_s_code_and_words() {
+    Replica replica = replica();
+    kling.creates.add(new CreateAnswer.Refused(1301, "content policy"));
+    String task = submit(replica);
+
+    pass(replica);
+
+    Task failed = replica.tasks.find("acme", task).orElseThrow();
+    assertEquals(TaskStatus.FAILED, failed.status());
+    assertEquals(1301, failed.errorCode());
+    assertEquals("content policy", failed.statusMessage());
+    assertEquals(0, count("open_task"));
+    assertEquals(0, count("dispatch_queue"));
+    assertEquals(2, count("task_event"));
+  }
+
+  @ParameterizedTest
+  @CsvSource({"1303, parallel task over resource pack limit", "1302, too many", "5001, closed"})
+  void what_kling_puts_off_waits_and_never_fails(int code, String message) {
+    Replica replica = replica();
+    kling.creates.add(new CreateAnswer.Throttled(code, message));
+    String task = submit(replica);
+
+    pass(replica);
+    pass(replica);
+    assertEquals(1, kling.created.size());
+    assertEquals("queued", status(task));
+    assertTrue(explain(replica, task).reason().contains(message));
+
+    clock.advance(Duration.ofSeconds(2));
+    pass(replica);
+    assertEquals("submitted", status(task));
+  }
+
+  @Test
+  void after_1303_fewer_slots_are_used_for_a_while() {
+    Replica replica = replica();
+    for (int i = 0; i < 3; i++) {
+      submit(replica);
+    }
+    pass(replica);
+    kling.creates.add(new CreateAnswer.Throttled(1303, "over"));
+    submit(replica);
+    pass(replica);
+
+    assertEquals(3, limit(replica));
+    pass(replica);
+    assertEquals(4, kling.created.size());
+  }
+
+  @Test
+  void a_refused_account_is_parked_and_another_goes_on() {
+    settings.put("kling.accounts.b.api-key", "key");
+    Replica replica = replica();
+    kling.creates.add(new CreateAnswer.AccountRefused(1101, "in arrears"));
+    String task = submit(replica);
+
+    pass(replica);
+    pass(replica);
+
+    assertEquals("submitted", status(task));
+    assertEquals(List.of("b", "default"), kling.accounts.stream().sorted().toList());
+    Accounts.State parked =
+        replica.accounts.all().stream().filter(a -> a.isParked()).findAny().orElseThrow();
+    assertEquals(1101, parked.parked().get(0).code());
+    assertEquals("in arrears", parked.parked().get(0).reason());
+  }
+
+  @Test
+  void a_parked_account_is_tried_with_one_task_and_comes_back() {
+    Replica replica = replica();
+    kling.creates.add(new CreateAnswer.AccountRefused(1102, "Account balance not enough"));
+    kling.creates.add(new CreateAnswer.AccountRefused(1102, "Account balance not enough"));
+    List<String> ids = List.of(submit(replica), submit(replica), submit(replica));
+    pass(replica);
+    pass(replica);
+    int before = kling.created.size();
+
+    clock.advance(Duration.ofMinutes(3));
+    pass(replica);
+    assertEquals(before + 1, kling.created.size());
+    pass(replica);
+    pass(replica);
+
+    ids.forEach(id -> assertEquals("submitted", status(id)));
+    assertEquals(List.of(), replica.accounts.all().get(0).parked());
+  }
+
+  @Test
+  void a_paused_account_takes_nothing_until_it_is_resumed() {
+    Replica replica = replica();
+    assertTrue(replica.accounts.pause("default"));
+    String task = submit(replica);
+    pass(replica);
+    assertEquals("queued", status(task));
+    assertTrue(explain(replica, task).reason().contains("paused"));
+
+    assertTrue(replica.accounts.resume("default"));
+    pass(replica);
+    assertEquals("submitted", status(task));
+    assertFalse(replica.accounts.pause("nobody"));
+  }
+
+  @Test
+  void an_account_that_does_not_answer_is_left_alone() {
+    Replica replica = replica();
+    for (int i = 0; i < 5; i++) {
+      kling.creates.add(new CreateAnswer.NotSent("refused"));
+      submit(replica);
+    }
+    pass(replica);
+    String late = submit(replica);
+    pass(replica);
+    assertEquals(5, kling.created.size());
+    assertEquals("open", replica.accounts.all().get(0).breaker());
+    assertTrue(explain(replica, late).reason().contains("does not answer"));
+
+    clock.advance(Duration.ofSeconds(3));
+    pass(replica);
+    pass(replica);
+    assertEquals("closed", replica.accounts.all().get(0).breaker());
+  }
+
+  @Test
+  void a_deadline_that_passes_in_the_queue_fails_the_task_unsent() {
+    Replica replica = replica();
+    replica.accounts.pause("default");
+    String task =
+        Replica.submit(replica.tasks, "acme", MODEL, 5, 1, clock.instant().plusSeconds(10));
+
+    clock.advance(Duration.ofSeconds(10));
+    pass(replica);
+
+    assertEquals("failed", status(task));
+    assertEquals(List.of(), kling.created);
+    assertEquals("deadline", text("select source from task_event where sequence = 2"));
+  }
+
+  @Test
+  void a_deadline_does_not_fail_what_may_have_arrived() {
+    Replica replica = replica();
+    kling.creates.add(new CreateAnswer.Unknown("reset"));
+    String task =
+        Replica.submit(replica.tasks, "acme", MODEL, 5, 1, clock.instant().plusSeconds(10));
+    pass(replica);
+
+    clock.advance(Duration.ofSeconds(11));
+    pass(replica);
+    assertEquals("queued", status(task));
+
+    clock.advance(Duration.ofSeconds(30));
+    pass(replica);
+    assertEquals("failed", status(task));
+    assertEquals(1, kling.created.size());
+  }
+
+  @Test
+  void a_waiting_task_can_be_canceled_and_one_that_was_sent_cannot() {
+    Replica replica = replica();
+    replica.accounts.pause("default");
+    String waiting = submit(replica);
+    assertTrue(replica.standings.cancel(waiting));
+    assertFalse(replica.standings.cancel(waiting));
+    assertEquals("canceled", status(waiting));
+
+    replica.accounts.resume("default");
+    kling.creates.add(new CreateAnswer.Unknown("reset"));
+    String sent = submit(replica);
+    pass(replica);
+    assertFalse(replica.standings.cancel(sent));
+    assertEquals("queued", status(sent));
+  }
+
+  @Test
+  void a_cancel_and_a_dispatch_at_the_same_time_never_both_win() throws Exception {
+    settings.put("kling.accounts.default.max-parallel", "1000");
+    settings.put("tracker.dispatch.batch", "7");
+    Replica replica = replica();
+    List<String> ids = new ArrayList<>();
+    for (int i = 0; i < 150; i++) {
+      ids.add(submit(replica));
+    }
+    ExecutorService threads = Executors.newFixedThreadPool(2);
+    try {
+      Future<Set<String>> canceled =
+          threads.submit(
+              () -> {
+                Set<String> won = new HashSet<>();
+                for (int i = ids.size() - 1; i >= 0; i--) {
+                  if (replica.standings.cancel(ids.get(i))) {
+                    won.add(ids.get(i));
+                  }
+                }
+                return won;
+              });
+      Callable<Void> dispatch =
+          () -> {
+            while (count("dispatch_queue where sent_at is null") > 0) {
+              pass(replica);
+            }
+            return null;
+          };
+      threads.submit(dispatch).get();
+      Set<String> won = canceled.get();
+      settled(replica);
+      Set<String> sent = new HashSet<>(kling.created);
+
+      assertEquals(ids.size(), won.size() + sent.size());
+      won.forEach(id -> assertFalse(sent.contains(id), id));
+      won.forEach(id -> assertEquals("canceled", status(id)));
+    } finally {
+      threads.shutdownNow();
+    }
+  }
+
+  @Test
+  void a_lost_lease_settles_nothing() {
+    Replica frozen = replica();
+    submit(frozen);
+    Claim stale = frozen.store.claim(frozen.accounts::judge, 1, clock.instant()).get(0);
+
+    clock.advance(Duration.ofSeconds(16));
+    Replica other = replica();
+    Claim taken = other.store.claimSent(1).get(0);
+
+    assertEquals(stale.taskId(), taken.taskId());
+    assertEquals(stale.account(), taken.account());
+    assertFalse(frozen.store.release(stale, clock.instant(), "late"));
+    assertFalse(frozen.store.keep(stale, clock.instant(), "late"));
+    assertFalse(frozen.store.resend(stale, clock.instant()));
+    assertFalse(
+        frozen.tasks.refuse(
+            stale.taskId(), stale.held(), Source.DISPATCH, new TaskSignal.Failed(1200, "late")));
+    assertEquals(0, frozen.store.renew(List.of(stale)));
+    assertEquals(1, other.store.renew(List.of(taken)));
+    assertTrue(other.store.keep(taken, clock.instant(), "held"));
+  }
+
+  @Test
+  void a_renewed_lease_is_nobody_else_s() {
+    Replica replica = replica();
+    submit(replica);
+    Claim claim = replica.store.claim(replica.accounts::judge, 1, clock.instant()).get(0);
+    clock.advance(Duration.ofSeconds(10));
+    replica.store.renew(List.of(claim));
+
+    clock.advance(Duration.ofSeconds(10));
+
+    assertEquals(List.of(), replica().store.claimSent(1));
+  }
+
+  @Test
+  void two_replicas_never_claim_the_same_task() throws Exception {
+    settings.put("kling.accounts.default.max-parallel", "1000");
+    Replica one = replica();
+    Replica two = replica();
+    for (int i = 0; i < 200; i++) {
+      submit(one);
+    }
+    ExecutorService threads = Executors.newFixedThreadPool(2);
+    try {
+      List<Callable<List<String>>> both = List.of(() -> claimAll(one), () -> claimAll(two));
+      List<String> claimed = new ArrayList<>();
+      for (Future<List<String>> claims : threads.invokeAll(both)) {
+        claimed.addAll(claims.get());
+      }
+      assertEquals(200, claimed.size());
+      assertEquals(200, new HashSet<>(claimed).size());
+    } finally {
+      threads.shutdownNow();
+    }
+  }
+
+  private List<String> claimAll(Replica replica) {
+    List<String> all = new ArrayList<>();
+    List<Claim> claims = List.of();
+    do {
+      claims = replica.store.claim(replica.accounts::judge, 9, clock.instant());
+      claims.forEach(claim -> all.add(claim.taskId()));
+    } while (!claims.isEmpty());
+    return all;
+  }
+
+  @Test
+  void priority_goes_before_age_and_age_before_all_else() {
+    settings.put("kling.accounts.default.max-parallel", "1");
+    Replica replica = replica();
+    String old = submit(replica);
+    String young = submit(replica);
+    clock.advance(Duration.ofMillis(1));
+    String urgent = Replica.submit(replica.tasks, "acme", MODEL, 9);
+    String idle = Replica.submit(replica.tasks, "acme", MODEL, 1);
+    assertEquals(1, explain(replica, urgent).position());
+    assertEquals(4, explain(replica, idle).position());
+
+    for (int i = 0; i < 4; i++) {
+      pass(replica);
+      end(replica, kling.created.get(i));
+    }
+
+    assertEquals(List.of(urgent, old, young, idle), kling.created);
+  }
+
+  @Test
+  void a_tenant_with_ten_thousand_tasks_does_not_delay_another_s_first() {
+    settings.put("kling.accounts.default.max-parallel", "1");
+    Replica replica = replica();
+    flood("acme", 10_000);
+    for (int i = 0; i < 5; i++) {
+      pass(replica);
+      end(replica, kling.created.get(i));
+    }
+    String single = Replica.submit(replica.tasks, "other", MODEL, 5);
+
+    for (int i = 5; i < 7; i++) {
+      pass(replica);
+      end(replica, kling.created.get(i));
+    }
+
+    int place = kling.created.subList(5, 7).indexOf(single) + 1;
+    System.out.printf(
+        "fairness: 10,000 queued beside it, the other tenant's task was number %d%n", place);
+    assertTrue(place == 1 || place == 2, kling.created.toString());
+  }
+
+  @Test
+  void tasks_that_are_put_off_do_not_hide_other_tenants() {
+    settings.put("kling.accounts.default.max-parallel", "1");
+    Replica replica = replica();
+    kling.creates.add(new CreateAnswer.NotSent("refused"));
+    submit(replica);
+    pass(replica);
+    String other = Replica.submit(replica.tasks, "other", MODEL, 5);
+
+    pass(replica);
+
+    assertEquals("submitted", status(other));
+  }
+
+  @Test
+  void a_position_and_an_estimate_come_from_render_times() {
+    settings.put("kling.accounts.default.max-parallel", "2");
+    Replica replica = replica();
+    jdbi.useHandle(
+        h ->
+            h.execute(
+                "insert into render_time (kind, upstream_model, slot, millis, at)"
+                    + " values ('text2video', 'kling-v3', 0, 60000, now())"));
+    submit(replica);
+    submit(replica);
+    pass(replica);
+    submit(replica);
+    String last = submit(replica);
+
+    Standing standing = explain(replica, last);
+
+    assertEquals(2, standing.position());
+    assertEquals(clock.instant().plusSeconds(60), standing.estimatedDispatchAt());
+    assertEquals(clock.instant().plusSeconds(120), standing.estimatedFinishAt());
+    assertTrue(standing.reason().contains("all 2 slots"), standing.reason());
+    Standing running = explain(replica, kling.created.get(0));
+    assertNull(running.position());
+    assertNotNull(running.next());
+  }
+
+  private Replica replica() {
+    Replica replica = new Replica(jdbi, clock, settings, kling);
+    replicas.add(replica);
+    return replica;
+  }
+
+  /** Ids sort by the millisecond. */
+  private String submit(Replica replica) {
+    clock.advance(Duration.ofMillis(1));
+    return Replica.submit(replica.tasks, "acme", MODEL, 5);
+  }
+
+  /** One pass of the dispatcher and everything that comes of it. */
+  private void pass(Replica replica) {
+    clock.advance(Duration.ofMillis(500));
+    replica.dispatcher.runOnce();
+    settled(replica);
+  }
+
+  private static void settled(Replica replica) {
+    while (replica.dispatcher.isBusy()) {
+      LockSupport.parkNanos(100_000);
+    }
+  }
+
+  private void end(Replica replica, String taskId) {
+    Outcome outcome =
+        replica.tasks.apply(
+            new News(
+                taskId,
+                Source.CALLBACK,
+                new TaskSignal.Succeed("{}"),
+                null,
+                null,
+                null,
+                "succeed"));
+    assertTrue(outcome instanceof Outcome.Moved, () -> taskId + " " + outcome);
+  }
+
+  private Standing explain(Replica replica, String taskId) {
+    return replica(replica).standings.standing(replica.tasks.find("acme", taskId).orElseThrow());
+  }
+
+  /** What explain shows of the slots is up to a second old. */
+  private Replica replica(Replica replica) {
+    clock.advance(Duration.ofSeconds(1));
+    return replica;
+  }
+
+  private int limit(Replica replica) {
+    return replica.accounts.all().get(0).slots().get(0).limit();
+  }
+
+  private void flood(String tenant, int tasks) {
+    jdbi.useHandle(
+        h -> {
+          h.createUpdate(
+                  """
+                  insert into task (id, tenant_id, kind, model, upstream_model, status, sequence, feed_position,
+                    created_at, updated_at)
+                  select 'task_' || lpad(i::text, 26, '0'), :tenant, 'text2video', :model, :model, 'queued', 1, 0,
+                    now(), now()
+                  from generate_series(1, :tasks) i
+                  """)
+              .bind("tenant", tenant)
+              .bind("model", MODEL)
+              .bind("tasks", tasks)
+              .execute();
+          h.execute("insert into task_request (task_id, body) select id, '{}' from task");
+          h.createUpdate(
+                  """
+                  insert into dispatch_queue (task_id, tenant_id, upstream_model, family, due_at)
+                  select id, tenant_id, upstream_model, 'video', :now from task
+                  """)
+              .bind("now", clock.instant())
+              .execute();
+        });
+  }
+
+  private String status(String taskId) {
+    return jdbi.withHandle(
+        h ->
+            h.createQuery("select status::text from task where id = :id")
+                .bind("id", taskId)
+                .mapTo(String.class)
+                .one());
+  }
+
+  private int count(String from) {
+    return jdbi.withHandle(
+        h -> h.createQuery("select count(*) from " + from).mapTo(Integer.class).one());
+  }
+
+  private String text(String sql) {
+    return jdbi.withHandle(h -> h.createQuery(sql).mapTo(String.class).one());
+  }
+}

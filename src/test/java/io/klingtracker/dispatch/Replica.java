@@ -1,0 +1,204 @@
+package io.klingtracker.dispatch;
+
+import io.klingtracker.kling.CreateAnswer;
+import io.klingtracker.kling.KlingClient;
+import io.klingtracker.kling.KlingConfig;
+import io.klingtracker.kling.KlingLists;
+import io.klingtracker.kling.ListAnswer;
+import io.klingtracker.kling.PassedAnswer;
+import io.klingtracker.kling.QueryAnswer;
+import io.klingtracker.task.NewTask;
+import io.klingtracker.task.Submission;
+import io.klingtracker.task.Tasks;
+import io.klingtracker.task.TasksChanged;
+import io.klingtracker.task.TasksOnDatabase;
+import io.klingtracker.tracking.TrackingConfig;
+import io.klingtracker.tracking.TrackingWithout;
+import io.klingtracker.work.WorkLoop;
+import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
+import io.smallrye.config.SmallRyeConfig;
+import io.smallrye.config.SmallRyeConfigBuilder;
+import java.time.Clock;
+import java.time.Instant;
+import java.util.Collection;
+import java.util.HashMap;
+import java.util.Map;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionStage;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import org.jdbi.v3.core.Jdbi;
+import org.jspecify.annotations.Nullable;
+
+/** One replica's dispatcher, wired by hand on a shared database, that can be killed. */
+final class Replica implements AutoCloseable {
+
+  final SimpleMeterRegistry meters = new SimpleMeterRegistry();
+  final DispatchConfig config;
+  final Tasks tasks;
+  final PoolStore pools;
+  final DispatchStore store;
+  final Accounting accounts;
+  final Dispatcher dispatcher;
+  final Standings standings;
+  private final ExecutorService executor = Executors.newFixedThreadPool(4);
+  private final Gate gate;
+  private volatile @Nullable WorkLoop loop;
+
+  Replica(Jdbi jdbi, Clock clock, Map<String, String> settings, KlingClient kling) {
+    SmallRyeConfig read = config(settings);
+    this.config = read.getConfigMapping(DispatchConfig.class);
+    TrackingConfig tracking = read.getConfigMapping(TrackingConfig.class);
+    this.gate = new Gate(kling);
+    this.tasks = TasksOnDatabase.of(jdbi, clock, this::changed);
+    this.pools = new PoolStore(jdbi, clock, new ConfiguredWaits(config));
+    this.store = new DispatchStore(jdbi, pools, clock, config);
+    this.accounts = new Accounting(pools, read.getConfigMapping(KlingConfig.class), config, clock);
+    this.dispatcher =
+        new Dispatcher(
+            store,
+            accounts,
+            tasks,
+            gate,
+            gate,
+            TrackingWithout.callbacks(tracking),
+            TrackingWithout.checks(tracking, clock),
+            tracking,
+            config,
+            new DispatchMetrics(meters),
+            clock,
+            executor);
+    this.standings = new Standings(jdbi, tasks, pools, accounts, config, clock);
+  }
+
+  static SmallRyeConfig config(Map<String, String> settings) {
+    Map<String, String> all = new HashMap<>();
+    all.put("tracker.public-url", "http://localhost:1");
+    all.put("kling.accounts.default.base-url", "http://localhost:1");
+    all.put("kling.accounts.default.api-key", "key");
+    all.putAll(settings);
+    return new SmallRyeConfigBuilder()
+        .withMapping(DispatchConfig.class)
+        .withMapping(TrackingConfig.class)
+        .withMapping(KlingConfig.class)
+        .withValidateUnknown(false)
+        .withDefaultValues(all)
+        .addDiscoveredConverters()
+        .build();
+  }
+
+  /** Works until it is closed or killed. */
+  Replica start() {
+    WorkLoop started = WorkLoop.start("dispatcher-test", config.poll(), dispatcher::runOnce);
+    dispatcher.onSettled(started::wake);
+    loop = started;
+    return this;
+  }
+
+  void changed(TasksChanged changes) {
+    WorkLoop running = loop;
+    if (running != null) {
+      running.wake();
+    }
+  }
+
+  /**
+   * As by kill -9: answers of Kling's that are under way reach nobody, and nothing more is sent.
+   */
+  void kill() {
+    gate.shut = true;
+    close();
+  }
+
+  @Override
+  public void close() {
+    WorkLoop running = loop;
+    if (running != null) {
+      running.close();
+    }
+    executor.shutdown();
+  }
+
+  static String submit(Tasks tasks, String tenant, String model, int priority) {
+    return submit(tasks, tenant, model, priority, 1, null);
+  }
+
+  static String submit(
+      Tasks tasks,
+      String tenant,
+      String model,
+      int priority,
+      int slots,
+      @Nullable Instant deadline) {
+    Submission submission =
+        tasks.submit(
+            new NewTask(
+                tenant,
+                "text2video",
+                "{\"model_name\":\"%s\",\"prompt\":\"a cat\"}".formatted(model),
+                null,
+                null,
+                model,
+                model,
+                "video",
+                slots,
+                null,
+                priority,
+                deadline,
+                null));
+    return ((Submission.Stored) submission).taskId();
+  }
+
+  /** Lets nothing through once it is shut. */
+  private static final class Gate implements KlingClient, KlingLists {
+    private final KlingClient kling;
+    private volatile boolean shut;
+
+    Gate(KlingClient kling) {
+      this.kling = kling;
+    }
+
+    private <T> CompletionStage<T> unlessShut(CompletionStage<T> answer) {
+      return answer.thenCompose(
+          value -> shut ? new CompletableFuture<>() : CompletableFuture.completedFuture(value));
+    }
+
+    @Override
+    public CompletionStage<CreateAnswer> create(
+        String account, String path, String body, Instant notAfter) {
+      return shut
+          ? new CompletableFuture<>()
+          : unlessShut(kling.create(account, path, body, notAfter));
+    }
+
+    @Override
+    public CompletionStage<QueryAnswer> query(String account, String path) {
+      return shut ? new CompletableFuture<>() : unlessShut(kling.query(account, path));
+    }
+
+    @Override
+    public CompletionStage<PassedAnswer> pass(String account, String path, String body) {
+      return kling.pass(account, path, body);
+    }
+
+    @Override
+    public CompletionStage<ListAnswer> page(String account, String path, int page) {
+      return unlessShut(((KlingLists) kling).page(account, path, page));
+    }
+
+    @Override
+    public CompletionStage<ListAnswer> tasks(String account, Collection<String> ids) {
+      return ((KlingLists) kling).tasks(account, ids);
+    }
+
+    @Override
+    public CompletionStage<ListAnswer> tasksByExternalId(String account, Collection<String> ids) {
+      return ((KlingLists) kling).tasksByExternalId(account, ids);
+    }
+
+    @Override
+    public boolean takesIds(String account) {
+      return ((KlingLists) kling).takesIds(account);
+    }
+  }
+}

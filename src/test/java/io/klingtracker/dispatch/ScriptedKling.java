@@ -1,0 +1,97 @@
+package io.klingtracker.dispatch;
+
+import io.klingtracker.kling.CreateAnswer;
+import io.klingtracker.kling.KlingClient;
+import io.klingtracker.kling.KlingLists;
+import io.klingtracker.kling.KlingNews;
+import io.klingtracker.kling.KlingStatus;
+import io.klingtracker.kling.ListAnswer;
+import io.klingtracker.kling.PassedAnswer;
+import io.klingtracker.kling.QueryAnswer;
+import java.time.Instant;
+import java.util.ArrayDeque;
+import java.util.ArrayList;
+import java.util.Collection;
+import java.util.Collections;
+import java.util.Deque;
+import java.util.List;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionStage;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Kling as a script: answers as told, accepts when not told anything, and writes down what came.
+ */
+final class ScriptedKling implements KlingClient, KlingLists {
+
+  private static final Pattern ID = Pattern.compile("task_[0-9a-z]{26}");
+
+  final List<String> created = Collections.synchronizedList(new ArrayList<>());
+  final List<String> accounts = Collections.synchronizedList(new ArrayList<>());
+  final Deque<CreateAnswer> creates = new ArrayDeque<>();
+  final Deque<QueryAnswer> queries = new ArrayDeque<>();
+  final List<KlingNews> listed = new ArrayList<>();
+  @Nullable Runnable onCreate;
+
+  static KlingNews news(String taskId) {
+    return new KlingNews(
+        String.valueOf(Math.abs((long) taskId.hashCode())),
+        taskId,
+        KlingStatus.SUBMITTED,
+        "submitted",
+        "",
+        null,
+        null,
+        null,
+        null);
+  }
+
+  @Override
+  public synchronized CompletionStage<CreateAnswer> create(
+      String account, String path, String body, Instant notAfter) {
+    Matcher id = ID.matcher(body);
+    String taskId = id.find() ? id.group() : "";
+    created.add(taskId);
+    accounts.add(account);
+    if (onCreate != null) {
+      onCreate.run();
+    }
+    CreateAnswer told = creates.poll();
+    return CompletableFuture.completedFuture(
+        told == null ? new CreateAnswer.Accepted(news(taskId)) : told);
+  }
+
+  @Override
+  public synchronized CompletionStage<QueryAnswer> query(String account, String path) {
+    QueryAnswer told = queries.poll();
+    return CompletableFuture.completedFuture(
+        told == null ? new QueryAnswer.NotFound("Task not found") : told);
+  }
+
+  @Override
+  public CompletionStage<PassedAnswer> pass(String account, String path, String body) {
+    throw new UnsupportedOperationException();
+  }
+
+  @Override
+  public CompletionStage<ListAnswer> page(String account, String path, int page) {
+    return CompletableFuture.completedFuture(new ListAnswer.Found(List.copyOf(listed)));
+  }
+
+  @Override
+  public CompletionStage<ListAnswer> tasks(String account, Collection<String> ids) {
+    throw new UnsupportedOperationException();
+  }
+
+  @Override
+  public CompletionStage<ListAnswer> tasksByExternalId(String account, Collection<String> ids) {
+    throw new UnsupportedOperationException();
+  }
+
+  @Override
+  public boolean takesIds(String account) {
+    return false;
+  }
+}

@@ -1,0 +1,178 @@
+package io.klingtracker.dispatch;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import io.klingtracker.dispatch.Capacity.Account;
+import io.klingtracker.dispatch.Capacity.Health;
+import io.klingtracker.dispatch.SlotPlan.Assigned;
+import io.klingtracker.dispatch.SlotPlan.Candidate;
+import io.klingtracker.dispatch.SlotPlan.Lane;
+import io.klingtracker.dispatch.SlotPlan.Model;
+import io.klingtracker.dispatch.SlotPlan.Plan;
+import io.klingtracker.dispatch.SlotPlan.Turn;
+import java.time.Instant;
+import java.util.Arrays;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.stream.IntStream;
+import org.junit.jupiter.api.Test;
+
+class SlotPlanTest {
+
+  private static final Instant NOW = Instant.parse("2026-01-31T12:00:00Z");
+  private static final Model V3 = new Model("video", "kling-v3");
+  private static final Model V2 = new Model("video", "kling-v2-6");
+  private static final Pool ONE_V3 = new Pool("one", "video", "kling-v3");
+
+  private final Map<String, Account> accounts = new HashMap<>(Map.of("one", new Account(5, 1)));
+  private final Map<String, Health> health = new HashMap<>();
+  private final Map<Pool, PoolState> states = new HashMap<>();
+  private final Map<Pool, Integer> used = new HashMap<>();
+  private final Map<Model, Double> times = new HashMap<>();
+  private Set<String> paused = Set.of();
+
+  @Test
+  void no_more_tasks_run_than_there_are_slots() {
+    used.put(ONE_V3, 3);
+
+    assertEquals(List.of("a1", "a2"), tasks(plan(lane("a", V3, 1, 0, 9))));
+  }
+
+  @Test
+  void full_models_do_not_hide_others() {
+    used.put(ONE_V3, 5);
+
+    assertEquals(List.of("b1"), tasks(plan(lane("a", V3, 1, 0, 9), lane("b", V2, 1, 0, 1))));
+  }
+
+  @Test
+  void tenants_take_turns() {
+    Plan plan = plan(lane("a", V3, 1, 0, 9), lane("b", V3, 1, 0, 9));
+
+    assertEquals(List.of("a1", "b1", "a2", "b2", "a3"), tasks(plan));
+  }
+
+  @Test
+  void a_tenant_with_twice_the_weight_gets_twice_the_slots() {
+    accounts.put("one", new Account(6, 1));
+
+    Plan plan = plan(lane("a", V3, 2, 0, 9), lane("b", V3, 1, 0, 9));
+
+    assertEquals(4, tasks(plan).stream().filter(id -> id.startsWith("a")).count());
+  }
+
+  @Test
+  void whoever_comes_later_starts_at_the_time_of_the_others() {
+    times.put(V3, 100.0);
+
+    Plan plan = plan(lane("a", V3, 1, 101, 9), lane("b", V3, 1, 0, 9));
+
+    // Neither starved behind a hundred nor let through a hundred times.
+    assertEquals(List.of("b1", "a1", "b2", "a2", "b3"), tasks(plan));
+    assertEquals(103.0, plan.turns().get(new Turn("b", V3)));
+    assertEquals(102.0, plan.turns().get(new Turn("", V3)));
+  }
+
+  @Test
+  void a_task_of_many_slots_is_not_starved_by_small_ones() {
+    used.put(ONE_V3, 3);
+    Lane big = new Lane("a", V3, 1, 0, List.of(new Candidate("big", 4)));
+
+    assertEquals(List.of(), tasks(plan(big, lane("b", V3, 1, 1, 9))));
+  }
+
+  @Test
+  void a_task_of_more_slots_than_there_are_goes_when_all_are_free() {
+    Lane big = new Lane("a", V3, 1, 0, List.of(new Candidate("big", 9)));
+
+    assertEquals(List.of("big"), tasks(plan(big)));
+  }
+
+  @Test
+  void accounts_are_filled_by_weight() {
+    accounts.put("one", new Account(9, 1));
+    accounts.put("two", new Account(9, 2));
+
+    Plan plan = plan(lane("a", V3, 1, 0, 6));
+
+    assertEquals(4, plan.assigned().stream().filter(a -> a.account().equals("two")).count());
+  }
+
+  @Test
+  void paused_parked_and_silent_accounts_get_nothing() {
+    accounts.put("two", new Account(5, 1));
+    accounts.put("three", new Account(5, 1));
+    accounts.put("four", new Account(5, 1));
+    paused = Set.of("one");
+    health.put("two", Health.AWAY);
+    states.put(
+        Pool.family("three", "video"),
+        new PoolState(null, null, 0, NOW.plusSeconds(9), 1, parking()));
+
+    Plan plan = plan(lane("a", V3, 1, 0, 9));
+
+    assertEquals(
+        Set.of("four"), Set.copyOf(plan.assigned().stream().map(Assigned::account).toList()));
+    assertEquals(5, plan.assigned().size());
+  }
+
+  @Test
+  void a_parked_account_is_tried_with_one_task() {
+    states.put(Pool.all("one"), new PoolState(null, null, 0, NOW, 1, parking()));
+
+    assertEquals(List.of("a1"), tasks(plan(lane("a", V3, 1, 0, 9), lane("b", V2, 1, 0, 9))));
+  }
+
+  @Test
+  void a_half_open_breaker_lets_one_task_through() {
+    health.put("one", Health.ON_TRIAL);
+
+    assertEquals(List.of("a1"), tasks(plan(lane("a", V3, 1, 0, 9), lane("b", V2, 1, 0, 9))));
+  }
+
+  @Test
+  void a_lowered_limit_holds_for_its_model_alone() {
+    states.put(ONE_V3, new PoolState(2, NOW, 1, null, 1, null));
+
+    Plan plan = plan(lane("a", V3, 1, 0, 9), lane("b", V2, 1, 0, 9));
+
+    assertEquals(2, tasks(plan).stream().filter(id -> id.startsWith("a")).count());
+    assertEquals(5, tasks(plan).stream().filter(id -> id.startsWith("b")).count());
+  }
+
+  @Test
+  void a_batch_is_shared_by_models() {
+    Plan plan = planner().assign(List.of(lane("a", V3, 1, 0, 9), lane("b", V2, 1, 0, 9)), 4);
+
+    assertEquals(2, tasks(plan).stream().filter(id -> id.startsWith("a")).count());
+    assertTrue(tasks(plan).contains("b2"));
+  }
+
+  private static PoolState.Parking parking() {
+    return new PoolState.Parking(1102, "empty", NOW);
+  }
+
+  private static Lane lane(String tenant, Model model, int weight, double turn, int waiting) {
+    return new Lane(
+        tenant,
+        model,
+        weight,
+        turn,
+        IntStream.rangeClosed(1, waiting).mapToObj(i -> new Candidate(tenant + i, 1)).toList());
+  }
+
+  private Plan plan(Lane... lanes) {
+    return planner().assign(Arrays.asList(lanes), 50);
+  }
+
+  private SlotPlan planner() {
+    return new SlotPlan(new Capacity(accounts, health, paused, states, NOW), used, times);
+  }
+
+  private static List<String> tasks(Plan plan) {
+    return plan.assigned().stream().map(Assigned::taskId).toList();
+  }
+}
