@@ -122,6 +122,19 @@ class TaskStoreTest {
   }
 
   @Test
+  void a_key_is_forgotten_after_its_time_and_its_task_stays() {
+    store.submit(task(null, key("k", (byte) 1)), null);
+    Clock later = Clock.fixed(NOW.plus(Duration.ofHours(24)).plusMillis(1), ZoneOffset.UTC);
+
+    new IdempotencySweep(jdbi, Clock.fixed(NOW, ZoneOffset.UTC), new Limits()).runOnce();
+    assertEquals(1, count("idempotency_key"));
+    new IdempotencySweep(jdbi, later, new Limits()).runOnce();
+
+    assertEquals(0, count("idempotency_key"));
+    assertEquals(1, count("task"));
+  }
+
+  @Test
   void the_same_key_with_another_body_is_refused() {
     store.submit(task(null, key("k", (byte) 1)), null);
 
