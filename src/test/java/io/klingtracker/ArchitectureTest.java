@@ -77,7 +77,8 @@ class ArchitectureTest {
               Map.entry(
                   "webhook",
                   Set.of(
-                      "problem", "retry", "secret", "target", "task", "tenant", "time", "work"))));
+                      "problem", "retry", "rules", "secret", "target", "task", "tenant", "time",
+                      "work"))));
 
   @Test
   void packages_use_only_what_they_may() {

@@ -214,6 +214,8 @@ final class LocalStack {
     if (!ownCredentials) {
       config.put("kling.accounts.default.access-key", LocalSettings.ACCESS_KEY);
       config.put("kling.accounts.default.secret-key", LocalSettings.SECRET_KEY);
+      // Kling's newer paths take API keys only.
+      config.put("kling.accounts.default.api-key", LocalSettings.API_KEY);
     }
     parts.add(
         "Kling       simulated on " + simulator.url() + ", faults on " + simulator.controlUrl());

@@ -3,7 +3,10 @@ package io.klingtracker.webhook;
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.klingtracker.rules.Kind;
+import io.klingtracker.rules.Kinds;
 import java.time.Instant;
 import java.util.List;
 
@@ -29,7 +32,12 @@ final class CallbackBody {
    */
   static byte[] of(String event, Instant taskCreatedAt) {
     try {
-      return JSON.writeValueAsBytes(body(JSON.readTree(event), taskCreatedAt));
+      JsonNode told = JSON.readTree(event);
+      boolean newer =
+          Kinds.ofName(told.path("kind").asText())
+              .filter(kind -> kind.dialect() == Kind.Dialect.NEWER)
+              .isPresent();
+      return JSON.writeValueAsBytes(newer ? newer(told, taskCreatedAt) : body(told, taskCreatedAt));
     } catch (JsonProcessingException e) {
       throw new IllegalStateException("an event's payload is JSON", e);
     }
@@ -51,6 +59,31 @@ final class CallbackBody {
     }
     body.put("created_at", taskCreatedAt.toEpochMilli());
     body.put("updated_at", Instant.parse(event.path("occurred_at").asText()).toEpochMilli());
+    return body;
+  }
+
+  /** The newer generation's shape, for tasks that came by its front. */
+  private static ObjectNode newer(JsonNode event, Instant taskCreatedAt) {
+    String status = event.path("status").asText();
+    String word = klingWord(status);
+    ObjectNode body = JSON.createObjectNode();
+    body.put("id", event.path("task_id").asText());
+    body.put("status", word.equals("succeed") ? "succeeded" : word);
+    ArrayNode outputs = body.putArray("outputs");
+    event.path("result").forEach(array -> array.forEach(outputs::add));
+    body.put("message", message(status, event.path("status_message").asText("")));
+    body.put("create_time", taskCreatedAt.toEpochMilli());
+    body.put("update_time", Instant.parse(event.path("occurred_at").asText()).toEpochMilli());
+    if (event.hasNonNull("external_task_id")) {
+      body.put("external_id", event.path("external_task_id").asText());
+    }
+    if (event.hasNonNull("units")) {
+      body.putArray("billing")
+          .addObject()
+          .put("charge_type", "unit")
+          .put("amount", event.path("units").asText())
+          .put("package_type", "video");
+    }
     return body;
   }
 

@@ -91,6 +91,15 @@ class StartupCheckTest {
   }
 
   @Test
+  void a_circle_that_a_tenant_s_own_names_close_is_a_fault() {
+    Map<String, String> bad = new HashMap<>(GOOD);
+    bad.put("kling.models.fast", "cheap");
+    bad.put("kling.tenant-models.acme.cheap", "fast");
+
+    assertTrue(fault(bad).orElseThrow().contains("kling.tenant-models.acme"));
+  }
+
+  @Test
   void every_mapping_is_checked() {
     Set<String> mappings =
         new ClassFileImporter()

@@ -103,6 +103,34 @@ class KlingContractTest {
   }
 
   @Test
+  void answers_have_the_keys_of_recorded_ones_in_their_order() {
+    String own =
+        caller()
+            .body(
+                "{\"model_name\":\"kling-v3\",\"prompt\":\"a\",\"external_task_id\":\"r%s\"}"
+                    .formatted(UUID.randomUUID()))
+            .post(T2V)
+            .asString();
+    String none =
+        caller().body("{\"model_name\":\"kling-v3\",\"prompt\":\"a\"}").post(T2V).asString();
+    String error = caller().get(T2V + "/nobody").asString();
+
+    String head = "\\{\"code\":0,\"message\":\"SUCCEED\",\"request_id\":\"[0-9a-f-]{36}\",";
+    String task = "\"data\":\\{\"task_id\":\"task_[0-9a-z]{26}\",\"task_status\":\"submitted\",";
+    String times = "\"created_at\":([0-9]{13}),\"updated_at\":\\1}}";
+    assertTrue(
+        own.matches(
+            head + task + "\"task_info\":\\{\"external_task_id\":\"r[0-9a-f-]+\"}," + times),
+        own);
+    assertTrue(none.matches(head + task + "\"task_info\":\\{}," + times), none);
+    assertTrue(
+        error.matches(
+            "\\{\"code\":1201,\"message\":\"Task not found by id/external id: nobody\","
+                + "\"request_id\":\"[0-9a-f-]{36}\"}"),
+        error);
+  }
+
+  @Test
   void a_newer_task_is_made_and_asked_for_in_its_own_shapes() {
     String external = "n" + UUID.randomUUID();
     Response created =
