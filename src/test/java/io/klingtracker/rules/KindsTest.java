@@ -8,7 +8,10 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.klingtracker.problem.ErrorCode;
 import io.klingtracker.problem.ProblemException;
+import java.io.IOException;
 import java.math.BigDecimal;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -240,6 +243,17 @@ class KindsTest {
 
   static List<Example> examples() {
     return Example.all();
+  }
+
+  @Test
+  void the_examples_are_those_of_the_readme() throws IOException {
+    String readme = Files.readString(Path.of("README.md"));
+    for (Example example : Example.all()) {
+      String shown =
+          "# %s\n    POST /kling/%s\n    %s\n"
+              .formatted(example.title(), example.path(), example.body());
+      assertTrue(readme.contains(shown), () -> "README.md lacks:\n    " + shown);
+    }
   }
 
   @Test
