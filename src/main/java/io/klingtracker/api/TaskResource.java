@@ -9,6 +9,7 @@ import io.klingtracker.task.TaskFilter;
 import io.klingtracker.task.TaskStatus;
 import io.klingtracker.task.Tasks;
 import io.klingtracker.tenant.CurrentCaller;
+import io.klingtracker.tracking.WaitingTasks;
 import io.smallrye.common.annotation.Blocking;
 import io.smallrye.mutiny.Uni;
 import jakarta.inject.Inject;
@@ -40,6 +41,7 @@ public class TaskResource {
   private static final int MAX_BATCH = 200;
 
   private final Tasks tasks;
+  private final WaitingTasks waiting;
   private final FinalTasks finals;
   private final LongPoll longPoll;
   private final Cursors cursors;
@@ -49,12 +51,14 @@ public class TaskResource {
   @Inject
   TaskResource(
       Tasks tasks,
+      WaitingTasks waiting,
       FinalTasks finals,
       LongPoll longPoll,
       Cursors cursors,
       CurrentCaller caller,
       ReadConfig config) {
     this.tasks = tasks;
+    this.waiting = waiting;
     this.finals = finals;
     this.longPoll = longPoll;
     this.cursors = cursors;
@@ -90,7 +94,11 @@ public class TaskResource {
     Task task = finals.get(caller.tenant(), id).orElseGet(() -> find(id));
     finals.keep(id, task);
     if (most.isZero()) {
-      return Uni.createFrom().item(answer(task, ifNoneMatch));
+      return Uni.createFrom()
+          .item(
+              task.status() == TaskStatus.QUEUED
+                  ? answer(TaskView.of(task, waiting.standing(task)))
+                  : answer(task, ifNoneMatch));
     }
     int seen = past < 0 ? task.sequence() : past;
     Predicate<Task> news = now -> now.sequence() > seen || now.status().isFinal();
@@ -170,7 +178,7 @@ public class TaskResource {
   /** What waits in our queue shows its place there, which moves without a change of the task. */
   private static Response answer(Task task, @Nullable String ifNoneMatch) {
     if (task.status() == TaskStatus.QUEUED) {
-      return Response.ok(TaskView.of(task)).header("Cache-Control", "private, no-cache").build();
+      return answer(TaskView.of(task));
     }
     String tag = "\"" + task.id() + "-" + task.sequence() + "\"";
     Response.ResponseBuilder answer =
@@ -178,6 +186,10 @@ public class TaskResource {
             ? Response.notModified()
             : Response.ok(TaskView.of(task));
     return answer.header("ETag", tag).header("Cache-Control", "private, no-cache").build();
+  }
+
+  private static Response answer(TaskView view) {
+    return Response.ok(view).header("Cache-Control", "private, no-cache").build();
   }
 
   private Task find(String id) {

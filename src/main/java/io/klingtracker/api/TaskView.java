@@ -5,6 +5,7 @@ import com.fasterxml.jackson.databind.PropertyNamingStrategies;
 import com.fasterxml.jackson.databind.annotation.JsonNaming;
 import io.klingtracker.task.Task;
 import io.klingtracker.time.Rfc3339;
+import io.klingtracker.tracking.WaitingTasks.Standing;
 import java.math.BigDecimal;
 import java.time.Instant;
 import org.jspecify.annotations.Nullable;
@@ -32,9 +33,17 @@ record TaskView(
     @Nullable String dispatchedAt,
     String updatedAt,
     @Nullable String finishedAt,
-    @Nullable String resultExpiresAt) {
+    @Nullable String resultExpiresAt,
+    @Nullable Integer queuePosition,
+    @Nullable String estimatedDispatchAt,
+    @Nullable String estimatedFinishAt) {
 
   static TaskView of(Task task) {
+    return of(task, null);
+  }
+
+  /** With its place in the queue, where that was asked for. */
+  static TaskView of(Task task, @Nullable Standing standing) {
     return new TaskView(
         task.id(),
         task.externalTaskId(),
@@ -56,7 +65,10 @@ record TaskView(
         time(task.dispatchedAt()),
         Rfc3339.format(task.updatedAt()),
         time(task.finishedAt()),
-        time(task.resultExpiresAt()));
+        time(task.resultExpiresAt()),
+        standing == null ? null : standing.position(),
+        standing == null ? null : time(standing.estimatedDispatchAt()),
+        standing == null ? null : time(standing.estimatedFinishAt()));
   }
 
   private static @Nullable String time(@Nullable Instant time) {

@@ -199,6 +199,8 @@ class HttpKlingClient implements KlingClient, KlingLists {
         .recover(failure -> Future.failedFuture(new NotConnected(failure)))
         .compose(
             request -> {
+              // Failures come with the answer's future; unheard they would be logged as errors.
+              request.exceptionHandler(ignored -> {});
               if (clock.instant().isAfter(notAfter)) {
                 // We were held up; whoever took the work over must not meet this request at Kling.
                 request.reset();
