@@ -78,7 +78,7 @@ class DispatchStore {
 
   /**
    * sent_at is set before anything leaves: from here on a crash means that the create may have
-   * arrived. Whoever canceled the task meanwhile took the row away.
+   * arrived. Whoever canceled the task meanwhile took the row away. The turns move on with it.
    */
   private static final String CLAIM =
       """
@@ -95,19 +95,17 @@ class DispatchStore {
       held as (
         insert into open_task (task_id, account, upstream_model, family, slots, next_check_at)
         select task_id, account, upstream_model, family, slots, cast(:checkAt as timestamptz) from claimed
+      ),
+      moved as (
+        insert into dispatch_turn (family, model, tenant_id, turn)
+        select * from unnest(cast(:families as text[]), cast(:models as text[]), cast(:tenants as text[]),
+          cast(:turns as float8[]))
+        on conflict (family, model, tenant_id) do update set turn = greatest(dispatch_turn.turn, excluded.turn)
       )
       select c.task_id, t.kind, r.body, c.upstream_model, c.family, c.slots, c.account, c.attempts, c.sent_at,
         c.deadline_at
       from claimed c join task t on t.id = c.task_id join task_request r on r.task_id = c.task_id
       order by c.place
-      """;
-
-  private static final String MOVE_TURNS =
-      """
-      insert into dispatch_turn (family, model, tenant_id, turn)
-      select * from unnest(cast(:families as text[]), cast(:models as text[]), cast(:tenants as text[]),
-        cast(:turns as float8[]))
-      on conflict (family, model, tenant_id) do update set turn = greatest(dispatch_turn.turn, excluded.turn)
       """;
 
   /** Creates that may have arrived and whose sender is gone, or whose next look is due. */
@@ -237,8 +235,7 @@ class DispatchStore {
             return List.of();
           }
           pools.probed(handle, capacity);
-          moveTurns(handle, plan.turns());
-          return claim(handle, plan.assigned(), checkAt);
+          return claim(handle, plan, checkAt);
         });
   }
 
@@ -349,26 +346,10 @@ class DispatchStore {
     return filled;
   }
 
-  private static void moveTurns(Handle handle, Map<Turn, Double> turns) {
-    List<Turn> keys =
-        turns.keySet().stream()
-            .sorted(
-                Comparator.<Turn, String>comparing(t -> t.model().family())
-                    .thenComparing(t -> t.model().model())
-                    .thenComparing(Turn::tenant))
-            .toList();
-    handle
-        .createUpdate(MOVE_TURNS)
-        .bindArray("families", String.class, keys.stream().map(t -> t.model().family()).toList())
-        .bindArray("models", String.class, keys.stream().map(t -> t.model().model()).toList())
-        .bindArray("tenants", String.class, keys.stream().map(Turn::tenant).toList())
-        .bindArray(
-            "turns", String.class, keys.stream().map(t -> String.valueOf(turns.get(t))).toList())
-        .execute();
-  }
-
-  private List<Claim> claim(Handle handle, List<Assigned> assigned, Instant checkAt) {
+  private List<Claim> claim(Handle handle, Plan plan, Instant checkAt) {
     Instant now = clock.instant();
+    List<Assigned> assigned = plan.assigned();
+    List<Map.Entry<Turn, Double>> turns = List.copyOf(plan.turns().entrySet());
     return handle
         .createQuery(CLAIM)
         .bindArray("ids", String.class, assigned.stream().map(Assigned::taskId).toList())
@@ -377,6 +358,12 @@ class DispatchStore {
         .bind("now", now)
         .bind("until", now.plus(lease))
         .bind("checkAt", checkAt)
+        .bindArray(
+            "families", String.class, turns.stream().map(t -> t.getKey().model().family()).toList())
+        .bindArray(
+            "models", String.class, turns.stream().map(t -> t.getKey().model().model()).toList())
+        .bindArray("tenants", String.class, turns.stream().map(t -> t.getKey().tenant()).toList())
+        .bindArray("turns", String.class, turns.stream().map(t -> t.getValue().toString()).toList())
         .map((row, context) -> claim(row))
         .list();
   }

@@ -25,15 +25,20 @@ class PoolStore {
   private static final String ONE_AT_A_TIME =
       "select pg_advisory_xact_lock(hashtext('kling-task-tracker/claim'))";
 
-  static final String USED =
+  /** Slots in use, what Kling made of pools, and pauses, in one round trip: a task waits for it. */
+  static final String SNAPSHOT =
       """
-      select account, family, model, sum(slots)::int as slots from open_task where slots > 0
-      group by account, family, model
+      select 'used' as what, account, family, model, sum(slots)::int as slots, null::int as lowered_to,
+        null::timestamptz as raise_at, 0 as lowerings, null::timestamptz as not_before, 0 as refusals,
+        null::int as parked_code, null::text as parked_reason, null::timestamptz as parked_at
+      from open_task where slots > 0 group by account, family, model
+      union all
+      select 'state', account, family, model, 0, lowered_to, raise_at, lowerings, not_before, refusals,
+        parked_code, parked_reason, parked_at
+      from account_pool
+      union all
+      select 'paused', name, '', '', 0, null, null, 0, null, 0, null, null, null from account where paused
       """;
-
-  private static final String STATES = "select * from account_pool";
-
-  private static final String PAUSED = "select name from account where paused";
 
   private static final String KEEP =
       """
@@ -89,10 +94,18 @@ class PoolStore {
 
   Snapshot snapshot(Handle handle) {
     Map<Pool, Integer> used = new HashMap<>();
-    handle.createQuery(USED).map((row, context) -> used.put(pool(row), row.getInt("slots"))).list();
     Map<Pool, PoolState> states = new HashMap<>();
-    handle.createQuery(STATES).map((row, context) -> states.put(pool(row), state(row))).list();
-    Set<String> paused = new HashSet<>(handle.createQuery(PAUSED).mapTo(String.class).list());
+    Set<String> paused = new HashSet<>();
+    handle
+        .createQuery(SNAPSHOT)
+        .map(
+            (row, context) ->
+                switch (row.getString("what")) {
+                  case "used" -> used.put(pool(row), row.getInt("slots"));
+                  case "state" -> states.put(pool(row), state(row));
+                  default -> paused.add(row.getString("account"));
+                })
+        .list();
     return new Snapshot(used, states, paused);
   }
 

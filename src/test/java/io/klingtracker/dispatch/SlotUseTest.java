@@ -96,6 +96,8 @@ class SlotUseTest {
   void a_submission_reaches_kling_s_socket_at_once() {
     // Far too rare to help: only the wake-up after the commit can be in time.
     Replica replica = replica("tracker.dispatch.poll", "10s").start();
+    new SimulatorClient(simulator.controlUrl())
+        .renderTimes(Duration.ofMillis(5), Duration.ofMillis(10));
     int rounds = 40;
     long[] micros = new long[rounds];
     for (int i = 0; i < rounds; i++) {
@@ -106,7 +108,9 @@ class SlotUseTest {
         LockSupport.parkNanos(50_000);
       }
       micros[i] = (System.nanoTime() - committed) / 1000;
-      await().atMost(Duration.ofSeconds(10)).until(() -> open() == 0);
+      while (open() > 0) {
+        LockSupport.parkNanos(1_000_000);
+      }
     }
     Arrays.sort(micros);
     System.out.printf(
