@@ -10,10 +10,12 @@ import io.klingtracker.rules.ModelMapping;
 import io.klingtracker.secret.SecretConfig;
 import io.klingtracker.secret.Secrets;
 import io.klingtracker.target.TargetConfig;
+import io.klingtracker.target.TargetPolicy;
 import io.klingtracker.task.TaskConfig;
 import io.klingtracker.tenant.TenantConfig;
 import io.klingtracker.tracking.TrackingConfig;
 import io.klingtracker.watch.WatchConfig;
+import io.klingtracker.webhook.FirstSecretConfig;
 import io.klingtracker.webhook.WebhookConfig;
 import io.smallrye.config.ConfigMapping;
 import io.smallrye.config.ConfigValidationException;
@@ -56,7 +58,10 @@ public final class StartupCheck {
           RelayConfig.class,
           TargetConfig.class,
           WatchConfig.class,
-          WebhookConfig.class);
+          WebhookConfig.class,
+          FirstSecretConfig.class);
+          WebhookConfig.class,
+          FirstSecretConfig.class);
 
   private static final int MAX_SLOTS = 10_000;
   private static final String WEBHOOK_SECRET = "whsec_";
@@ -105,6 +110,7 @@ public final class StartupCheck {
         .previousSecrets()
         .ifPresent(all -> all.forEach(old -> secret("tracker.previous-secrets", old)));
     kling(config.getConfigMapping(KlingConfig.class));
+    webhooks(config);
     for (Class<?> mapping : MAPPINGS) {
       ConfigMapping root = mapping.getAnnotation(ConfigMapping.class);
       bounds(root.prefix(), mapping, config.getConfigMapping(mapping));
@@ -151,6 +157,35 @@ public final class StartupCheck {
         .ifPresent(
             secrets ->
                 secrets.forEach(secret -> webhookSecret(prefix + ".webhook-secrets", secret)));
+  }
+
+  private static void webhooks(SmallRyeConfig config) {
+    // Reading the lists is checking them.
+    new TargetPolicy(config.getConfigMapping(TargetConfig.class));
+    config
+        .getConfigMapping(FirstSecretConfig.class)
+        .webhookSecret()
+        .ifPresent(secret -> webhookSecret("tracker.bootstrap.webhook-secret", secret));
+    WebhookConfig webhook = config.getConfigMapping(WebhookConfig.class);
+    if (webhook.lease().compareTo(webhook.timeout()) <= 0) {
+      throw new Fault(
+          "tracker.webhook.lease",
+          "must be longer than tracker.webhook.timeout, or all is sent twice");
+    }
+    if (webhook.jitter() > 1) {
+      throw new Fault("tracker.webhook.jitter", "must be 0 to 1, is " + webhook.jitter());
+    }
+    Map.of(
+            "in-flight", webhook.inFlight(),
+            "per-host", webhook.perHost(),
+            "per-host-rate", webhook.perHostRate(),
+            "batch", webhook.batch())
+        .forEach(
+            (name, value) -> {
+              if (value < 1) {
+                throw new Fault("tracker.webhook." + name, "must be 1 or more, is " + value);
+              }
+            });
   }
 
   private static void webhookSecret(String key, String secret) {

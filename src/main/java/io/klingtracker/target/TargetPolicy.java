@@ -22,8 +22,9 @@ public final class TargetPolicy {
   private final HostList allowed;
   private final HostList blocked;
 
+  /** The policy that the operator has configured. */
   @Inject
-  TargetPolicy(TargetConfig config) {
+  public TargetPolicy(TargetConfig config) {
     this(config.allowPrivate(), config.allow().orElse(List.of()), config.block().orElse(List.of()));
   }
 
@@ -37,8 +38,8 @@ public final class TargetPolicy {
    */
   public TargetPolicy(boolean allowPrivate, List<String> allowed, List<String> blocked) {
     this.allowPrivate = allowPrivate;
-    this.allowed = HostList.parse(allowed);
-    this.blocked = HostList.parse(blocked);
+    this.allowed = HostList.parse("tracker.webhook.allow", allowed);
+    this.blocked = HostList.parse("tracker.webhook.block", blocked);
   }
 
   /**
@@ -95,21 +96,32 @@ public final class TargetPolicy {
   /** Names and ranges as an operator lists them. */
   private record HostList(List<String> names, List<Cidr> ranges) {
 
-    static HostList parse(List<String> entries) {
+    static HostList parse(String key, List<String> entries) {
       List<String> names = new ArrayList<>();
       List<Cidr> ranges = new ArrayList<>();
       for (String entry : entries) {
         String text = entry.strip().toLowerCase(Locale.ROOT);
         if (text.contains(":") || text.matches("[0-9.]+(/.*)?")) {
-          ranges.add(Cidr.parse(text));
+          ranges.add(range(key, text));
         } else if (text.matches("(\\*\\.)?[a-z0-9_-]+(\\.[a-z0-9_-]+)*")) {
           names.add(text);
         } else {
           throw new IllegalArgumentException(
-              "'" + entry + "' is neither a host name (*.example.com) nor a range (10.0.0.0/8)");
+              key
+                  + ": '"
+                  + entry
+                  + "' is neither a host name (*.example.com) nor a range (10.0.0.0/8)");
         }
       }
       return new HostList(List.copyOf(names), List.copyOf(ranges));
+    }
+
+    private static Cidr range(String key, String text) {
+      try {
+        return Cidr.parse(text);
+      } catch (IllegalArgumentException e) {
+        throw new IllegalArgumentException(key + ": " + e.getMessage(), e);
+      }
     }
 
     boolean names(String host) {

@@ -7,7 +7,10 @@ import jakarta.ws.rs.container.ContainerRequestContext;
 import jakarta.ws.rs.container.ContainerRequestFilter;
 import jakarta.ws.rs.ext.Provider;
 
-/** Lets nobody onto {@code /kling} and {@code /v1} without a tenant's key. */
+/**
+ * Lets nobody onto {@code /kling} and {@code /v1} without a tenant's key, nor onto {@code /admin}
+ * without the admin key.
+ */
 @Provider
 @Priority(Priorities.AUTHENTICATION)
 public class AuthenticationFilter implements ContainerRequestFilter {
@@ -26,6 +29,8 @@ public class AuthenticationFilter implements ContainerRequestFilter {
     String path = request.getUriInfo().getPath();
     if (path.startsWith("/kling/") || path.startsWith("/v1/")) {
       caller.is(keys.tenantOf(request.getHeaderString("Authorization")));
+    } else if (path.startsWith("/admin/")) {
+      keys.requireAdmin(request.getHeaderString("Authorization"));
     }
   }
 }

@@ -40,6 +40,7 @@ class KeyRing {
   private final Clock clock;
   private final ObjectMapper json;
   private final TenantConfig.Keys config;
+  private final Optional<String> adminKey;
   private final Map<String, Cached> cache = new ConcurrentHashMap<>();
 
   /** What is remembered of a key; {@code key} is null when there is none. */
@@ -53,6 +54,7 @@ class KeyRing {
     this.clock = clock;
     this.json = json;
     this.config = config.keys();
+    this.adminKey = config.adminKey();
   }
 
   /**
@@ -73,6 +75,20 @@ class KeyRing {
     String token = authorization.substring(7).strip();
     long dots = token.chars().filter(c -> c == '.').count();
     return dots == 2 ? ofJwt(token) : ofKey(token);
+  }
+
+  /**
+   * Lets the operator pass.
+   *
+   * @throws ProblemException when the header does not carry the admin key
+   */
+  void requireAdmin(@Nullable String authorization) {
+    String sent =
+        authorization == null ? "" : authorization.replaceFirst("(?i)^Bearer ", "").strip();
+    boolean admin = adminKey.map(key -> MessageDigest.isEqual(hash(key), hash(sent))).orElse(false);
+    if (!admin) {
+      throw invalid("this path wants Authorization: Bearer <admin key>");
+    }
   }
 
   private String ofKey(String token) {

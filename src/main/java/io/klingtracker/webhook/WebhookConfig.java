@@ -4,7 +4,6 @@ import io.smallrye.config.ConfigMapping;
 import io.smallrye.config.WithDefault;
 import java.time.Duration;
 import java.util.List;
-import java.util.Map;
 import java.util.Optional;
 
 /** Bounds and habits of webhook delivery. */
@@ -81,9 +80,6 @@ public interface WebhookConfig {
   /** Whether deliveries are signed with the service's ed25519 key as well. */
   @WithDefault("false")
   boolean ed25519();
-
-  /** First secrets of tenants, {@code whsec_…} by tenant, put in place when there is none yet. */
-  Map<String, String> secrets();
 
   /** Name server, {@code address:port}, asked instead of the machine's. */
   Optional<String> dnsServer();

@@ -28,6 +28,7 @@ class WebhookLifecycle {
   private static final Duration GOODBYE_STEP = Duration.ofMillis(20);
 
   private final WebhookConfig config;
+  private final FirstSecretConfig first;
   private final SecretStore secrets;
   private final WebhookSweep sweep;
   private final DnsResolver resolver;
@@ -39,6 +40,7 @@ class WebhookLifecycle {
   @Inject
   WebhookLifecycle(
       WebhookConfig config,
+      FirstSecretConfig first,
       Jdbi jdbi,
       SecretStore secrets,
       Secrets root,
@@ -50,6 +52,7 @@ class WebhookLifecycle {
       Vertx vertx,
       Clock clock) {
     this.config = config;
+    this.first = first;
     this.secrets = secrets;
     this.sweep = sweep;
     this.resolver = new DnsResolver(config.connectTimeout(), config.dnsServer().orElse(null));
@@ -77,9 +80,9 @@ class WebhookLifecycle {
 
   /** After tenants have been made. */
   void onStart(@Observes @Priority(Interceptor.Priority.APPLICATION + 1000) StartupEvent start) {
-    config
-        .secrets()
-        .forEach((tenant, secret) -> secrets.putFirst(tenant, SigningSecret.parse(secret)));
+    first
+        .webhookSecret()
+        .ifPresent(secret -> secrets.putFirst(first.tenant(), SigningSecret.parse(secret)));
     WorkLoop loop = WorkLoop.start("webhooks", config.poll(), sender::runOnce);
     sender.wakeBy(loop::wake);
     sending = loop;

@@ -1,0 +1,316 @@
+package io.klingtracker.webhook;
+
+import jakarta.inject.Inject;
+import jakarta.inject.Singleton;
+import java.sql.ResultSet;
+import java.sql.SQLException;
+import java.sql.Timestamp;
+import java.time.Clock;
+import java.time.Instant;
+import java.util.List;
+import java.util.Optional;
+import java.util.UUID;
+import org.jdbi.v3.core.Jdbi;
+import org.jdbi.v3.core.statement.SqlStatement;
+import org.jspecify.annotations.Nullable;
+
+/** What people ask about deliveries, and their orders to make some again. */
+@Singleton
+class DeliveryLog {
+
+  /** Attempts of one delivery that are told; a schedule has ten. */
+  private static final int MAX_ATTEMPTS = 200;
+
+  private static final int MAX_HOSTS = 500;
+
+  private static final String LIST =
+      """
+      select * from (
+        select event_id, task_id, sequence, host, status::text as status, 'pending' as state, attempts, reason,
+          planned_at, due_at, null::timestamptz as settled_at
+        from webhook_delivery
+        where tenant_id = :tenant and (cast(:task as text) is null or task_id = :task)
+          and (cast(:host as text) is null or host = :host) and (cast(:state as text) is null or :state = 'pending')
+          and (cast(:id as uuid) is null or event_id = cast(:id as uuid)) and (cast(:before as uuid) is null or event_id < cast(:before as uuid))
+        union all
+        select event_id, task_id, sequence, host, status::text, state, attempts, reason, planned_at, null, settled_at
+        from webhook_settled
+        where tenant_id = :tenant and (cast(:task as text) is null or task_id = :task)
+          and (cast(:host as text) is null or host = :host) and (cast(:state as text) is null or state = :state)
+          and (cast(:id as uuid) is null or event_id = cast(:id as uuid)) and (cast(:before as uuid) is null or event_id < cast(:before as uuid))
+      ) d order by event_id desc limit :limit
+      """;
+
+  private static final String ATTEMPTS =
+      """
+      select at, status, failure, detail, latency_ms, answer from webhook_attempt
+      where event_id = cast(:id as uuid) and tenant_id = :tenant order by id desc limit :limit
+      """;
+
+  /** The same event, hence the same id and body; what became of it before stays in the attempts. */
+  private static final String AGAIN =
+      """
+      planned as (
+        insert into webhook_delivery (task_id, sequence, event_id, tenant_id, host, status, planned_at, due_at)
+        select e.task_id, e.sequence, e.event_id, e.tenant_id, webhook_host(t.callback_url), e.status, :now, :now
+        from wanted w join task_event e on e.event_id = w.event_id join task t on t.id = e.task_id
+        where t.callback_url is not null and e.status <> 'queued'
+        order by e.task_id, e.sequence
+        on conflict (task_id, sequence) do update set due_at = :now, attempts = 0
+          where webhook_delivery.claimed_until is null or webhook_delivery.claimed_until <= :now
+        returning task_id, sequence
+      ), forgotten as (
+        delete from webhook_settled s using planned p where s.task_id = p.task_id and s.sequence = p.sequence
+      )
+      select count(*) from planned
+      """;
+
+  private static final String REDELIVER =
+      """
+      with wanted as (
+        select event_id from task_event where event_id = cast(:id as uuid) and tenant_id = :tenant
+      ), \
+      """
+          + AGAIN;
+
+  private static final String FAILED =
+      """
+      from webhook_settled where state = 'failed' and settled_at >= :since and settled_at < :until
+        and (cast(:tenant as text) is null or tenant_id = :tenant)
+        and (cast(:host as text) is null or host = :host)
+      """;
+
+  private static final String COUNT_FAILED = "select count(*) " + FAILED;
+
+  private static final String REDELIVER_FAILED =
+      "with wanted as (select event_id " + FAILED + " order by settled_at limit :limit), " + AGAIN;
+
+  private static final String HOSTS =
+      """
+      select tenant_id, host, trouble, failing_since, last_failed_at, last_reason, open_until, paused_at
+      from webhook_host
+      where (cast(:tenant as text) is null or tenant_id = :tenant) and (not :paused or paused_at is not null)
+      order by paused_at nulls last, failing_since limit :limit
+      """;
+
+  private static final String RESUME =
+      "delete from webhook_host where tenant_id = :tenant and host = :host";
+
+  private static final String LOG_TEST =
+      """
+      insert into webhook_attempt (event_id, tenant_id, host, at, status, failure, detail, latency_ms, answer)
+      values (:id, :tenant, webhook_host(:url), :now, :status, :failure, :detail, :latency, :answer)
+      """;
+
+  private final Jdbi jdbi;
+  private final Clock clock;
+
+  /** Which deliveries; null means any. */
+  record Filter(
+      @Nullable String taskId,
+      @Nullable String state,
+      @Nullable String host,
+      @Nullable UUID before) {}
+
+  /** Which failures; null means any. */
+  record Failed(Instant since, Instant until, @Nullable String tenant, @Nullable String host) {}
+
+  /** A delivery, waiting or settled. */
+  record Entry(
+      String id,
+      String taskId,
+      int sequence,
+      String host,
+      String status,
+      String state,
+      int attempts,
+      @Nullable String reason,
+      Instant plannedAt,
+      @Nullable Instant dueAt,
+      @Nullable Instant settledAt) {}
+
+  /** One attempt. */
+  record Attempt(
+      Instant at,
+      @Nullable Integer status,
+      @Nullable String error,
+      @Nullable String detail,
+      int latencyMs,
+      @Nullable String answer) {}
+
+  /** A lane that is not healthy. */
+  record Host(
+      String tenant,
+      String host,
+      int trouble,
+      Instant failingSince,
+      Instant lastFailedAt,
+      String lastReason,
+      @Nullable Instant openUntil,
+      @Nullable Instant pausedAt) {}
+
+  @Inject
+  DeliveryLog(Jdbi jdbi, Clock clock) {
+    this.jdbi = jdbi;
+    this.clock = clock;
+  }
+
+  /** A tenant's deliveries, newest event first. */
+  List<Entry> list(String tenant, Filter filter, int limit) {
+    return list(tenant, filter, null, limit);
+  }
+
+  /** One delivery. */
+  Optional<Entry> find(String tenant, UUID id) {
+    return list(tenant, new Filter(null, null, null, null), id, 1).stream().findFirst();
+  }
+
+  private List<Entry> list(String tenant, Filter filter, @Nullable UUID id, int limit) {
+    return jdbi.withHandle(
+        handle ->
+            handle
+                .createQuery(LIST)
+                .bind("tenant", tenant)
+                .bind("task", filter.taskId())
+                .bind("host", filter.host())
+                .bind("state", filter.state())
+                .bind("id", id)
+                .bind("before", filter.before())
+                .bind("limit", limit)
+                .map((row, context) -> entry(row))
+                .list());
+  }
+
+  private static Entry entry(ResultSet row) throws SQLException {
+    return new Entry(
+        row.getString("event_id"),
+        row.getString("task_id"),
+        row.getInt("sequence"),
+        row.getString("host"),
+        row.getString("status"),
+        row.getString("state"),
+        row.getInt("attempts"),
+        row.getString("reason"),
+        row.getTimestamp("planned_at").toInstant(),
+        instant(row, "due_at"),
+        instant(row, "settled_at"));
+  }
+
+  /** What happened to a delivery, newest attempt first. */
+  List<Attempt> attempts(String tenant, UUID id) {
+    return jdbi.withHandle(
+        handle ->
+            handle
+                .createQuery(ATTEMPTS)
+                .bind("id", id)
+                .bind("tenant", tenant)
+                .bind("limit", MAX_ATTEMPTS)
+                .map(
+                    (row, context) ->
+                        new Attempt(
+                            row.getTimestamp("at").toInstant(),
+                            row.getObject("status", Integer.class),
+                            row.getString("failure"),
+                            row.getString("detail"),
+                            row.getInt("latency_ms"),
+                            row.getString("answer")))
+                .list());
+  }
+
+  /**
+   * Makes a delivery again, under its id; false when there is nothing to make or it is under way.
+   */
+  boolean redeliver(String tenant, UUID id) {
+    return jdbi.withHandle(
+            handle ->
+                handle
+                    .createQuery(REDELIVER)
+                    .bind("id", id)
+                    .bind("tenant", tenant)
+                    .bind("now", clock.instant())
+                    .mapTo(Integer.class)
+                    .one())
+        > 0;
+  }
+
+  /** How many deliveries have failed. */
+  int count(Failed failed) {
+    return jdbi.withHandle(
+        handle -> bind(handle.createQuery(COUNT_FAILED), failed).mapTo(Integer.class).one());
+  }
+
+  /** Makes failed deliveries again, the oldest failure first; how many. */
+  int redeliver(Failed failed, int limit) {
+    return jdbi.withHandle(
+        handle ->
+            bind(handle.createQuery(REDELIVER_FAILED), failed)
+                .bind("limit", limit)
+                .bind("now", clock.instant())
+                .mapTo(Integer.class)
+                .one());
+  }
+
+  private static <S extends SqlStatement<S>> S bind(S statement, Failed failed) {
+    return statement
+        .bind("since", failed.since())
+        .bind("until", failed.until())
+        .bind("tenant", failed.tenant())
+        .bind("host", failed.host());
+  }
+
+  /** Lanes in trouble, paused ones first; of one tenant, or of all. */
+  List<Host> hosts(@Nullable String tenant, boolean pausedOnly) {
+    return jdbi.withHandle(
+        handle ->
+            handle
+                .createQuery(HOSTS)
+                .bind("tenant", tenant)
+                .bind("paused", pausedOnly)
+                .bind("limit", MAX_HOSTS)
+                .map(
+                    (row, context) ->
+                        new Host(
+                            row.getString("tenant_id"),
+                            row.getString("host"),
+                            row.getInt("trouble"),
+                            row.getTimestamp("failing_since").toInstant(),
+                            row.getTimestamp("last_failed_at").toInstant(),
+                            row.getString("last_reason"),
+                            instant(row, "open_until"),
+                            instant(row, "paused_at")))
+                .list());
+  }
+
+  /** Forgets what speaks against a lane; false when nothing did. */
+  boolean resume(String tenant, String host) {
+    return jdbi.withHandle(
+            handle ->
+                handle.createUpdate(RESUME).bind("tenant", tenant).bind("host", host).execute())
+        > 0;
+  }
+
+  /** Notes a test. */
+  void logTest(UUID id, String tenant, String url, Answer answer) {
+    Answer.Answered answered = answer instanceof Answer.Answered a ? a : null;
+    Answer.Unanswered unanswered = answer instanceof Answer.Unanswered u ? u : null;
+    jdbi.useHandle(
+        handle ->
+            handle
+                .createUpdate(LOG_TEST)
+                .bind("id", id)
+                .bind("tenant", tenant)
+                .bind("url", url)
+                .bind("now", clock.instant())
+                .bind("status", answered == null ? null : answered.status())
+                .bind("failure", unanswered == null ? null : unanswered.failure().word())
+                .bind("detail", unanswered == null ? null : unanswered.detail())
+                .bind("latency", answer.latency().toMillis())
+                .bind("answer", answered == null ? null : answered.excerpt())
+                .execute());
+  }
+
+  private static @Nullable Instant instant(ResultSet row, String column) throws SQLException {
+    Timestamp time = row.getTimestamp(column);
+    return time == null ? null : time.toInstant();
+  }
+}

@@ -1,0 +1,40 @@
+package io.klingtracker.webhook;
+
+import com.fasterxml.jackson.annotation.JsonProperty;
+import io.klingtracker.time.Rfc3339;
+import java.time.Instant;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * A host whose deliveries fail.
+ *
+ * @param failures in a row that speak of the host
+ * @param nextAttemptAt nothing is sent before
+ * @param pausedAt set after days of failure; a success clears it
+ */
+public record HostView(
+    String tenant,
+    String host,
+    int failures,
+    @JsonProperty("failing_since") String failingSince,
+    @JsonProperty("last_failed_at") String lastFailedAt,
+    @JsonProperty("last_reason") String lastReason,
+    @JsonProperty("next_attempt_at") @Nullable String nextAttemptAt,
+    @JsonProperty("paused_at") @Nullable String pausedAt) {
+
+  static HostView of(DeliveryLog.Host host) {
+    return new HostView(
+        host.tenant(),
+        host.host(),
+        host.trouble(),
+        Rfc3339.format(host.failingSince()),
+        Rfc3339.format(host.lastFailedAt()),
+        host.lastReason(),
+        time(host.openUntil()),
+        time(host.pausedAt()));
+  }
+
+  private static @Nullable String time(@Nullable Instant at) {
+    return at == null ? null : Rfc3339.format(at);
+  }
+}

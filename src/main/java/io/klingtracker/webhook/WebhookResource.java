@@ -1,0 +1,253 @@
+package io.klingtracker.webhook;
+
+import com.fasterxml.jackson.annotation.JsonInclude;
+import com.fasterxml.jackson.annotation.JsonProperty;
+import io.klingtracker.problem.ErrorCode;
+import io.klingtracker.problem.ProblemException;
+import io.klingtracker.secret.Secrets;
+import io.klingtracker.tenant.CurrentCaller;
+import io.klingtracker.time.Rfc3339;
+import jakarta.inject.Inject;
+import jakarta.ws.rs.Consumes;
+import jakarta.ws.rs.GET;
+import jakarta.ws.rs.POST;
+import jakarta.ws.rs.PUT;
+import jakarta.ws.rs.Path;
+import jakarta.ws.rs.PathParam;
+import jakarta.ws.rs.Produces;
+import jakarta.ws.rs.QueryParam;
+import jakarta.ws.rs.core.MediaType;
+import jakarta.ws.rs.core.Response;
+import java.time.Duration;
+import java.util.List;
+import java.util.Set;
+import java.util.UUID;
+import org.eclipse.microprofile.openapi.annotations.Operation;
+import org.jspecify.annotations.Nullable;
+
+/** A tenant's webhooks: what was delivered, again if need be, and what they are signed with. */
+@Path("/v1/webhooks")
+@Produces(MediaType.APPLICATION_JSON)
+public class WebhookResource {
+
+  private static final int DEFAULT_LIMIT = 50;
+  private static final int MAX_LIMIT = 200;
+  private static final Set<String> STATES = Set.of("pending", "delivered", "failed", "coalesced");
+
+  private final DeliveryLog log;
+  private final SecretStore secrets;
+  private final WebhookLifecycle lifecycle;
+  private final WebhookConfig config;
+  private final Secrets root;
+  private final CurrentCaller caller;
+
+  /** A page of deliveries and where the next begins. */
+  public record Page(
+      List<DeliveryView> deliveries, @JsonProperty("next_cursor") @Nullable String nextCursor) {}
+
+  /** A live secret; its value is shown once, when it is made. */
+  public record SecretView(
+      @JsonProperty("created_at") String createdAt,
+      @JsonProperty("expires_at") @Nullable String expiresAt) {}
+
+  /**
+   * How webhooks are signed and sent.
+   *
+   * @param secret the new secret, in the answer to its rotation only
+   * @param retries seconds to wait after each failed attempt
+   */
+  @JsonInclude(JsonInclude.Include.NON_NULL)
+  public record Settings(
+      @Nullable String secret,
+      List<SecretView> secrets,
+      @JsonProperty("ed25519_public_key") @Nullable String ed25519PublicKey,
+      List<Long> retries,
+      @JsonProperty("timeout_seconds") long timeoutSeconds,
+      @JsonProperty("failing_hosts") List<HostView> failingHosts) {}
+
+  /**
+   * A change of settings.
+   *
+   * @param rotateSecret true to have a new secret made
+   * @param secret a secret of the tenant's own choice
+   * @param overlapSeconds how long the former secret signs as well
+   */
+  public record Change(
+      @JsonProperty("rotate_secret") @Nullable Boolean rotateSecret,
+      @Nullable String secret,
+      @JsonProperty("overlap_seconds") @Nullable Long overlapSeconds) {}
+
+  @Inject
+  WebhookResource(
+      DeliveryLog log,
+      SecretStore secrets,
+      WebhookLifecycle lifecycle,
+      WebhookConfig config,
+      Secrets root,
+      CurrentCaller caller) {
+    this.log = log;
+    this.secrets = secrets;
+    this.lifecycle = lifecycle;
+    this.config = config;
+    this.root = root;
+    this.caller = caller;
+  }
+
+  /** The caller's deliveries, newest event first. */
+  @GET
+  @Path("/deliveries")
+  @Operation(summary = "List webhook deliveries")
+  public Page list(
+      @QueryParam("task_id") @Nullable String taskId,
+      @QueryParam("state") @Nullable String state,
+      @QueryParam("host") @Nullable String host,
+      @QueryParam("limit") @Nullable String limit,
+      @QueryParam("cursor") @Nullable String cursor) {
+    if (state != null && !STATES.contains(state)) {
+      throw invalid("state '" + state + "' is none of pending, delivered, failed, coalesced");
+    }
+    int size = limit(limit);
+    UUID before = cursor == null ? null : cursor(cursor);
+    List<DeliveryLog.Entry> page =
+        log.list(caller.tenant(), new DeliveryLog.Filter(taskId, state, host, before), size);
+    String next = page.size() < size ? null : page.get(page.size() - 1).id();
+    return new Page(page.stream().map(entry -> DeliveryView.of(entry, null)).toList(), next);
+  }
+
+  /** One delivery with its attempts. */
+  @GET
+  @Path("/deliveries/{id}")
+  @Operation(summary = "One webhook delivery and its attempts")
+  public DeliveryView get(@PathParam("id") String id) {
+    UUID event = id(id);
+    return DeliveryView.of(find(event), log.attempts(caller.tenant(), event));
+  }
+
+  /** Makes a delivery again, under the same webhook-id. */
+  @POST
+  @Path("/deliveries/{id}/redeliver")
+  @Operation(summary = "Deliver again")
+  public Response redeliver(@PathParam("id") String id) {
+    UUID event = id(id);
+    if (!log.redeliver(caller.tenant(), event)) {
+      DeliveryLog.Entry entry = find(event);
+      throw new ProblemException(
+          ErrorCode.CONFLICT,
+          "delivery " + entry.id() + " is being made right now; look at it again in a moment");
+    }
+    lifecycle.wake();
+    return Response.accepted(DeliveryView.of(find(event), null)).build();
+  }
+
+  private DeliveryLog.Entry find(UUID id) {
+    return log.find(caller.tenant(), id)
+        .orElseThrow(
+            () ->
+                new ProblemException(ErrorCode.NOT_FOUND, "no webhook delivery has the id " + id));
+  }
+
+  /** How webhooks are signed and sent. */
+  @GET
+  @Path("/settings")
+  @Operation(summary = "Webhook settings")
+  public Settings settings() {
+    return settings(null);
+  }
+
+  /** Changes the secret; the new one is in this answer and never again. */
+  @PUT
+  @Path("/settings")
+  @Consumes(MediaType.APPLICATION_JSON)
+  @Operation(summary = "Rotate the webhook secret")
+  public Settings change(@Nullable Change change) {
+    if (change == null || !Boolean.TRUE.equals(change.rotateSecret()) && change.secret() == null) {
+      throw invalid(
+          "send {\"rotate_secret\": true} for a new secret, or {\"secret\": \"whsec_…\"} for one of yours");
+    }
+    SigningSecret made =
+        secrets.rotate(caller.tenant(), chosen(change.secret()), overlap(change.overlapSeconds()));
+    return settings(made.reveal());
+  }
+
+  private static @Nullable SigningSecret chosen(@Nullable String secret) {
+    try {
+      return secret == null ? null : SigningSecret.parse(secret);
+    } catch (IllegalArgumentException e) {
+      throw invalid("secret: " + e.getMessage());
+    }
+  }
+
+  private Duration overlap(@Nullable Long seconds) {
+    Duration most = config.secretOverlap();
+    if (seconds == null) {
+      return most;
+    }
+    if (seconds < 0 || seconds > most.toSeconds()) {
+      throw invalid("overlap_seconds must be 0 to " + most.toSeconds());
+    }
+    return Duration.ofSeconds(seconds);
+  }
+
+  private Settings settings(@Nullable String shown) {
+    return new Settings(
+        shown,
+        secrets.describe(caller.tenant()).stream()
+            .map(
+                secret ->
+                    new SecretView(
+                        Rfc3339.format(secret.createdAt()),
+                        secret.expiresAt() == null ? null : Rfc3339.format(secret.expiresAt())))
+            .toList(),
+        config.ed25519() ? SigningKey.of(root).publicKey() : null,
+        config.retries().stream().map(Duration::toSeconds).toList(),
+        config.timeout().toSeconds(),
+        log.hosts(caller.tenant(), false).stream().map(HostView::of).toList());
+  }
+
+  /** Lets deliveries to a host flow again at once. */
+  @POST
+  @Path("/hosts/{host}/resume")
+  @Operation(summary = "Resume a paused host")
+  public Response resume(@PathParam("host") String host) {
+    if (!log.resume(caller.tenant(), host)) {
+      throw new ProblemException(ErrorCode.NOT_FOUND, "deliveries to " + host + " are not held up");
+    }
+    lifecycle.wake();
+    return Response.noContent().build();
+  }
+
+  private static UUID id(String text) {
+    try {
+      return UUID.fromString(text);
+    } catch (IllegalArgumentException e) {
+      throw new ProblemException(ErrorCode.NOT_FOUND, "no webhook delivery has the id " + text);
+    }
+  }
+
+  private static UUID cursor(String text) {
+    try {
+      return UUID.fromString(text);
+    } catch (IllegalArgumentException e) {
+      throw invalid("cursor is not one that we gave; leave it out to begin with the newest");
+    }
+  }
+
+  private static int limit(@Nullable String value) {
+    if (value == null) {
+      return DEFAULT_LIMIT;
+    }
+    try {
+      int limit = Integer.parseInt(value);
+      if (limit >= 1 && limit <= MAX_LIMIT) {
+        return limit;
+      }
+    } catch (NumberFormatException e) {
+      // The refusal below says what is expected.
+    }
+    throw invalid("limit must be 1 to " + MAX_LIMIT);
+  }
+
+  private static ProblemException invalid(String message) {
+    return new ProblemException(ErrorCode.INVALID_REQUEST, message);
+  }
+}

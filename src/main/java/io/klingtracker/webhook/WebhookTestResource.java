@@ -1,0 +1,149 @@
+package io.klingtracker.webhook;
+
+import com.fasterxml.jackson.annotation.JsonProperty;
+import io.klingtracker.problem.ErrorCode;
+import io.klingtracker.problem.ProblemException;
+import io.klingtracker.target.RefusedTargetException;
+import io.klingtracker.target.TargetPolicy;
+import io.klingtracker.tenant.CurrentCaller;
+import io.smallrye.common.annotation.Blocking;
+import jakarta.inject.Inject;
+import jakarta.ws.rs.Consumes;
+import jakarta.ws.rs.POST;
+import jakarta.ws.rs.Path;
+import jakarta.ws.rs.Produces;
+import jakarta.ws.rs.core.MediaType;
+import java.time.Clock;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.Map;
+import java.util.UUID;
+import java.util.concurrent.CompletionStage;
+import java.util.concurrent.ConcurrentHashMap;
+import org.eclipse.microprofile.context.ManagedExecutor;
+import org.eclipse.microprofile.openapi.annotations.Operation;
+import org.jspecify.annotations.Nullable;
+
+/** One signed webhook to a URL of the caller's, there and then, as Kling's console does it. */
+@Path("/v1/webhooks/test")
+@Produces(MediaType.APPLICATION_JSON)
+public class WebhookTestResource {
+
+  /** A tenant may order one test in this time: it is a post to anywhere. */
+  private static final Duration PAUSE = Duration.ofSeconds(1);
+
+  private static final int MAX_TENANTS = 10_000;
+  private static final String TEST_TASK = "task_00000000000000000000000000";
+
+  private final WebhookLifecycle lifecycle;
+  private final DeliveryLog log;
+  private final TargetPolicy policy;
+  private final CurrentCaller caller;
+  private final Clock clock;
+  private final ManagedExecutor executor;
+  private final Map<String, Instant> last = new ConcurrentHashMap<>();
+
+  /** Where to. */
+  public record Order(@Nullable String url) {}
+
+  /** What came of it. */
+  public record Result(
+      @JsonProperty("webhook_id") String webhookId,
+      boolean delivered,
+      @Nullable Integer status,
+      @Nullable String error,
+      @Nullable String detail,
+      @JsonProperty("latency_ms") long latencyMs,
+      @Nullable String answer) {}
+
+  @Inject
+  WebhookTestResource(
+      WebhookLifecycle lifecycle,
+      DeliveryLog log,
+      TargetPolicy policy,
+      CurrentCaller caller,
+      Clock clock,
+      ManagedExecutor executor) {
+    this.lifecycle = lifecycle;
+    this.log = log;
+    this.policy = policy;
+    this.caller = caller;
+    this.clock = clock;
+    this.executor = executor;
+  }
+
+  /** Posts a {@code submitted} of a task that does not exist, signed as every webhook is. */
+  @POST
+  @Consumes(MediaType.APPLICATION_JSON)
+  @Blocking
+  @Operation(summary = "Send a test webhook")
+  public CompletionStage<Result> test(@Nullable Order order) {
+    String tenant = caller.tenant();
+    String url = url(order);
+    Instant now = clock.instant();
+    notTooOften(tenant, now);
+    UUID id = UUID.randomUUID();
+    String event =
+        "{\"task_id\":\"%s\",\"status\":\"submitted\",\"occurred_at\":\"%s\"}"
+            .formatted(TEST_TASK, now);
+    return lifecycle
+        .sender()
+        .sendTest(id.toString(), tenant, url, CallbackBody.of(event, now))
+        .thenApplyAsync(
+            answer -> {
+              log.logTest(id, tenant, url, answer);
+              return result(id, answer);
+            },
+            executor);
+  }
+
+  private String url(@Nullable Order order) {
+    String url = order == null ? null : order.url();
+    if (url == null) {
+      throw new ProblemException(
+          ErrorCode.INVALID_REQUEST, "send {\"url\": \"https://…\"}, the receiver to be tested");
+    }
+    try {
+      policy.read(url);
+      return url;
+    } catch (RefusedTargetException e) {
+      throw new ProblemException(ErrorCode.INVALID_REQUEST, "url " + e.rule());
+    }
+  }
+
+  private void notTooOften(String tenant, Instant now) {
+    if (last.size() >= MAX_TENANTS) {
+      last.clear();
+    }
+    Instant before = last.get(tenant);
+    if (before != null && now.isBefore(before.plus(PAUSE))) {
+      throw new ProblemException(
+          ErrorCode.RATE_LIMITED, "one test a second; wait and try again", PAUSE);
+    }
+    last.put(tenant, now);
+  }
+
+  private static Result result(UUID id, Answer answer) {
+    long latency = answer.latency().toMillis();
+    if (answer instanceof Answer.Answered answered) {
+      boolean delivered = answered.status() / 100 == 2;
+      return new Result(
+          id.toString(),
+          delivered,
+          answered.status(),
+          delivered ? null : Failure.STATUS.word(),
+          null,
+          latency,
+          answered.excerpt());
+    }
+    Answer.Unanswered unanswered = (Answer.Unanswered) answer;
+    return new Result(
+        id.toString(),
+        false,
+        null,
+        unanswered.failure().word(),
+        unanswered.detail(),
+        latency,
+        null);
+  }
+}
