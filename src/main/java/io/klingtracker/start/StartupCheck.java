@@ -61,7 +61,8 @@ public final class StartupCheck {
           WebhookConfig.class,
           FirstSecretConfig.class);
           WebhookConfig.class,
-          FirstSecretConfig.class);
+          FirstSecretConfig.class,
+          WatchConfig.class);
 
   private static final int MAX_SLOTS = 10_000;
   private static final String WEBHOOK_SECRET = "whsec_";
