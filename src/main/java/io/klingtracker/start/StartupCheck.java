@@ -1,6 +1,7 @@
 package io.klingtracker.start;
 
 import io.klingtracker.api.ApiConfig;
+import io.klingtracker.api.ReadConfig;
 import io.klingtracker.callback.CallbackConfig;
 import io.klingtracker.dispatch.DispatchConfig;
 import io.klingtracker.events.RelayConfig;
@@ -52,6 +53,7 @@ public final class StartupCheck {
           KlingConfig.class,
           TaskConfig.class,
           ApiConfig.class,
+          ReadConfig.class,
           DispatchConfig.class,
           CallbackConfig.class,
           ReconcileConfig.class,
