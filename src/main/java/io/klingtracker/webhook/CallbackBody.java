@@ -1,8 +1,11 @@
 package io.klingtracker.webhook;
 
 import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.databind.DeserializationFeature;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.cfg.JsonNodeFeature;
+import com.fasterxml.jackson.databind.json.JsonMapper;
 import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.klingtracker.rules.Kind;
@@ -17,7 +20,12 @@ import java.util.List;
  */
 final class CallbackBody {
 
-  private static final ObjectMapper JSON = new ObjectMapper();
+  /** Numbers leave as they came. */
+  private static final ObjectMapper JSON =
+      JsonMapper.builder()
+          .enable(DeserializationFeature.USE_BIG_DECIMAL_FOR_FLOATS)
+          .disable(JsonNodeFeature.STRIP_TRAILING_BIGDECIMAL_ZEROES)
+          .build();
 
   /** Kling sends all three, empty or not. */
   private static final List<String> ARRAYS = List.of("images", "videos", "audios");

@@ -4,7 +4,10 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 
 import java.nio.charset.StandardCharsets;
 import java.time.Instant;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 
 class CallbackBodyTest {
 
@@ -31,6 +34,50 @@ class CallbackBodyTest {
             "text-to-video",
             "succeed",
             "{\"videos\":[{\"type\":\"video\",\"id\":\"6\",\"url\":\"u\"}]}"));
+  }
+
+  @Test
+  void a_succeed_reads_as_kling_writes_it() {
+    assertEquals(
+        """
+        {"task_id":"task_01","task_status":"succeed","task_info":{"external_task_id":"shot-1"},\
+        "task_result":{"images":[],"videos":[{"id":"9","url":"https://v/1.mp4","duration":"5.1"}],"audios":[],"extra":{"n":1.50}},\
+        "task_status_msg":"","final_unit_deduction":"0.80","created_at":1000,"updated_at":1765508877406}""",
+        legacy(
+            """
+            {"event_id":"e","sequence":4,"task_id":"task_01","external_task_id":"shot-1","kling_task_id":"77",
+             "status":"succeed","status_message":null,"occurred_at":"2025-12-12T03:07:57.406Z","units":"0.80",
+             "result":{"videos":[{"id":"9","url":"https://v/1.mp4","duration":"5.1"}],"images":null,"extra":{"n":1.50}}}
+            """));
+  }
+
+  @ParameterizedTest
+  @CsvSource({
+    "submitted, , submitted, ''",
+    "processing, , processing, ''",
+    "failed, Image pixel is invalid, failed, Image pixel is invalid",
+    "canceled, , failed, The task was canceled.",
+    "expired, , failed, No news of the task in time.",
+    "expired, no word for 24 h, failed, no word for 24 h",
+  })
+  void kling_knows_four_words(String status, @Nullable String given, String word, String message) {
+    String message0 = given == null ? "null" : '"' + given + '"';
+    assertEquals(
+        "{\"task_id\":\"task_01\",\"task_status\":\""
+            + word
+            + "\",\"task_info\":{},\"task_result\":{\"images\":[],\"videos\":[],\"audios\":[]},\"task_status_msg\":\""
+            + message
+            + "\",\"created_at\":1000,\"updated_at\":1765508645006}",
+        legacy(
+            "{\"task_id\":\"task_01\",\"external_task_id\":null,\"status\":\""
+                + status
+                + "\",\"status_message\":"
+                + message0
+                + ",\"result\":null,\"units\":null,\"occurred_at\":\"2025-12-12T03:04:05.006Z\"}"));
+  }
+
+  private static String legacy(String event) {
+    return new String(CallbackBody.of(event, CREATED), StandardCharsets.UTF_8);
   }
 
   private static String body(String kind, String status, String result) {
