@@ -62,9 +62,6 @@ public final class StartupCheck {
           WatchConfig.class,
           WebhookConfig.class,
           FirstSecretConfig.class);
-          WebhookConfig.class,
-          FirstSecretConfig.class,
-          WatchConfig.class);
 
   private static final int MAX_SLOTS = 10_000;
   private static final String WEBHOOK_SECRET = "whsec_";

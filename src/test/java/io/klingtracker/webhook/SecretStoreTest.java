@@ -52,7 +52,8 @@ class SecretStoreTest {
     store(T0).putFirst("acme", GIVEN);
     String fresh = store(T0).rotate("acme", null, DAY).reveal();
 
-    assertEquals(List.of(fresh, GIVEN.reveal()), reveal(store(T0.plus(DAY).minusMillis(1)).live("acme")));
+    assertEquals(
+        List.of(fresh, GIVEN.reveal()), reveal(store(T0.plus(DAY).minusMillis(1)).live("acme")));
     assertEquals(List.of(fresh), reveal(store(T0.plus(DAY)).live("acme")));
   }
 
@@ -81,7 +82,8 @@ class SecretStoreTest {
     byte[] stored =
         database
             .jdbi()
-            .withHandle(h -> h.createQuery("select sealed from webhook_secret").mapTo(byte[].class).one());
+            .withHandle(
+                h -> h.createQuery("select sealed from webhook_secret").mapTo(byte[].class).one());
 
     assertFalse(
         new String(stored, StandardCharsets.ISO_8859_1)

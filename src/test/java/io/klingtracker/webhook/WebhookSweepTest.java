@@ -53,7 +53,11 @@ class WebhookSweepTest {
                 new Verdict.Failed("dns", true, false),
                 T0)),
         new DeliveryQueue.Breaker(
-            5, Duration.ofSeconds(5), Duration.ofMinutes(1), Duration.ofDays(5), Duration.ofHours(1)));
+            5,
+            Duration.ofSeconds(5),
+            Duration.ofMinutes(1),
+            Duration.ofDays(5),
+            Duration.ofHours(1)));
 
     sweep(T0.plus(Duration.ofDays(30))).runOnce();
     assertEquals(1, planned.attempts());
