@@ -70,8 +70,11 @@ class ArchitectureTest {
                       "tracking",
                       "work")),
               Map.entry(
-                  "callback", Set.of("kling", "problem", "secret", "task", "tracking", "work")),
-              Map.entry("reconcile", Set.of("kling", "retry", "rules", "task", "tracking", "work")),
+                  "callback",
+                  Set.of("kling", "problem", "retry", "secret", "task", "tracking", "work")),
+              Map.entry(
+                  "reconcile",
+                  Set.of("kling", "problem", "retry", "rules", "task", "tracking", "work")),
               Map.entry(
                   "events", Set.of("problem", "retry", "task", "tenant", "time", "watch", "work")),
               Map.entry(

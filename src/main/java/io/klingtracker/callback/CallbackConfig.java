@@ -20,10 +20,70 @@ public interface CallbackConfig {
   @WithDefault("1048576")
   int maxBody();
 
+  /** How long a body may take to arrive. */
+  @WithDefault("10s")
+  Duration readTimeout();
+
+  /** Callbacks that may wait to be stored; more are put off with 503. */
+  @WithDefault("2048")
+  int queue();
+
+  /** Threads that store callbacks; those of one task share a thread. */
+  @WithDefault("2")
+  int writers();
+
+  /** Most callbacks stored, or worked off, in one statement. */
+  @WithDefault("128")
+  int batch();
+
+  /** Different bodies kept for one task; more are refused with 429. */
+  @WithDefault("200")
+  int maxReceipts();
+
+  /** How long receipts are kept. */
+  @WithDefault("30D")
+  Duration keep();
+
+  /** How stored callbacks are worked off. */
+  Work work();
+
+  /** See {@link #work()}. */
+  interface Work {
+    /** The net under the wake-ups. */
+    @WithDefault("1s")
+    Duration poll();
+
+    /** What a replica claimed and did not settle for this long is another's to take. */
+    @WithDefault("30s")
+    Duration lease();
+
+    /** The wait before a callback is tried again whose task was held by somebody. */
+    @WithDefault("100ms")
+    Duration retryFirst();
+
+    /** The waits grow up to this. */
+    @WithDefault("30s")
+    Duration retryCap();
+  }
+
   /** See {@link #verify()}. */
   enum Verify {
     UNSIGNED,
     ALWAYS,
-    NEVER
+    NEVER;
+
+    /** Whether the end that a callback tells of must be confirmed. */
+    boolean needsProof(boolean signed) {
+      return switch (this) {
+        case ALWAYS -> true;
+        case UNSIGNED -> !signed;
+        case NEVER -> false;
+      };
+    }
+
+    /** Whether what a callback says is taken as Kling's word, its id for the task included. */
+    boolean trusts(boolean signed) {
+      return signed || this == NEVER;
+    }
   }
 }

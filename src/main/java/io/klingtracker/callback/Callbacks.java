@@ -3,16 +3,10 @@ package io.klingtracker.callback;
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import io.klingtracker.kling.KlingConfig;
-import io.klingtracker.kling.KlingNews;
 import io.klingtracker.kling.KlingReader;
-import io.klingtracker.kling.KlingStatus;
-import io.klingtracker.task.Source;
-import io.klingtracker.task.Tasks;
-import io.klingtracker.tracking.CallbackTarget;
-import io.klingtracker.tracking.CheckPlan;
-import io.klingtracker.tracking.CheckRequested;
-import io.klingtracker.tracking.KlingWords;
-import jakarta.enterprise.event.Event;
+import io.klingtracker.problem.ErrorCode;
+import io.klingtracker.problem.ProblemException;
+import io.micrometer.core.instrument.MeterRegistry;
 import jakarta.inject.Inject;
 import jakarta.inject.Singleton;
 import java.io.IOException;
@@ -20,50 +14,39 @@ import java.time.Clock;
 import java.util.HashMap;
 import java.util.Map;
 import java.util.Optional;
+import java.util.concurrent.CompletionStage;
 
 /**
- * Decides what a callback is worth: authenticates it, keeps it, and lets it change what it may
- * change.
+ * Takes callbacks whose token is right: checks the signature, and has them stored. What they change
+ * is worked off afterwards, so that neither Kling nor a lock is in the way of the answer.
  */
 @Singleton
 class Callbacks {
 
-  /** The answer that the sender gets. */
-  enum Verdict {
-    ACCEPTED,
-    FORGED,
-    UNREADABLE
-  }
-
-  private final CallbackTarget target;
   private final ReceiptStore receipts;
-  private final Tasks tasks;
-  private final CheckPlan checks;
-  private final Event<CheckRequested> checkRequested;
-  private final CallbackConfig.Verify verify;
+  private final ReceiptWriter writer;
+  private final PendingCallbacks pending;
   private final ObjectMapper json;
   private final Clock clock;
+  private final MeterRegistry meters;
   private final Map<String, WebhookSignature> signatures = new HashMap<>();
 
   @Inject
   Callbacks(
-      CallbackTarget target,
       ReceiptStore receipts,
-      Tasks tasks,
-      CheckPlan checks,
-      Event<CheckRequested> checkRequested,
+      ReceiptWriter writer,
+      PendingCallbacks pending,
       CallbackConfig config,
       KlingConfig kling,
       ObjectMapper json,
-      Clock clock) {
-    this.target = target;
+      Clock clock,
+      MeterRegistry meters) {
     this.receipts = receipts;
-    this.tasks = tasks;
-    this.checks = checks;
-    this.checkRequested = checkRequested;
-    this.verify = config.verify();
+    this.writer = writer;
+    this.pending = pending;
     this.json = json;
     this.clock = clock;
+    this.meters = meters;
     kling
         .accounts()
         .forEach(
@@ -76,79 +59,59 @@ class Callbacks {
                                 name, new WebhookSignature(secrets, config.tolerance()))));
   }
 
-  /** Takes one callback; whatever it answers is durable. */
-  Verdict receive(String taskId, String token, CallbackHeaders headers, byte[] body) {
-    if (!target.isToken(taskId, token)) {
-      return Verdict.FORGED;
-    }
-    boolean signed = false;
-    if (!signatures.isEmpty()) {
-      Optional<WebhookSignature> signature = receipts.account(taskId).map(signatures::get);
-      if (signature.isPresent()) {
-        signed =
-            signature
-                .get()
-                .proves(
-                    headers.id(), headers.timestamp(), headers.signature(), body, clock.instant());
-        if (!signed) {
-          return Verdict.FORGED;
-        }
-      }
-    }
-    Optional<KlingNews> said = read(body);
-    if (said.isEmpty()) {
-      receipts.keep(taskId, body, json(headers), signed, "unreadable");
-      return Verdict.UNREADABLE;
-    }
-    judge(taskId, said.get(), signed, json(headers), body);
-    return Verdict.ACCEPTED;
-  }
-
-  private void judge(String taskId, KlingNews said, boolean signed, String headers, byte[] body) {
-    String named = said.externalTaskId();
-    if (named != null && !named.isEmpty() && !named.equals(taskId)) {
-      receipts.keep(taskId, body, headers, signed, "other-task");
-      tasks.note(taskId, Source.CALLBACK, said.word(), "other-task", "it names " + named);
-    } else if (said.status() == KlingStatus.UNKNOWN) {
-      receipts.keep(taskId, body, headers, signed, "not-understood");
-      tasks.note(taskId, Source.CALLBACK, said.word(), "not-understood", said.message());
-    } else if (said.status().isFinal() && needsProof(signed)) {
-      receipts.keep(taskId, body, headers, signed, "to-confirm");
-      if (receipts.checkNow(taskId)) {
-        tasks.note(
-            taskId, Source.CALLBACK, said.word(), "to-confirm", "asking Kling before it counts");
-        checkRequested.fire(new CheckRequested(taskId));
-      } else {
-        KlingWords.toNews(taskId, Source.CALLBACK, said, null).ifPresent(this::noteAgainstFinal);
-      }
-    } else {
-      receipts.keep(taskId, body, headers, signed, "applied");
-      KlingWords.toNews(taskId, Source.CALLBACK, said, checks.first()).ifPresent(tasks::apply);
-    }
-  }
-
   /**
-   * Nobody asks Kling about this task, so it has ended, and an unproved word may only be noted
-   * beside the end.
+   * Takes one callback.
+   *
+   * @return ends when it is durable, or with a {@link ProblemException}
+   * @throws ProblemException when it is not authentic
    */
-  private void noteAgainstFinal(io.klingtracker.task.News news) {
-    tasks.note(
-        news.taskId(), Source.CALLBACK, news.word(), "repeated", "the task has ended already");
+  CompletionStage<Void> receive(String taskId, CallbackHeaders headers, byte[] body) {
+    boolean signed = isSigned(taskId, headers, body);
+    boolean readable = isReadable(body);
+    Receipt receipt = Receipt.of(taskId, body, json(headers), signed, readable, clock.instant());
+    return writer
+        .keep(receipt)
+        .thenRun(
+            () -> {
+              count(readable ? "accepted" : "unreadable");
+              if (!readable) {
+                throw new ProblemException(ErrorCode.INVALID_REQUEST, "not JSON, or no task in it");
+              }
+              pending.wake();
+            });
   }
 
-  private boolean needsProof(boolean signed) {
-    return switch (verify) {
-      case ALWAYS -> true;
-      case UNSIGNED -> !signed;
-      case NEVER -> false;
-    };
+  private boolean isSigned(String taskId, CallbackHeaders headers, byte[] body) {
+    if (signatures.isEmpty()) {
+      return false;
+    }
+    Optional<WebhookSignature> signature = receipts.account(taskId).map(signatures::get);
+    if (signature.isEmpty()) {
+      return false;
+    }
+    if (!signature
+        .get()
+        .proves(headers.id(), headers.timestamp(), headers.signature(), body, clock.instant())) {
+      throw forged("the signature is missing, wrong or too old");
+    }
+    return true;
   }
 
-  private static Optional<KlingNews> read(byte[] body) {
+  /** A refusal, counted: somebody calls who does not know what only Kling was told. */
+  ProblemException forged(String why) {
+    count("forged");
+    return new ProblemException(ErrorCode.AUTHORIZATION_INVALID, why);
+  }
+
+  private void count(String verdict) {
+    meters.counter("tracker.callbacks.received", "verdict", verdict).increment();
+  }
+
+  private static boolean isReadable(byte[] body) {
     try {
-      return KlingReader.task(KlingReader.parse(body));
+      return KlingReader.task(KlingReader.parse(body)).isPresent();
     } catch (IOException e) {
-      return Optional.empty();
+      return false;
     }
   }
 

@@ -1,23 +1,65 @@
 package io.klingtracker.callback;
 
+import io.klingtracker.task.TaskStatus;
 import jakarta.inject.Inject;
 import jakarta.inject.Singleton;
-import java.security.MessageDigest;
-import java.security.NoSuchAlgorithmException;
+import java.sql.ResultSet;
+import java.sql.SQLException;
+import java.sql.Timestamp;
 import java.time.Clock;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.Base64;
+import java.util.Collection;
+import java.util.Comparator;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
+import java.util.UUID;
 import org.jdbi.v3.core.Jdbi;
+import org.jspecify.annotations.Nullable;
 
-/** Receipts of callbacks, and the little that a callback needs to know of its task. */
+/** Receipts of callbacks, and those of them whose news has not been worked off. */
 @Singleton
 class ReceiptStore {
 
+  /**
+   * Stores a batch, each with its place in the queue if there is news in it. Takes no lock of a
+   * task: whoever holds one does not hold up Kling's callbacks. Rows are written in one order, so
+   * that two batches cannot deadlock.
+   */
   private static final String KEEP =
       """
-      insert into callback_receipt (task_id, body_hash, body, headers, signed, verdict, received_at)
-      values (:task, :hash, :body, cast(:headers as json), :signed, :verdict, :now)
-      on conflict on constraint callback_receipt_once
-        do update set repeated = callback_receipt.repeated + 1, repeated_at = excluded.received_at
+      with given as (
+        select task_id, decode(hash, 'hex') as body_hash, decode(body, 'base64') as body, headers, signed, readable,
+          received_at, repeats
+        from unnest(cast(:tasks as text[]), cast(:hashes as text[]), cast(:bodies as text[]), cast(:headers as json[]),
+          cast(:signed as boolean[]), cast(:readable as boolean[]), cast(:received as timestamptz[]), cast(:repeats as int[]))
+        as g(task_id, hash, body, headers, signed, readable, received_at, repeats)
+      ),
+      kept as (
+        insert into callback_receipt (task_id, body_hash, body, headers, signed, verdict, received_at, repeated)
+        select g.task_id, g.body_hash, g.body, g.headers, g.signed,
+          case when g.readable then 'pending' else 'unreadable' end, g.received_at, g.repeats
+        from given g
+        where (select count(*) from callback_receipt r where r.task_id = g.task_id) < :perTask
+          or exists (select from callback_receipt r where r.task_id = g.task_id and r.body_hash = g.body_hash)
+        order by g.task_id, g.body_hash
+        on conflict on constraint callback_receipt_once do update set
+          repeated = callback_receipt.repeated + 1 + excluded.repeated, repeated_at = excluded.received_at,
+          signed = callback_receipt.signed or excluded.signed
+        returning id, task_id, body_hash
+      ),
+      waiting as (
+        insert into callback_pending (receipt_id, due_at)
+        select k.id, g.received_at from kept k join given g on g.task_id = k.task_id and g.body_hash = k.body_hash
+        where g.readable
+        order by k.id
+        on conflict do nothing
+      )
+      select task_id || encode(body_hash, 'hex') from kept
       """;
 
   private static final String ACCOUNT =
@@ -25,35 +67,143 @@ class ReceiptStore {
       select coalesce(t.account, o.account) from task t left join open_task o on o.task_id = t.id where t.id = :task
       """;
 
-  private static final String CHECK_NOW =
+  /** Ours that are still claimed are from a run that failed: one thread of a replica works off. */
+  private static final String CLAIM =
       """
-      update open_task set next_check_at = least(next_check_at, cast(:now as timestamptz)), checks = 0
+      with due as (
+        select receipt_id from callback_pending
+        where due_at <= :now and (claimed_until is null or claimed_until < :now or claimed_by = :owner)
+        order by due_at, receipt_id limit :limit
+        for update skip locked
+      ),
+      claimed as (
+        update callback_pending p set claimed_until = cast(:until as timestamptz), claimed_by = :owner,
+          attempts = p.attempts + 1
+        from due d where p.receipt_id = d.receipt_id
+        returning p.receipt_id, p.attempts
+      )
+      select r.id as receipt_id, r.task_id, r.body, r.signed, r.received_at, c.attempts, t.kind, t.upstream_model,
+        coalesce(t.account, o.account, '') as account, t.status::text as status, t.kling_task_id, t.external_task_id,
+        o.task_id is not null as open, coalesce(o.tracked, q.body is null) as tracked,
+        coalesce(t.dispatched_at, t.created_at) as started_at, o.next_check_at, o.lead_millis
+      from claimed c join callback_receipt r on r.id = c.receipt_id
+        left join task t on t.id = r.task_id left join open_task o on o.task_id = r.task_id
+        left join task_request q on q.task_id = r.task_id
+      order by r.id
+      """;
+
+  /** A receipt that the sweep took away meanwhile leaves only its place in the queue. */
+  private static final String SETTLE =
+      """
+      with given as (
+        select * from unnest(cast(:ids as int8[]), cast(:verdicts as text[])) as g(id, verdict)
+      ),
+      done as (delete from callback_pending p using given g where p.receipt_id = g.id)
+      update callback_receipt r set verdict = g.verdict from given g where r.id = g.id and r.verdict <> g.verdict
+      """;
+
+  private static final String LATER =
+      """
+      update callback_pending set claimed_until = null, claimed_by = null, due_at = :due
+      where receipt_id = :id and claimed_by = :owner
+      """;
+
+  /**
+   * Lets the reconciler ask at once. checks = 0 tells one that is asking just now that its answer
+   * may be too old.
+   */
+  private static final String PROVE =
+      """
+      update open_task set
+        lead_millis = coalesce(lead_millis,
+          greatest(0, extract(epoch from next_check_at - cast(:received as timestamptz)) * 1000)::bigint),
+        next_check_at = least(next_check_at, cast(:now as timestamptz)), checks = 0,
+        proving = cast(:claimed as task_status), proofs = 0,
+        ask_id = case when tracked then coalesce(ask_id, :named) else ask_id end
       where task_id = :task
+      """;
+
+  /** A task we had given up is watched again for the proof; it holds no slot. */
+  private static final String PROVE_LATE =
+      """
+      insert into open_task (task_id, account, upstream_model, family, slots, next_check_at, proving, lead_millis, tracked,
+        ask_id)
+      select t.id, t.account, t.upstream_model, 'none', 0, cast(:now as timestamptz), cast(:claimed as task_status), 0,
+        not exists (select from task_request q where q.task_id = t.id), :named
+      from task t where t.id = :task and t.status = 'expired' and t.account is not null
+      on conflict do nothing
+      """;
+
+  /** The first name at Kling that we hear of a task submitted elsewhere. */
+  private static final String LEARN =
+      """
+      update open_task set ask_id = :named where task_id = :task and tracked and ask_id is null
+      """;
+
+  private static final String SWEEP =
+      """
+      delete from callback_receipt where id in (
+        select id from callback_receipt r
+        where received_at < :before and not exists (select from callback_pending p where p.receipt_id = r.id)
+        limit :limit)
       """;
 
   private final Jdbi jdbi;
   private final Clock clock;
+  private final Duration lease;
+  private final int perTask;
+  private final String owner = UUID.randomUUID().toString();
 
   @Inject
-  ReceiptStore(Jdbi jdbi, Clock clock) {
+  ReceiptStore(Jdbi jdbi, Clock clock, CallbackConfig config) {
     this.jdbi = jdbi;
     this.clock = clock;
+    this.lease = config.work().lease();
+    this.perTask = config.maxReceipts();
   }
 
-  /** Durable when this returns; the same body for the same task again is counted. */
-  void keep(String taskId, byte[] body, String headers, boolean signed, String verdict) {
-    jdbi.useHandle(
-        handle ->
-            handle
-                .createUpdate(KEEP)
-                .bind("task", taskId)
-                .bind("hash", sha256(body))
-                .bind("body", body)
-                .bind("headers", headers)
-                .bind("signed", signed)
-                .bind("verdict", verdict)
-                .bind("now", clock.instant())
-                .execute());
+  /**
+   * Durable when this returns; the same body for the same task again is counted.
+   *
+   * @param receipts none of them twice
+   * @return the keys of those that are stored; a task with too many different ones gets no more
+   */
+  Set<String> keep(Collection<Receipt> receipts) {
+    List<Receipt> sorted =
+        receipts.stream()
+            .sorted(Comparator.comparing(Receipt::taskId).thenComparing(Receipt::hash))
+            .toList();
+    Base64.Encoder base64 = Base64.getEncoder();
+    return new HashSet<>(
+        jdbi.withHandle(
+            handle ->
+                handle
+                    .createQuery(KEEP)
+                    .bindArray("tasks", String.class, sorted.stream().map(Receipt::taskId).toList())
+                    .bindArray("hashes", String.class, sorted.stream().map(Receipt::hash).toList())
+                    .bindArray(
+                        "bodies",
+                        String.class,
+                        sorted.stream().map(r -> base64.encodeToString(r.body())).toList())
+                    .bindArray(
+                        "headers", String.class, sorted.stream().map(Receipt::headers).toList())
+                    .bindArray(
+                        "signed",
+                        String.class,
+                        sorted.stream().map(r -> Boolean.toString(r.signed())).toList())
+                    .bindArray(
+                        "readable",
+                        String.class,
+                        sorted.stream().map(r -> Boolean.toString(r.readable())).toList())
+                    .bindArray(
+                        "received",
+                        String.class,
+                        sorted.stream().map(r -> r.receivedAt().toString()).toList())
+                    .bindArray(
+                        "repeats", Integer.class, sorted.stream().map(Receipt::repeats).toList())
+                    .bind("perTask", perTask)
+                    .mapTo(String.class)
+                    .list()));
   }
 
   /** The account that runs the task, once there is one. */
@@ -62,23 +212,109 @@ class ReceiptStore {
         handle -> handle.createQuery(ACCOUNT).bind("task", taskId).mapTo(String.class).findOne());
   }
 
-  /** Moves the task's next check up to now; false when Kling is not asked about it (any more). */
-  boolean checkNow(String taskId) {
+  /** Claims callbacks that are to be worked off, oldest first. */
+  List<PendingCallback> claim(int limit) {
+    Instant now = clock.instant();
+    return jdbi.withHandle(
+        handle ->
+            handle
+                .createQuery(CLAIM)
+                .bind("now", now)
+                .bind("until", now.plus(lease))
+                .bind("owner", owner)
+                .bind("limit", limit)
+                .map((row, context) -> pending(row))
+                .list());
+  }
+
+  /** These are worked off, each with its verdict. */
+  void settle(Map<Long, String> verdicts) {
+    if (!verdicts.isEmpty()) {
+      List<Map.Entry<Long, String>> sorted =
+          verdicts.entrySet().stream().sorted(Map.Entry.comparingByKey()).toList();
+      jdbi.useHandle(
+          handle ->
+              handle
+                  .createUpdate(SETTLE)
+                  .bindArray("ids", Long.class, sorted.stream().map(Map.Entry::getKey).toList())
+                  .bindArray(
+                      "verdicts", String.class, sorted.stream().map(Map.Entry::getValue).toList())
+                  .execute());
+    }
+  }
+
+  /** This one is tried again. */
+  void later(PendingCallback callback, Instant due) {
+    jdbi.useHandle(
+        handle ->
+            handle
+                .createUpdate(LATER)
+                .bind("id", callback.receiptId())
+                .bind("owner", owner)
+                .bind("due", due)
+                .execute());
+  }
+
+  /**
+   * Has Kling asked at once whether the task ended so; false when nobody asks about it (any more).
+   */
+  boolean prove(PendingCallback callback, TaskStatus claimed, @Nullable String named) {
+    return prove(PROVE, callback, claimed, named) || prove(PROVE_LATE, callback, claimed, named);
+  }
+
+  private boolean prove(
+      String statement, PendingCallback callback, TaskStatus claimed, @Nullable String named) {
     return jdbi.withHandle(
             handle ->
                 handle
-                    .createUpdate(CHECK_NOW)
-                    .bind("task", taskId)
+                    .createUpdate(statement)
+                    .bind("task", callback.taskId())
+                    .bind("claimed", claimed.word())
+                    .bind("named", named)
+                    .bind("received", callback.receivedAt())
                     .bind("now", clock.instant())
                     .execute())
         == 1;
   }
 
-  private static byte[] sha256(byte[] body) {
-    try {
-      return MessageDigest.getInstance("SHA-256").digest(body);
-    } catch (NoSuchAlgorithmException e) {
-      throw new IllegalStateException("SHA-256 is part of every JDK", e);
-    }
+  /** See {@link #LEARN}. */
+  void learn(String taskId, String named) {
+    jdbi.useHandle(
+        handle -> handle.createUpdate(LEARN).bind("task", taskId).bind("named", named).execute());
+  }
+
+  /** Deletes at most {@code limit} receipts that came before this; how many there were. */
+  int sweep(Instant before, int limit) {
+    return jdbi.withHandle(
+        handle -> handle.createUpdate(SWEEP).bind("before", before).bind("limit", limit).execute());
+  }
+
+  private static PendingCallback pending(ResultSet row) throws SQLException {
+    String status = row.getString("status");
+    return new PendingCallback(
+        row.getLong("receipt_id"),
+        row.getString("task_id"),
+        row.getBytes("body"),
+        row.getBoolean("signed"),
+        row.getTimestamp("received_at").toInstant(),
+        row.getInt("attempts"),
+        status == null ? null : standing(row, TaskStatus.of(status)));
+  }
+
+  private static PendingCallback.Standing standing(ResultSet row, TaskStatus status)
+      throws SQLException {
+    Timestamp nextCheckAt = row.getTimestamp("next_check_at");
+    return new PendingCallback.Standing(
+        row.getString("kind"),
+        row.getString("upstream_model"),
+        row.getString("account"),
+        status,
+        row.getString("kling_task_id"),
+        row.getString("external_task_id"),
+        row.getBoolean("open"),
+        row.getBoolean("tracked"),
+        row.getTimestamp("started_at").toInstant(),
+        nextCheckAt == null ? null : nextCheckAt.toInstant(),
+        row.getObject("lead_millis", Long.class));
   }
 }

@@ -305,7 +305,10 @@ class Dispatcher {
 
   /** Kling has the task: whatever it says of it, it was accepted first. */
   private void adopt(Claim claim, KlingNews said) {
-    Instant nextCheck = checks.first();
+    Instant nextCheck =
+        checks.first(
+            new CheckPlan.Watched(
+                claim.kind(), claim.upstreamModel(), claim.account(), clock.instant()));
     tasks.apply(
         new News(
             claim.taskId(),

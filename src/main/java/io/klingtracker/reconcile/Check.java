@@ -3,22 +3,61 @@ package io.klingtracker.reconcile;
 import io.klingtracker.rules.Kind;
 import io.klingtracker.rules.Kinds;
 import io.klingtracker.task.TaskStatus;
+import io.klingtracker.tracking.CheckPlan;
 import java.time.Instant;
 import org.jspecify.annotations.Nullable;
 
-/** A task that Kling is to be asked about. */
+/**
+ * A task that Kling is to be asked about.
+ *
+ * @param tracked whether another program submitted it
+ * @param askId the id to ask for while Kling's own is not known; null: our own
+ * @param proving the end that an unproved callback claims, if there is one
+ * @param proofs how often Kling was asked about that
+ * @param leadMillis how early the callback of the end was, if there was one
+ * @param startedAt when Kling accepted it, as far as we know
+ * @param updatedAt when it last changed
+ * @param checks how often it was asked about since it was last heard of, this time included
+ */
 record Check(
     String taskId,
     String kind,
+    @Nullable String upstreamModel,
     String account,
     @Nullable String klingTaskId,
+    boolean tracked,
+    @Nullable String askId,
     TaskStatus status,
-    Instant createdAt,
+    @Nullable TaskStatus proving,
+    int proofs,
+    @Nullable Long leadMillis,
+    Instant startedAt,
+    Instant updatedAt,
     int checks) {
 
-  /** Where Kling is asked: by its own id once we know it, else by ours. */
+  /** What Kling calls our own id of the task; null when it has none that we know. */
+  @Nullable String ownId() {
+    return tracked ? askId : taskId;
+  }
+
+  /** Whether there is an id to ask for. */
+  boolean canBeAsked() {
+    return klingTaskId != null || ownId() != null;
+  }
+
+  /** Kling's path to ask for this one task. */
   String queryPath() {
-    Kind of = Kinds.ofName(kind).orElseThrow();
-    return klingTaskId == null ? of.queryByOwnIdPath(taskId) : of.queryPath(klingTaskId);
+    String own = ownId();
+    return klingTaskId != null || own == null
+        ? rules().queryPath(String.valueOf(klingTaskId))
+        : rules().queryByOwnIdPath(own);
+  }
+
+  Kind rules() {
+    return Kinds.ofName(kind).orElseThrow();
+  }
+
+  CheckPlan.Watched watched() {
+    return new CheckPlan.Watched(kind, upstreamModel, account, startedAt);
   }
 }

@@ -8,16 +8,32 @@ import java.time.Duration;
 @ConfigMapping(prefix = "tracker.reconcile")
 public interface ReconcileConfig {
 
-  /** Most tasks asked about at once. */
-  @WithDefault("50")
+  /** Most tasks asked about at once; each costs a few hundred bytes meanwhile. */
+  @WithDefault("10000")
   int batch();
 
-  /** Most questions under way at once. */
+  /** From so many tasks of one account and kind on, Kling's list is read rather than each asked. */
+  @WithDefault("5")
+  int listFrom();
+
+  /** The same where the account has an API key and twenty can be asked for by id in one call. */
+  @WithDefault("60")
+  int listFromWithApiKey();
+
+  /** Calls to each account in a second, by each replica. */
+  @WithDefault("20")
+  int rate();
+
+  /** Most tasks of one account and kind asked for one by one in a round; the others wait. */
   @WithDefault("100")
-  int maxInFlight();
+  int singles();
+
+  /** Accounts and kinds asked about at the same time. */
+  @WithDefault("8")
+  int parallel();
 
   /**
-   * A claim that is not settled for this long is another replica's to take; longer than a call may
+   * A claim that is not renewed for this long is another replica's to take; longer than a call may
    * last.
    */
   @WithDefault("90s")
@@ -31,7 +47,25 @@ public interface ReconcileConfig {
   @WithDefault("1h")
   Duration expiredEvery();
 
-  /** And for this long after it was submitted. */
+  /** And for this long after it expired. */
   @WithDefault("7D")
   Duration giveUpAfter();
+
+  /** How an end that an unproved callback claims is confirmed. */
+  Proof proof();
+
+  /** See {@link #proof()}. */
+  interface Proof {
+    /** The wait before Kling is asked again that did not say so yet, or could not be asked. */
+    @WithDefault("500ms")
+    Duration first();
+
+    /** The waits grow up to this. */
+    @WithDefault("30s")
+    Duration cap();
+
+    /** After so many answers that do not confirm it, the claim is taken as untrue. */
+    @WithDefault("8")
+    int attempts();
+  }
 }

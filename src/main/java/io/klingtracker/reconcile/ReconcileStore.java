@@ -3,12 +3,16 @@ package io.klingtracker.reconcile;
 import io.klingtracker.task.TaskStatus;
 import jakarta.inject.Inject;
 import jakarta.inject.Singleton;
+import java.sql.ResultSet;
+import java.sql.SQLException;
 import java.time.Clock;
 import java.time.Duration;
 import java.time.Instant;
+import java.util.Collection;
 import java.util.List;
 import java.util.UUID;
 import org.jdbi.v3.core.Jdbi;
+import org.jspecify.annotations.Nullable;
 
 /** The tasks that Kling is asked about, claimed with a lease. */
 @Singleton
@@ -27,25 +31,42 @@ class ReconcileStore {
         from due d where o.task_id = d.task_id
         returning o.*
       )
-      select c.task_id, t.kind, c.account, t.kling_task_id, t.status::text as status, t.created_at, c.checks
+      select c.task_id, t.kind, t.upstream_model, c.account, t.kling_task_id, c.tracked, c.ask_id,
+        t.status::text as status, c.proving::text as proving, c.proofs, c.lead_millis,
+        coalesce(t.dispatched_at, t.created_at) as started_at, t.updated_at, c.checks
       from claimed c join task t on t.id = c.task_id
+      """;
+
+  private static final String RENEW =
+      """
+      update open_task set claimed_until = :until where claimed_by = :owner and task_id = any(:ids)
       """;
 
   /** The plan may have been moved up while we asked; then it stays moved up. */
   private static final String LATER =
       """
-      update open_task set claimed_until = null, claimed_by = null,
-        next_check_at = case when checks = :checks then cast(:due as timestamptz) else next_check_at end
-      where task_id = :id and claimed_by = :owner
+      with given as (
+        select * from unnest(cast(:ids as text[]), cast(:checks as int[]), cast(:due as timestamptz[]),
+          cast(:proving as task_status[]), cast(:proofs as int[])) as g(task_id, checks, due, proving, proofs)
+      )
+      update open_task o set claimed_until = null, claimed_by = null,
+        next_check_at = case when o.checks = g.checks then g.due else o.next_check_at end,
+        proving = case when o.checks = g.checks then g.proving else o.proving end,
+        proofs = case when o.checks = g.checks then g.proofs else o.proofs end
+      from given g
+      where o.task_id = g.task_id and o.claimed_by = :owner
       """;
 
   private static final String GIVE_UP =
-      "delete from open_task where task_id = :id and claimed_by = :owner";
+      "delete from open_task where task_id = :id and claimed_by = :owner and checks = :checks";
 
   private final Jdbi jdbi;
   private final Clock clock;
   private final Duration lease;
   private final String owner = UUID.randomUUID().toString();
+
+  /** When a task is asked about again, and whether an end is still to be confirmed. */
+  record Later(Check check, Instant due, boolean proving, int proofs) {}
 
   @Inject
   ReconcileStore(Jdbi jdbi, Clock clock, ReconcileConfig config) {
@@ -64,36 +85,79 @@ class ReconcileStore {
                 .bind("until", now.plus(lease))
                 .bind("owner", owner)
                 .bind("limit", limit)
-                .map(
-                    (row, context) ->
-                        new Check(
-                            row.getString("task_id"),
-                            row.getString("kind"),
-                            row.getString("account"),
-                            row.getString("kling_task_id"),
-                            TaskStatus.of(row.getString("status")),
-                            row.getTimestamp("created_at").toInstant(),
-                            row.getInt("checks")))
+                .map((row, context) -> check(row))
                 .list());
   }
 
+  /** Says that this replica still works on its claims. */
+  void renew(Collection<String> taskIds) {
+    if (!taskIds.isEmpty()) {
+      jdbi.useHandle(
+          handle ->
+              handle
+                  .createUpdate(RENEW)
+                  .bind("until", clock.instant().plus(lease))
+                  .bind("owner", owner)
+                  .bindArray("ids", String.class, List.copyOf(taskIds))
+                  .execute());
+    }
+  }
+
   /** See {@link #LATER}. */
-  void later(Check check, Instant due) {
+  void later(List<Later> plans) {
+    if (plans.isEmpty()) {
+      return;
+    }
     jdbi.useHandle(
         handle ->
             handle
                 .createUpdate(LATER)
-                .bind("id", check.taskId())
                 .bind("owner", owner)
-                .bind("checks", check.checks())
-                .bind("due", due)
+                .bindArray(
+                    "ids", String.class, plans.stream().map(p -> p.check().taskId()).toList())
+                .bindArray(
+                    "checks", Integer.class, plans.stream().map(p -> p.check().checks()).toList())
+                .bindArray(
+                    "due", String.class, plans.stream().map(p -> p.due().toString()).toList())
+                .bindArray(
+                    "proving", String.class, (Object[]) plans.stream().map(this::claim).toArray())
+                .bindArray("proofs", Integer.class, plans.stream().map(Later::proofs).toList())
                 .execute());
   }
 
-  /** Nobody will ask about this task again. */
+  private @Nullable String claim(Later plan) {
+    TaskStatus proving = plan.check().proving();
+    return plan.proving() && proving != null ? proving.word() : null;
+  }
+
+  /** Nobody will ask about this task again, unless something was heard of it meanwhile. */
   void giveUp(Check check) {
     jdbi.useHandle(
         handle ->
-            handle.createUpdate(GIVE_UP).bind("id", check.taskId()).bind("owner", owner).execute());
+            handle
+                .createUpdate(GIVE_UP)
+                .bind("id", check.taskId())
+                .bind("owner", owner)
+                .bind("checks", check.checks())
+                .execute());
+  }
+
+  private static Check check(ResultSet row) throws SQLException {
+    String proving = row.getString("proving");
+    return new Check(
+        row.getString("task_id"),
+        row.getString("kind"),
+        row.getString("upstream_model"),
+        row.getString("account"),
+        row.getString("kling_task_id"),
+        row.getBoolean("tracked"),
+        row.getString("ask_id"),
+        TaskStatus.of(row.getString("status")),
+        proving == null ? null : TaskStatus.of(proving),
+        row.getInt("proofs"),
+        row.getObject("lead_millis", Long.class),
+        row.getTimestamp("started_at").toInstant(),
+        row.getTimestamp("updated_at").toInstant(),
+        row.getInt("checks"));
   }
 }

@@ -1,18 +1,13 @@
 package io.klingtracker.reconcile;
 
 import io.klingtracker.kling.KlingClient;
+import io.klingtracker.kling.KlingLists;
 import io.klingtracker.kling.KlingNews;
+import io.klingtracker.kling.ListAnswer;
 import io.klingtracker.kling.QueryAnswer;
-import io.klingtracker.task.News;
-import io.klingtracker.task.Outcome;
-import io.klingtracker.task.Source;
-import io.klingtracker.task.TaskSignal;
-import io.klingtracker.task.TaskStatus;
-import io.klingtracker.task.Tasks;
-import io.klingtracker.tracking.CheckPlan;
+import io.klingtracker.rules.Kind;
+import io.klingtracker.rules.Kinds;
 import io.klingtracker.tracking.CheckRequested;
-import io.klingtracker.tracking.KlingWords;
-import io.klingtracker.tracking.TrackingConfig;
 import io.klingtracker.work.WorkLoop;
 import io.quarkus.runtime.ShutdownEvent;
 import io.quarkus.runtime.StartupEvent;
@@ -22,50 +17,71 @@ import jakarta.inject.Singleton;
 import java.time.Clock;
 import java.time.Duration;
 import java.time.Instant;
+import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionStage;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ExecutorService;
+import java.util.concurrent.RejectedExecutionException;
+import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.function.Supplier;
+import java.util.stream.Collectors;
 import org.jboss.logging.Logger;
 import org.jspecify.annotations.Nullable;
 
 /**
  * Asks Kling about tasks that stay silent, and at once about those of which an unproved callback
- * says that they ended. What Kling answers itself needs no further proof.
+ * says that they ended. What Kling answers itself needs no further proof. Tasks of one account and
+ * kind are asked about together: by reading Kling's list, by twenty ids a call, or one by one,
+ * whichever takes the fewest calls.
  */
 @Singleton
 class Reconciler {
 
   private static final Logger LOG = Logger.getLogger(Reconciler.class);
 
+  /** Kling's list is left when it has held nothing of interest for so many pages. */
+  private static final int IDLE_PAGES = 3;
+
+  /** Pages read for each page's worth of tasks asked about, at the most: others' stand between. */
+  private static final int PAGES_PER_PAGE = 3;
+
   private final ReconcileStore store;
-  private final Tasks tasks;
+  private final Verdicts verdicts;
   private final KlingClient kling;
-  private final CheckPlan plan;
+  private final KlingLists lists;
   private final ReconcileConfig config;
-  private final Duration expireAfter;
   private final Clock clock;
   private final ExecutorService executor;
-  private final AtomicInteger inFlight = new AtomicInteger();
+  private final Pace pace;
+  private final AtomicInteger rounds = new AtomicInteger();
+  private final Set<String> inFlight = ConcurrentHashMap.newKeySet();
+  private volatile Instant renewAt = Instant.MIN;
   private @Nullable WorkLoop loop;
+
+  private record Group(String account, String kind) {}
 
   @Inject
   Reconciler(
       ReconcileStore store,
-      Tasks tasks,
+      Verdicts verdicts,
       KlingClient kling,
-      CheckPlan plan,
+      KlingLists lists,
       ReconcileConfig config,
-      TrackingConfig tracking,
       Clock clock,
       ExecutorService executor) {
     this.store = store;
-    this.tasks = tasks;
+    this.verdicts = verdicts;
     this.kling = kling;
-    this.plan = plan;
+    this.lists = lists;
     this.config = config;
-    this.expireAfter = tracking.expireAfter();
     this.clock = clock;
     this.executor = executor;
+    this.pace = new Pace(config.rate());
   }
 
   void onStart(@Observes StartupEvent start) {
@@ -79,6 +95,10 @@ class Reconciler {
   }
 
   void onRequest(@Observes CheckRequested request) {
+    wake();
+  }
+
+  private void wake() {
     if (loop != null) {
       loop.wake();
     }
@@ -86,69 +106,164 @@ class Reconciler {
 
   /** One pass; true when a full batch suggests that there is more. */
   boolean runOnce() {
-    int room = Math.min(config.batch(), config.maxInFlight() - inFlight.get());
-    if (room <= 0) {
+    renew();
+    int room = config.batch() - inFlight.size();
+    if (room <= 0 || rounds.get() >= config.parallel()) {
       return false;
     }
     List<Check> due = store.claim(room);
-    due.forEach(this::ask);
+    Map<Group, List<Check>> groups =
+        due.stream().collect(Collectors.groupingBy(c -> new Group(c.account(), c.kind())));
+    groups.forEach(this::start);
     return due.size() >= room;
   }
 
-  private void ask(Check check) {
-    inFlight.incrementAndGet();
-    kling
-        .query(check.account(), check.queryPath())
-        .thenAcceptAsync(answer -> settle(check, answer), executor)
-        .whenComplete(
-            (done, failure) -> {
-              inFlight.decrementAndGet();
-              if (failure != null) {
-                // The lease runs out and it is asked again.
-                LOG.warnf(
-                    "taskId=%s check did not settle: %s", check.taskId(), failure.getMessage());
-              }
-            });
+  private void renew() {
+    Instant now = clock.instant();
+    if (!now.isBefore(renewAt)) {
+      renewAt = now.plus(config.lease().dividedBy(3));
+      store.renew(inFlight);
+    }
+  }
+
+  private void start(Group group, List<Check> checks) {
+    checks.forEach(check -> inFlight.add(check.taskId()));
+    rounds.incrementAndGet();
+    try {
+      executor.execute(() -> run(group, checks));
+    } catch (RejectedExecutionException e) {
+      // Shutting down: the lease runs out and another replica asks.
+      done(checks);
+    }
+  }
+
+  private void run(Group group, List<Check> checks) {
+    try {
+      round(group, checks);
+    } catch (RuntimeException e) {
+      // The lease runs out and they are asked about again.
+      LOG.warnf(
+          "account=%s kind=%s asking about %d tasks failed: %s",
+          group.account(), group.kind(), checks.size(), e.getMessage());
+    } finally {
+      done(checks);
+      wake();
+    }
+  }
+
+  private void done(List<Check> checks) {
+    checks.forEach(check -> inFlight.remove(check.taskId()));
+    rounds.decrementAndGet();
+  }
+
+  private void round(Group group, List<Check> checks) {
+    Map<Boolean, List<Check>> askable =
+        checks.stream().collect(Collectors.partitioningBy(Check::canBeAsked));
+    verdicts.silent(askable.getOrDefault(false, List.of()));
+    List<Check> asked = askable.getOrDefault(true, List.of());
+    if (asked.isEmpty()) {
+      return;
+    }
+    Kind kind = Kinds.ofName(group.kind()).orElseThrow();
+    boolean byIds = lists.takesIds(group.account());
+    boolean listed = kind.dialect() == Kind.Dialect.LEGACY;
+    Heard heard = new Heard(asked);
+    int listFrom = byIds ? config.listFromWithApiKey() : config.listFrom();
+    if (listed && asked.size() >= listFrom) {
+      readList(group.account(), kind, asked.size(), heard);
+    }
+    if (byIds && (heard.silent().size() > 1 || !listed)) {
+      readByIds(group.account(), heard);
+    } else {
+      readOneByOne(group.account(), heard);
+    }
+  }
+
+  /** Page by page, as long as that is likely to be worth it. */
+  private void readList(String account, Kind kind, int asked, Heard heard) {
+    String path = kind.createPath(null);
+    int pages = PAGES_PER_PAGE * ((asked + KlingLists.PAGE - 1) / KlingLists.PAGE);
+    int idle = 0;
+    for (int page = 1; page <= pages && !heard.silent().isEmpty() && idle < IDLE_PAGES; page++) {
+      int number = page;
+      List<KlingNews> found = found(call(account, () -> lists.page(account, path, number)));
+      List<Heard.Word> words = heard.among(found);
+      verdicts.heard(words);
+      idle = words.isEmpty() ? idle + 1 : 0;
+      if (found.size() < KlingLists.PAGE) {
+        break;
+      }
+    }
+  }
+
+  private void readByIds(String account, Heard heard) {
+    Map<Boolean, List<String>> ids =
+        heard.silent().stream()
+            .collect(
+                Collectors.partitioningBy(
+                    check -> check.klingTaskId() != null,
+                    Collectors.mapping(Reconciler::idOf, Collectors.toList())));
+    for (List<String> some : chunks(ids.getOrDefault(true, List.of()))) {
+      verdicts.heard(heard.among(found(call(account, () -> lists.tasks(account, some)))));
+    }
+    for (List<String> some : chunks(ids.getOrDefault(false, List.of()))) {
+      verdicts.heard(
+          heard.among(found(call(account, () -> lists.tasksByExternalId(account, some)))));
+    }
+    verdicts.silent(heard.silent());
+  }
+
+  private static String idOf(Check check) {
+    return check.klingTaskId() != null ? check.klingTaskId() : String.valueOf(check.ownId());
+  }
+
+  private static List<List<String>> chunks(List<String> ids) {
+    List<List<String>> chunks = new ArrayList<>();
+    for (int from = 0; from < ids.size(); from += KlingLists.MAX_IDS) {
+      chunks.add(ids.subList(from, Math.min(ids.size(), from + KlingLists.MAX_IDS)));
+    }
+    return chunks;
+  }
+
+  private void readOneByOne(String account, Heard heard) {
+    List<Check> left = List.copyOf(heard.silent());
+    int room = Math.min(config.singles(), left.size());
+    List<CompletableFuture<Void>> asking = new ArrayList<>();
+    for (Check check : left.subList(0, room)) {
+      asking.add(
+          call(account, () -> kling.query(account, check.queryPath()))
+              .thenAcceptAsync(answer -> settle(check, answer), executor));
+    }
+    verdicts.postponed(left.subList(room, left.size()));
+    CompletableFuture.allOf(asking.toArray(CompletableFuture[]::new)).join();
   }
 
   private void settle(Check check, QueryAnswer answer) {
-    boolean ended = answer instanceof QueryAnswer.Found found && tell(check, found.news());
-    if (ended) {
-      return;
-    }
-    Instant now = clock.instant();
-    Duration age = Duration.between(check.createdAt(), now);
-    if (age.compareTo(config.giveUpAfter()) > 0) {
-      store.giveUp(check);
-    } else if (age.compareTo(expireAfter) > 0) {
-      if (check.status() != TaskStatus.EXPIRED) {
-        tasks.apply(
-            News.of(
-                check.taskId(),
-                Source.POLL,
-                new TaskSignal.Expired(
-                    "no news from Kling for " + expireAfter.toSeconds() + " s")));
-      }
-      store.later(check, now.plus(config.expiredEvery()));
+    if (answer instanceof QueryAnswer.Found found) {
+      verdicts.heard(List.of(new Heard.Word(check, found.news())));
     } else {
-      store.later(check, plan.afterChecks(check.checks()));
+      verdicts.silent(List.of(check));
     }
   }
 
-  /** True when that ended the task. */
-  private boolean tell(Check check, KlingNews said) {
-    return KlingWords.toNews(check.taskId(), Source.POLL, said, null)
-        .map(
-            news -> {
-              // What we know already is no news; only changes and contradictions are worth a line
-              // in the timeline.
-              if (news.signal().status() == check.status()) {
-                return false;
-              }
-              Outcome outcome = tasks.apply(news);
-              return outcome instanceof Outcome.Moved moved && moved.change().status().isFinal()
-                  || outcome instanceof Outcome.Ignored ignored && ignored.status().isFinal();
-            })
-        .orElse(false);
+  private static List<KlingNews> found(CompletableFuture<ListAnswer> asking) {
+    ListAnswer answer = asking.join();
+    if (answer instanceof ListAnswer.Found found) {
+      return found.tasks();
+    }
+    LOG.debugf("Kling's list was not read: %s", answer);
+    return List.of();
+  }
+
+  /** In its turn, so that no account is asked faster than allowed. */
+  private <T> CompletableFuture<T> call(String account, Supplier<CompletionStage<T>> question) {
+    Duration wait = pace.turn(account, clock.instant());
+    if (wait.toMillis() == 0) {
+      return question.get().toCompletableFuture();
+    }
+    return CompletableFuture.supplyAsync(
+            question,
+            CompletableFuture.delayedExecutor(wait.toMillis(), TimeUnit.MILLISECONDS, executor))
+        .thenCompose(stage -> stage);
   }
 }

@@ -568,6 +568,11 @@ class TaskStore {
                 .execute());
   }
 
+  static boolean isOtherTasksId(Throwable failure) {
+    return sqlState(failure).equals(UNIQUE_VIOLATION)
+        && String.valueOf(failure.getMessage()).contains("task_kling");
+  }
+
   private static String message(TaskSignal signal) {
     if (signal instanceof TaskSignal.Failed failed) {
       return failed.message();

@@ -99,6 +99,11 @@ public class Tasks {
     return told(store.applyUnlocked(news, traceparent()));
   }
 
+  /** Whether news failed because the id that it names at Kling is another task's. */
+  public static boolean isOtherTasksId(Throwable failure) {
+    return TaskStore.isOtherTasksId(failure);
+  }
+
   private Map<String, Outcome> told(Map<String, Outcome> outcomes) {
     List<TaskChanged> moved = new ArrayList<>();
     for (Outcome outcome : outcomes.values()) {

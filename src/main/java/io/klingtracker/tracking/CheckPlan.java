@@ -4,28 +4,57 @@ import io.klingtracker.retry.Backoff;
 import jakarta.inject.Inject;
 import jakarta.inject.Singleton;
 import java.time.Clock;
+import java.time.Duration;
 import java.time.Instant;
+import java.util.Optional;
 import java.util.random.RandomGenerator;
+import org.jspecify.annotations.Nullable;
 
-/** When to ask Kling about a task that stays silent. */
+/**
+ * When to ask Kling about a task that stays silent. The first time when 95 of a hundred renders of
+ * its kind and model are done, then ever less often. The more callbacks of the account fail to
+ * come, the sooner: asking is then the way to hear of an end at all.
+ */
 @Singleton
 public class CheckPlan {
 
   private static final double JITTER = 0.2;
 
-  private final Backoff backoff;
+  /** What is left of the waits when no callback comes at all. */
+  private static final double TIGHTEST = 0.2;
+
+  private final TrackingConfig.Check config;
+  private final RenderTimes times;
+  private final CallbackLedger ledger;
   private final Clock clock;
   private final RandomGenerator random = RandomGenerator.getDefault();
 
   @Inject
-  CheckPlan(TrackingConfig config, Clock clock) {
-    this.backoff = new Backoff(config.check().first(), config.check().cap(), JITTER);
+  CheckPlan(TrackingConfig config, RenderTimes times, CallbackLedger ledger, Clock clock) {
+    this.config = config.check();
+    this.times = times;
+    this.ledger = ledger;
     this.clock = clock;
   }
 
+  /**
+   * What a plan is made for.
+   *
+   * @param startedAt when Kling accepted it, as far as we know
+   */
+  public record Watched(
+      String kind, @Nullable String upstreamModel, String account, Instant startedAt) {}
+
   /** For a task that was just heard of. */
-  public Instant first() {
-    return afterChecks(0);
+  public Instant first(Watched task) {
+    Instant now = clock.instant();
+    double silence = ledger.of(task.account()).silence();
+    Optional<RenderTimes.Quantiles> took = times.of(task.kind(), task.upstreamModel());
+    Duration wait =
+        took.map(known -> firstWait(known, silence))
+            .map(whole -> whole.minus(Duration.between(task.startedAt(), now)))
+            .orElseGet(() -> tighter(config.first(), silence));
+    return now.plus(spread(wait));
   }
 
   /**
@@ -33,7 +62,35 @@ public class CheckPlan {
    *
    * @param checks how often, since it was last heard of
    */
-  public Instant afterChecks(int checks) {
-    return clock.instant().plus(backoff.after(checks + 1, random));
+  public Instant next(Watched task, int checks) {
+    double silence = ledger.of(task.account()).silence();
+    Duration base =
+        times
+            .of(task.kind(), task.upstreamModel())
+            .map(known -> known.most().dividedBy(4))
+            .orElse(config.first());
+    Duration first = atLeastMinimum(tighter(base, silence));
+    Duration cap = config.cap().compareTo(first) < 0 ? first : config.cap();
+    return clock.instant().plus(new Backoff(first, cap, JITTER).after(checks, random));
+  }
+
+  /** From when most are done down to when half of them are, as callbacks fall silent. */
+  static Duration firstWait(RenderTimes.Quantiles took, double silence) {
+    double millis = took.most().toMillis() * (1 - silence) + took.half().toMillis() * silence;
+    return Duration.ofMillis(Math.round(millis));
+  }
+
+  static Duration tighter(Duration wait, double silence) {
+    return Duration.ofMillis(Math.round(wait.toMillis() * (1 - silence * (1 - TIGHTEST))));
+  }
+
+  /** Later by up to the jitter, never sooner: most of the renders should be done. */
+  private Duration spread(Duration wait) {
+    Duration bounded = atLeastMinimum(wait);
+    return bounded.plusMillis(Math.round(bounded.toMillis() * JITTER * random.nextDouble()));
+  }
+
+  private Duration atLeastMinimum(Duration wait) {
+    return wait.compareTo(config.min()) < 0 ? config.min() : wait;
   }
 }

@@ -1,9 +1,11 @@
 package io.klingtracker.tracking;
 
 import io.klingtracker.kling.KlingNews;
+import io.klingtracker.kling.KlingStatus;
 import io.klingtracker.task.News;
 import io.klingtracker.task.Source;
 import io.klingtracker.task.TaskSignal;
+import io.klingtracker.task.TaskStatus;
 import java.time.Instant;
 import java.util.Optional;
 import org.jspecify.annotations.Nullable;
@@ -42,6 +44,21 @@ public final class KlingWords {
       case SUCCEED -> Optional.of(new TaskSignal.Succeed(said.result()));
       case FAILED -> Optional.of(new TaskSignal.Failed(null, said.message()));
       case UNKNOWN -> Optional.empty();
+    };
+  }
+
+  /**
+   * The status of ours that a word of Kling's means.
+   *
+   * @throws IllegalArgumentException for a word that we do not know
+   */
+  public static TaskStatus status(KlingStatus said) {
+    return switch (said) {
+      case SUBMITTED -> TaskStatus.SUBMITTED;
+      case PROCESSING -> TaskStatus.PROCESSING;
+      case SUCCEED -> TaskStatus.SUCCEED;
+      case FAILED -> TaskStatus.FAILED;
+      case UNKNOWN -> throw new IllegalArgumentException("an unknown word means no status");
     };
   }
 }

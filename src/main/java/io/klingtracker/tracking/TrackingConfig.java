@@ -22,9 +22,13 @@ public interface TrackingConfig {
 
   /** When Kling is asked about a silent task. */
   interface Check {
-    /** After it was accepted. */
+    /** After it was accepted, as long as too few renders of its kind and model are known. */
     @WithDefault("30s")
     Duration first();
+
+    /** No check follows another sooner than this, unless something needs proof. */
+    @WithDefault("2s")
+    Duration min();
 
     /** The waits between two checks grow up to this. */
     @WithDefault("10m")

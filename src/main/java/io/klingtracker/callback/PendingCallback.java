@@ -1,0 +1,50 @@
+package io.klingtracker.callback;
+
+import io.klingtracker.task.TaskStatus;
+import java.time.Instant;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * A stored callback whose news is to be worked off, and the task as it stands.
+ *
+ * @param attempts how often it was claimed, this time included
+ * @param task null when there is no such task (any more)
+ */
+@SuppressWarnings("ArrayRecordComponent") // told apart by id, never as a record
+record PendingCallback(
+    long receiptId,
+    String taskId,
+    byte[] body,
+    boolean signed,
+    Instant receivedAt,
+    int attempts,
+    @Nullable Standing task) {
+
+  /**
+   * The task when the callback was claimed.
+   *
+   * @param open whether it may be running at Kling, as far as we know
+   * @param tracked whether another program submits it
+   * @param startedAt when Kling accepted it, as far as we know
+   * @param nextCheckAt when Kling would have been asked; null when it would not
+   * @param leadMillis how early the first callback of its end was, if there was one
+   */
+  record Standing(
+      String kind,
+      @Nullable String upstreamModel,
+      String account,
+      TaskStatus status,
+      @Nullable String klingTaskId,
+      @Nullable String externalTaskId,
+      boolean open,
+      boolean tracked,
+      Instant startedAt,
+      @Nullable Instant nextCheckAt,
+      @Nullable Long leadMillis) {
+
+    /** What Kling calls our {@code external_task_id} of this task; null when we cannot know. */
+    @Nullable String nameAtKling(String taskId) {
+      return tracked ? externalTaskId : taskId;
+    }
+  }
+}

@@ -1,0 +1,286 @@
+package io.klingtracker.callback;
+
+import io.klingtracker.kling.KlingNews;
+import io.klingtracker.kling.KlingReader;
+import io.klingtracker.problem.ProblemMapper;
+import io.klingtracker.retry.Backoff;
+import io.klingtracker.task.News;
+import io.klingtracker.task.Outcome;
+import io.klingtracker.task.Source;
+import io.klingtracker.task.Tasks;
+import io.klingtracker.tracking.CheckPlan;
+import io.klingtracker.tracking.CheckRequested;
+import io.klingtracker.tracking.KlingWords;
+import io.klingtracker.tracking.Reports;
+import io.klingtracker.work.WorkLoop;
+import io.quarkus.runtime.ShutdownEvent;
+import io.quarkus.runtime.StartupEvent;
+import jakarta.enterprise.event.Event;
+import jakarta.enterprise.event.Observes;
+import jakarta.inject.Inject;
+import jakarta.inject.Singleton;
+import java.io.IOException;
+import java.time.Clock;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.Collection;
+import java.util.HashMap;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.random.RandomGenerator;
+import org.jboss.logging.Logger;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Works stored callbacks off: lets each change what it may change. A task that another transaction
+ * holds is not waited for; its callback comes again soon. What a crash interrupts is done again,
+ * which changes nothing twice.
+ */
+@Singleton
+class PendingCallbacks {
+
+  private static final Logger LOG = Logger.getLogger(PendingCallbacks.class);
+  private static final double JITTER = 0.2;
+
+  /** A callback that fails for a reason of its own is not tried for ever. */
+  private static final int MAX_ATTEMPTS = 20;
+
+  private final ReceiptStore store;
+  private final Tasks tasks;
+  private final CheckPlan plan;
+  private final Reports reports;
+  private final Event<CheckRequested> checkRequested;
+  private final CallbackConfig config;
+  private final Clock clock;
+  private final Backoff backoff;
+  private final RandomGenerator random = RandomGenerator.getDefault();
+  private volatile @Nullable WorkLoop loop;
+
+  /** A callback, read. */
+  private record Read(PendingCallback callback, KlingNews said, PendingCallback.Standing task) {
+    Reports.Report report(Outcome outcome, boolean proved) {
+      return new Reports.Report(
+          callback.taskId(),
+          task.kind(),
+          task.upstreamModel(),
+          task.account(),
+          Source.CALLBACK,
+          said,
+          outcome,
+          lead(),
+          proved);
+    }
+
+    private Long lead() {
+      if (task.leadMillis() != null) {
+        return task.leadMillis();
+      }
+      return task.nextCheckAt() == null
+          ? 0L
+          : Math.max(0, Duration.between(callback.receivedAt(), task.nextCheckAt()).toMillis());
+    }
+  }
+
+  @Inject
+  PendingCallbacks(
+      ReceiptStore store,
+      Tasks tasks,
+      CheckPlan plan,
+      Reports reports,
+      Event<CheckRequested> checkRequested,
+      CallbackConfig config,
+      Clock clock) {
+    this.store = store;
+    this.tasks = tasks;
+    this.plan = plan;
+    this.reports = reports;
+    this.checkRequested = checkRequested;
+    this.config = config;
+    this.clock = clock;
+    this.backoff = new Backoff(config.work().retryFirst(), config.work().retryCap(), JITTER);
+  }
+
+  void onStart(@Observes StartupEvent start) {
+    loop = WorkLoop.start("callbacks", config.work().poll(), this::runOnce);
+  }
+
+  void onStop(@Observes ShutdownEvent stop) {
+    WorkLoop running = loop;
+    if (running != null) {
+      running.close();
+    }
+  }
+
+  /** There is a new one. */
+  void wake() {
+    WorkLoop running = loop;
+    if (running != null) {
+      running.wake();
+    }
+  }
+
+  /** One pass; true when a full batch suggests that there is more. */
+  boolean runOnce() {
+    List<PendingCallback> claimed = store.claim(config.batch());
+    Map<Long, String> verdicts = new HashMap<>();
+    List<Read> news = new ArrayList<>();
+    for (PendingCallback callback : claimed) {
+      KlingNews said = read(callback.body()).orElse(null);
+      PendingCallback.Standing task = callback.task();
+      if (said == null) {
+        verdicts.put(callback.receiptId(), "unreadable");
+      } else if (task == null) {
+        verdicts.put(callback.receiptId(), "no-task");
+      } else {
+        rule(new Read(callback, said, task), news, verdicts);
+      }
+    }
+    apply(news, verdicts);
+    store.settle(verdicts);
+    return claimed.size() >= config.batch();
+  }
+
+  private void rule(Read read, List<Read> news, Map<Long, String> verdicts) {
+    PendingCallback callback = read.callback();
+    Ruling ruling = Ruling.of(callback, read.said(), config.verify());
+    if (ruling instanceof Ruling.Apply) {
+      news.add(read);
+    } else if (ruling instanceof Ruling.Prove proof) {
+      prove(read, proof, verdicts);
+    } else if (ruling instanceof Ruling.Note note) {
+      note(read, note.reason(), note.detail(), verdicts);
+      if (read.said().status().isFinal()) {
+        // Also books a callback that comes after its end was found by asking.
+        reports.book(
+            List.of(read.report(new Outcome.Ignored(read.task().status(), note.reason()), false)));
+      }
+    } else {
+      verdicts.put(callback.receiptId(), "no-task");
+    }
+  }
+
+  private void note(Read read, String reason, @Nullable String detail, Map<Long, String> verdicts) {
+    tasks.note(read.callback().taskId(), Source.CALLBACK, read.said().word(), reason, detail);
+    verdicts.put(read.callback().receiptId(), reason);
+  }
+
+  private void prove(Read read, Ruling.Prove proof, Map<Long, String> verdicts) {
+    PendingCallback callback = read.callback();
+    if (store.prove(callback, proof.claimed(), read.said().klingTaskId())) {
+      note(read, "to-confirm", "asking Kling before it counts", verdicts);
+      checkRequested.fire(new CheckRequested(callback.taskId()));
+    } else if (callback.attempts() < MAX_ATTEMPTS) {
+      // It has ended since we looked, or stands where nobody can be asked: look again.
+      store.later(callback, clock.instant().plus(backoff.after(callback.attempts(), random)));
+    } else {
+      note(read, "untrue", "nobody can be asked about it", verdicts);
+    }
+  }
+
+  /** In rounds, since a statement takes one piece of news for each task. */
+  private void apply(List<Read> news, Map<Long, String> verdicts) {
+    List<Read> left = news;
+    while (!left.isEmpty()) {
+      Map<String, Read> round = new LinkedHashMap<>();
+      List<Read> next = new ArrayList<>();
+      for (Read read : left) {
+        if (round.putIfAbsent(read.callback().taskId(), read) != null) {
+          next.add(read);
+        }
+      }
+      applyRound(round.values(), verdicts);
+      left = next;
+    }
+  }
+
+  private void applyRound(Collection<Read> round, Map<Long, String> verdicts) {
+    Map<String, Outcome> outcomes;
+    try {
+      outcomes = tasks.applyUnlocked(round.stream().map(this::news).toList());
+    } catch (RuntimeException e) {
+      if (ProblemMapper.isDatabaseAway(e)) {
+        throw e;
+      }
+      if (round.size() == 1) {
+        failed(round.iterator().next(), e, verdicts);
+      } else {
+        round.forEach(read -> applyRound(List.of(read), verdicts));
+      }
+      return;
+    }
+    List<Reports.Report> done = new ArrayList<>();
+    for (Read read : round) {
+      PendingCallback callback = read.callback();
+      Outcome outcome = outcomes.getOrDefault(callback.taskId(), new Outcome.NoSuchTask());
+      if (outcome instanceof Outcome.Busy) {
+        store.later(callback, clock.instant().plus(backoff.after(callback.attempts(), random)));
+      } else {
+        verdicts.put(callback.receiptId(), verdict(outcome));
+        done.add(read.report(outcome, trusts(callback)));
+      }
+    }
+    reports.book(done);
+  }
+
+  private void failed(Read read, RuntimeException failure, Map<Long, String> verdicts) {
+    PendingCallback callback = read.callback();
+    if (callback.attempts() < MAX_ATTEMPTS && !Tasks.isOtherTasksId(failure)) {
+      LOG.warnf(
+          "taskId=%s a callback failed and is tried again: %s",
+          callback.taskId(), failure.getMessage());
+      store.later(callback, clock.instant().plus(backoff.after(callback.attempts(), random)));
+    } else {
+      LOG.errorf(
+          "taskId=%s receipt=%d a callback is put aside: %s",
+          callback.taskId(), callback.receiptId(), failure.getMessage());
+      note(read, "other-task", "another task has its id at Kling", verdicts);
+    }
+  }
+
+  /**
+   * An unsigned callback says how far the task is, but not which of Kling's tasks it is: that we
+   * learn from Kling itself.
+   */
+  private News news(Read read) {
+    PendingCallback.Standing task = read.task();
+    News news =
+        KlingWords.toNews(
+                read.callback().taskId(),
+                Source.CALLBACK,
+                read.said(),
+                plan.first(
+                    new CheckPlan.Watched(
+                        task.kind(), task.upstreamModel(), task.account(), task.startedAt())))
+            .orElseThrow();
+    if (trusts(read.callback())) {
+      return news;
+    }
+    String named = read.said().klingTaskId();
+    if (task.tracked() && task.klingTaskId() == null && named != null) {
+      store.learn(read.callback().taskId(), named);
+    }
+    return new News(
+        news.taskId(), news.source(), news.signal(), null, null, news.nextCheckAt(), news.word());
+  }
+
+  private boolean trusts(PendingCallback callback) {
+    return config.verify().trusts(callback.signed());
+  }
+
+  private static String verdict(Outcome outcome) {
+    if (outcome instanceof Outcome.Ignored ignored) {
+      return ignored.reason();
+    }
+    return outcome instanceof Outcome.Moved ? "applied" : "no-task";
+  }
+
+  private static Optional<KlingNews> read(byte[] body) {
+    try {
+      return KlingReader.task(KlingReader.parse(body));
+    } catch (IOException e) {
+      return Optional.empty();
+    }
+  }
+}

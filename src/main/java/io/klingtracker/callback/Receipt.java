@@ -1,0 +1,61 @@
+package io.klingtracker.callback;
+
+import java.security.MessageDigest;
+import java.security.NoSuchAlgorithmException;
+import java.time.Instant;
+import java.util.HexFormat;
+
+/**
+ * An authentic callback, as it is stored.
+ *
+ * @param hash SHA-256 of the body, hexadecimal
+ * @param headers JSON of the headers of interest
+ * @param readable whether there is news in it; what is not readable is kept for people
+ * @param repeats how often the same body came besides, in the same moment
+ */
+@SuppressWarnings("ArrayRecordComponent") // told apart by task and hash, never as a record
+record Receipt(
+    String taskId,
+    String hash,
+    byte[] body,
+    String headers,
+    boolean signed,
+    boolean readable,
+    Instant receivedAt,
+    int repeats) {
+
+  static Receipt of(
+      String taskId,
+      byte[] body,
+      String headers,
+      boolean signed,
+      boolean readable,
+      Instant receivedAt) {
+    return new Receipt(taskId, sha256(body), body, headers, signed, readable, receivedAt, 0);
+  }
+
+  /** What is stored once. */
+  String key() {
+    return taskId + hash;
+  }
+
+  Receipt and(Receipt other) {
+    return new Receipt(
+        taskId,
+        hash,
+        body,
+        headers,
+        signed || other.signed,
+        readable,
+        receivedAt,
+        repeats + 1 + other.repeats);
+  }
+
+  private static String sha256(byte[] body) {
+    try {
+      return HexFormat.of().formatHex(MessageDigest.getInstance("SHA-256").digest(body));
+    } catch (NoSuchAlgorithmException e) {
+      throw new IllegalStateException("SHA-256 is part of every JDK", e);
+    }
+  }
+}

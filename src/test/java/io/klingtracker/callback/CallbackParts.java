@@ -1,0 +1,100 @@
+package io.klingtracker.callback;
+
+import com.fasterxml.jackson.databind.ObjectMapper;
+import io.klingtracker.kling.KlingConfig;
+import io.klingtracker.problem.ProblemException;
+import io.klingtracker.task.Tasks;
+import io.klingtracker.testing.Settings;
+import io.klingtracker.testing.Told;
+import io.klingtracker.tracking.CallbackTarget;
+import io.klingtracker.tracking.TrackingParts;
+import io.quarkus.runtime.ShutdownEvent;
+import io.quarkus.runtime.StartupEvent;
+import io.vertx.core.Vertx;
+import io.vertx.ext.web.Router;
+import java.nio.charset.StandardCharsets;
+import java.time.Clock;
+import java.util.Map;
+import java.util.concurrent.CompletionException;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import org.jdbi.v3.core.Jdbi;
+
+/** The receiver below its route, over a test's database. */
+public final class CallbackParts implements AutoCloseable {
+
+  private final ReceiptWriter writer;
+  private final Callbacks callbacks;
+  private final PendingCallbacks pending;
+  private final ExecutorService executor = Executors.newFixedThreadPool(4);
+  final ReceiptStore store;
+
+  public CallbackParts(
+      Jdbi jdbi, Clock clock, Tasks tasks, TrackingParts tracking, Map<String, String> settings) {
+    CallbackConfig config = Settings.of(CallbackConfig.class, settings);
+    this.store = new ReceiptStore(jdbi, clock, config);
+    this.writer = new ReceiptWriter(store, config);
+    this.pending =
+        new PendingCallbacks(
+            store, tasks, tracking.plan, tracking.reports, new Told<>(asked -> {}), config, clock);
+    this.callbacks =
+        new Callbacks(
+            store,
+            writer,
+            pending,
+            config,
+            Settings.of(KlingConfig.class, settings),
+            new ObjectMapper(),
+            clock,
+            tracking.meters);
+  }
+
+  /** The answer's HTTP status. */
+  public int receive(String taskId, String body, String id, String timestamp, String signature) {
+    CallbackHeaders headers =
+        new CallbackHeaders(id, timestamp, signature, "application/json", "test");
+    try {
+      callbacks
+          .receive(taskId, headers, body.getBytes(StandardCharsets.UTF_8))
+          .toCompletableFuture()
+          .join();
+      return 200;
+    } catch (ProblemException e) {
+      return e.code().klingHttpStatus();
+    } catch (CompletionException e) {
+      return ((ProblemException) e.getCause()).code().klingHttpStatus();
+    }
+  }
+
+  /** Works off what is stored. */
+  public boolean workOff() {
+    return pending.runOnce();
+  }
+
+  /** The route, on a port of its own without Quarkus. */
+  int listen(Vertx vertx, CallbackTarget target, Map<String, String> settings) {
+    CallbackConfig config = Settings.of(CallbackConfig.class, settings);
+    Router router = Router.router(vertx);
+    new CallbackRoute(target, callbacks, config, vertx, executor).register(router);
+    return vertx
+        .createHttpServer()
+        .requestHandler(router)
+        .listen(0, "localhost")
+        .toCompletionStage()
+        .toCompletableFuture()
+        .join()
+        .actualPort();
+  }
+
+  /** Works off in a thread of its own from now on. */
+  void start() {
+    pending.onStart(new StartupEvent());
+  }
+
+  @Override
+  public void close() {
+    pending.onStop(new ShutdownEvent());
+    writer.close();
+    executor.shutdown();
+  }
+}

@@ -1,0 +1,55 @@
+package io.klingtracker.callback;
+
+import io.klingtracker.task.NewTask;
+import io.klingtracker.task.Submission;
+import io.klingtracker.task.Tasks;
+import java.time.Instant;
+import org.jdbi.v3.core.Jdbi;
+
+/** Tasks that were sent to Kling, without a dispatcher. */
+final class GivenTasks {
+
+  private GivenTasks() {}
+
+  static void tenant(Jdbi jdbi) {
+    jdbi.useHandle(h -> h.execute("insert into tenant values ('acme', 'Acme', now())"));
+  }
+
+  static String stored(Tasks tasks) {
+    return ((Submission.Stored)
+            tasks.submit(
+                new NewTask(
+                    "acme",
+                    "text2video",
+                    "{}",
+                    null,
+                    null,
+                    "kling-v3",
+                    "kling-v3",
+                    "video",
+                    1,
+                    null,
+                    5,
+                    null,
+                    null)))
+        .taskId();
+  }
+
+  /** Sent, and not answered yet. */
+  static String sent(Jdbi jdbi, Tasks tasks, Instant checkAt) {
+    String taskId = stored(tasks);
+    jdbi.useHandle(
+        h -> {
+          h.execute("update dispatch_queue set sent_at = now() where task_id = ?", taskId);
+          h.createUpdate(
+                  """
+                  insert into open_task (task_id, account, upstream_model, family, slots, next_check_at)
+                  values (:id, 'default', 'kling-v3', 'video', 1, cast(:due as timestamptz))
+                  """)
+              .bind("id", taskId)
+              .bind("due", checkAt.toString())
+              .execute();
+        });
+    return taskId;
+  }
+}

@@ -1,0 +1,49 @@
+package io.klingtracker.reconcile;
+
+import io.klingtracker.kling.KlingClient;
+import io.klingtracker.kling.KlingLists;
+import io.klingtracker.task.Tasks;
+import io.klingtracker.testing.Settings;
+import io.klingtracker.tracking.TrackingParts;
+import io.quarkus.runtime.ShutdownEvent;
+import io.quarkus.runtime.StartupEvent;
+import java.time.Clock;
+import java.util.Map;
+import java.util.concurrent.ExecutorService;
+import org.jdbi.v3.core.Jdbi;
+
+/** The reconciler over a test's database. */
+public final class ReconcileParts {
+
+  private final Reconciler reconciler;
+
+  public <K extends KlingClient & KlingLists> ReconcileParts(
+      Jdbi jdbi,
+      Clock clock,
+      Tasks tasks,
+      TrackingParts tracking,
+      K kling,
+      ExecutorService executor,
+      Map<String, String> settings) {
+    ReconcileConfig config = Settings.of(ReconcileConfig.class, settings);
+    ReconcileStore store = new ReconcileStore(jdbi, clock, config);
+    Verdicts verdicts =
+        new Verdicts(store, tasks, tracking.plan, tracking.reports, config, tracking.config, clock);
+    this.reconciler = new Reconciler(store, verdicts, kling, kling, config, clock, executor);
+  }
+
+  /** One pass. */
+  public boolean runOnce() {
+    return reconciler.runOnce();
+  }
+
+  /** Goes on in a thread of its own from now on. */
+  public void start() {
+    reconciler.onStart(new StartupEvent());
+  }
+
+  /** See {@link #start}. */
+  public void stop() {
+    reconciler.onStop(new ShutdownEvent());
+  }
+}

@@ -1,0 +1,36 @@
+package io.klingtracker.tracking;
+
+import io.klingtracker.secret.Secrets;
+import io.klingtracker.task.Tasks;
+import io.klingtracker.testing.Settings;
+import io.micrometer.core.instrument.MeterRegistry;
+import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
+import java.time.Clock;
+import java.util.List;
+import java.util.Map;
+import org.jdbi.v3.core.Jdbi;
+
+/** What callback and reconcile share, over a test's database. */
+public final class TrackingParts {
+
+  public final MeterRegistry meters = new SimpleMeterRegistry();
+  public final RenderTimes times;
+  public final CallbackLedger ledger;
+  public final TrackingConfig config;
+  public final CheckPlan plan;
+  public final Reports reports;
+
+  public TrackingParts(Jdbi jdbi, Clock clock, Tasks tasks, Map<String, String> settings) {
+    this.times = new RenderTimes(jdbi, clock);
+    this.ledger = new CallbackLedger(jdbi, clock, meters);
+    this.config = Settings.of(TrackingConfig.class, settings);
+    this.plan = new CheckPlan(config, times, ledger, clock);
+    this.reports =
+        new Reports(tasks, times, ledger, Settings.of(ResultConfig.class, settings), meters);
+  }
+
+  /** The URLs that Kling is given. */
+  public CallbackTarget target(String secret, String... previous) {
+    return new CallbackTarget(new Secrets(secret, List.of(previous)), config);
+  }
+}
