@@ -1,0 +1,156 @@
+package io.klingtracker.api;
+
+import com.fasterxml.jackson.annotation.JsonProperty;
+import io.klingtracker.kling.KlingConfig;
+import io.klingtracker.problem.ErrorCode;
+import io.klingtracker.problem.ProblemException;
+import io.klingtracker.rules.Kind;
+import io.klingtracker.rules.Kinds;
+import io.klingtracker.task.Submission;
+import io.klingtracker.task.Tasks;
+import io.klingtracker.task.TrackedTask;
+import io.klingtracker.tenant.CurrentCaller;
+import io.klingtracker.tracking.CallbackTarget;
+import io.klingtracker.tracking.CheckRequested;
+import jakarta.enterprise.event.Event;
+import jakarta.inject.Inject;
+import jakarta.ws.rs.Consumes;
+import jakarta.ws.rs.POST;
+import jakarta.ws.rs.Path;
+import jakarta.ws.rs.Produces;
+import jakarta.ws.rs.core.MediaType;
+import java.util.Set;
+import java.util.TreeSet;
+import java.util.regex.Pattern;
+import org.eclipse.microprofile.openapi.annotations.Operation;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Watches tasks that another program submits to Kling itself. They hold no slot of ours: what that
+ * program sends is not ours to count, and where it uses up Kling's slots, Kling's own refusal makes
+ * our dispatches wait.
+ */
+@Path("/v1/tasks/track")
+@Produces(MediaType.APPLICATION_JSON)
+@Consumes(MediaType.APPLICATION_JSON)
+public class TrackResource {
+
+  private static final Pattern KLING_ID = Pattern.compile("[0-9A-Za-z_-]{1,64}");
+  private static final int MAX_EXTERNAL_ID = 512;
+  private static final int MAX_MODEL = 100;
+
+  private final Tasks tasks;
+  private final CurrentCaller caller;
+  private final CallbackTarget callbacks;
+  private final Event<CheckRequested> checkRequested;
+  private final Set<String> accounts;
+
+  @Inject
+  TrackResource(
+      Tasks tasks,
+      CurrentCaller caller,
+      CallbackTarget callbacks,
+      Event<CheckRequested> checkRequested,
+      KlingConfig kling) {
+    this.tasks = tasks;
+    this.caller = caller;
+    this.callbacks = callbacks;
+    this.checkRequested = checkRequested;
+    this.accounts = new TreeSet<>(kling.accounts().keySet());
+  }
+
+  /**
+   * A task to watch.
+   *
+   * @param kind for example {@code text2video}
+   * @param klingTaskId Kling's id, when there is one already
+   * @param externalTaskId the id that the program gives to Kling, or will
+   * @param account the Kling account that it runs on; may be left out when there is only one
+   * @param model Kling's model name; tells when the end can be expected
+   */
+  public record Request(
+      @Nullable String kind,
+      @JsonProperty("kling_task_id") @Nullable String klingTaskId,
+      @JsonProperty("external_task_id") @Nullable String externalTaskId,
+      @Nullable String account,
+      @Nullable String model) {}
+
+  /**
+   * What is watched from now on.
+   *
+   * @param callbackUrl to be given to Kling as the task's {@code callback_url}
+   */
+  public record Answer(
+      @JsonProperty("task_id") String taskId, @JsonProperty("callback_url") String callbackUrl) {}
+
+  /** Registers a task; the answer comes after it is durable. */
+  @POST
+  @Operation(summary = "Watch a task that another program submits to Kling")
+  public Answer track(@Nullable Request request) {
+    if (request == null) {
+      throw invalid("the body must be a JSON object with kind");
+    }
+    Kind kind = kind(request.kind());
+    String klingTaskId = present(request.klingTaskId());
+    if (klingTaskId != null && !KLING_ID.matcher(klingTaskId).matches()) {
+      throw invalid("kling_task_id must be Kling's own id, such as \"878106242831892487\"");
+    }
+    Submission submission =
+        tasks.track(
+            new TrackedTask(
+                caller.tenant(),
+                kind.name(),
+                account(request.account()),
+                klingTaskId,
+                text("external_task_id", request.externalTaskId(), MAX_EXTERNAL_ID),
+                text("model", request.model(), MAX_MODEL),
+                kind.family().word()));
+    if (submission instanceof Submission.Stored stored) {
+      checkRequested.fire(new CheckRequested(stored.taskId()));
+      return new Answer(stored.taskId(), callbacks.url(stored.taskId()));
+    }
+    if (submission instanceof Submission.ExternalIdTaken taken) {
+      throw new ProblemException(
+          ErrorCode.CONFLICT, "External_task_id " + taken.externalTaskId() + " already exists");
+    }
+    throw new ProblemException(
+        ErrorCode.CONFLICT, "Kling's task " + klingTaskId + " is watched already");
+  }
+
+  private static Kind kind(@Nullable String name) {
+    if (name == null || name.isBlank()) {
+      throw invalid("kind is missing, for example text2video");
+    }
+    return Kinds.ofName(name)
+        .or(() -> Kinds.ofPath(name))
+        .orElseThrow(() -> invalid("kind '" + name + "' is none of Kling's"));
+  }
+
+  private String account(@Nullable String name) {
+    String account = present(name);
+    if (account == null && accounts.size() == 1) {
+      return accounts.iterator().next();
+    }
+    if (account == null || !accounts.contains(account)) {
+      throw invalid("account must be one of " + String.join(", ", accounts));
+    }
+    return account;
+  }
+
+  private static @Nullable String text(String name, @Nullable String value, int most) {
+    String text = present(value);
+    if (text != null && (text.length() > most || text.indexOf('\0') >= 0)) {
+      throw invalid(name + " must have 1 to " + most + " characters, none of them U+0000");
+    }
+    return text;
+  }
+
+  /** An empty string stands for none, as it does with Kling. */
+  private static @Nullable String present(@Nullable String value) {
+    return value == null || value.isEmpty() ? null : value;
+  }
+
+  private static ProblemException invalid(String message) {
+    return new ProblemException(ErrorCode.INVALID_REQUEST, message);
+  }
+}
