@@ -208,6 +208,7 @@ final class LocalStack {
                             .renderTimes(SUBMITTED_FOR, Duration.ofMillis(settings.renderMillis())))
                     .start());
     config.put("kling.accounts.default.base-url", simulator.url());
+    config.put("kling.result-hosts", "localhost");
     boolean ownCredentials =
         settings.has("kling.accounts.default.api-key")
             || settings.has("kling.accounts.default.access-key");

@@ -84,7 +84,7 @@ class CallbackRouteTest {
     target = tracking.target(ROOT, OLD_ROOT);
     callbacks = new CallbackParts(jdbi, clock, tasks, tracking, settings);
     reconciler =
-        new ReconcileParts(jdbi, clock, tasks, tracking, kling, new SameThread(), settings);
+        new ReconcileParts(jdbi, clock, tasks, tracking, kling, kling, new SameThread(), settings);
     port = callbacks.listen(vertx, target, settings);
   }
 

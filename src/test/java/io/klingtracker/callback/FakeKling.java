@@ -12,6 +12,7 @@ import io.klingtracker.kling.ListAnswer;
 import io.klingtracker.kling.PassedAnswer;
 import io.klingtracker.kling.QueryAnswer;
 import java.time.Clock;
+import java.time.Instant;
 import java.util.ArrayList;
 import java.util.Collection;
 import java.util.LinkedHashMap;
@@ -185,7 +186,8 @@ final class FakeKling implements KlingClient, KlingLists {
   }
 
   @Override
-  public CompletionStage<CreateAnswer> create(String account, String path, String body) {
+  public CompletionStage<CreateAnswer> create(
+      String account, String path, String body, Instant notAfter) {
     throw new UnsupportedOperationException();
   }
 

@@ -104,7 +104,8 @@ class HistoriesTest {
       TrackingParts tracking = new TrackingParts(jdbi, clock, tasks, settings);
       this.callbacks = new CallbackParts(jdbi, clock, tasks, tracking, settings);
       this.reconciler =
-          new ReconcileParts(jdbi, clock, tasks, tracking, kling, new SameThread(), settings);
+          new ReconcileParts(
+              jdbi, clock, tasks, tracking, kling, kling, new SameThread(), settings);
       for (int i = 0; i < HISTORIES; i++) {
         histories.add(new History(this, i));
       }

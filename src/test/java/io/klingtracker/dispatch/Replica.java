@@ -62,7 +62,7 @@ final class Replica implements AutoCloseable {
             gate,
             gate,
             TrackingWithout.callbacks(tracking),
-            TrackingWithout.checks(tracking, clock),
+            TrackingWithout.checks(tracking, jdbi, clock),
             tracking,
             config,
             new DispatchMetrics(meters),

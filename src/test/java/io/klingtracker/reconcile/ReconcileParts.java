@@ -17,19 +17,20 @@ public final class ReconcileParts {
 
   private final Reconciler reconciler;
 
-  public <K extends KlingClient & KlingLists> ReconcileParts(
+  public ReconcileParts(
       Jdbi jdbi,
       Clock clock,
       Tasks tasks,
       TrackingParts tracking,
-      K kling,
+      KlingClient kling,
+      KlingLists lists,
       ExecutorService executor,
       Map<String, String> settings) {
     ReconcileConfig config = Settings.of(ReconcileConfig.class, settings);
     ReconcileStore store = new ReconcileStore(jdbi, clock, config);
     Verdicts verdicts =
         new Verdicts(store, tasks, tracking.plan, tracking.reports, config, tracking.config, clock);
-    this.reconciler = new Reconciler(store, verdicts, kling, kling, config, clock, executor);
+    this.reconciler = new Reconciler(store, verdicts, kling, lists, config, clock, executor);
   }
 
   /** One pass. */

@@ -66,6 +66,7 @@ public final class TrackerStack implements QuarkusTestResourceLifecycleManager {
         "set time zone '" + TestDatabase.ODD_TIME_ZONE + "'");
     config.put("kafka.bootstrap.servers", kafkaBootstrapServers());
     config.put("kling.accounts.default.base-url", klingUrl());
+    config.put("kling.result-hosts", "localhost");
     config.put("kling.accounts.default.access-key", KLING_ACCESS_KEY);
     config.put("kling.accounts.default.secret-key", KLING_SECRET_KEY);
     // The newer generation takes API keys only.

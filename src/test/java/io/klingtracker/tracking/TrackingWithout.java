@@ -1,8 +1,10 @@
 package io.klingtracker.tracking;
 
 import io.klingtracker.secret.Secrets;
+import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
 import java.time.Clock;
 import java.util.List;
+import org.jdbi.v3.core.Jdbi;
 
 /** What dispatch needs of tracking, without a container. */
 public final class TrackingWithout {
@@ -16,7 +18,11 @@ public final class TrackingWithout {
   }
 
   /** The plan of checks. */
-  public static CheckPlan checks(TrackingConfig config, Clock clock) {
-    return new CheckPlan(config, clock);
+  public static CheckPlan checks(TrackingConfig config, Jdbi jdbi, Clock clock) {
+    return new CheckPlan(
+        config,
+        new RenderTimes(jdbi, clock),
+        new CallbackLedger(jdbi, clock, new SimpleMeterRegistry()),
+        clock);
   }
 }

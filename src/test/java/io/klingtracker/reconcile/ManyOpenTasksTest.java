@@ -1,0 +1,183 @@
+package io.klingtracker.reconcile;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import io.klingtracker.kling.KlingClient;
+import io.klingtracker.kling.KlingLists;
+import io.klingtracker.kling.KlingParts;
+import io.klingtracker.simulator.KlingSimulator;
+import io.klingtracker.simulator.SimulatorClient;
+import io.klingtracker.simulator.SimulatorSettings;
+import io.klingtracker.task.RealTasks;
+import io.klingtracker.task.TaskId;
+import io.klingtracker.task.Tasks;
+import io.klingtracker.testing.SameThread;
+import io.klingtracker.testing.TestDatabase;
+import io.klingtracker.tracking.TrackingParts;
+import io.vertx.core.Future;
+import io.vertx.core.Vertx;
+import io.vertx.core.buffer.Buffer;
+import io.vertx.core.http.HttpClient;
+import io.vertx.core.http.HttpClientOptions;
+import io.vertx.core.http.HttpMethod;
+import io.vertx.core.http.PoolOptions;
+import io.vertx.core.http.RequestOptions;
+import io.vertx.core.json.JsonObject;
+import java.time.Clock;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.concurrent.TimeUnit;
+import org.jdbi.v3.core.Jdbi;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.TestInstance;
+import org.junit.jupiter.api.extension.RegisterExtension;
+
+/** Kling has finished them all and has called back about none. */
+@TestInstance(TestInstance.Lifecycle.PER_CLASS)
+class ManyOpenTasksTest {
+
+  private static final int MANY = 10_000;
+  private static final int STRANGERS = 700;
+
+  @RegisterExtension static final TestDatabase DATABASE = TestDatabase.fresh();
+
+  private final Jdbi jdbi = DATABASE.jdbi();
+  private final Vertx vertx = Vertx.vertx();
+  private final Clock clock = Clock.tick(Clock.systemUTC(), Duration.ofMillis(1));
+  private final List<String> taskIds = new ArrayList<>();
+  private KlingSimulator simulator;
+
+  @BeforeAll
+  void kling_finished_all_of_them() throws Exception {
+    simulator =
+        new KlingSimulator(
+                new SimulatorSettings()
+                    .account("default", "access", "secret-0123456789abcdef")
+                    .apiKey("default", "api-key")
+                    .slots(MANY * 2)
+                    .renderTimes(Duration.ofMillis(1), Duration.ofMillis(2))
+                    .failRate(0.03)
+                    .callbackStatuses(Set.of()))
+            .start();
+    HttpClient http =
+        vertx.createHttpClient(
+            new HttpClientOptions().setMaxWaitQueueSize(-1), new PoolOptions().setHttp1MaxSize(32));
+    List<Future<?>> creates = new ArrayList<>();
+    Instant now = clock.instant();
+    for (int i = 0; i < MANY + STRANGERS; i++) {
+      String id = TaskId.next(now);
+      if (i % 15 != 7 || i / 15 >= STRANGERS) {
+        taskIds.add(id);
+      }
+      creates.add(create(http, id));
+    }
+    Future.all(creates).toCompletionStage().toCompletableFuture().get(60, TimeUnit.SECONDS);
+    while (taskIds.size() > MANY) {
+      taskIds.remove(taskIds.size() - 1);
+    }
+  }
+
+  private Future<?> create(HttpClient http, String id) {
+    String body =
+        new JsonObject()
+            .put("model_name", "kling-v3")
+            .put("prompt", "p")
+            .put("external_task_id", id)
+            .encode();
+    return http.request(
+            new RequestOptions()
+                .setMethod(HttpMethod.POST)
+                .setAbsoluteURI(simulator.url() + "/v1/videos/text2video")
+                .putHeader("Authorization", "Bearer api-key"))
+        .compose(request -> request.send(Buffer.buffer(body)))
+        .compose(answer -> answer.body().map(answer.statusCode()))
+        .map(
+            status -> {
+              assertEquals(200, status);
+              return status;
+            });
+  }
+
+  @AfterAll
+  void stop() {
+    simulator.close();
+    vertx.close().toCompletionStage().toCompletableFuture().join();
+  }
+
+  @Test
+  void ten_thousand_silent_tasks_end_right_within_one_round_and_60_list_calls() {
+    SimulatorClient control = new SimulatorClient(simulator.controlUrl());
+    openAll();
+    Tasks tasks = RealTasks.over(jdbi, clock);
+    Map<String, String> settings =
+        Map.of(
+            "kling.accounts.default.base-url", simulator.url(),
+            "kling.accounts.default.access-key", "access",
+            "kling.accounts.default.secret-key", "secret-0123456789abcdef",
+            "tracker.reconcile.rate", "100",
+            "kling.result-hosts", "localhost");
+    KlingClient kling = KlingParts.client(vertx, clock, settings);
+    ReconcileParts reconciler =
+        new ReconcileParts(
+            jdbi,
+            clock,
+            tasks,
+            new TrackingParts(jdbi, clock, tasks, settings),
+            kling,
+            (KlingLists) kling,
+            new SameThread(),
+            settings);
+
+    reconciler.runOnce();
+
+    assertEquals(0, number("select count(*) from open_task"));
+    assertEquals(MANY, number("select count(*) from task where status in ('succeed', 'failed')"));
+    long failed = number("select count(*) from task where status = 'failed'");
+    assertTrue(failed > MANY / 100 && failed < MANY / 10, failed + " failed");
+    assertEquals(
+        failed,
+        number("select count(*) from task where status_message = 'Image pixel is invalid'"));
+    assertEquals(
+        MANY - failed,
+        number("select count(*) from task where result is not null and units is not null"));
+    long lists = control.totals().requests().getOrDefault("list", 0L);
+    long queries = control.totals().requests().getOrDefault("query", 0L);
+    assertTrue(lists <= 60, lists + " list calls");
+    assertEquals(0, queries, "questions about one task");
+    assertEquals(MANY, number("select lost from callback_ledger where account = 'default'"));
+  }
+
+  /** As submission, dispatch and Kling's acceptance leave them, in bulk. */
+  private void openAll() {
+    jdbi.useHandle(
+        h -> {
+          h.execute("insert into tenant values ('acme', 'Acme', now())");
+          h.createUpdate(
+                  """
+                  with t as (
+                    insert into task (id, tenant_id, kind, model, upstream_model, account, status, previous_status, sequence,
+                      feed_position, created_at, dispatched_at, updated_at)
+                    select id, 'acme', 'text2video', 'kling-v3', 'kling-v3', 'default', 'submitted', 'queued', 2, 1, now(),
+                      now(), now() from unnest(cast(:ids as text[])) as g(id)
+                    returning id
+                  )
+                  insert into open_task (task_id, account, upstream_model, family, slots, next_check_at)
+                  select id, 'default', 'kling-v3', 'video', 1, now() - interval '1 minute' from t
+                  """)
+              .bindArray("ids", String.class, taskIds)
+              .execute();
+          h.execute("analyze");
+        });
+  }
+
+  private long number(String query) {
+    return jdbi.withHandle(h -> h.createQuery(query).mapTo(Long.class).one());
+  }
+}
