@@ -17,6 +17,15 @@ class BodyLimit {
 
   private static final int FIRST = 1000;
 
+  private static final String KLING =
+      """
+      {"code":1201,"message":"The request body is larger than %d bytes.","request_id":"%s"}""";
+
+  private static final String PROBLEM =
+      """
+      {"type":"urn:kling-task-tracker:problem:body-too-large","title":"body too large","status":413,\
+      "detail":"the request body is larger than %d bytes","code":"body-too-large","instance":"urn:uuid:%s"}""";
+
   private final ApiConfig config;
 
   @Inject
@@ -35,14 +44,14 @@ class BodyLimit {
       call.next();
       return;
     }
+    String body = (kling ? KLING : PROBLEM).formatted(most, UUID.randomUUID());
     // The rest of the body is on its way; there is no reading past it.
     call.response()
         .setStatusCode(kling ? 400 : 413)
-        .putHeader(HttpHeaders.CONTENT_TYPE, "application/json")
+        .putHeader(
+            HttpHeaders.CONTENT_TYPE, kling ? "application/json" : "application/problem+json")
         .putHeader(HttpHeaders.CONNECTION, "close")
-        .end(
-            "{\"code\":1201,\"message\":\"The request body is larger than %d bytes.\",\"request_id\":\"%s\"}"
-                .formatted(most, UUID.randomUUID()))
+        .end(body)
         .onComplete(sent -> call.request().connection().close());
   }
 
