@@ -6,6 +6,7 @@ import com.fasterxml.jackson.databind.annotation.JsonNaming;
 import io.klingtracker.problem.ErrorCode;
 import io.klingtracker.problem.ProblemException;
 import io.klingtracker.task.Task;
+import io.klingtracker.task.TaskView;
 import io.klingtracker.task.Tasks;
 import io.klingtracker.tenant.CurrentCaller;
 import io.klingtracker.time.Rfc3339;

@@ -7,9 +7,11 @@ import io.klingtracker.secret.Cursors;
 import io.klingtracker.task.Task;
 import io.klingtracker.task.TaskFilter;
 import io.klingtracker.task.TaskStatus;
+import io.klingtracker.task.TaskView;
 import io.klingtracker.task.Tasks;
 import io.klingtracker.tenant.CurrentCaller;
 import io.klingtracker.tracking.WaitingTasks;
+import io.klingtracker.tracking.WaitingTasks.Standing;
 import io.smallrye.common.annotation.Blocking;
 import io.smallrye.mutiny.Uni;
 import jakarta.inject.Inject;
@@ -97,7 +99,7 @@ public class TaskResource {
       return Uni.createFrom()
           .item(
               task.status() == TaskStatus.QUEUED
-                  ? answer(TaskView.of(task, waiting.standing(task)))
+                  ? answer(view(task, waiting.standing(task)))
                   : answer(task, ifNoneMatch));
     }
     int seen = past < 0 ? task.sequence() : past;
@@ -186,6 +188,16 @@ public class TaskResource {
             ? Response.notModified()
             : Response.ok(TaskView.of(task));
     return answer.header("ETag", tag).header("Cache-Control", "private, no-cache").build();
+  }
+
+  private static TaskView view(Task task, @Nullable Standing standing) {
+    return standing == null
+        ? TaskView.of(task)
+        : TaskView.of(
+            task,
+            standing.position(),
+            standing.estimatedDispatchAt(),
+            standing.estimatedFinishAt());
   }
 
   private static Response answer(TaskView view) {

@@ -49,6 +49,9 @@ public class ProblemMapper {
   @ServerExceptionMapper
   public Response refused(WebApplicationException e, UriInfo uri) {
     int status = e.getResponse().getStatus();
+    if (status < Response.Status.BAD_REQUEST.getStatusCode()) {
+      return e.getResponse();
+    }
     ErrorCode code =
         switch (status) {
           case 401 -> ErrorCode.AUTHORIZATION_INVALID;

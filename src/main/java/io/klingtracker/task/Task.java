@@ -58,7 +58,7 @@ public record Task(
     @Nullable Instant resultExpiresAt) {
 
   /** The columns that {@link #of} reads, of table {@code task} under the name {@code t}. */
-  static final String COLUMNS =
+  public static final String COLUMNS =
       """
       t.id, t.tenant_id, t.kind, t.external_task_id, t.model, t.upstream_model, t.account, t.kling_task_id,
       t.callback_url, t.status::text as status, t.sequence, t.status_message, t.error_code, t.late,
@@ -66,7 +66,8 @@ public record Task(
       t.finished_at, t.result_expires_at
       """;
 
-  static Task of(ResultSet row) throws SQLException {
+  /** Reads {@link #COLUMNS}. */
+  public static Task of(ResultSet row) throws SQLException {
     return new Task(
         row.getString("id"),
         row.getString("tenant_id"),

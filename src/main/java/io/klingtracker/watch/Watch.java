@@ -49,6 +49,9 @@ public class Watch {
   /** Tenants and tasks share the map of names; the dot keeps a tenant called like a task apart. */
   private static final String TENANT = "tenant.";
 
+  /** The name of those who wait for whatever changes. */
+  private static final String ANY = "any.";
+
   private final Jdbi jdbi;
   private final WatchConfig config;
   private final Watchers watchers;
@@ -92,6 +95,11 @@ public class Watch {
   /** Waits for changes of any task of a tenant; see {@link #task}. */
   public Watching tenant(String tenant, Runnable wake) {
     return watchers.add(TENANT + tenant, wake);
+  }
+
+  /** Waits for changes of anything, made by any replica; see {@link #task}. */
+  public Watching anything(Runnable wake) {
+    return watchers.add(ANY, wake);
   }
 
   /** How many wait on this replica. */
@@ -145,6 +153,9 @@ public class Watch {
       watchers.wakeAll();
     } else {
       names.forEach(watchers::wake);
+      if (!names.isEmpty()) {
+        watchers.wake(ANY);
+      }
       watchers.wakeSleepers(config.net());
     }
     if (everything || !names.isEmpty()) {
@@ -218,6 +229,9 @@ public class Watch {
           hear(Announcement.of(notification.getParameter()), names);
         }
         names.forEach(watchers::wake);
+        if (!names.isEmpty()) {
+          watchers.wake(ANY);
+        }
       }
       return !stopping;
     } catch (RuntimeException | SQLException e) {

@@ -2,6 +2,7 @@ package io.klingtracker.testing;
 
 import io.agroal.api.AgroalDataSource;
 import io.agroal.api.configuration.supplier.AgroalDataSourceConfigurationSupplier;
+import io.agroal.api.exceptionsorter.PostgreSQLExceptionSorter;
 import io.agroal.api.security.NamePrincipal;
 import io.klingtracker.database.JdbiProducer;
 import io.klingtracker.local.EmbeddedPostgresServer;
@@ -86,6 +87,8 @@ public final class TestDatabase implements BeforeEachCallback, AfterAllCallback 
                   pool ->
                       pool.maxSize(MAX_CONNECTIONS)
                           .acquisitionTimeout(Duration.ofSeconds(20))
+                          // As in the service: a connection that was cut is thrown away.
+                          .exceptionSorter(new PostgreSQLExceptionSorter())
                           .connectionFactoryConfiguration(
                               factory ->
                                   factory

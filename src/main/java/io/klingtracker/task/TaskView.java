@@ -1,18 +1,19 @@
-package io.klingtracker.api;
+package io.klingtracker.task;
 
 import com.fasterxml.jackson.annotation.JsonRawValue;
 import com.fasterxml.jackson.databind.PropertyNamingStrategies;
 import com.fasterxml.jackson.databind.annotation.JsonNaming;
-import io.klingtracker.task.Task;
 import io.klingtracker.time.Rfc3339;
-import io.klingtracker.tracking.WaitingTasks.Standing;
 import java.math.BigDecimal;
 import java.time.Instant;
 import org.jspecify.annotations.Nullable;
 
-/** A task as we show it. Every key is always there. */
+/**
+ * A task as we show it, on {@code GET /v1/tasks/{id}} and as its latest state on Kafka. Every key
+ * is always there.
+ */
 @JsonNaming(PropertyNamingStrategies.SnakeCaseStrategy.class)
-record TaskView(
+public record TaskView(
     String taskId,
     @Nullable String externalTaskId,
     @Nullable String klingTaskId,
@@ -38,12 +39,17 @@ record TaskView(
     @Nullable String estimatedDispatchAt,
     @Nullable String estimatedFinishAt) {
 
-  static TaskView of(Task task) {
-    return of(task, null);
+  /** What is shown of a task. */
+  public static TaskView of(Task task) {
+    return of(task, null, null, null);
   }
 
   /** With its place in the queue, where that was asked for. */
-  static TaskView of(Task task, @Nullable Standing standing) {
+  public static TaskView of(
+      Task task,
+      @Nullable Integer queuePosition,
+      @Nullable Instant estimatedDispatchAt,
+      @Nullable Instant estimatedFinishAt) {
     return new TaskView(
         task.id(),
         task.externalTaskId(),
@@ -66,9 +72,9 @@ record TaskView(
         Rfc3339.format(task.updatedAt()),
         time(task.finishedAt()),
         time(task.resultExpiresAt()),
-        standing == null ? null : standing.position(),
-        standing == null ? null : time(standing.estimatedDispatchAt()),
-        standing == null ? null : time(standing.estimatedFinishAt()));
+        queuePosition,
+        time(estimatedDispatchAt),
+        time(estimatedFinishAt));
   }
 
   private static @Nullable String time(@Nullable Instant time) {

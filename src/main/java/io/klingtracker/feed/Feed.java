@@ -1,0 +1,115 @@
+package io.klingtracker.feed;
+
+import io.klingtracker.problem.ErrorCode;
+import io.klingtracker.problem.ProblemException;
+import io.klingtracker.task.TaskStatus;
+import io.klingtracker.watch.Watch;
+import io.smallrye.mutiny.Multi;
+import jakarta.inject.Inject;
+import jakarta.inject.Singleton;
+import java.time.Duration;
+import java.util.List;
+import java.util.Optional;
+import java.util.UUID;
+import java.util.concurrent.atomic.AtomicInteger;
+
+/** The feed's façade: pages, followers, streams. */
+@Singleton
+public class Feed {
+
+  private static final Duration RETRY_AFTER = Duration.ofSeconds(5);
+
+  private final FeedStore store;
+  private final FeedHub hub;
+  private final Watch watch;
+  private final FeedConfig config;
+  private final AtomicInteger watchers = new AtomicInteger();
+
+  @Inject
+  Feed(FeedStore store, FeedHub hub, Watch watch, FeedConfig config) {
+    this.store = store;
+    this.hub = hub;
+    this.watch = watch;
+    this.config = config;
+  }
+
+  /** At most {@code limit} events of a tenant after a cursor, oldest first. */
+  public List<FeedEvent> page(String tenant, Cursor after, int limit) {
+    return store.page(tenant, after, limit);
+  }
+
+  /** Where one of the tenant's events stands. */
+  public Optional<Cursor> placeOf(String tenant, UUID eventId) {
+    return store.placeOf(tenant, eventId);
+  }
+
+  /** Behind every event that there is. */
+  public Cursor now() {
+    return store.head();
+  }
+
+  /** Follows a tenant's feed from a cursor; to be closed. */
+  public FeedReader follow(String tenant, Cursor after) {
+    admit();
+    return new FeedReader(hub, store, config.page(), tenant, after, watchers::decrementAndGet);
+  }
+
+  /**
+   * A tenant's events after a cursor, then as they come, without end. Empty lists say that nothing
+   * came for a heartbeat.
+   */
+  public Multi<List<FeedEvent>> stream(String tenant, Cursor after) {
+    FeedReader reader = follow(tenant, after);
+    return Multi.createBy()
+        .repeating()
+        .uni(() -> reader.next(config.heartbeat()))
+        .indefinitely()
+        .onTermination()
+        .invoke(reader::close);
+  }
+
+  /**
+   * One task's events after a sequence, then as they come, until the task has ended. Empty lists
+   * say that nothing came for a heartbeat.
+   */
+  public Multi<List<FeedEvent>> stream(String taskId, int after) {
+    admit();
+    TaskReader reader = new TaskReader(store, watch, config, taskId, after);
+    return Multi.createBy()
+        .repeating()
+        .uni(reader::next)
+        .whilst(events -> !reader.ended())
+        .onTermination()
+        .invoke(
+            () -> {
+              reader.close();
+              watchers.decrementAndGet();
+            });
+  }
+
+  /** The sequence of one of a task's events. */
+  int sequenceOf(String taskId, UUID eventId) {
+    return store.ofTask(taskId, 0, config.page()).stream()
+        .filter(event -> event.eventId().equals(eventId))
+        .map(FeedEvent::sequence)
+        .findFirst()
+        .orElseThrow(FeedResource::unknownEvent);
+  }
+
+  /** Whether nothing can follow the event with this sequence. */
+  boolean isLast(String taskId, int sequence) {
+    return store.ofTask(taskId, sequence - 1, 1).stream()
+        .map(FeedEvent::status)
+        .anyMatch(TaskStatus::isFinal);
+  }
+
+  private void admit() {
+    if (watchers.incrementAndGet() > config.maxWatchers()) {
+      watchers.decrementAndGet();
+      throw new ProblemException(
+          ErrorCode.UNAVAILABLE,
+          "this replica has as many streams open as it may; come back later, or read GET /v1/events",
+          RETRY_AFTER);
+    }
+  }
+}

@@ -1,0 +1,204 @@
+package io.klingtracker.feed;
+
+import io.klingtracker.watch.Watch;
+import io.klingtracker.work.WorkLoop;
+import io.quarkus.runtime.ShutdownEvent;
+import io.quarkus.runtime.StartupEvent;
+import io.smallrye.mutiny.subscription.UniEmitter;
+import jakarta.enterprise.event.Observes;
+import jakarta.inject.Inject;
+import jakarta.inject.Singleton;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.concurrent.atomic.AtomicInteger;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Reads the news of every followed tenant once, however many follow it, and hands it to them. Woken
+ * after each change of such a tenant, whichever replica made it; the poll is a net.
+ */
+@Singleton
+class FeedHub {
+
+  /**
+   * A committed event stays hidden while an older transaction is under way, a few milliseconds as a
+   * rule: so long we look again at once, then leave it to the poll.
+   */
+  private static final int EAGER_LOOKS = 6;
+
+  private final FeedStore store;
+  private final Watch watch;
+  private final FeedConfig config;
+  private final Map<String, Followed> tenants = new HashMap<>();
+  private final AtomicInteger eagerLooks = new AtomicInteger();
+  private @Nullable WorkLoop loop;
+
+  /** A tenant that somebody follows. */
+  private static final class Followed {
+    private Cursor cursor;
+    private final Set<FeedReader> readers = new HashSet<>();
+    private final Watch.Watching watching;
+
+    Followed(Cursor cursor, Watch.Watching watching) {
+      this.cursor = cursor;
+      this.watching = watching;
+    }
+  }
+
+  @Inject
+  FeedHub(FeedStore store, Watch watch, FeedConfig config) {
+    this.store = store;
+    this.watch = watch;
+    this.config = config;
+  }
+
+  void onStart(@Observes StartupEvent start) {
+    start();
+  }
+
+  void start() {
+    loop = WorkLoop.start("feed", config.poll(), this::runOnce);
+  }
+
+  void onStop(@Observes ShutdownEvent stop) {
+    stop();
+  }
+
+  void stop() {
+    if (loop != null) {
+      loop.close();
+    }
+  }
+
+  /** Something of a followed tenant may have changed, here or elsewhere. */
+  private void wake() {
+    WorkLoop current = loop;
+    if (current != null) {
+      eagerLooks.set(EAGER_LOOKS);
+      current.wake();
+    }
+  }
+
+  /** One look at all followed tenants; true when another should follow at once. */
+  boolean runOnce() throws InterruptedException {
+    Map<String, Followed> followed;
+    Map<String, Cursor> cursors = new HashMap<>();
+    synchronized (this) {
+      if (tenants.isEmpty()) {
+        return false;
+      }
+      followed = new HashMap<>(tenants);
+      followed.forEach((tenant, feed) -> cursors.put(tenant, feed.cursor));
+    }
+    Map<String, List<FeedEvent>> news = store.news(cursors, config.page());
+    List<UniEmitter<? super Boolean>> signals = new ArrayList<>();
+    boolean more = false;
+    synchronized (this) {
+      for (Map.Entry<String, List<FeedEvent>> entry : news.entrySet()) {
+        more |= entry.getValue().size() == config.page();
+        Followed feed = tenants.get(entry.getKey());
+        // Left by all and followed anew since we read: that one starts from a cursor of its own.
+        if (feed != null && feed == followed.get(entry.getKey())) {
+          entry.getValue().forEach(event -> push(feed, event, signals));
+        }
+      }
+    }
+    signals.forEach(emitter -> emitter.complete(true));
+    return more || lookAgain();
+  }
+
+  private boolean lookAgain() throws InterruptedException {
+    int left = eagerLooks.getAndUpdate(looks -> Math.max(0, looks - 1));
+    if (left == 0) {
+      return false;
+    }
+    Thread.sleep(2L << (EAGER_LOOKS - left));
+    return true;
+  }
+
+  private void push(Followed feed, FeedEvent event, List<UniEmitter<? super Boolean>> signals) {
+    feed.cursor = event.cursor();
+    for (FeedReader reader : List.copyOf(feed.readers)) {
+      if (event.cursor().compareTo(reader.cursor()) <= 0) {
+        continue;
+      }
+      if (reader.buffer.size() >= config.buffer()) {
+        reader.buffer.clear();
+        reader.attached = false;
+        feed.readers.remove(reader);
+      } else {
+        reader.buffer.add(event);
+      }
+      UniEmitter<? super Boolean> waiting = reader.waiting;
+      if (waiting != null) {
+        reader.waiting = null;
+        signals.add(waiting);
+      }
+    }
+    if (feed.readers.isEmpty()) {
+      tenants.values().remove(feed);
+      feed.watching.close();
+    }
+  }
+
+  /** What is kept for a reader, or null when it has to read from the database. */
+  synchronized @Nullable List<FeedEvent> drain(FeedReader reader) {
+    if (!reader.attached) {
+      return null;
+    }
+    List<FeedEvent> kept = List.copyOf(reader.buffer);
+    reader.buffer.clear();
+    if (!kept.isEmpty()) {
+      reader.advance(kept.get(kept.size() - 1).cursor());
+    }
+    return kept;
+  }
+
+  /** Puts a reader that has read everything on the list, unless the hub knows more by now. */
+  synchronized boolean attach(FeedReader reader) {
+    if (reader.closed) {
+      return true;
+    }
+    Followed feed =
+        tenants.computeIfAbsent(
+            reader.tenant(),
+            tenant -> new Followed(reader.cursor(), watch.tenant(tenant, this::wake)));
+    if (feed.cursor.compareTo(reader.cursor()) > 0) {
+      return false;
+    }
+    feed.readers.add(reader);
+    reader.attached = true;
+    // What came between the reader's look and now was announced to nobody.
+    wake();
+    return true;
+  }
+
+  synchronized void await(FeedReader reader, UniEmitter<? super Boolean> emitter) {
+    if (!reader.attached || !reader.buffer.isEmpty()) {
+      emitter.complete(true);
+    } else {
+      reader.waiting = emitter;
+    }
+  }
+
+  /** True the first time. */
+  synchronized boolean leave(FeedReader reader) {
+    if (reader.closed) {
+      return false;
+    }
+    reader.closed = true;
+    reader.attached = false;
+    reader.waiting = null;
+    reader.buffer.clear();
+    Followed feed = tenants.get(reader.tenant());
+    if (feed != null && feed.readers.remove(reader) && feed.readers.isEmpty()) {
+      tenants.remove(reader.tenant());
+      feed.watching.close();
+    }
+    return true;
+  }
+}

@@ -1,0 +1,113 @@
+package io.klingtracker.feed;
+
+import io.smallrye.mutiny.Uni;
+import io.smallrye.mutiny.infrastructure.Infrastructure;
+import io.smallrye.mutiny.subscription.UniEmitter;
+import java.time.Duration;
+import java.util.ArrayDeque;
+import java.util.Deque;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * One follower of a tenant's feed. It reads from the database until it has caught up, then is
+ * handed what the hub reads for everybody. It holds at most one page, and neither a thread nor a
+ * connection while it waits. A follower that is too slow for its buffer goes back to reading from
+ * the database at its own pace: it misses nothing and costs no memory.
+ *
+ * <p>To be asked by one caller at a time.
+ */
+public final class FeedReader implements AutoCloseable {
+
+  private final FeedHub hub;
+  private final FeedStore store;
+  private final int page;
+  private final String tenant;
+  private final Runnable onClose;
+
+  // Guarded by the hub.
+  private Cursor cursor;
+  final Deque<FeedEvent> buffer = new ArrayDeque<>();
+  boolean attached;
+  boolean closed;
+  @Nullable UniEmitter<? super Boolean> waiting;
+
+  FeedReader(
+      FeedHub hub, FeedStore store, int page, String tenant, Cursor cursor, Runnable onClose) {
+    this.hub = hub;
+    this.store = store;
+    this.page = page;
+    this.tenant = tenant;
+    this.cursor = cursor;
+    this.onClose = onClose;
+  }
+
+  String tenant() {
+    return tenant;
+  }
+
+  /** Everything up to here was given out. */
+  Cursor cursor() {
+    synchronized (hub) {
+      return cursor;
+    }
+  }
+
+  void advance(Cursor to) {
+    synchronized (hub) {
+      cursor = to;
+    }
+  }
+
+  /** The next events in order; an empty list when none came in the given time. */
+  public Uni<List<FeedEvent>> next(Duration atMost) {
+    List<FeedEvent> kept = hub.drain(this);
+    if (kept == null) {
+      return Uni.createFrom()
+          .item(this::read)
+          .runSubscriptionOn(Infrastructure.getDefaultWorkerPool())
+          .chain(read -> read.isEmpty() ? arrival(atMost) : Uni.createFrom().item(read));
+    }
+    return kept.isEmpty() ? arrival(atMost) : Uni.createFrom().item(kept);
+  }
+
+  /** Empty once there is nothing left to read and the hub has this reader on its list. */
+  private List<FeedEvent> read() {
+    while (true) {
+      Cursor from = cursor();
+      // Read before the page: whatever stands below it had ended before the page was read.
+      Cursor head = store.head();
+      List<FeedEvent> events = store.page(tenant, from, page);
+      if (!events.isEmpty()) {
+        advance(events.get(events.size() - 1).cursor());
+        return events;
+      }
+      advance(from.compareTo(head) < 0 ? head : from);
+      if (hub.attach(this)) {
+        return List.of();
+      }
+    }
+  }
+
+  private Uni<List<FeedEvent>> arrival(Duration atMost) {
+    // The signal carries no events: one that comes as the time runs out must not take them along.
+    return Uni.createFrom()
+        .<Boolean>emitter(emitter -> hub.await(this, emitter))
+        .ifNoItem()
+        .after(atMost)
+        .recoverWithItem(false)
+        .map(
+            came -> {
+              List<FeedEvent> kept = hub.drain(this);
+              return kept == null ? List.of() : kept;
+            });
+  }
+
+  /** Leaves the hub. */
+  @Override
+  public void close() {
+    if (hub.leave(this)) {
+      onClose.run();
+    }
+  }
+}

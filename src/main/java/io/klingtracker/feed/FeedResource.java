@@ -1,0 +1,158 @@
+package io.klingtracker.feed;
+
+import com.fasterxml.jackson.annotation.JsonProperty;
+import com.fasterxml.jackson.annotation.JsonRawValue;
+import com.fasterxml.jackson.annotation.JsonValue;
+import io.klingtracker.problem.ErrorCode;
+import io.klingtracker.problem.ProblemException;
+import io.klingtracker.tenant.CurrentCaller;
+import io.smallrye.common.annotation.Blocking;
+import io.smallrye.mutiny.Multi;
+import io.smallrye.mutiny.Uni;
+import io.smallrye.mutiny.infrastructure.Infrastructure;
+import jakarta.inject.Inject;
+import jakarta.ws.rs.GET;
+import jakarta.ws.rs.HeaderParam;
+import jakarta.ws.rs.Path;
+import jakarta.ws.rs.Produces;
+import jakarta.ws.rs.QueryParam;
+import jakarta.ws.rs.core.Context;
+import jakarta.ws.rs.core.MediaType;
+import jakarta.ws.rs.sse.OutboundSseEvent;
+import jakarta.ws.rs.sse.Sse;
+import java.time.Duration;
+import java.util.List;
+import java.util.UUID;
+import org.eclipse.microprofile.openapi.annotations.Operation;
+import org.jspecify.annotations.Nullable;
+
+/** The catch-up feed and the streams of Server-Sent Events. */
+@Path("/v1/events")
+public class FeedResource {
+
+  private static final int DEFAULT_LIMIT = 100;
+  private static final int MAX_LIMIT = 1000;
+  private static final int MAX_WAIT_SECONDS = 60;
+  private static final long RECONNECT_MILLIS = 2000;
+
+  private final Feed feed;
+  private final CurrentCaller caller;
+
+  @Inject
+  FeedResource(Feed feed, CurrentCaller caller) {
+    this.feed = feed;
+    this.caller = caller;
+  }
+
+  /** A page of events and the cursor behind them. */
+  public record EventPage(List<Event> events, @JsonProperty("next_cursor") String nextCursor) {
+
+    /** An event, letter for letter as on Kafka. */
+    public record Event(@JsonValue @JsonRawValue String json) {}
+  }
+
+  /** The tenant's events after a cursor, oldest first; with {@code wait} it waits for the next. */
+  @GET
+  @Produces(MediaType.APPLICATION_JSON)
+  @Blocking
+  @Operation(summary = "Catch up with all status changes")
+  public Uni<EventPage> events(
+      @QueryParam("after") @Nullable String after,
+      @QueryParam("limit") @Nullable String limit,
+      @QueryParam("wait") @Nullable String wait) {
+    String tenant = caller.tenant();
+    Cursor cursor = after == null ? Cursor.START : Cursor.parse(after);
+    int size = number("limit", limit, 1, MAX_LIMIT, DEFAULT_LIMIT);
+    int seconds = number("wait", wait, 0, MAX_WAIT_SECONDS, 0);
+    List<FeedEvent> events = feed.page(tenant, cursor, size);
+    if (!events.isEmpty() || seconds == 0) {
+      return Uni.createFrom().item(page(cursor, events));
+    }
+    FeedReader reader = feed.follow(tenant, cursor);
+    return reader
+        .next(Duration.ofSeconds(seconds))
+        .emitOn(Infrastructure.getDefaultWorkerPool())
+        .map(news -> page(cursor, news.isEmpty() ? news : feed.page(tenant, cursor, size)))
+        .onTermination()
+        .invoke(reader::close);
+  }
+
+  private static EventPage page(Cursor after, List<FeedEvent> events) {
+    Cursor next = events.isEmpty() ? after : events.get(events.size() - 1).cursor();
+    return new EventPage(
+        events.stream().map(event -> new EventPage.Event(event.payload())).toList(),
+        next.toString());
+  }
+
+  /** The tenant's events as they come, or from behind {@code Last-Event-ID} on. */
+  @GET
+  @Path("/stream")
+  @Produces(MediaType.SERVER_SENT_EVENTS)
+  @Blocking
+  @Operation(summary = "All status changes as they come")
+  public Multi<OutboundSseEvent> stream(
+      @HeaderParam("Last-Event-ID") @Nullable String lastEventId, @Context Sse sse) {
+    String tenant = caller.tenant();
+    Cursor from = lastEventId == null ? feed.now() : placeOf(tenant, lastEventId);
+    return toSse(feed.stream(tenant, from), sse);
+  }
+
+  private Cursor placeOf(String tenant, String lastEventId) {
+    return feed.placeOf(tenant, eventId(lastEventId)).orElseThrow(FeedResource::unknownEvent);
+  }
+
+  static UUID eventId(String text) {
+    try {
+      return UUID.fromString(text);
+    } catch (IllegalArgumentException e) {
+      throw unknownEvent();
+    }
+  }
+
+  static ProblemException unknownEvent() {
+    return new ProblemException(
+        ErrorCode.INVALID_REQUEST,
+        "Last-Event-ID is not the event_id of an event here; leave it out, or catch up with GET /v1/events");
+  }
+
+  /** Events as they stand on a stream; a comment where nothing came for a heartbeat. */
+  static Multi<OutboundSseEvent> toSse(Multi<List<FeedEvent>> events, Sse sse) {
+    // The first line goes out at once, so that the reader knows it is connected.
+    OutboundSseEvent connected =
+        sse.newEventBuilder().comment("connected").reconnectDelay(RECONNECT_MILLIS).build();
+    Multi<OutboundSseEvent> rest =
+        events
+            .onItem()
+            .transformToMultiAndConcatenate(
+                page ->
+                    page.isEmpty()
+                        ? Multi.createFrom().item(sse.newEventBuilder().comment("alive").build())
+                        : Multi.createFrom()
+                            .iterable(page)
+                            .map(
+                                event ->
+                                    sse.newEventBuilder()
+                                        .id(event.eventId().toString())
+                                        .mediaType(MediaType.TEXT_PLAIN_TYPE)
+                                        .data(String.class, event.payload())
+                                        .build()));
+    return Multi.createBy().concatenating().streams(Multi.createFrom().item(connected), rest);
+  }
+
+  private static int number(
+      String name, @Nullable String value, int least, int most, int otherwise) {
+    if (value == null) {
+      return otherwise;
+    }
+    try {
+      int number = Integer.parseInt(value);
+      if (number >= least && number <= most) {
+        return number;
+      }
+    } catch (NumberFormatException e) {
+      // The refusal below says what is expected.
+    }
+    throw new ProblemException(
+        ErrorCode.INVALID_REQUEST, name + " must be " + least + " to " + most);
+  }
+}

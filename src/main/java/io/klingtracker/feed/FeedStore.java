@@ -1,0 +1,176 @@
+package io.klingtracker.feed;
+
+import io.klingtracker.task.TaskStatus;
+import jakarta.inject.Inject;
+import jakarta.inject.Singleton;
+import java.sql.ResultSet;
+import java.sql.SQLException;
+import java.util.ArrayList;
+import java.util.Collection;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.UUID;
+import org.jdbi.v3.core.Jdbi;
+
+/**
+ * Reads of {@code task_event} in the feed's order.
+ *
+ * <p>An event's {@code feed_position} is the number of the transaction that wrote it, or its task's
+ * previous position if that is higher. A reader is shown positions below {@code
+ * pg_snapshot_xmin(pg_current_snapshot())} only: every transaction with a lower number has ended,
+ * so whatever is still to come stands at that position or above, hence behind every cursor given
+ * out so far.
+ */
+@Singleton
+class FeedStore {
+
+  private static final String COLUMNS =
+      "e.feed_position, e.id, e.task_id, e.sequence, e.event_id, e.status::text as status, e.payload::text as payload";
+
+  private static final String PAGE =
+      """
+      select %s from task_event e
+      where e.tenant_id = :tenant and (e.feed_position, e.id) > (:position, :id)
+        and e.feed_position < pg_snapshot_xmin(pg_current_snapshot())::text::bigint
+      order by e.feed_position, e.id
+      limit :limit
+      """
+          .formatted(COLUMNS);
+
+  /** The news of all tenants that somebody follows, in one statement. */
+  private static final String NEWS =
+      """
+      select w.tenant, e.* from unnest(cast(:tenants as text[]), cast(:positions as bigint[]), cast(:ids as bigint[]))
+          as w(tenant, position, id)
+        cross join lateral (
+          select %s from task_event e
+          where e.tenant_id = w.tenant and (e.feed_position, e.id) > (w.position, w.id)
+            and e.feed_position < pg_snapshot_xmin(pg_current_snapshot())::text::bigint
+          order by e.feed_position, e.id
+          limit :limit) e
+      order by w.tenant, e.feed_position, e.id
+      """
+          .formatted(COLUMNS);
+
+  private static final String HEAD =
+      "select pg_snapshot_xmin(pg_current_snapshot())::text::bigint - 1";
+
+  private static final String PLACE =
+      "select feed_position, id from task_event where event_id = :eventId and tenant_id = :tenant";
+
+  private static final String OF_TASK =
+      """
+      select %s from task_event e where e.task_id = :task and e.sequence > :after
+      order by e.sequence
+      limit :limit
+      """
+          .formatted(COLUMNS);
+
+  private static final String SEQUENCES =
+      "select id, sequence from task where id = any(cast(:ids as text[]))";
+
+  private final Jdbi jdbi;
+
+  @Inject
+  FeedStore(Jdbi jdbi) {
+    this.jdbi = jdbi;
+  }
+
+  List<FeedEvent> page(String tenant, Cursor after, int limit) {
+    return jdbi.withHandle(
+        handle ->
+            handle
+                .createQuery(PAGE)
+                .bind("tenant", tenant)
+                .bind("position", after.position())
+                .bind("id", after.id())
+                .bind("limit", limit)
+                .map((row, context) -> event(row))
+                .list());
+  }
+
+  /** Per tenant what stands behind its cursor, at most {@code limit} events each. */
+  Map<String, List<FeedEvent>> news(Map<String, Cursor> cursors, int limit) {
+    List<String> tenants = List.copyOf(cursors.keySet());
+    Map<String, List<FeedEvent>> news = new HashMap<>();
+    jdbi.useHandle(
+        handle ->
+            handle
+                .createQuery(NEWS)
+                .bindArray("tenants", String.class, tenants)
+                .bindArray("positions", Long.class, places(tenants, cursors, true))
+                .bindArray("ids", Long.class, places(tenants, cursors, false))
+                .bind("limit", limit)
+                .map(
+                    (row, context) ->
+                        news.computeIfAbsent(row.getString("tenant"), name -> new ArrayList<>())
+                            .add(event(row)))
+                .list());
+    return news;
+  }
+
+  private static List<Long> places(
+      List<String> tenants, Map<String, Cursor> cursors, boolean positions) {
+    List<Long> places = new ArrayList<>();
+    for (String tenant : tenants) {
+      Cursor cursor = cursors.getOrDefault(tenant, Cursor.START);
+      places.add(positions ? cursor.position() : cursor.id());
+    }
+    return places;
+  }
+
+  /** Behind everything that can be read now. */
+  Cursor head() {
+    return jdbi.withHandle(
+        handle -> new Cursor(handle.createQuery(HEAD).mapTo(Long.class).one(), Cursor.LAST_ID));
+  }
+
+  Optional<Cursor> placeOf(String tenant, UUID eventId) {
+    return jdbi.withHandle(
+        handle ->
+            handle
+                .createQuery(PLACE)
+                .bind("tenant", tenant)
+                .bind("eventId", eventId)
+                .map((row, context) -> new Cursor(row.getLong(1), row.getLong(2)))
+                .findOne());
+  }
+
+  /** One task's events after a sequence. */
+  List<FeedEvent> ofTask(String taskId, int after, int limit) {
+    return jdbi.withHandle(
+        handle ->
+            handle
+                .createQuery(OF_TASK)
+                .bind("task", taskId)
+                .bind("after", after)
+                .bind("limit", limit)
+                .map((row, context) -> event(row))
+                .list());
+  }
+
+  /** How far tasks are by now. */
+  Map<String, Integer> sequences(Collection<String> taskIds) {
+    Map<String, Integer> sequences = new HashMap<>();
+    jdbi.useHandle(
+        handle ->
+            handle
+                .createQuery(SEQUENCES)
+                .bindArray("ids", String.class, List.copyOf(taskIds))
+                .map((row, context) -> sequences.put(row.getString(1), row.getInt(2)))
+                .list());
+    return sequences;
+  }
+
+  private static FeedEvent event(ResultSet row) throws SQLException {
+    return new FeedEvent(
+        new Cursor(row.getLong("feed_position"), row.getLong("id")),
+        row.getString("task_id"),
+        row.getInt("sequence"),
+        row.getObject("event_id", UUID.class),
+        TaskStatus.of(row.getString("status")),
+        row.getString("payload"));
+  }
+}

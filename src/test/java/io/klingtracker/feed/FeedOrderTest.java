@@ -1,0 +1,253 @@
+package io.klingtracker.feed;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import io.klingtracker.testing.TestDatabase;
+import io.klingtracker.watch.Watches;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Random;
+import java.util.Set;
+import java.util.UUID;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
+import java.util.concurrent.atomic.AtomicInteger;
+import org.jdbi.v3.core.Handle;
+import org.jdbi.v3.core.Jdbi;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.extension.RegisterExtension;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/** A reader that follows the cursor misses nothing, in whatever order transactions commit. */
+class FeedOrderTest {
+
+  @RegisterExtension static final TestDatabase DATABASE = TestDatabase.fresh();
+
+  private static final String TENANT = "acme";
+  private static final int PAGE = 20;
+
+  private final Jdbi jdbi = DATABASE.jdbi();
+  private final FeedStore store = new FeedStore(jdbi);
+  private final AtomicInteger tasks = new AtomicInteger();
+
+  @BeforeEach
+  void a_tenant() {
+    jdbi.useHandle(h -> h.execute("insert into tenant values (?, 'Acme', now())", TENANT));
+  }
+
+  @Test
+  void an_event_that_commits_late_is_not_skipped() {
+    try (Handle early = jdbi.open();
+        Handle late = jdbi.open()) {
+      early.begin();
+      String first = insert(early, 1, "queued");
+      String second = insert(late, 1, "queued");
+
+      // The second has committed, but the first, with a lower number, is still under way.
+      assertEquals(List.of(), tasksOf(store.page(TENANT, Cursor.START, PAGE)));
+      early.commit();
+
+      assertEquals(List.of(first, second), tasksOf(store.page(TENANT, Cursor.START, PAGE)));
+    }
+  }
+
+  @Test
+  void a_task_keeps_its_order_when_its_later_change_has_the_lower_transaction_number() {
+    try (Handle older = jdbi.open();
+        Handle newer = jdbi.open()) {
+      older.begin();
+      // The older transaction gets its number first, with some other task.
+      String other = insert(older, 1, "queued");
+      String task = insert(newer, 1, "queued");
+      move(older, task, "submitted");
+      older.commit();
+
+      List<FeedEvent> events = store.page(TENANT, Cursor.START, PAGE);
+      assertEquals(List.of(other, task, task), tasksOf(events));
+      assertEquals(1, events.get(1).sequence());
+      assertEquals(2, events.get(2).sequence());
+    }
+  }
+
+  @Test
+  void a_rolled_back_change_is_never_seen() {
+    try (Handle handle = jdbi.open()) {
+      handle.begin();
+      insert(handle, 1, "queued");
+      handle.rollback();
+    }
+    assertEquals(List.of(), store.page(TENANT, Cursor.START, PAGE));
+  }
+
+  @ParameterizedTest
+  @ValueSource(longs = {1, 2, 3})
+  void writers_that_commit_in_any_order_lose_nothing_to_a_reader(long seed) throws Exception {
+    int writers = 6;
+    int rounds = 40;
+    Random seeds = new Random(seed);
+    ExecutorService threads = Executors.newFixedThreadPool(writers);
+    try {
+      List<Future<?>> running = new ArrayList<>();
+      for (int i = 0; i < writers; i++) {
+        long writerSeed = seeds.nextLong();
+        running.add(threads.submit(() -> write(new Random(writerSeed), rounds)));
+      }
+      List<FeedEvent> seen = new ArrayList<>();
+      Cursor cursor = Cursor.START;
+      boolean done = false;
+      while (true) {
+        // Asked before reading: what was written by then must be read now.
+        done = running.stream().allMatch(Future::isDone);
+        List<FeedEvent> page = store.page(TENANT, cursor, PAGE);
+        seen.addAll(page);
+        if (!page.isEmpty()) {
+          cursor = page.get(page.size() - 1).cursor();
+        } else if (done) {
+          break;
+        }
+      }
+      for (Future<?> future : running) {
+        future.get();
+      }
+      Set<UUID> committed =
+          new HashSet<>(
+              jdbi.withHandle(
+                  h -> h.createQuery("select event_id from task_event").mapTo(UUID.class).list()));
+      Set<UUID> read = new HashSet<>(seen.stream().map(FeedEvent::eventId).toList());
+      assertEquals(committed, read, "seed " + seed);
+      assertEquals(committed.size(), seen.size(), "repeats, seed " + seed);
+      Map<String, Integer> last = new HashMap<>();
+      for (FeedEvent event : seen) {
+        assertEquals(
+            last.getOrDefault(event.taskId(), 0) + 1, event.sequence(), "order, seed " + seed);
+        last.put(event.taskId(), event.sequence());
+      }
+      assertTrue(committed.size() > rounds, "the writers wrote, seed " + seed);
+    } finally {
+      threads.shutdownNow();
+    }
+  }
+
+  /** Transactions of one to three changes with pauses between, some of them rolled back. */
+  private void write(Random random, int rounds) {
+    List<String> own = new ArrayList<>();
+    for (int i = 0; i < rounds; i++) {
+      try (Handle handle = jdbi.open()) {
+        handle.begin();
+        List<String> fresh = new ArrayList<>();
+        for (int change = random.nextInt(3); change >= 0; change--) {
+          if (own.isEmpty() || random.nextBoolean()) {
+            fresh.add(insert(handle, 1, "queued"));
+          } else {
+            move(handle, own.remove(random.nextInt(own.size())), "submitted");
+          }
+          Thread.onSpinWait();
+        }
+        handle.execute("select pg_sleep(?)", random.nextInt(4) / 1000.0);
+        if (random.nextInt(10) == 0) {
+          handle.rollback();
+        } else {
+          handle.commit();
+          own.addAll(fresh);
+        }
+      }
+    }
+  }
+
+  @Test
+  void readers_are_handed_what_comes_and_fall_back_to_the_database_when_slow() throws Exception {
+    FeedConfig config = new Bounds(5, 3);
+    FeedHub hub = new FeedHub(store, Watches.over(jdbi), config);
+    FeedReader quick = new FeedReader(hub, store, 5, TENANT, Cursor.START, () -> {});
+    FeedReader slow = new FeedReader(hub, store, 5, TENANT, Cursor.START, () -> {});
+    List<String> expected = new ArrayList<>();
+    List<String> quickSaw = new ArrayList<>();
+    List<String> slowSaw = new ArrayList<>();
+    Duration moment = Duration.ofMillis(1);
+    assertEquals(List.of(), quick.next(moment).await().indefinitely());
+    assertEquals(List.of(), slow.next(moment).await().indefinitely());
+    try (Handle handle = jdbi.open()) {
+      for (int i = 0; i < 12; i++) {
+        expected.add(insert(handle, 1, "queued"));
+        hub.runOnce();
+        quickSaw.addAll(tasksOf(quick.next(moment).await().indefinitely()));
+        assertTrue(slow.buffer.size() <= 3, "the buffer is bounded");
+      }
+    }
+    for (int i = 0; i < 10; i++) {
+      slowSaw.addAll(tasksOf(slow.next(moment).await().indefinitely()));
+    }
+    assertEquals(expected, quickSaw);
+    assertEquals(expected, slowSaw);
+    quick.close();
+    slow.close();
+  }
+
+  private record Bounds(int page, int buffer) implements FeedConfig {
+    @Override
+    public Duration poll() {
+      return Duration.ofMillis(100);
+    }
+
+    @Override
+    public Duration heartbeat() {
+      return Duration.ofSeconds(15);
+    }
+
+    @Override
+    public int maxWatchers() {
+      return 10;
+    }
+  }
+
+  private static List<String> tasksOf(List<FeedEvent> events) {
+    return events.stream().map(FeedEvent::taskId).toList();
+  }
+
+  /** The same rule for {@code feed_position} as in the statements of the core. */
+  private String insert(Handle handle, int sequence, String status) {
+    String id = "task_" + String.format("%026d", tasks.incrementAndGet());
+    handle.execute(
+        """
+        insert into task (id, tenant_id, kind, status, sequence, feed_position, created_at, updated_at)
+        values (?, ?, 'text2video', cast(? as task_status), ?, pg_current_xact_id()::text::bigint, now(), now())
+        """,
+        id,
+        TENANT,
+        status,
+        sequence);
+    event(handle, id);
+    return id;
+  }
+
+  private static void move(Handle handle, String id, String status) {
+    handle.execute(
+        """
+        update task set previous_status = status, status = cast(? as task_status), sequence = sequence + 1,
+          feed_position = greatest(feed_position, pg_current_xact_id()::text::bigint)
+        where id = ?
+        """,
+        status,
+        id);
+    event(handle, id);
+  }
+
+  private static void event(Handle handle, String id) {
+    handle.execute(
+        """
+        insert into task_event (task_id, sequence, event_id, tenant_id, status, previous_status, source, occurred_at,
+          feed_position, payload)
+        select id, sequence, gen_random_uuid(), tenant_id, status, previous_status, 'submit', now(), feed_position, '{}'
+        from task where id = ?
+        """,
+        id);
+  }
+}

@@ -1,0 +1,57 @@
+package io.klingtracker.testing;
+
+import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import com.networknt.schema.JsonSchema;
+import com.networknt.schema.JsonSchemaFactory;
+import com.networknt.schema.SchemaValidatorsConfig;
+import com.networknt.schema.SpecVersion;
+import com.networknt.schema.ValidationMessage;
+import java.io.IOException;
+import java.io.InputStream;
+import java.io.UncheckedIOException;
+import java.util.Set;
+
+/** The published JSON Schemas; tests check every event and every state they see. */
+public final class Schemas {
+
+  private static final ObjectMapper JSON = new ObjectMapper();
+  private static final JsonSchema EVENT = schema("task-status-changed.v1.json");
+  private static final JsonSchema TASK = schema("task.v1.json");
+
+  private Schemas() {}
+
+  /** Fails unless the text is a status change as published; returns it read. */
+  public static JsonNode event(String text) {
+    return check(EVENT, text);
+  }
+
+  /** Fails unless the text is a task as published; returns it read. */
+  public static JsonNode task(String text) {
+    return check(TASK, text);
+  }
+
+  private static JsonNode check(JsonSchema schema, String text) {
+    try {
+      JsonNode value = JSON.readTree(text);
+      Set<ValidationMessage> faults = schema.validate(value);
+      if (!faults.isEmpty()) {
+        throw new AssertionError(faults + " in " + text);
+      }
+      return value;
+    } catch (JsonProcessingException e) {
+      throw new AssertionError("not JSON: " + text, e);
+    }
+  }
+
+  private static JsonSchema schema(String name) {
+    try (InputStream text =
+        Schemas.class.getResourceAsStream("/META-INF/resources/schemas/" + name)) {
+      return JsonSchemaFactory.getInstance(SpecVersion.VersionFlag.V202012)
+          .getSchema(text, SchemaValidatorsConfig.builder().formatAssertionsEnabled(true).build());
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+  }
+}
