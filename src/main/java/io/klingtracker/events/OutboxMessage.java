@@ -4,7 +4,12 @@ import java.time.Instant;
 import java.util.UUID;
 import org.jspecify.annotations.Nullable;
 
-/** An event that Kafka has not acknowledged. */
+/**
+ * An event that Kafka has not acknowledged.
+ *
+ * @param state the task as it is with this event, for the topic of latest states; null when that
+ *     topic is off, or when a later event of the task will carry a newer state
+ */
 record OutboxMessage(
     int lane,
     long id,
@@ -13,4 +18,5 @@ record OutboxMessage(
     UUID eventId,
     Instant occurredAt,
     @Nullable String traceparent,
-    String payload) {}
+    String payload,
+    @Nullable String state) {}

@@ -1,28 +1,48 @@
 package io.klingtracker.events;
 
+import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import io.klingtracker.task.Task;
+import io.klingtracker.task.TaskView;
 import jakarta.inject.Inject;
 import jakarta.inject.Singleton;
+import java.sql.ResultSet;
+import java.sql.SQLException;
+import java.time.Instant;
 import java.util.List;
+import java.util.Optional;
 import java.util.UUID;
+import org.jboss.logging.Logger;
 import org.jdbi.v3.core.Handle;
 import org.jdbi.v3.core.Jdbi;
+import org.jspecify.annotations.Nullable;
 
 /** The outbox: read in order, deleted once Kafka has acknowledged. */
 @Singleton
 class OutboxStore {
 
-  private static final String LOCK =
-      "select pg_try_advisory_lock(hashtext('kling-task-tracker/relay'))";
+  private static final Logger LOG = Logger.getLogger(OutboxStore.class);
 
+  /**
+   * Rows in the order of their ids, which within a task is the order of commits. What the relay
+   * holds already is left out before the limit, so that it never keeps others from being read.
+   */
   private static final String NEXT =
       """
-      select o.lane, o.id, o.task_id, o.sequence, e.event_id, e.occurred_at, e.traceparent, e.payload::text as payload
-      from generate_series(0, 63) l(lane)
-        cross join lateral (select * from outbox x where x.lane = l.lane order by x.id limit :perLane) o
-        join task_event e on e.task_id = o.task_id and e.sequence = o.sequence
+      select o.lane as o_lane, o.id as o_id, o.task_id as o_task, o.sequence as o_sequence, e.event_id, e.occurred_at,
+        e.traceparent, e.payload::text as payload, %s
+      from unnest(cast(:lanes as int[])) as l(lane)
+        cross join lateral (
+          select * from outbox x
+          where x.lane = l.lane and x.id <> all(cast(:known as bigint[]))
+            and not exists (select from outbox_parked p where p.task_id = x.task_id)
+          order by x.id limit :perLane) o
+        left join task_event e on e.task_id = o.task_id and e.sequence = o.sequence
+        left join task t on :state and t.id = o.task_id
       order by o.id
       limit :limit
-      """;
+      """
+          .formatted(Task.COLUMNS);
 
   private static final String DELETE =
       """
@@ -30,49 +50,112 @@ class OutboxStore {
       where o.lane = d.lane and o.id = d.id
       """;
 
-  private static final int LANES = 64;
+  private static final String PARK =
+      """
+      insert into outbox_parked (task_id, sequence, event_id, reason, parked_at)
+      values (:task, :sequence, :eventId, :reason, cast(:now as timestamptz))
+      on conflict (task_id) do nothing
+      """;
+
+  private static final String PARKED =
+      """
+      select p.task_id, p.sequence, p.event_id, p.reason, p.parked_at,
+        (select count(*) from outbox o where o.lane = outbox_lane(p.task_id) and o.task_id = p.task_id) as held
+      from outbox_parked p order by p.parked_at, p.task_id limit :limit
+      """;
+
+  private static final String LAG =
+      """
+      select (select count(*) from outbox) as unpublished, (select count(*) from outbox_parked) as parked,
+        (select min(e.occurred_at) from generate_series(0, 63) as l(lane)
+           cross join lateral (select * from outbox x where x.lane = l.lane order by x.id limit 1) o
+           join task_event e on e.task_id = o.task_id and e.sequence = o.sequence) as oldest
+      """;
+
+  private static final String EMPTY =
+      """
+      delete from outbox where (lane, id) in (
+        select lane, id from outbox order by lane, id limit :limit for update skip locked)
+      """;
 
   private final Jdbi jdbi;
+  private final ObjectMapper json;
 
   @Inject
-  OutboxStore(Jdbi jdbi) {
+  OutboxStore(Jdbi jdbi, ObjectMapper json) {
     this.jdbi = jdbi;
+    this.json = json;
   }
 
+  /** A session of one relay's own, kept as long as it lives. */
   Handle open() {
-    return jdbi.open();
+    Handle session = jdbi.open();
+    try {
+      // A settled row that a crash brings back is sent once more; waiting for the disk buys
+      // nothing.
+      session.execute("set synchronous_commit = off");
+      return session;
+    } catch (RuntimeException e) {
+      close(session);
+      throw e;
+    }
   }
 
-  /**
-   * Whether this session is, or now becomes, the one relay. The lock is the session's: it dies with
-   * the connection.
-   */
-  boolean lock(Handle session) {
-    return session.createQuery(LOCK).mapTo(Boolean.class).one();
+  /** Gives a session back without its locks, or breaks it off. */
+  void close(Handle session) {
+    try {
+      session.execute("select pg_advisory_unlock_all()");
+      session.execute("reset synchronous_commit");
+    } catch (RuntimeException e) {
+      try {
+        session.getConnection().abort(Runnable::run);
+      } catch (SQLException | RuntimeException ignored) {
+        LOG.debugf(ignored, "breaking off a session");
+      }
+    }
+    try {
+      session.close();
+    } catch (RuntimeException e) {
+      LOG.debugf(e, "closing a session");
+    }
   }
 
-  /** Gives the lock back before the session goes back to the pool. */
-  void unlock(Handle session) {
-    session.execute("select pg_advisory_unlock_all()");
-  }
-
-  List<OutboxMessage> next(Handle session, int limit) {
+  List<OutboxMessage> next(
+      Handle session, List<Integer> lanes, List<Long> known, int limit, boolean state) {
     return session
         .createQuery(NEXT)
-        .bind("perLane", Math.max(1, limit / LANES * 4))
+        .bindArray("lanes", Integer.class, lanes)
+        .bindArray("known", Long.class, known)
+        .bind("perLane", Math.max(16, limit * 4 / Math.max(1, lanes.size())))
         .bind("limit", limit)
-        .map(
-            (row, context) ->
-                new OutboxMessage(
-                    row.getInt("lane"),
-                    row.getLong("id"),
-                    row.getString("task_id"),
-                    row.getInt("sequence"),
-                    row.getObject("event_id", UUID.class),
-                    row.getTimestamp("occurred_at").toInstant(),
-                    row.getString("traceparent"),
-                    row.getString("payload")))
+        .bind("state", state)
+        .map((row, context) -> message(row, state))
         .list();
+  }
+
+  private OutboxMessage message(ResultSet row, boolean state) throws SQLException {
+    UUID eventId = row.getObject("event_id", UUID.class);
+    // A task that retention removed leaves rows without an event; see Relay.
+    boolean gone = eventId == null;
+    int sequence = row.getInt("o_sequence");
+    return new OutboxMessage(
+        row.getInt("o_lane"),
+        row.getLong("o_id"),
+        row.getString("o_task"),
+        sequence,
+        gone ? new UUID(0, 0) : eventId,
+        gone ? Instant.EPOCH : row.getTimestamp("occurred_at").toInstant(),
+        row.getString("traceparent"),
+        gone ? "" : row.getString("payload"),
+        state && !gone && row.getInt("sequence") == sequence ? view(row) : null);
+  }
+
+  private @Nullable String view(ResultSet row) throws SQLException {
+    try {
+      return json.writeValueAsString(TaskView.of(Task.of(row)));
+    } catch (JsonProcessingException e) {
+      throw new IllegalStateException("task " + row.getString("id") + " cannot be written", e);
+    }
   }
 
   void delete(Handle session, List<OutboxMessage> sent) {
@@ -81,5 +164,87 @@ class OutboxStore {
         .bindArray("lanes", Integer.class, sent.stream().map(OutboxMessage::lane).toList())
         .bindArray("ids", Long.class, sent.stream().map(OutboxMessage::id).toList())
         .execute();
+  }
+
+  void park(Handle session, OutboxMessage message, String reason, Instant now) {
+    session
+        .createUpdate(PARK)
+        .bind("task", message.taskId())
+        .bind("sequence", message.sequence())
+        .bind("eventId", message.eventId())
+        .bind("reason", reason)
+        .bind("now", now)
+        .execute();
+  }
+
+  /** A task whose events wait for a person. */
+  record Parked(
+      String taskId, int sequence, UUID eventId, String reason, Instant parkedAt, int held) {}
+
+  List<Parked> parked(int limit) {
+    return jdbi.withHandle(
+        handle ->
+            handle
+                .createQuery(PARKED)
+                .bind("limit", limit)
+                .map(
+                    (row, context) ->
+                        new Parked(
+                            row.getString("task_id"),
+                            row.getInt("sequence"),
+                            row.getObject("event_id", UUID.class),
+                            row.getString("reason"),
+                            row.getTimestamp("parked_at").toInstant(),
+                            row.getInt("held")))
+                .list());
+  }
+
+  /** Lets the relay try a parked task again; false when it is not parked. */
+  boolean unpark(String taskId) {
+    return jdbi.withHandle(
+        handle -> handle.execute("delete from outbox_parked where task_id = ?", taskId) == 1);
+  }
+
+  /** The backlog. */
+  record Lag(long unpublished, long parked, Optional<Instant> oldest) {}
+
+  Lag lag() {
+    return jdbi.withHandle(
+        handle ->
+            handle
+                .createQuery(LAG)
+                .map(
+                    (row, context) ->
+                        new Lag(
+                            row.getLong("unpublished"),
+                            row.getLong("parked"),
+                            Optional.ofNullable(row.getTimestamp("oldest"))
+                                .map(java.sql.Timestamp::toInstant)))
+                .one());
+  }
+
+  /** Tasks that retention removed. */
+  List<String> tombstones(Handle session, int limit) {
+    return session
+        .createQuery("select task_id from state_tombstone order by task_id limit :limit")
+        .bind("limit", limit)
+        .mapTo(String.class)
+        .list();
+  }
+
+  void forgotten(Handle session, List<String> taskIds) {
+    session
+        .createUpdate("delete from state_tombstone where task_id = any(cast(:ids as text[]))")
+        .bindArray("ids", String.class, taskIds)
+        .execute();
+  }
+
+  /** Empties the outbox, a batch at a time, for whom somebody else reads the events. */
+  int empty(int limit) {
+    return jdbi.withHandle(
+        handle -> {
+          handle.execute("delete from state_tombstone");
+          return handle.createUpdate(EMPTY).bind("limit", limit).execute();
+        });
   }
 }

@@ -1,146 +1,309 @@
 package io.klingtracker.events;
 
-import io.klingtracker.task.TasksChanged;
 import io.klingtracker.work.WorkLoop;
-import io.quarkus.runtime.ShutdownEvent;
-import io.quarkus.runtime.StartupEvent;
-import jakarta.enterprise.event.Observes;
-import jakarta.inject.Inject;
-import jakarta.inject.Singleton;
+import java.time.Clock;
+import java.time.Duration;
 import java.util.ArrayList;
-import java.util.HashSet;
 import java.util.List;
-import java.util.Set;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
+import java.util.concurrent.atomic.AtomicBoolean;
 import org.jboss.logging.Logger;
 import org.jdbi.v3.core.Handle;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Brings committed events to Kafka: read, send, await the acknowledgements, delete. Killed anywhere
- * in between, it sends some again. An event goes out only after the one before it of the same task
- * was acknowledged.
+ * Brings committed events to Kafka, together with the relays of other replicas: each holds some
+ * lanes, reads them on the session that holds their locks, sends without waiting, and deletes in
+ * bulk what Kafka has acknowledged. Killed anywhere in between, it or a successor sends some again.
+ *
+ * <p>One thread; only {@link #wake} and the acknowledgements come from elsewhere.
  */
-@Singleton
-class Relay {
+final class Relay implements AutoCloseable {
 
   private static final Logger LOG = Logger.getLogger(Relay.class);
+  private static final int MAX_TOMBSTONES = 500;
+  private static final Duration TOMBSTONES_WAIT = Duration.ofSeconds(5);
+  private static final int MAX_DOUBLINGS = 16;
 
   private final OutboxStore store;
-  private final EventPublisher publisher;
+  private final EventSink sink;
   private final RelayConfig config;
+  private final RelayMetrics metrics;
+  private final Clock clock;
+  private final Lanes lanes = new Lanes();
+  private final ConcurrentLinkedQueue<Answer> answers = new ConcurrentLinkedQueue<>();
+  private final AtomicBoolean news = new AtomicBoolean(true);
+  private final List<OutboxMessage> unsettled = new ArrayList<>();
+  private Window window = new Window();
   private @Nullable Handle session;
-  private boolean leads;
   private @Nullable WorkLoop loop;
+  private volatile int held;
+  private volatile int owned;
+  private long nextRead;
+  private long nextRebalance;
+  private volatile long lastAck;
+  private volatile long pausedUntil;
+  private volatile int failuresInARow;
 
-  @Inject
-  Relay(OutboxStore store, EventPublisher publisher, RelayConfig config) {
+  /**
+   * Kafka's word on one event.
+   *
+   * @param window the window it was sent from; another one now means that the session was lost
+   *     since
+   */
+  private record Answer(
+      Window window, OutboxMessage message, @Nullable Throwable failure, long at) {}
+
+  Relay(OutboxStore store, EventSink sink, RelayConfig config, RelayMetrics metrics, Clock clock) {
     this.store = store;
-    this.publisher = publisher;
+    this.sink = sink;
     this.config = config;
+    this.metrics = metrics;
+    this.clock = clock;
+    this.lastAck = System.nanoTime();
   }
 
-  void onStart(@Observes StartupEvent start) {
+  void start() {
     loop = WorkLoop.start("relay", config.poll(), this::runOnce);
   }
 
-  void onStop(@Observes ShutdownEvent stop) {
-    if (loop != null) {
-      loop.close();
-    }
-    closeSession();
-  }
-
-  void onChange(@Observes TasksChanged changes) {
-    if (loop != null) {
-      loop.wake();
+  /** There are new events. */
+  void wake() {
+    news.set(true);
+    WorkLoop current = loop;
+    if (current != null) {
+      current.wake();
     }
   }
 
-  /** One batch; true when there may be more. */
-  boolean runOnce() throws InterruptedException {
+  /** One pass; true when another should follow at once. */
+  boolean runOnce() {
     try {
-      Handle current = session == null ? store.open() : session;
-      session = current;
-      leads = leads || store.lock(current);
-      if (!leads) {
-        return false;
+      Handle current = session == null ? connect() : session;
+      settle(current);
+      long now = clock.millis();
+      if (now >= nextRebalance) {
+        nextRebalance = now + config.rebalance().toMillis();
+        lanes.rebalance(current, window::isQuiet);
+        window.leave(lanes.leaving());
+        owned = lanes.owned();
+        metrics.lanes(owned);
+        forgetRemovedTasks(current, now);
       }
-      List<OutboxMessage> batch = store.next(current, config.batch());
-      boolean all = batch.isEmpty() || publish(current, batch);
-      return all && batch.size() == config.batch();
+      boolean more = read(current, now);
+      send();
+      return more || !answers.isEmpty();
     } catch (RuntimeException e) {
-      // The lock is gone with the session, if the session is gone; a new one asks for it again.
-      closeSession();
+      disconnect();
       throw e;
     }
   }
 
-  /**
-   * Sends the batch in waves, each with at most one event per task. True when Kafka took
-   * everything.
-   */
-  private boolean publish(Handle current, List<OutboxMessage> batch) throws InterruptedException {
-    List<OutboxMessage> rest = batch;
-    while (!rest.isEmpty()) {
-      List<OutboxMessage> wave = new ArrayList<>();
-      List<OutboxMessage> next = new ArrayList<>();
-      Set<String> tasks = new HashSet<>();
-      rest.forEach(message -> (tasks.add(message.taskId()) ? wave : next).add(message));
-      List<OutboxMessage> sent = acknowledged(wave);
-      if (!sent.isEmpty()) {
-        store.delete(current, sent);
-      }
-      if (sent.size() < wave.size()) {
-        return false;
-      }
-      rest = next;
-    }
-    return true;
+  private Handle connect() {
+    Handle fresh = store.open();
+    session = fresh;
+    lanes.join(fresh);
+    nextRebalance = 0;
+    news.set(true);
+    return fresh;
   }
 
-  private List<OutboxMessage> acknowledged(List<OutboxMessage> wave) throws InterruptedException {
-    List<CompletableFuture<Void>> sends = new ArrayList<>();
-    for (OutboxMessage message : wave) {
-      sends.add(publisher.send(message).toCompletableFuture());
+  /** Takes Kafka's answers and deletes what it has. */
+  private void settle(Handle current) {
+    for (Answer answer = answers.poll(); answer != null; answer = answers.poll()) {
+      OutboxMessage message = answer.message();
+      Throwable failure = answer.failure();
+      if (failure == null) {
+        // Also when sent in an earlier session: Kafka has it, whoever may hold its lane now.
+        unsettled.add(message);
+      }
+      if (answer.window() != window) {
+        continue;
+      }
+      if (failure == null) {
+        window.acknowledged(message);
+      } else if (Poison.is(failure)) {
+        park(current, message, Poison.cause(failure));
+      } else {
+        metrics.failed();
+        window.failed(message, answer.at() + delay(window.attempts(message.taskId())));
+      }
     }
-    Throwable failure = null;
+    if (!unsettled.isEmpty()) {
+      store.delete(current, unsettled);
+      window.settled(unsettled);
+      unsettled.clear();
+    }
+  }
+
+  private void park(Handle current, OutboxMessage message, Throwable failure) {
+    String reason = failure.getClass().getSimpleName() + ": " + failure.getMessage();
+    LOG.errorf(
+        "event %s of task %s can never be sent and is parked with all that follow it: %s",
+        message.eventId(), message.taskId(), reason);
+    store.park(current, message, reason, clock.instant());
+    window.drop(message.taskId());
+    metrics.parked();
+  }
+
+  private boolean read(Handle current, long now) {
+    boolean due = news.getAndSet(false) || now >= nextRead;
+    int room = Math.min(config.batch(), config.window() - window.size());
+    List<Integer> reading = lanes.reading();
+    if (!due || reading.isEmpty() || now < pausedUntil) {
+      news.compareAndSet(false, due && !reading.isEmpty());
+      return false;
+    }
+    if (room <= 0) {
+      // Read on as soon as acknowledgements make room.
+      news.set(true);
+      return false;
+    }
+    nextRead = now + config.poll().toMillis();
+    List<OutboxMessage> next =
+        store.next(current, reading, window.known(), room, config.state().enabled());
+    List<OutboxMessage> events = new ArrayList<>();
+    for (OutboxMessage message : next) {
+      // A row without an event: retention has removed the task. There is nothing left to send.
+      (message.payload().isEmpty() ? unsettled : events).add(message);
+    }
+    window.add(events);
+    held = window.size();
+    boolean full = next.size() == room;
+    if (full) {
+      news.set(true);
+    }
+    return full && window.size() < config.window();
+  }
+
+  private void send() {
+    Window from = window;
+    while (clock.millis() >= pausedUntil) {
+      OutboxMessage message = from.send(clock.millis());
+      if (message == null) {
+        return;
+      }
+      long sentAt = System.nanoTime();
+      sink.send(message).whenComplete((sent, failure) -> answered(from, message, sentAt, failure));
+    }
+  }
+
+  /** On the producer's thread, or on ours when Kafka cannot even be asked. */
+  private void answered(
+      Window from, OutboxMessage message, long sentAt, @Nullable Throwable failure) {
+    long now = clock.millis();
+    if (failure == null) {
+      lastAck = System.nanoTime();
+      failuresInARow = 0;
+      metrics.acknowledged(
+          Duration.ofMillis(Math.max(0, now - message.occurredAt().toEpochMilli())));
+    } else if (!Poison.is(failure) && lastAck - sentAt <= 0) {
+      // Nothing at all was taken since this one was sent: Kafka is away, not just one partition.
+      if (now >= pausedUntil) {
+        int failures = failuresInARow;
+        failuresInARow = failures + 1;
+        pausedUntil = now + delay(failures);
+        LOG.warnf(
+            "Kafka takes nothing; events wait in the outbox: %s",
+            Poison.cause(failure).getMessage());
+      }
+    }
+    answers.add(new Answer(from, message, failure, now));
+    WorkLoop current = loop;
+    if (current != null) {
+      current.wake();
+    }
+  }
+
+  private long delay(int failures) {
+    return Math.min(
+        config.retryCap().toMillis(),
+        config.retryDelay().toMillis() << Math.min(failures, MAX_DOUBLINGS));
+  }
+
+  /** One relay at a time, the holder of lane 0, tells the topic of states whom to forget. */
+  private void forgetRemovedTasks(Handle current, long now) {
+    if (now < pausedUntil || !lanes.reading().contains(0)) {
+      return;
+    }
+    List<String> removed = store.tombstones(current, MAX_TOMBSTONES);
+    if (removed.isEmpty()) {
+      return;
+    }
+    if (!config.state().enabled()) {
+      store.forgotten(current, removed);
+      return;
+    }
+    CompletableFuture<?>[] sends =
+        removed.stream()
+            .map(taskId -> sink.forget(taskId).toCompletableFuture())
+            .toArray(CompletableFuture[]::new);
     try {
-      CompletableFuture.allOf(sends.toArray(CompletableFuture[]::new))
-          .get(config.ackTimeout().toMillis(), TimeUnit.MILLISECONDS);
-    } catch (ExecutionException e) {
-      failure = e.getCause();
-    } catch (TimeoutException e) {
-      failure = e;
+      CompletableFuture.allOf(sends).get(TOMBSTONES_WAIT.toMillis(), TimeUnit.MILLISECONDS);
+      store.forgotten(current, removed);
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+    } catch (ExecutionException | TimeoutException e) {
+      LOG.debugf(e, "tombstones are tried again");
     }
-    List<OutboxMessage> sent = new ArrayList<>();
-    for (int i = 0; i < wave.size(); i++) {
-      if (sends.get(i).isDone() && !sends.get(i).isCompletedExceptionally()) {
-        sent.add(wave.get(i));
-      }
-    }
-    if (failure != null) {
-      LOG.warnf(
-          "Kafka took %d of %d events and is tried again: %s",
-          sent.size(), wave.size(), failure.getMessage());
-    }
-    return sent;
   }
 
-  private void closeSession() {
+  private void disconnect() {
     Handle old = session;
     session = null;
-    leads = false;
+    lanes.lose();
+    // What is in flight may still be acknowledged, but the lanes may be somebody else's now.
+    window = new Window();
     if (old != null) {
-      try {
-        store.unlock(old);
-        old.close();
-      } catch (RuntimeException e) {
-        LOG.debugf(e, "closing a broken session");
-      }
+      store.close(old);
     }
+  }
+
+  /** How many lanes this relay holds. */
+  int owned() {
+    return owned;
+  }
+
+  /** How many events are in memory. */
+  int held() {
+    return held;
+  }
+
+  /** Stops reading, waits a little for what is in flight, settles it and gives the lanes back. */
+  @Override
+  public void close() {
+    if (loop != null) {
+      loop.close();
+    }
+    long deadline = System.nanoTime() + config.drain().toNanos();
+    try {
+      Handle current = session;
+      while (current != null && window.inFlight() > 0 && System.nanoTime() < deadline) {
+        settle(current);
+        Thread.sleep(1);
+      }
+      if (current != null) {
+        settle(current);
+      }
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+    } catch (RuntimeException e) {
+      LOG.debugf(e, "what was in flight is sent again");
+    }
+    disconnect();
+    sink.close();
+  }
+
+  /** Ends as a killed process does: nothing is settled, the locks go with the session. */
+  void die() {
+    if (loop != null) {
+      loop.close();
+    }
+    sink.close();
+    disconnect();
   }
 }

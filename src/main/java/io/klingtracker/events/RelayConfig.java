@@ -3,27 +3,102 @@ package io.klingtracker.events;
 import io.smallrye.config.ConfigMapping;
 import io.smallrye.config.WithDefault;
 import java.time.Duration;
+import java.util.Optional;
 
-/** Bounds of the relay to Kafka. */
+/** The way to Kafka, and its bounds. */
 @ConfigMapping(prefix = "tracker.events")
 public interface RelayConfig {
+
+  /** Who brings events to Kafka. */
+  enum Mode {
+    /** We do. */
+    BUILTIN,
+    /** Debezium reads the table of events; we send nothing and keep our work queue empty. */
+    DEBEZIUM
+  }
+
+  /** {@code builtin} or {@code debezium}. */
+  @WithDefault("builtin")
+  Mode relay();
 
   /** Topic of the status changes. */
   @WithDefault("kling.task.events")
   String topic();
 
-  /** Most events read and in flight at once. */
+  /** The latest state of every task. */
+  State state();
+
+  /** Topics that do not exist yet. */
+  Topics topics();
+
+  /** Sending again on an administrator's request. */
+  Replay replay();
+
+  /** Most events held in memory: read, in flight or waiting for another try. */
+  @WithDefault("2000")
+  int window();
+
+  /** Most events read by one statement. */
   @WithDefault("500")
   int batch();
 
-  /** The net under the wake-ups; also how soon another replica's events are seen. */
+  /** The net under the wake-ups. */
   @WithDefault("250ms")
   Duration poll();
 
-  /**
-   * Longest wait for Kafka's acknowledgement of a batch; must exceed the producer's
-   * delivery.timeout.ms.
-   */
-  @WithDefault("30s")
-  Duration ackTimeout();
+  /** How often replicas look whether another came or went, and share the lanes anew. */
+  @WithDefault("1s")
+  Duration rebalance();
+
+  /** Pause before the first new try of an event that Kafka did not take; it doubles. */
+  @WithDefault("200ms")
+  Duration retryDelay();
+
+  /** Longest pause before a new try. */
+  @WithDefault("5s")
+  Duration retryCap();
+
+  /** How long a stopping replica waits for what is in flight. */
+  @WithDefault("5s")
+  Duration drain();
+
+  /** How often the backlog is measured. */
+  @WithDefault("5s")
+  Duration measure();
+
+  /** The compacted topic. */
+  interface State {
+    /** Whether it is written. */
+    @WithDefault("true")
+    boolean enabled();
+
+    /** Its name. */
+    @WithDefault("kling.task.state")
+    String topic();
+  }
+
+  /** How topics are made. */
+  interface Topics {
+    /** Whether we may. */
+    @WithDefault("true")
+    boolean create();
+
+    /** Partitions of a topic that we make: the most consumers that can share it. */
+    @WithDefault("12")
+    int partitions();
+
+    /** Copies of a topic that we make; the broker's default when not set. */
+    Optional<Short> replicationFactor();
+  }
+
+  /** Bounds of a replay. */
+  interface Replay {
+    /** Events a second. */
+    @WithDefault("500")
+    int rate();
+
+    /** Most events of one replay. */
+    @WithDefault("1000000")
+    long limit();
+  }
 }

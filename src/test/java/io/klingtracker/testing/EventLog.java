@@ -1,8 +1,6 @@
 package io.klingtracker.testing;
 
-import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.JsonNode;
-import com.fasterxml.jackson.databind.ObjectMapper;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -22,7 +20,6 @@ public final class EventLog implements AutoCloseable {
 
   private static final String TOPIC = "kling.task.events";
   private static final Duration POLL = Duration.ofMillis(200);
-  private static final ObjectMapper JSON = new ObjectMapper();
 
   private final KafkaConsumer<String, String> consumer;
   private final Map<String, Map<Integer, Event>> byTask = new HashMap<>();
@@ -53,7 +50,7 @@ public final class EventLog implements AutoCloseable {
       consumer.seekToBeginning(consumer.assignment());
     }
     for (ConsumerRecord<String, String> record : consumer.poll(POLL)) {
-      JsonNode event = read(record.value());
+      JsonNode event = Schemas.event(record.value());
       byTask
           .computeIfAbsent(record.key(), key -> new LinkedHashMap<>())
           .putIfAbsent(
@@ -75,14 +72,6 @@ public final class EventLog implements AutoCloseable {
             header ->
                 headers.put(header.key(), new String(header.value(), StandardCharsets.UTF_8)));
     return headers;
-  }
-
-  private static JsonNode read(String value) {
-    try {
-      return JSON.readTree(value);
-    } catch (JsonProcessingException e) {
-      throw new IllegalStateException("not JSON on Kafka: " + value, e);
-    }
   }
 
   @Override

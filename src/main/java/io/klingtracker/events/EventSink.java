@@ -1,0 +1,20 @@
+package io.klingtracker.events;
+
+import java.util.concurrent.CompletionStage;
+
+/** Where events go. */
+interface EventSink extends AutoCloseable {
+
+  /**
+   * Ends when the event, and the state it carries, have been acknowledged, or exceptionally when
+   * not.
+   */
+  CompletionStage<Void> send(OutboxMessage message);
+
+  /** Makes the topic of latest states forget a task. */
+  CompletionStage<Void> forget(String taskId);
+
+  /** Waits for nothing; what is in flight may or may not arrive. */
+  @Override
+  void close();
+}

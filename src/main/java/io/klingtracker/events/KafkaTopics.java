@@ -1,0 +1,87 @@
+package io.klingtracker.events;
+
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.TimeUnit;
+import org.apache.kafka.clients.admin.Admin;
+import org.apache.kafka.clients.admin.AdminClientConfig;
+import org.apache.kafka.clients.admin.NewTopic;
+import org.apache.kafka.common.KafkaFuture;
+import org.apache.kafka.common.config.TopicConfig;
+import org.apache.kafka.common.errors.RetriableException;
+import org.apache.kafka.common.errors.TopicExistsException;
+import org.jboss.logging.Logger;
+
+/** Makes the topics that do not exist yet, where that is allowed. */
+final class KafkaTopics {
+
+  private static final Logger LOG = Logger.getLogger(KafkaTopics.class);
+  private static final long WAIT_SECONDS = 5;
+
+  private final Map<String, Object> kafka;
+  private final RelayConfig config;
+  private boolean done;
+
+  KafkaTopics(Map<String, Object> kafka, RelayConfig config) {
+    this.kafka = kafka;
+    this.config = config;
+  }
+
+  /**
+   * Asks once; topics that exist stay as they are.
+   *
+   * @throws IllegalStateException while Kafka cannot be asked
+   */
+  synchronized void ensure() {
+    if (done || !config.topics().create()) {
+      return;
+    }
+    int partitions = config.topics().partitions();
+    Optional<Short> copies = config.topics().replicationFactor();
+    NewTopic events = new NewTopic(config.topic(), Optional.of(partitions), copies);
+    NewTopic states =
+        new NewTopic(config.state().topic(), Optional.of(partitions), copies)
+            .configs(Map.of(TopicConfig.CLEANUP_POLICY_CONFIG, TopicConfig.CLEANUP_POLICY_COMPACT));
+    List<NewTopic> wanted = config.state().enabled() ? List.of(events, states) : List.of(events);
+    try (Admin admin = Admin.create(settings(kafka))) {
+      Map<String, KafkaFuture<Void>> made = admin.createTopics(wanted).values();
+      for (Map.Entry<String, KafkaFuture<Void>> topic : made.entrySet()) {
+        await(topic.getKey(), topic.getValue());
+      }
+      done = true;
+    }
+  }
+
+  static Map<String, Object> settings(Map<String, Object> kafka) {
+    Map<String, Object> settings = new HashMap<>();
+    settings.put(AdminClientConfig.REQUEST_TIMEOUT_MS_CONFIG, "3000");
+    settings.put(AdminClientConfig.DEFAULT_API_TIMEOUT_MS_CONFIG, "4000");
+    settings.put(AdminClientConfig.RECONNECT_BACKOFF_MAX_MS_CONFIG, "1000");
+    settings.putAll(kafka);
+    return settings;
+  }
+
+  private static void await(String topic, KafkaFuture<Void> made) {
+    try {
+      made.get(WAIT_SECONDS, TimeUnit.SECONDS);
+      LOG.infof("made the Kafka topic %s", topic);
+    } catch (ExecutionException e) {
+      Throwable cause = Poison.cause(e);
+      if (cause instanceof RetriableException) {
+        throw new IllegalStateException("Kafka cannot be asked for " + topic, cause);
+      }
+      if (!(cause instanceof TopicExistsException)) {
+        // No right to, or a policy against it: the topic may be there all the same.
+        LOG.warnf("the Kafka topic %s was not made: %s", topic, cause.getMessage());
+      }
+    } catch (java.util.concurrent.TimeoutException e) {
+      throw new IllegalStateException("Kafka does not answer about " + topic, e);
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+      throw new IllegalStateException("interrupted", e);
+    }
+  }
+}

@@ -1,0 +1,90 @@
+package io.klingtracker.events;
+
+import io.micrometer.core.instrument.Counter;
+import io.micrometer.core.instrument.Gauge;
+import io.micrometer.core.instrument.MeterRegistry;
+import io.micrometer.core.instrument.Timer;
+import jakarta.inject.Inject;
+import jakarta.inject.Singleton;
+import java.time.Clock;
+import java.time.Duration;
+import java.time.Instant;
+import org.jspecify.annotations.Nullable;
+
+/** What the relay does and how far behind it is. */
+@Singleton
+class RelayMetrics {
+
+  private static final Duration LONGEST = Duration.ofMinutes(10);
+
+  private final Clock clock;
+  private final Timer commitToAck;
+  private final Counter failures;
+  private final Counter parkings;
+  private volatile int lanes;
+  private volatile long unpublished;
+  private volatile long parked;
+  private volatile @Nullable Instant oldest;
+
+  @Inject
+  RelayMetrics(MeterRegistry registry, Clock clock) {
+    this.clock = clock;
+    commitToAck =
+        Timer.builder("tracker.events.commit.to.ack")
+            .description("From an event's time to Kafka's acknowledgement")
+            .publishPercentileHistogram()
+            .minimumExpectedValue(Duration.ofMillis(1))
+            .maximumExpectedValue(LONGEST)
+            .register(registry);
+    failures =
+        Counter.builder("tracker.events.failed.sends")
+            .description("Sends that Kafka did not acknowledge and that are tried again")
+            .register(registry);
+    parkings =
+        Counter.builder("tracker.events.parkings")
+            .description("Events found to be impossible to send")
+            .register(registry);
+    Gauge.builder("tracker.events.lanes", () -> lanes)
+        .description("Lanes of the outbox that this replica works off")
+        .register(registry);
+    Gauge.builder("tracker.events.unpublished", () -> unpublished)
+        .description("Events that Kafka has not acknowledged, of all replicas")
+        .register(registry);
+    Gauge.builder("tracker.events.parked", () -> parked)
+        .description("Tasks whose events wait for a person; alarm when above 0")
+        .register(registry);
+    Gauge.builder("tracker.events.oldest.age", this::oldestAge)
+        .description("Seconds since the oldest unpublished event")
+        .baseUnit("seconds")
+        .register(registry);
+  }
+
+  private double oldestAge() {
+    Instant since = oldest;
+    return since == null
+        ? 0
+        : Math.max(0, Duration.between(since, clock.instant()).toMillis() / 1000.0);
+  }
+
+  void acknowledged(Duration sinceCommit) {
+    commitToAck.record(sinceCommit);
+  }
+
+  void failed() {
+    failures.increment();
+  }
+
+  void parked() {
+    parkings.increment();
+  }
+
+  void lanes(int owned) {
+    lanes = owned;
+  }
+
+  void backlog(OutboxStore.Lag lag) {
+    unpublished = lag.unpublished();
+    parked = lag.parked();
+    oldest = lag.oldest().orElse(null);
+  }
+}

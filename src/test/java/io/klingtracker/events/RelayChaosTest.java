@@ -1,0 +1,279 @@
+package io.klingtracker.events;
+
+import static org.awaitility.Awaitility.await;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import io.klingtracker.local.EmbeddedKafkaBroker;
+import io.klingtracker.testing.TestDatabase;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Random;
+import java.util.Set;
+import java.util.TreeSet;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
+import java.util.concurrent.atomic.AtomicInteger;
+import org.jdbi.v3.core.Handle;
+import org.jdbi.v3.core.Jdbi;
+import org.jdbi.v3.core.JdbiException;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.extension.RegisterExtension;
+
+/**
+ * Everything that can break between a commit and Kafka, at once. {@code -Dchaos.outage=30} makes
+ * the broker stay away as long as one may want to see; {@code -Dchaos.seed} repeats a run.
+ */
+class RelayChaosTest {
+
+  @RegisterExtension static final TestDatabase DATABASE = TestDatabase.fresh();
+
+  private static final int TASKS = 2_000;
+  private static final int EVENTS = 20_000;
+  private static final int WRITERS = 4;
+  private static final int MAX_CHANGES = 20;
+  private static final Duration WRITING = Duration.ofSeconds(8);
+  private static final Duration LIMIT = Duration.ofSeconds(90);
+
+  private static EmbeddedKafkaBroker broker;
+
+  private final Jdbi jdbi = DATABASE.jdbi();
+
+  @BeforeAll
+  static void a_broker() {
+    broker = EmbeddedKafkaBroker.ephemeral();
+  }
+
+  @AfterAll
+  static void no_broker() {
+    broker.close();
+  }
+
+  @BeforeEach
+  void quick_terminations() {
+    // Tasks of all tests start anew; topics are one per test.
+    jdbi.useHandle(h -> h.execute("select 1"));
+  }
+
+  @Test
+  void whatever_breaks_every_committed_change_arrives_in_order_and_no_other() throws Exception {
+    long seed = Long.getLong("chaos.seed", System.nanoTime());
+    int outageSeconds = Integer.getInteger("chaos.outage", 3);
+    Random random = new Random(seed);
+    RelayRig rig = new RelayRig(jdbi, Map.of("topic", "chaos", "state.enabled", "false"));
+    rig.tenant();
+    Map<String, Object> kafka = Map.of("bootstrap.servers", broker.bootstrapServers());
+    jdbi.useTransaction(
+        handle -> {
+          for (int i = 0; i < TASKS; i++) {
+            RelayRig.submit(handle, RelayRig.taskId(i));
+          }
+        });
+
+    Relay[] relays = {start(rig, kafka), start(rig, kafka)};
+    ExecutorService threads = Executors.newFixedThreadPool(WRITERS + 1);
+    AtomicInteger written = new AtomicInteger(TASKS);
+    AtomicInteger rolledBack = new AtomicInteger();
+    AtomicInteger kills = new AtomicInteger();
+    AtomicInteger cuts = new AtomicInteger();
+    try {
+      List<Future<?>> running = new ArrayList<>();
+      for (int i = 0; i < WRITERS; i++) {
+        long writerSeed = random.nextLong();
+        running.add(threads.submit(() -> write(new Random(writerSeed), written, rolledBack)));
+      }
+      Future<?> outage =
+          threads.submit(
+              () -> {
+                pause(Duration.ofMillis(1500));
+                broker.stop();
+                pause(Duration.ofSeconds(outageSeconds));
+                broker.start();
+                return null;
+              });
+      while (!outage.isDone() || !running.stream().allMatch(Future::isDone)) {
+        pause(Duration.ofMillis(100 + random.nextInt(300)));
+        if (random.nextBoolean()) {
+          int victim = random.nextInt(relays.length);
+          relays[victim].die();
+          kills.incrementAndGet();
+          pause(Duration.ofMillis(random.nextInt(100)));
+          relays[victim] = start(rig, kafka);
+        } else {
+          cuts.addAndGet(cutConnections());
+        }
+      }
+      outage.get();
+      for (Future<?> writer : running) {
+        writer.get();
+      }
+      await().atMost(LIMIT).until(() -> rig.unpublished() == 0);
+    } finally {
+      threads.shutdownNow();
+      for (Relay relay : relays) {
+        relay.close();
+      }
+    }
+
+    List<RelayRig.Seen> seen = RelayRig.topic(broker.bootstrapServers(), "chaos");
+    Set<String> committed = new TreeSet<>(rig.committed().keySet());
+    Set<String> arrived = new HashSet<>();
+    Map<String, Integer> last = new HashMap<>();
+    Map<String, Integer> partitions = new HashMap<>();
+    for (RelayRig.Seen record : seen) {
+      int sequence = Integer.parseInt(record.headers().get("ce_sequence"));
+      assertEquals(
+          record.partition(), partitions.computeIfAbsent(record.key(), key -> record.partition()));
+      if (arrived.add(record.headers().get("ce_id"))) {
+        assertEquals(
+            last.getOrDefault(record.key(), 0) + 1,
+            sequence,
+            "first appearances of " + record.key() + ", seed " + seed);
+        last.put(record.key(), sequence);
+      }
+    }
+    int repeats = seen.size() - arrived.size();
+    System.out.printf(
+        "chaos: %d events, %d changes rolled back, %d relays killed, %d connections cut, broker away %d s:"
+            + " %d repeats (%.2f %%), seed %d%n",
+        committed.size(),
+        rolledBack.get(),
+        kills.get(),
+        cuts.get(),
+        outageSeconds,
+        repeats,
+        100.0 * repeats / seen.size(),
+        seed);
+    assertEquals(committed, new TreeSet<>(arrived), "seed " + seed);
+    assertTrue(committed.size() >= EVENTS, "the writers wrote what they should");
+  }
+
+  @Test
+  void kafka_away_holds_up_nobody_and_the_backlog_drains_fast() throws Exception {
+    RelayRig rig = new RelayRig(jdbi, Map.of("topic", "backlog", "state.enabled", "false"));
+    rig.tenant();
+    Map<String, Object> kafka = Map.of("bootstrap.servers", broker.bootstrapServers());
+    jdbi.useTransaction(
+        handle -> {
+          for (int i = 0; i < TASKS; i++) {
+            RelayRig.submit(handle, RelayRig.taskId(i));
+          }
+        });
+    try (Relay relay = start(rig, kafka)) {
+      await().atMost(LIMIT).until(() -> rig.unpublished() == 0);
+      broker.stop();
+      long began = System.nanoTime();
+      List<String> ids = new ArrayList<>();
+      for (int i = 0; i < TASKS; i++) {
+        ids.add(RelayRig.taskId(i));
+      }
+      for (int round = 0; round < 8; round++) {
+        for (int from = 0; from < TASKS; from += 100) {
+          List<String> some = ids.subList(from, from + 100);
+          jdbi.useTransaction(handle -> RelayRig.change(handle, some));
+        }
+        assertTrue(relay.held() <= rig.config.window(), "what is in memory is bounded");
+      }
+      double ingest = 8.0 * TASKS / seconds(began);
+      long backlog = rig.unpublished();
+      broker.start();
+      CountDownLatch first = new CountDownLatch(1);
+      await()
+          .atMost(LIMIT)
+          .pollInterval(Duration.ofMillis(5))
+          .until(
+              () -> {
+                if (rig.unpublished() < backlog) {
+                  first.countDown();
+                }
+                return first.getCount() == 0;
+              });
+      long drains = System.nanoTime();
+      long left = rig.unpublished();
+      await().atMost(LIMIT).pollInterval(Duration.ofMillis(5)).until(() -> rig.unpublished() == 0);
+      double drain = left / seconds(drains);
+      System.out.printf(
+          "Kafka away: %d events written at %.0f/s meanwhile; backlog of %d drained at %.0f events/s%n",
+          8 * TASKS, ingest, left, drain);
+      // The promise is 3,000/s; a busy build machine gets some slack.
+      assertTrue(drain > 1_000, "drained at " + drain + "/s");
+    }
+  }
+
+  private static double seconds(long since) {
+    return (System.nanoTime() - since) / 1e9;
+  }
+
+  private static Relay start(RelayRig rig, Map<String, Object> kafka) {
+    Relay relay = rig.relay(new KafkaSink(kafka, rig.config, false));
+    relay.start();
+    return relay;
+  }
+
+  /** Transactions of one to twenty changes, evenly over the time, some rolled back, some cut. */
+  private void write(Random random, AtomicInteger written, AtomicInteger rolledBack) {
+    long began = System.nanoTime();
+    while (written.get() < EVENTS) {
+      double due = Math.min(1, seconds(began) / WRITING.toSeconds());
+      if (written.get() > TASKS + (EVENTS - TASKS) * due) {
+        Thread.onSpinWait();
+        pause(Duration.ofMillis(1));
+        continue;
+      }
+      Set<String> ids = new TreeSet<>();
+      for (int i = random.nextInt(MAX_CHANGES); i >= 0; i--) {
+        ids.add(RelayRig.taskId(random.nextInt(TASKS)));
+      }
+      try (Handle handle = jdbi.open()) {
+        handle.begin();
+        RelayRig.change(handle, List.copyOf(ids));
+        if (random.nextInt(10) == 0) {
+          handle.rollback();
+          rolledBack.addAndGet(ids.size());
+        } else {
+          handle.commit();
+          written.addAndGet(ids.size());
+        }
+      } catch (JdbiException e) {
+        // Cut. Whether the commit arrived is for the table of events to say.
+        pause(Duration.ofMillis(1));
+      }
+    }
+  }
+
+  private int cutConnections() {
+    try {
+      return jdbi.withHandle(
+          handle ->
+              handle
+                  .createQuery(
+                      """
+                      select count(pg_terminate_backend(pid)) from (
+                        select pid from pg_stat_activity
+                        where datname = current_database() and pid <> pg_backend_pid()
+                        order by random() limit 3) as victims
+                      """)
+                  .mapTo(Integer.class)
+                  .one());
+    } catch (JdbiException e) {
+      return 0;
+    }
+  }
+
+  private static void pause(Duration time) {
+    try {
+      Thread.sleep(time.toMillis());
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+    }
+  }
+}

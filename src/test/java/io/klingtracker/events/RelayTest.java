@@ -1,0 +1,226 @@
+package io.klingtracker.events;
+
+import static org.awaitility.Awaitility.await;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import io.klingtracker.testing.TestDatabase;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionStage;
+import java.util.concurrent.ConcurrentHashMap;
+import org.apache.kafka.common.errors.NotLeaderOrFollowerException;
+import org.apache.kafka.common.errors.RecordTooLargeException;
+import org.jdbi.v3.core.Jdbi;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.extension.RegisterExtension;
+
+/** The relay's decisions, with a Kafka that does as it is told. */
+class RelayTest {
+
+  @RegisterExtension static final TestDatabase DATABASE = TestDatabase.fresh();
+
+  private static final Duration LIMIT = Duration.ofSeconds(20);
+
+  private final Jdbi jdbi = DATABASE.jdbi();
+  private final RelayRig rig =
+      new RelayRig(jdbi, Map.of("retry-delay", "10ms", "retry-cap", "20ms", "window", "50"));
+  private final ToldSink kafka = new ToldSink();
+
+  /** Acknowledges at once, but for tasks it was told to refuse or to keep waiting. */
+  private static final class ToldSink implements EventSink {
+    final List<OutboxMessage> taken = Collections.synchronizedList(new ArrayList<>());
+    final Set<String> forgotten = ConcurrentHashMap.newKeySet();
+    final Map<String, Exception> refused = new ConcurrentHashMap<>();
+    final Map<String, CompletableFuture<Void>> kept = new ConcurrentHashMap<>();
+
+    @Override
+    public CompletionStage<Void> send(OutboxMessage message) {
+      Exception refusal = refused.get(message.taskId());
+      CompletableFuture<Void> waiting = kept.get(message.taskId());
+      if (refusal != null) {
+        return CompletableFuture.failedFuture(refusal);
+      }
+      taken.add(message);
+      return waiting == null ? CompletableFuture.completedFuture(null) : waiting;
+    }
+
+    @Override
+    public CompletionStage<Void> forget(String taskId) {
+      forgotten.add(taskId);
+      return CompletableFuture.completedFuture(null);
+    }
+
+    @Override
+    public void close() {}
+
+    List<Integer> sequencesOf(String taskId) {
+      synchronized (taken) {
+        return taken.stream()
+            .filter(message -> message.taskId().equals(taskId))
+            .map(OutboxMessage::sequence)
+            .toList();
+      }
+    }
+  }
+
+  @BeforeEach
+  void a_tenant() {
+    rig.tenant();
+  }
+
+  private List<String> tasks(int count, int changes) {
+    List<String> ids = new ArrayList<>();
+    jdbi.useTransaction(
+        handle -> {
+          for (int i = 0; i < count; i++) {
+            ids.add(RelayRig.taskId(i));
+            RelayRig.submit(handle, RelayRig.taskId(i));
+          }
+        });
+    for (int i = 0; i < changes; i++) {
+      jdbi.useTransaction(handle -> RelayRig.change(handle, ids));
+    }
+    return ids;
+  }
+
+  @Test
+  void a_refused_event_holds_back_its_own_task_only() {
+    List<String> ids = tasks(60, 2);
+    kafka.refused.put(ids.get(0), new NotLeaderOrFollowerException("not now"));
+    try (Relay relay = rig.relay(kafka)) {
+      relay.start();
+      await().atMost(LIMIT).until(() -> rig.unpublished() == 3);
+      assertEquals(List.of(), kafka.sequencesOf(ids.get(0)));
+
+      kafka.refused.clear();
+      await().atMost(LIMIT).until(() -> rig.unpublished() == 0);
+    }
+    ids.forEach(id -> assertEquals(List.of(1, 2, 3), kafka.sequencesOf(id)));
+  }
+
+  @Test
+  void an_event_waits_for_the_one_before_it() {
+    String id = tasks(1, 2).get(0);
+    CompletableFuture<Void> answer = new CompletableFuture<>();
+    kafka.kept.put(id, answer);
+    try (Relay relay = rig.relay(kafka)) {
+      for (int i = 0; i < 5; i++) {
+        relay.runOnce();
+      }
+      assertEquals(List.of(1), kafka.sequencesOf(id));
+      answer.complete(null);
+      for (int i = 0; i < 3; i++) {
+        relay.runOnce();
+      }
+    }
+    assertEquals(List.of(1, 2, 3), kafka.sequencesOf(id));
+    assertEquals(0, rig.unpublished());
+  }
+
+  @Test
+  void an_event_that_can_never_be_sent_is_parked_with_its_task_and_can_be_tried_again() {
+    List<String> ids = tasks(3, 1);
+    String poisoned = ids.get(1);
+    kafka.refused.put(poisoned, new RecordTooLargeException("2000000 bytes"));
+    try (Relay relay = rig.relay(kafka)) {
+      relay.start();
+      await().atMost(LIMIT).until(() -> rig.store.lag().parked() == 1);
+      await().atMost(LIMIT).until(() -> rig.unpublished() == 2);
+      OutboxStore.Parked parked = rig.store.parked(10).get(0);
+      assertEquals(poisoned, parked.taskId());
+      assertEquals(1, parked.sequence());
+      assertEquals(2, parked.held());
+      assertTrue(parked.reason().contains("RecordTooLarge"), parked.reason());
+
+      kafka.refused.clear();
+      assertTrue(rig.store.unpark(poisoned));
+      assertFalse(rig.store.unpark(poisoned));
+      await().atMost(LIMIT).until(() -> rig.unpublished() == 0);
+    }
+    assertEquals(List.of(1, 2), kafka.sequencesOf(poisoned));
+  }
+
+  @Test
+  void replicas_share_the_lanes_and_hand_them_over_without_reordering() {
+    try (Relay first = rig.relay(kafka)) {
+      first.start();
+      await().atMost(LIMIT).until(() -> first.owned() == Lanes.COUNT);
+      List<String> ids = new ArrayList<>(tasks(40, 0));
+      try (Relay second = rig.relay(kafka)) {
+        second.start();
+        for (int i = 0; i < 10; i++) {
+          jdbi.useTransaction(handle -> RelayRig.change(handle, ids));
+        }
+        await()
+            .atMost(LIMIT)
+            .until(() -> first.owned() == Lanes.COUNT / 2 && second.owned() == Lanes.COUNT / 2);
+      }
+      for (int i = 0; i < 5; i++) {
+        jdbi.useTransaction(handle -> RelayRig.change(handle, ids));
+      }
+      await().atMost(LIMIT).until(() -> first.owned() == Lanes.COUNT);
+      await().atMost(LIMIT).until(() -> rig.unpublished() == 0);
+      for (String id : ids) {
+        List<Integer> sequences = kafka.sequencesOf(id);
+        // Nobody was killed: handing over repeats nothing.
+        assertEquals(16, sequences.size(), id);
+        assertEquals(16, new HashSet<>(sequences).size(), id);
+        assertEquals(sequences.stream().sorted().toList(), sequences, id);
+      }
+    }
+  }
+
+  @Test
+  void the_latest_state_goes_along_and_a_removed_task_is_forgotten() {
+    String id = tasks(1, 2).get(0);
+    try (Relay relay = rig.relay(kafka)) {
+      relay.start();
+      await().atMost(LIMIT).until(() -> rig.unpublished() == 0);
+      // Events that were already overtaken when they were read carry no state.
+      assertEquals(
+          List.of(3),
+          kafka.taken.stream()
+              .filter(message -> message.state() != null)
+              .map(OutboxMessage::sequence)
+              .toList());
+
+      jdbi.useHandle(handle -> handle.execute("delete from task where id = ?", id));
+      await().atMost(LIMIT).until(() -> kafka.forgotten.contains(id));
+      await()
+          .atMost(LIMIT)
+          .until(
+              () ->
+                  jdbi.withHandle(
+                      handle ->
+                          handle
+                              .createQuery("select count(*) from state_tombstone")
+                              .mapTo(Long.class)
+                              .one()
+                              .equals(0L)));
+    }
+  }
+
+  @Test
+  void memory_is_bounded_however_long_the_backlog_is() {
+    tasks(300, 1);
+    ToldSink silent = new ToldSink();
+    for (int i = 0; i < 300; i++) {
+      silent.kept.put(RelayRig.taskId(i), new CompletableFuture<>());
+    }
+    Relay relay = rig.relay(silent);
+    for (int i = 0; i < 10; i++) {
+      relay.runOnce();
+      assertTrue(relay.held() <= 50, "held " + relay.held());
+    }
+    relay.die();
+  }
+}
