@@ -36,6 +36,9 @@ class Accounting implements Accounts {
   private final Map<String, Capacity.Account> accounts = new TreeMap<>();
   private final Map<String, Breaker> breakers = new TreeMap<>();
 
+  /** As of the last claim or look: where all is as configured an acceptance changes nothing. */
+  private volatile Set<Pool> pressed = Set.of();
+
   @Inject
   Accounting(PoolStore store, KlingConfig kling, DispatchConfig config, Clock clock) {
     this.store = store;
@@ -57,6 +60,7 @@ class Accounting implements Accounts {
 
   /** Who may take how much, given what Kling did to the pools. */
   Capacity judge(PoolStore.Snapshot snapshot) {
+    pressed = Set.copyOf(snapshot.states().keySet());
     Map<String, Health> health = new TreeMap<>();
     breakers.forEach(
         (name, breaker) ->
@@ -104,7 +108,9 @@ class Accounting implements Accounts {
 
   void accepted(Claim claim) {
     Capacity.Account account = accounts.get(claim.account());
-    store.accepted(claim.pool(), claim.sentAt(), account == null ? 0 : account.slots());
+    if (account != null && claim.pool().scopes().stream().anyMatch(pressed::contains)) {
+      store.accepted(claim.pool(), claim.sentAt(), account.slots());
+    }
   }
 
   void full(Claim claim) {

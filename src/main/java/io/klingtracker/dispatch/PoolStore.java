@@ -22,8 +22,12 @@ import org.jspecify.annotations.Nullable;
 @Singleton
 class PoolStore {
 
+  /** A replica that stands still with the lock in its hand must not hold up the others for long. */
   private static final String ONE_AT_A_TIME =
-      "select pg_advisory_xact_lock(hashtext('kling-task-tracker/claim'))";
+      """
+      select set_config('idle_in_transaction_session_timeout', '5s', true),
+        pg_advisory_xact_lock(hashtext('kling-task-tracker/claim'))
+      """;
 
   /** Slots in use, what Kling made of pools, and pauses, in one round trip: a task waits for it. */
   static final String SNAPSHOT =
