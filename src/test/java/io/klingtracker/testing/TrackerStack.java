@@ -67,6 +67,8 @@ public final class TrackerStack implements QuarkusTestResourceLifecycleManager {
     config.put("kafka.bootstrap.servers", kafkaBootstrapServers());
     config.put("kling.accounts.default.base-url", klingUrl());
     config.put("kling.result-hosts", "localhost");
+    // Renders take a fraction of a second here.
+    config.put("tracker.check.first", "5s");
     config.put("kling.accounts.default.access-key", KLING_ACCESS_KEY);
     config.put("kling.accounts.default.secret-key", KLING_SECRET_KEY);
     // The newer generation takes API keys only.
