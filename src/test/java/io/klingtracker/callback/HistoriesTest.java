@@ -50,7 +50,7 @@ class HistoriesTest {
   private final Jdbi jdbi = DATABASE.jdbi();
 
   static LongStream seeds() {
-    return LongStream.rangeClosed(1, Integer.getInteger("histories.worlds", 36));
+    return LongStream.rangeClosed(1, Integer.getInteger("histories.worlds", 34));
   }
 
   @ParameterizedTest(name = "seed {0}")
