@@ -41,7 +41,7 @@ class ArchitectureTest {
               Map.entry("rules", Set.of("problem")),
               Map.entry("target", Set.of()),
               Map.entry("task", Set.of("time", "problem", "work")),
-              Map.entry("tenant", Set.of("problem", "secret", "task", "time")),
+              Map.entry("tenant", Set.of("problem", "secret", "task", "time", "work")),
               Map.entry("watch", Set.of("problem", "task", "work")),
               Map.entry("feed", Set.of("problem", "task", "tenant", "watch", "work")),
               Map.entry("tracking", Set.of("kling", "retry", "secret", "task")),

@@ -7,6 +7,7 @@ import io.klingtracker.rules.Kinds;
 import io.klingtracker.rules.SyncPath;
 import io.klingtracker.task.Task;
 import io.klingtracker.task.TaskFilter;
+import io.klingtracker.task.TaskStatus;
 import io.klingtracker.task.Tasks;
 import io.klingtracker.tenant.CurrentCaller;
 import io.smallrye.common.annotation.Blocking;
@@ -22,6 +23,7 @@ import jakarta.ws.rs.QueryParam;
 import jakarta.ws.rs.core.MediaType;
 import jakarta.ws.rs.core.Response;
 import java.io.InputStream;
+import java.time.Duration;
 import java.util.List;
 import java.util.UUID;
 import java.util.concurrent.CompletableFuture;
@@ -46,7 +48,9 @@ public class KlingResource {
   private final Passes passes;
   private final Submissions submissions;
   private final Tasks tasks;
+  private final LongPoll longPoll;
   private final CurrentCaller caller;
+  private final Duration maxWait;
 
   @Inject
   KlingResource(
@@ -54,12 +58,16 @@ public class KlingResource {
       Passes passes,
       Submissions submissions,
       Tasks tasks,
-      CurrentCaller caller) {
+      LongPoll longPoll,
+      CurrentCaller caller,
+      ReadConfig config) {
     this.bodies = bodies;
     this.passes = passes;
     this.submissions = submissions;
     this.tasks = tasks;
+    this.longPoll = longPoll;
     this.caller = caller;
+    this.maxWait = config.maxWait();
   }
 
   /** Takes a task; the answer comes after it is durable. Synchronous paths are passed on. */
@@ -74,6 +82,7 @@ public class KlingResource {
       @HeaderParam("Tracker-Priority") @Nullable String priority,
       @HeaderParam("Tracker-Deadline") @Nullable String deadline,
       @HeaderParam("Tracker-Dry-Run") @Nullable String dryRun,
+      @HeaderParam("Prefer") @Nullable String prefer,
       InputStream body) {
     SyncPath sync = Kinds.syncOfPath(withoutSlash(path)).orElse(null);
     if (sync != null) {
@@ -85,14 +94,16 @@ public class KlingResource {
             .orElseThrow(() -> unknown(path));
     Submissions.Options options = new Submissions.Options(idempotencyKey, priority, deadline);
     boolean dry = Submissions.isDryRun(dryRun);
-    return CompletableFuture.completedFuture(
-        bodies.read(
-            body,
-            kind.takesMedia(),
-            sound -> {
-              Submissions.Ask ask = new Submissions.Ask(caller.tenant(), kind, null, sound);
-              return dry ? dryRun(ask, options) : submit(ask, options);
-            }));
+    Duration wait = Preference.wait(prefer, maxWait);
+    return bodies.read(
+        body,
+        kind.takesMedia(),
+        sound -> {
+          Submissions.Ask ask = new Submissions.Ask(caller.tenant(), kind, null, sound);
+          return dry
+              ? CompletableFuture.completedFuture(dryRun(ask, options))
+              : submit(ask, options, wait);
+        });
   }
 
   private Response dryRun(Submissions.Ask ask, Submissions.Options options) {
@@ -100,15 +111,28 @@ public class KlingResource {
     return Response.ok(KlingEnvelope.of(UUID.randomUUID(), answer)).build();
   }
 
-  private Response submit(Submissions.Ask ask, Submissions.Options options) {
+  private CompletionStage<Response> submit(
+      Submissions.Ask ask, Submissions.Options options, Duration wait) {
     Submissions.Accepted accepted = submissions.submit(ask, options);
-    Response.ResponseBuilder answer =
-        Response.ok(
-            KlingEnvelope.of(
-                accepted.requestId(),
-                KlingTask.created(
-                    accepted.taskId(), accepted.externalTaskId(), accepted.createdAt())));
-    return (accepted.replayed() ? answer.header("Idempotent-Replayed", "true") : answer).build();
+    KlingTask created =
+        KlingTask.created(accepted.taskId(), accepted.externalTaskId(), accepted.createdAt());
+    if (wait.isZero()) {
+      return CompletableFuture.completedFuture(answer(accepted, created).build());
+    }
+    Task task = tasks.find(ask.tenant(), accepted.taskId()).orElseThrow();
+    return longPoll
+        .until(task, now -> now.status().isFinal(), wait)
+        .map(
+            now ->
+                answer(accepted, now.status() == TaskStatus.QUEUED ? created : KlingTask.of(now))
+                    .header("Preference-Applied", "wait=" + wait.toSeconds())
+                    .build())
+        .subscribeAsCompletionStage();
+  }
+
+  private static Response.ResponseBuilder answer(Submissions.Accepted accepted, KlingTask task) {
+    Response.ResponseBuilder answer = Response.ok(KlingEnvelope.of(accepted.requestId(), task));
+    return accepted.replayed() ? answer.header("Idempotent-Replayed", "true") : answer;
   }
 
   /** One task by our id or the caller's, or a page of a kind's tasks, newest first. */

@@ -31,6 +31,6 @@ public class ModelResource {
   @GET
   @Operation(summary = "Models and what they accept")
   public Models list() {
-    return new Models(Catalog.models(models.of(caller.tenant())));
+    return new Models(Catalog.models(models.of(caller)));
   }
 }

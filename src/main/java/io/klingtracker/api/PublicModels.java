@@ -1,7 +1,10 @@
 package io.klingtracker.api;
 
 import io.klingtracker.kling.KlingConfig;
+import io.klingtracker.problem.ErrorCode;
+import io.klingtracker.problem.ProblemException;
 import io.klingtracker.rules.ModelMapping;
+import io.klingtracker.tenant.CurrentCaller;
 import jakarta.inject.Inject;
 import jakarta.inject.Singleton;
 import java.util.HashMap;
@@ -21,7 +24,15 @@ class PublicModels {
     config.tenantModels().forEach((tenant, own) -> byTenant.put(tenant, common.with(own)));
   }
 
-  ModelMapping of(String tenant) {
-    return byTenant.getOrDefault(tenant, common);
+  /** The caller's: what administrators set for the tenant comes on top of everything. */
+  ModelMapping of(CurrentCaller caller) {
+    ModelMapping configured = byTenant.getOrDefault(caller.tenant(), common);
+    try {
+      return configured.with(caller.models());
+    } catch (IllegalArgumentException e) {
+      // Checked when it was set; the configuration has changed since.
+      throw new ProblemException(
+          ErrorCode.CONFLICT, "the tenant's models do not fit the configured: " + e.getMessage());
+    }
   }
 }

@@ -12,6 +12,8 @@ import io.klingtracker.target.TargetPolicy;
 import io.klingtracker.task.NewTask;
 import io.klingtracker.task.Submission;
 import io.klingtracker.task.Tasks;
+import io.klingtracker.tenant.CurrentCaller;
+import io.klingtracker.tenant.Quotas;
 import io.klingtracker.tracking.TrackingConfig;
 import jakarta.inject.Inject;
 import jakarta.inject.Singleton;
@@ -42,6 +44,8 @@ class Submissions {
   private final KlingConfig kling;
   private final TrackingConfig tracking;
   private final TargetPolicy targets;
+  private final Quotas quotas;
+  private final CurrentCaller caller;
   private final Clock clock;
 
   /** The headers that steer a submission. */
@@ -71,12 +75,16 @@ class Submissions {
       KlingConfig kling,
       TrackingConfig tracking,
       TargetPolicy targets,
+      Quotas quotas,
+      CurrentCaller caller,
       Clock clock) {
     this.tasks = tasks;
     this.models = models;
     this.kling = kling;
     this.tracking = tracking;
     this.targets = targets;
+    this.quotas = quotas;
+    this.caller = caller;
     this.clock = clock;
   }
 
@@ -125,7 +133,7 @@ class Submissions {
             priority(options.priority()),
             deadline(options.deadline()),
             idempotency(options.idempotencyKey(), ask, requestId));
-    Submission submission = tasks.submit(task);
+    Submission submission = store(task);
     if (submission instanceof Submission.Stored stored) {
       return new Accepted(requestId, stored.taskId(), externalTaskId, stored.createdAt(), false);
     }
@@ -157,9 +165,20 @@ class Submissions {
               + " or use /kling/v1");
     }
     Checked checked =
-        RequestRules.check(ask.kind(), ask.pathModel(), ask.body(), models.of(ask.tenant()));
+        RequestRules.check(ask.kind(), ask.pathModel(), ask.body(), models.of(caller));
     checkCallbackUrl(checked.callbackUrl());
     return checked;
+  }
+
+  /** Within the tenant's quota. */
+  private Submission store(NewTask task) {
+    try (Quotas.Admission place = quotas.admit(task.units())) {
+      Submission submission = tasks.submit(task.by(caller.key()));
+      if (submission instanceof Submission.Stored) {
+        place.stored();
+      }
+      return submission;
+    }
   }
 
   /** A receiver that can never be called is refused now rather than never told. */

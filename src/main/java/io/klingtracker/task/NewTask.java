@@ -20,7 +20,8 @@ import org.jspecify.annotations.Nullable;
  * @param units what it should cost by the price table
  * @param priority 1 to 9, 9 first
  * @param deadline not to be dispatched after this
- * @param idempotency the caller's key, or null
+ * @param idempotency the caller's Idempotency-Key, or null
+ * @param apiKey the id of the API key that it came with, for reports of use
  */
 public record NewTask(
     String tenant,
@@ -35,7 +36,59 @@ public record NewTask(
     @Nullable BigDecimal units,
     int priority,
     @Nullable Instant deadline,
-    @Nullable Idempotency idempotency) {
+    @Nullable Idempotency idempotency,
+    @Nullable UUID apiKey) {
+
+  /** A submission that came with no key of which anybody keeps count. */
+  public NewTask(
+      String tenant,
+      String kind,
+      String body,
+      @Nullable String externalTaskId,
+      @Nullable String callbackUrl,
+      @Nullable String model,
+      @Nullable String upstreamModel,
+      String family,
+      int slots,
+      @Nullable BigDecimal units,
+      int priority,
+      @Nullable Instant deadline,
+      @Nullable Idempotency idempotency) {
+    this(
+        tenant,
+        kind,
+        body,
+        externalTaskId,
+        callbackUrl,
+        model,
+        upstreamModel,
+        family,
+        slots,
+        units,
+        priority,
+        deadline,
+        idempotency,
+        null);
+  }
+
+  /** The same, submitted with a key. */
+  public NewTask by(@Nullable UUID key) {
+    return new NewTask(
+        tenant,
+        kind,
+        body,
+        externalTaskId,
+        callbackUrl,
+        model,
+        upstreamModel,
+        family,
+        slots,
+        units,
+        priority,
+        deadline,
+        idempotency,
+        key);
+  }
 
   /**
    * A retry-safe submission.

@@ -35,7 +35,7 @@ class TaskRepository {
           .formatted(Task.COLUMNS);
 
   private static final String BY_OUR_OR_CALLERS = FIND.formatted(Task.COLUMNS, "");
-  private static final String BY_ANY = FIND.formatted(Task.COLUMNS, OR_KLING);
+  static final String BY_ANY = FIND.formatted(Task.COLUMNS, OR_KLING);
 
   /** Each given id with what it names; ids that name nothing are missing. */
   private static final String BATCH =

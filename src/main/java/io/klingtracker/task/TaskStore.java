@@ -77,10 +77,11 @@ class TaskStore {
       ),
       stored as (
         insert into task (id, tenant_id, kind, external_task_id, model, upstream_model, callback_url, status, sequence,
-            units_expected, feed_position, created_at, updated_at)
+            units_expected, feed_position, created_at, updated_at, api_key_id)
         -- Reading key first makes a repeated key fail before a repeated external id does.
         select :id, :tenant, :kind, :externalTaskId, :model, :upstreamModel, :callbackUrl, 'queued', 1,
-            cast(:units as numeric), pg_current_xact_id()::text::bigint, cast(:now as timestamptz), cast(:now as timestamptz)
+            cast(:units as numeric), pg_current_xact_id()::text::bigint, cast(:now as timestamptz), cast(:now as timestamptz),
+            cast(:apiKey as uuid)
         from (select count(*) from key) as first
         returning *
       ),
@@ -336,6 +337,7 @@ class TaskStore {
                   .bind("upstreamModel", task.upstreamModel())
                   .bind("callbackUrl", task.callbackUrl())
                   .bind("units", task.units())
+                  .bind("apiKey", task.apiKey())
                   .bind("now", now)
                   .bind("eventId", EventId.next(now))
                   .bind("traceparent", traceparent)

@@ -4,6 +4,7 @@ import jakarta.persistence.Column;
 import jakarta.persistence.Entity;
 import jakarta.persistence.Id;
 import jakarta.persistence.Table;
+import java.math.BigDecimal;
 import java.time.Instant;
 import java.util.UUID;
 import org.jspecify.annotations.Nullable;
@@ -21,6 +22,8 @@ class ApiKey {
   @Column(name = "tenant_id")
   String tenant;
 
+  String name;
+
   String prefix;
 
   @Column(name = "key_hash")
@@ -31,6 +34,12 @@ class ApiKey {
 
   @Column(name = "secret_sealed")
   byte[] secretSealed;
+
+  String scopes;
+
+  @Nullable BigDecimal rate;
+
+  @Nullable Integer burst;
 
   @Column(name = "created_at")
   Instant createdAt;
@@ -49,6 +58,7 @@ class ApiKey {
   ApiKey(
       UUID id,
       String tenant,
+      String name,
       String prefix,
       byte[] keyHash,
       String accessKey,
@@ -56,14 +66,12 @@ class ApiKey {
       Instant createdAt) {
     this.id = id;
     this.tenant = tenant;
+    this.name = name;
     this.prefix = prefix;
     this.keyHash = keyHash;
     this.accessKey = accessKey;
     this.secretSealed = secretSealed;
+    this.scopes = Scope.words(Scope.ALL);
     this.createdAt = createdAt;
-  }
-
-  boolean usableAt(Instant now) {
-    return revokedAt == null && (expiresAt == null || now.isBefore(expiresAt));
   }
 }

@@ -1,11 +1,13 @@
 package io.klingtracker.tenant;
 
 import io.quarkus.hibernate.orm.panache.PanacheRepositoryBase;
+import io.quarkus.panache.common.Sort;
 import jakarta.enterprise.context.ApplicationScoped;
+import java.util.List;
 import java.util.Optional;
 import java.util.UUID;
 
-/** Reads and writes keys. */
+/** Administrators' view of keys; requests ask {@link KeyStore}. */
 @ApplicationScoped
 class ApiKeyRepository implements PanacheRepositoryBase<ApiKey, UUID> {
 
@@ -13,7 +15,11 @@ class ApiKeyRepository implements PanacheRepositoryBase<ApiKey, UUID> {
     return find("keyHash", (Object) keyHash).firstResultOptional();
   }
 
-  Optional<ApiKey> byAccessKey(String accessKey) {
-    return find("accessKey", accessKey).firstResultOptional();
+  Optional<ApiKey> of(String tenant, UUID id) {
+    return find("tenant = ?1 and id = ?2", tenant, id).firstResultOptional();
+  }
+
+  List<ApiKey> page(String tenant, int limit) {
+    return find("tenant = ?1", Sort.descending("createdAt", "id"), tenant).page(0, limit).list();
   }
 }

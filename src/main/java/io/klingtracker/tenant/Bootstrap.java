@@ -17,8 +17,6 @@ import java.util.UUID;
 @ApplicationScoped
 class Bootstrap {
 
-  private static final int PREFIX = 8;
-
   private final TenantConfig.Bootstrap config;
   private final TenantRepository tenants;
   private final ApiKeyRepository keys;
@@ -50,15 +48,15 @@ class Bootstrap {
     }
     byte[] hash = KeyRing.hash(key);
     if (keys.byHash(hash).isEmpty()) {
-      UUID id = UUID.randomUUID();
-      String secret = config.secretKey().orElseGet(() -> UUID.randomUUID().toString());
+      String secret = config.secretKey().orElseGet(KeyForm.API::make);
       keys.persist(
           new ApiKey(
-              id,
+              UUID.randomUUID(),
               config.tenant(),
-              key.substring(0, Math.min(PREFIX, key.length())),
+              "bootstrap",
+              KeyForm.shown(key),
               hash,
-              config.accessKey().orElse(id.toString()),
+              config.accessKey().orElseGet(KeyForm.ACCESS::make),
               secrets.seal(secret.getBytes(StandardCharsets.UTF_8)),
               clock.instant()));
     }

@@ -1,27 +1,52 @@
 package io.klingtracker.tenant;
 
 import jakarta.enterprise.context.RequestScoped;
+import java.util.Map;
+import java.util.UUID;
 import org.jspecify.annotations.Nullable;
 
 /** Who makes the request under way; filled in by {@link AuthenticationFilter}. */
 @RequestScoped
 public class CurrentCaller {
 
-  private @Nullable String tenant;
+  private @Nullable Caller caller;
 
-  void is(String tenant) {
-    this.tenant = tenant;
+  void is(Caller caller) {
+    this.caller = caller;
   }
 
   /**
    * The caller's tenant; every query names it.
    *
-   * @throws IllegalStateException on a path that is not authenticated
+   * @throws IllegalStateException on a path that is not a tenant's
    */
   public String tenant() {
+    String tenant = caller().tenant();
     if (tenant == null) {
-      throw new IllegalStateException("this path is not authenticated");
+      throw new IllegalStateException("this path is not a tenant's");
     }
     return tenant;
+  }
+
+  /** The id of the key; null for people and for the configured administrator. */
+  public @Nullable UUID key() {
+    return caller().key();
+  }
+
+  /** The tenant's own model names, on top of the configured. */
+  public Map<String, String> models() {
+    return caller().models();
+  }
+
+  /** The caller's name, for logs of who did what. */
+  public String name() {
+    return caller().name();
+  }
+
+  Caller caller() {
+    if (caller == null) {
+      throw new IllegalStateException("this path is not authenticated");
+    }
+    return caller;
   }
 }

@@ -5,9 +5,8 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 import io.klingtracker.problem.ErrorCode;
 import io.klingtracker.problem.ProblemException;
 import io.klingtracker.secret.Secrets;
-import jakarta.enterprise.context.ApplicationScoped;
 import jakarta.inject.Inject;
-import jakarta.transaction.Transactional;
+import jakarta.inject.Singleton;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.security.MessageDigest;
@@ -16,90 +15,125 @@ import java.time.Clock;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.Base64;
+import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Optional;
-import java.util.concurrent.ConcurrentHashMap;
-import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
 /**
  * Finds whose a bearer token is: an API key, or a JWT signed with a key's access and secret pair,
- * as Kling's own clients make it. Codes and texts are Kling's (1000–1004).
+ * as Kling's own clients make it. Codes and texts are Kling's (1000–1004). What cannot be a key is
+ * refused without asking the database; what could be is asked about every few seconds at most.
  */
-@ApplicationScoped
+@Singleton
 class KeyRing {
 
   /** Tokens longer than this are not looked at. */
   private static final int MAX_TOKEN = 4096;
 
+  private static final String SCHEME = "Bearer ";
+
   /** Clocks of clients may differ from ours by this much. */
   private static final Duration SKEW = Duration.ofSeconds(30);
 
-  private final ApiKeyRepository keys;
+  private static final Caller CONFIGURED_ADMIN =
+      new Caller(
+          null, "tracker.admin-key", null, Scope.ALL, null, null, Quota.NONE, Map.of(), null, null);
+
+  private final KeyStore store;
   private final Secrets secrets;
   private final Clock clock;
   private final ObjectMapper json;
-  private final TenantConfig.Keys config;
-  private final Optional<String> adminKey;
-  private final Map<String, Cached> cache = new ConcurrentHashMap<>();
+  private final KeyCache cache;
 
-  /** What is remembered of a key; {@code key} is null when there is none. */
-  private record Cached(@Nullable ApiKey key, Instant until) {}
+  /** Keys of a form of their own are known only while they are configured. */
+  private final Optional<byte[]> configuredKey;
+
+  private final Optional<String> configuredAccessKey;
+  private final Optional<byte[]> configuredAdminKey;
 
   @Inject
-  KeyRing(
-      ApiKeyRepository keys, Secrets secrets, Clock clock, ObjectMapper json, TenantConfig config) {
-    this.keys = keys;
+  KeyRing(KeyStore store, Secrets secrets, Clock clock, ObjectMapper json, TenantConfig config) {
+    this.store = store;
     this.secrets = secrets;
     this.clock = clock;
     this.json = json;
-    this.config = config.keys();
-    this.adminKey = config.adminKey();
+    this.cache = new KeyCache(clock, config.keys().cache(), config.keys().cacheSize());
+    this.configuredKey = config.bootstrap().apiKey().map(KeyRing::hash);
+    this.configuredAccessKey = config.bootstrap().accessKey();
+    this.configuredAdminKey = config.adminKey().map(KeyRing::hash);
   }
 
   /**
-   * The tenant of an {@code Authorization} header.
+   * The tenant's key behind the {@code Authorization} headers of a request.
    *
    * @throws ProblemException 1000–1004 when it is nobody's
    */
-  String tenantOf(@Nullable String authorization) {
-    if (authorization == null || authorization.isBlank()) {
-      throw new ProblemException(
-          ErrorCode.AUTHORIZATION_MISSING,
-          "Authorization is empty; send Authorization: Bearer <API key or JWT>");
-    }
-    if (!authorization.regionMatches(true, 0, "Bearer ", 0, 7)
-        || authorization.length() > MAX_TOKEN) {
-      throw invalid("Authorization is not of the form Bearer <API key or JWT>");
-    }
-    String token = authorization.substring(7).strip();
-    long dots = token.chars().filter(c -> c == '.').count();
-    return dots == 2 ? ofJwt(token) : ofKey(token);
+  Caller tenantKey(@Nullable List<String> authorization) {
+    String token = token(authorization);
+    return isJwt(token) ? ofJwt(token) : ofKey(token);
   }
 
   /**
-   * Lets the operator pass.
+   * The administrator behind the {@code Authorization} headers of a request.
    *
-   * @throws ProblemException when the header does not carry the admin key
+   * @throws ProblemException when there is none
    */
-  void requireAdmin(@Nullable String authorization) {
-    String sent =
-        authorization == null ? "" : authorization.replaceFirst("(?i)^Bearer ", "").strip();
-    boolean admin = adminKey.map(key -> MessageDigest.isEqual(hash(key), hash(sent))).orElse(false);
-    if (!admin) {
-      throw invalid("this path wants Authorization: Bearer <admin key>");
+  Caller adminKey(@Nullable List<String> authorization) {
+    String token = token(authorization);
+    byte[] hash = hash(token);
+    if (isSame(configuredAdminKey, hash)) {
+      return CONFIGURED_ADMIN;
+    }
+    if (!KeyForm.ADMIN.fits(token)) {
+      throw unknownKey("admin key");
+    }
+    return cache
+        .get("m:" + text(hash), () -> store.admin(hash))
+        .orElseThrow(() -> unknownKey("admin key"));
+  }
+
+  /** Whether {@link #tenantKey} knows its answer without a query, as an event loop needs it. */
+  boolean isWarm(@Nullable List<String> authorization) {
+    try {
+      String token = token(authorization);
+      if (isJwt(token)) {
+        String issuer = claims(token.split("\\.", -1)[1]).path("iss").asText("");
+        return !couldBeAccessKey(issuer) || cache.has("a:" + issuer);
+      }
+      String hash = text(hash(token));
+      return !couldBeKey(token) || cache.has("k:" + hash);
+    } catch (ProblemException e) {
+      return true;
     }
   }
 
-  private String ofKey(String token) {
-    byte[] hash = hash(token);
-    ApiKey key =
-        cached("k:" + Base64.getEncoder().encodeToString(hash), () -> keys.byHash(hash))
-            .orElseThrow(() -> invalid("the API key is unknown, expired or revoked"));
-    return key.tenant;
+  /** Called when a key was changed or revoked here; other replicas notice when their cache ages. */
+  void forget() {
+    cache.clear();
   }
 
-  private String ofJwt(String token) {
+  private Caller ofKey(String token) {
+    if (!couldBeKey(token)) {
+      throw unknownKey("API key");
+    }
+    byte[] hash = hash(token);
+    return cache
+        .get("k:" + text(hash), () -> store.byHash(hash))
+        .orElseThrow(() -> unknownKey("API key"));
+  }
+
+  private boolean couldBeKey(String token) {
+    return KeyForm.API.fits(token) || isSame(configuredKey, hash(token));
+  }
+
+  private boolean couldBeAccessKey(String issuer) {
+    return KeyForm.ACCESS.fits(issuer)
+        || configuredAccessKey.map(key -> key.equals(issuer)).orElse(false);
+  }
+
+  private Caller ofJwt(String token) {
     String[] parts = token.split("\\.", -1);
     JsonNode header = claims(parts[0]);
     JsonNode claims = claims(parts[1]);
@@ -107,12 +141,14 @@ class KeyRing {
       throw invalid("the JWT's alg must be HS256");
     }
     String issuer = claims.path("iss").asText("");
-    ApiKey key =
-        cached("a:" + issuer, () -> keys.byAccessKey(issuer))
-            .orElseThrow(() -> invalid("the JWT's iss is no known access key"));
+    Optional<Caller> found =
+        couldBeAccessKey(issuer)
+            ? cache.get("a:" + issuer, () -> store.byAccessKey(issuer))
+            : Optional.empty();
+    Caller caller = found.orElseThrow(() -> invalid("the JWT's iss is no known access key"));
     byte[] right =
         Secrets.hmacSha256(
-            secrets.open(key.secretSealed),
+            secrets.open(Objects.requireNonNull(caller.secretSealed())),
             (parts[0] + "." + parts[1]).getBytes(StandardCharsets.UTF_8));
     if (!MessageDigest.isEqual(right, decode(parts[2]))) {
       throw new ProblemException(
@@ -128,27 +164,7 @@ class KeyRing {
       throw new ProblemException(
           ErrorCode.AUTHORIZATION_EXPIRED, "the JWT has expired (exp); sign a new one");
     }
-    return key.tenant;
-  }
-
-  private Optional<ApiKey> cached(String name, Supplier<Optional<ApiKey>> lookUp) {
-    Instant now = clock.instant();
-    Cached known = cache.get(name);
-    if (known == null || now.isAfter(known.until())) {
-      if (cache.size() >= config.cacheSize()) {
-        // A flood of made-up keys; starting over costs a look-up for each real one.
-        cache.clear();
-      }
-      known = new Cached(lookUp(lookUp), now.plus(config.cache()));
-      cache.put(name, known);
-    }
-    ApiKey key = known.key();
-    return key != null && key.usableAt(now) ? Optional.of(key) : Optional.empty();
-  }
-
-  @Transactional
-  @Nullable ApiKey lookUp(Supplier<Optional<ApiKey>> query) {
-    return query.get().orElse(null);
+    return caller;
   }
 
   private JsonNode claims(String part) {
@@ -161,6 +177,32 @@ class KeyRing {
       // Falls through to the one refusal.
     }
     throw invalid("the JWT cannot be read");
+  }
+
+  /** A second header could say something else to whatever stands before us. */
+  private static String token(@Nullable List<String> authorization) {
+    if (authorization == null || authorization.isEmpty()) {
+      throw missing();
+    }
+    String header = authorization.get(0);
+    if (authorization.size() > 1) {
+      throw invalid("Authorization is there more than once; send it once");
+    }
+    if (header.isBlank()) {
+      throw missing();
+    }
+    if (!header.regionMatches(true, 0, SCHEME, 0, SCHEME.length()) || header.length() > MAX_TOKEN) {
+      throw invalid("Authorization is not of the form Bearer <API key or JWT>");
+    }
+    return header.substring(SCHEME.length()).strip();
+  }
+
+  private static boolean isJwt(String token) {
+    return token.chars().filter(c -> c == '.').count() == 2;
+  }
+
+  private static boolean isSame(Optional<byte[]> configured, byte[] hash) {
+    return configured.map(known -> MessageDigest.isEqual(known, hash)).orElse(false);
   }
 
   private static byte[] decode(String part) {
@@ -185,6 +227,20 @@ class KeyRing {
     } catch (NoSuchAlgorithmException e) {
       throw new IllegalStateException("SHA-256 is part of every JDK", e);
     }
+  }
+
+  private static String text(byte[] hash) {
+    return Base64.getEncoder().encodeToString(hash);
+  }
+
+  private static ProblemException missing() {
+    return new ProblemException(
+        ErrorCode.AUTHORIZATION_MISSING,
+        "Authorization is empty; send Authorization: Bearer <API key or JWT>");
+  }
+
+  private static ProblemException unknownKey(String what) {
+    return invalid("the " + what + " is unknown, expired or revoked");
   }
 
   private static ProblemException invalid(String message) {

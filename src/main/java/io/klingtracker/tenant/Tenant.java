@@ -4,7 +4,12 @@ import jakarta.persistence.Column;
 import jakarta.persistence.Entity;
 import jakarta.persistence.Id;
 import jakarta.persistence.Table;
+import java.math.BigDecimal;
 import java.time.Instant;
+import java.util.Map;
+import org.hibernate.annotations.JdbcTypeCode;
+import org.hibernate.type.SqlTypes;
+import org.jspecify.annotations.Nullable;
 
 /** An owner of tasks and keys. */
 @Entity
@@ -15,6 +20,18 @@ class Tenant {
 
   String name;
 
+  @Column(name = "max_queued")
+  @Nullable Integer maxQueued;
+
+  @Column(name = "units_per_day")
+  @Nullable BigDecimal unitsPerDay;
+
+  @Column(name = "units_per_month")
+  @Nullable BigDecimal unitsPerMonth;
+
+  @JdbcTypeCode(SqlTypes.JSON)
+  Map<String, String> models;
+
   @Column(name = "created_at")
   Instant createdAt;
 
@@ -23,6 +40,7 @@ class Tenant {
   Tenant(String id, String name, Instant createdAt) {
     this.id = id;
     this.name = name;
+    this.models = Map.of();
     this.createdAt = createdAt;
   }
 }

@@ -4,8 +4,10 @@ import io.smallrye.config.ConfigMapping;
 import io.smallrye.config.WithDefault;
 import java.time.Duration;
 import java.util.Optional;
+import java.util.OptionalDouble;
+import java.util.OptionalInt;
 
-/** The first tenant, and how long we believe what we read of a key. */
+/** The first tenant, and how long we believe what we read of keys and quotas. */
 @ConfigMapping(prefix = "tracker")
 public interface TenantConfig {
 
@@ -15,8 +17,11 @@ public interface TenantConfig {
   /** A tenant and key made at start-up when they do not exist yet. */
   Bootstrap bootstrap();
 
-  /** Look-ups of keys. */
+  /** Look-ups and limits of keys. */
   Keys keys();
+
+  /** How exactly quotas are kept. */
+  Quotas quota();
 
   /** The first tenant. Nothing is made unless {@link #apiKey()} is set. */
   interface Bootstrap {
@@ -24,7 +29,7 @@ public interface TenantConfig {
     @WithDefault("default")
     String tenant();
 
-    /** Its API key, at least 12 characters. */
+    /** Its API key, at least 12 characters. Known only while it is configured. */
     Optional<String> apiKey();
 
     /** The key's access key, for clients that sign a JWT. */
@@ -34,7 +39,7 @@ public interface TenantConfig {
     Optional<String> secretKey();
   }
 
-  /** The cache of keys. */
+  /** Keys. */
   interface Keys {
     /** How long a key is believed without a look: a revocation takes no longer to be felt. */
     @WithDefault("5s")
@@ -43,5 +48,22 @@ public interface TenantConfig {
     /** How many keys are remembered. */
     @WithDefault("10000")
     int cacheSize();
+
+    /** Requests a second for keys that have no rate of their own; none is no limit. */
+    OptionalDouble rate();
+
+    /** Requests at once for keys that have no burst of their own; one second's worth if unset. */
+    OptionalInt burst();
+
+    /** How often replicas tell one another what they let through. */
+    @WithDefault("500ms")
+    Duration rateSync();
+  }
+
+  /** Quotas. */
+  interface Quotas {
+    /** How old a tenant's count may be; other replicas' admissions of that time are not seen. */
+    @WithDefault("1s")
+    Duration refresh();
   }
 }

@@ -1,0 +1,275 @@
+package io.klingtracker.api;
+
+import com.fasterxml.jackson.annotation.JsonInclude;
+import com.fasterxml.jackson.databind.PropertyNamingStrategies;
+import com.fasterxml.jackson.databind.annotation.JsonNaming;
+import io.klingtracker.kling.KlingConfig;
+import io.klingtracker.rules.ModelMapping;
+import io.klingtracker.tenant.Tenants;
+import io.klingtracker.time.Rfc3339;
+import jakarta.inject.Inject;
+import jakarta.ws.rs.DELETE;
+import jakarta.ws.rs.GET;
+import jakarta.ws.rs.POST;
+import jakarta.ws.rs.PUT;
+import jakarta.ws.rs.Path;
+import jakarta.ws.rs.PathParam;
+import jakarta.ws.rs.Produces;
+import jakarta.ws.rs.QueryParam;
+import jakarta.ws.rs.core.MediaType;
+import jakarta.ws.rs.core.Response;
+import java.math.BigDecimal;
+import java.time.Instant;
+import java.util.List;
+import java.util.Map;
+import java.util.Objects;
+import java.util.Set;
+import java.util.UUID;
+import org.eclipse.microprofile.openapi.annotations.Operation;
+import org.jspecify.annotations.Nullable;
+
+/** Tenants and their keys, for administrators. */
+@Path("/admin/v1")
+@Produces(MediaType.APPLICATION_JSON)
+public class AdminTenantResource {
+
+  private static final int DEFAULT_LIMIT = 50;
+  private static final int MAX_LIMIT = 200;
+
+  private final Tenants tenants;
+  private final KlingConfig kling;
+
+  @Inject
+  AdminTenantResource(Tenants tenants, KlingConfig kling) {
+    this.tenants = tenants;
+    this.kling = kling;
+  }
+
+  /** A tenant as it is asked for; what is left out is no limit. */
+  @JsonNaming(PropertyNamingStrategies.SnakeCaseStrategy.class)
+  public record TenantBody(
+      @Nullable String id,
+      @Nullable String name,
+      @Nullable Integer maxQueued,
+      @Nullable BigDecimal unitsPerDay,
+      @Nullable BigDecimal unitsPerMonth,
+      @Nullable Map<String, @Nullable String> models) {}
+
+  /** A tenant as it is shown. */
+  @JsonNaming(PropertyNamingStrategies.SnakeCaseStrategy.class)
+  public record TenantShown(
+      String id,
+      String name,
+      @Nullable Integer maxQueued,
+      @Nullable BigDecimal unitsPerDay,
+      @Nullable BigDecimal unitsPerMonth,
+      Map<String, String> models,
+      String createdAt) {}
+
+  /** Tenants, and where the next page begins. */
+  @JsonNaming(PropertyNamingStrategies.SnakeCaseStrategy.class)
+  public record TenantPage(List<TenantShown> tenants, @Nullable String nextAfter) {}
+
+  /** A key as it is asked for. */
+  @JsonNaming(PropertyNamingStrategies.SnakeCaseStrategy.class)
+  public record KeyBody(
+      @Nullable String name,
+      @Nullable Set<String> scopes,
+      @Nullable BigDecimal rate,
+      @Nullable Integer burst,
+      @Nullable String expiresAt) {}
+
+  /** A key as it is shown; its secrets only when it has just been made. */
+  @JsonNaming(PropertyNamingStrategies.SnakeCaseStrategy.class)
+  public record KeyShown(
+      String id,
+      String name,
+      String prefix,
+      @Nullable @JsonInclude(JsonInclude.Include.NON_NULL) String accessKey,
+      @JsonInclude(JsonInclude.Include.NON_EMPTY) List<String> scopes,
+      @Nullable BigDecimal rate,
+      @Nullable Integer burst,
+      String createdAt,
+      @Nullable String expiresAt,
+      @Nullable String revokedAt,
+      @Nullable String lastUsedAt,
+      @Nullable @JsonInclude(JsonInclude.Include.NON_NULL) String apiKey,
+      @Nullable @JsonInclude(JsonInclude.Include.NON_NULL) String secretKey) {}
+
+  /** Keys, newest first. */
+  public record Keys(List<KeyShown> keys) {}
+
+  /** Tenants by id. */
+  @GET
+  @Path("/tenants")
+  @Operation(summary = "List tenants")
+  public TenantPage list(
+      @QueryParam("after") @Nullable String after, @QueryParam("limit") @Nullable String limit) {
+    int size = Parameters.number("limit", limit, DEFAULT_LIMIT, 1, MAX_LIMIT);
+    String position = Parameters.text("after", after);
+    List<Tenants.Known> page = tenants.page(position == null ? "" : position, size);
+    return new TenantPage(
+        page.stream().map(AdminTenantResource::shown).toList(),
+        page.size() < size ? null : page.get(size - 1).id());
+  }
+
+  /** Makes a tenant. */
+  @POST
+  @Path("/tenants")
+  @Operation(summary = "Make a tenant")
+  public Response create(@Nullable TenantBody body) {
+    Tenants.Settings settings = settings(body);
+    return Response.status(Response.Status.CREATED)
+        .entity(shown(tenants.create(Objects.requireNonNull(body).id(), settings)))
+        .build();
+  }
+
+  /** One tenant. */
+  @GET
+  @Path("/tenants/{tenant}")
+  @Operation(summary = "One tenant")
+  public TenantShown get(@PathParam("tenant") String tenant) {
+    return shown(tenants.get(tenant));
+  }
+
+  /** Replaces a tenant's settings. */
+  @PUT
+  @Path("/tenants/{tenant}")
+  @Operation(summary = "Change a tenant's name, quotas and models")
+  public TenantShown change(@PathParam("tenant") String tenant, @Nullable TenantBody body) {
+    return shown(tenants.change(tenant, settings(body)));
+  }
+
+  /** A tenant's keys. */
+  @GET
+  @Path("/tenants/{tenant}/keys")
+  @Operation(summary = "A tenant's API keys")
+  public Keys keys(@PathParam("tenant") String tenant) {
+    return keys(tenants.keys(tenant));
+  }
+
+  /** Makes a key; the answer is the only time that its secrets are shown. */
+  @POST
+  @Path("/tenants/{tenant}/keys")
+  @Operation(summary = "Make an API key; shown once")
+  public Response createKey(@PathParam("tenant") String tenant, @Nullable KeyBody body) {
+    return made(tenants.createKey(tenant, keySettings(body)));
+  }
+
+  /** Ends a key. */
+  @DELETE
+  @Path("/tenants/{tenant}/keys/{id}")
+  @Operation(summary = "Revoke an API key")
+  public KeyShown revokeKey(@PathParam("tenant") String tenant, @PathParam("id") String id) {
+    return shown(tenants.revokeKey(tenant, uuid(id)), null, null);
+  }
+
+  /** Administrators' keys. */
+  @GET
+  @Path("/keys")
+  @Operation(summary = "Administrators' keys")
+  public Keys adminKeys() {
+    return keys(tenants.adminKeys());
+  }
+
+  /** Makes a key for an administrator. */
+  @POST
+  @Path("/keys")
+  @Operation(summary = "Make an administrator's key; shown once")
+  public Response createAdminKey(@Nullable KeyBody body) {
+    Tenants.KeySettings settings = keySettings(body);
+    return made(tenants.createAdminKey(settings.name(), settings.expiresAt()));
+  }
+
+  /** Ends an administrator's key. */
+  @DELETE
+  @Path("/keys/{id}")
+  @Operation(summary = "Revoke an administrator's key")
+  public KeyShown revokeAdminKey(@PathParam("id") String id) {
+    return shown(tenants.revokeAdminKey(uuid(id)), null, null);
+  }
+
+  private Tenants.Settings settings(@Nullable TenantBody body) {
+    if (body == null || body.name() == null) {
+      throw Parameters.invalid("send a JSON object with at least name");
+    }
+    Map<String, @Nullable String> models = body.models() == null ? Map.of() : body.models();
+    if (models.values().stream().anyMatch(name -> name == null || name.isBlank())) {
+      throw Parameters.invalid("models maps public names to Kling's, as texts");
+    }
+    Map<String, String> named = Map.copyOf(models);
+    try {
+      ModelMapping.of(kling.models(), Set.of()).with(named);
+    } catch (IllegalArgumentException e) {
+      throw Parameters.invalid(String.valueOf(e.getMessage()));
+    }
+    return new Tenants.Settings(
+        body.name(), body.maxQueued(), body.unitsPerDay(), body.unitsPerMonth(), named);
+  }
+
+  private static Tenants.KeySettings keySettings(@Nullable KeyBody body) {
+    if (body == null || body.name() == null) {
+      throw Parameters.invalid("send a JSON object with at least name");
+    }
+    return new Tenants.KeySettings(
+        body.name(),
+        body.scopes() == null ? Set.of() : body.scopes(),
+        body.rate(),
+        body.burst(),
+        Parameters.time("expires_at", body.expiresAt()));
+  }
+
+  private static UUID uuid(String text) {
+    try {
+      return UUID.fromString(text);
+    } catch (IllegalArgumentException e) {
+      throw Parameters.invalid("a key's id is a UUID, as the list of keys shows it");
+    }
+  }
+
+  private static TenantShown shown(Tenants.Known tenant) {
+    Tenants.Settings settings = tenant.settings();
+    return new TenantShown(
+        tenant.id(),
+        settings.name(),
+        settings.maxQueued(),
+        settings.unitsPerDay(),
+        settings.unitsPerMonth(),
+        settings.models(),
+        Rfc3339.format(tenant.createdAt()));
+  }
+
+  private static Keys keys(List<Tenants.KnownKey> keys) {
+    return new Keys(keys.stream().map(key -> shown(key, null, null)).toList());
+  }
+
+  private static Response made(Tenants.MadeKey made) {
+    return Response.status(Response.Status.CREATED)
+        .header("Cache-Control", "no-store")
+        .entity(shown(made.key(), made.apiKey(), made.secretKey()))
+        .build();
+  }
+
+  private static KeyShown shown(
+      Tenants.KnownKey key, @Nullable String apiKey, @Nullable String secretKey) {
+    Tenants.KeySettings settings = key.settings();
+    return new KeyShown(
+        key.id().toString(),
+        settings.name(),
+        key.prefix(),
+        key.accessKey(),
+        settings.scopes().stream().sorted().toList(),
+        settings.rate(),
+        settings.burst(),
+        Rfc3339.format(key.createdAt()),
+        time(settings.expiresAt()),
+        time(key.revokedAt()),
+        time(key.lastUsedAt()),
+        apiKey,
+        secretKey);
+  }
+
+  private static @Nullable String time(@Nullable Instant time) {
+    return time == null ? null : Rfc3339.format(time);
+  }
+}

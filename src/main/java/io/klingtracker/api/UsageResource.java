@@ -1,0 +1,138 @@
+package io.klingtracker.api;
+
+import com.fasterxml.jackson.annotation.JsonInclude;
+import com.fasterxml.jackson.databind.PropertyNamingStrategies;
+import com.fasterxml.jackson.databind.annotation.JsonNaming;
+import io.klingtracker.task.Usage;
+import io.klingtracker.tenant.CurrentCaller;
+import io.klingtracker.time.Rfc3339;
+import jakarta.inject.Inject;
+import jakarta.ws.rs.GET;
+import jakarta.ws.rs.Path;
+import jakarta.ws.rs.Produces;
+import jakarta.ws.rs.QueryParam;
+import jakarta.ws.rs.core.MediaType;
+import java.math.BigDecimal;
+import java.time.Clock;
+import java.time.Duration;
+import java.time.Instant;
+import java.time.LocalDate;
+import java.time.ZoneOffset;
+import java.time.format.DateTimeParseException;
+import java.util.EnumSet;
+import java.util.List;
+import java.util.Locale;
+import java.util.Set;
+import java.util.UUID;
+import org.eclipse.microprofile.openapi.annotations.Operation;
+import org.jspecify.annotations.Nullable;
+
+/** What the caller's tenant used. */
+@Path("/v1/usage")
+@Produces(MediaType.APPLICATION_JSON)
+public class UsageResource {
+
+  private static final int MAX_LINES = 10_000;
+
+  private final Usage usage;
+  private final CurrentCaller caller;
+  private final Clock clock;
+  private final Duration maxSpan;
+
+  @Inject
+  UsageResource(Usage usage, CurrentCaller caller, Clock clock, ReadConfig config) {
+    this.usage = usage;
+    this.caller = caller;
+    this.clock = clock;
+    this.maxSpan = config.maxUsageSpan();
+  }
+
+  /** One line; it has what the report is split by. */
+  @JsonNaming(PropertyNamingStrategies.SnakeCaseStrategy.class)
+  public record Line(
+      @JsonInclude(JsonInclude.Include.NON_NULL) @Nullable String day,
+      @JsonInclude(JsonInclude.Include.NON_NULL) @Nullable String model,
+      @JsonInclude(JsonInclude.Include.NON_NULL) @Nullable String key,
+      long tasks,
+      long succeeded,
+      long failed,
+      long canceled,
+      BigDecimal units) {}
+
+  /** A report. */
+  @JsonNaming(PropertyNamingStrategies.SnakeCaseStrategy.class)
+  public record Report(String from, String to, List<Line> usage) {}
+
+  /** Tasks and units from {@code from} until before {@code to}; the last 30 days if left out. */
+  @GET
+  @Operation(summary = "Tasks and units, by day, model and key")
+  public Report report(
+      @QueryParam("from") @Nullable String from,
+      @QueryParam("to") @Nullable String to,
+      @QueryParam("group_by") @Nullable String groupBy) {
+    Instant end = to == null ? clock.instant() : time("to", to);
+    Instant begin = from == null ? end.minus(Duration.ofDays(30)) : time("from", from);
+    if (!begin.isBefore(end) || Duration.between(begin, end).compareTo(maxSpan) > 0) {
+      throw Parameters.invalid(
+          "from must be before to, by at most " + maxSpan.toDays() + " days");
+    }
+    List<Usage.Line> lines =
+        usage.report(caller.tenant(), begin, end, split(groupBy), MAX_LINES + 1);
+    if (lines.size() > MAX_LINES) {
+      throw Parameters.invalid(
+          "the report has more than " + MAX_LINES + " lines; ask for less time or fewer groups");
+    }
+    return new Report(
+        Rfc3339.format(begin),
+        Rfc3339.format(end),
+        lines.stream()
+            .map(
+                line ->
+                    new Line(
+                        text(line.day()),
+                        line.model(),
+                        text(line.key()),
+                        line.tasks(),
+                        line.succeeded(),
+                        line.failed(),
+                        line.canceled(),
+                        line.units()))
+            .toList());
+  }
+
+  private static Set<Usage.By> split(@Nullable String groupBy) {
+    Set<Usage.By> split = EnumSet.noneOf(Usage.By.class);
+    if (groupBy == null || groupBy.isBlank()) {
+      return split;
+    }
+    for (String word : groupBy.split(",")) {
+      try {
+        split.add(Usage.By.valueOf(word.strip().toUpperCase(Locale.ROOT)));
+      } catch (IllegalArgumentException e) {
+        throw Parameters.invalid("group_by takes day, model and key, separated by commas");
+      }
+    }
+    return split;
+  }
+
+  /** A time, or a day for its beginning. */
+  private static Instant time(String name, String value) {
+    try {
+      if (value.length() == "2026-01-31".length()) {
+        return LocalDate.parse(value).atStartOfDay(ZoneOffset.UTC).toInstant();
+      }
+    } catch (DateTimeParseException e) {
+      throw Parameters.invalid(name + " must be a day such as 2026-01-31, or an RFC 3339 time");
+    }
+    Instant time = Parameters.time(name, value);
+    return time == null ? Instant.EPOCH : time;
+  }
+
+  private static @Nullable String text(@Nullable LocalDate day) {
+    return day == null ? null : day.toString();
+  }
+
+  private static @Nullable String text(@Nullable UUID key) {
+    return key == null ? null : key.toString();
+  }
+}

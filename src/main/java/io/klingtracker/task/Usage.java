@@ -1,0 +1,113 @@
+package io.klingtracker.task;
+
+import jakarta.inject.Inject;
+import jakarta.inject.Singleton;
+import java.math.BigDecimal;
+import java.sql.ResultSet;
+import java.sql.SQLException;
+import java.time.Instant;
+import java.time.LocalDate;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Set;
+import java.util.UUID;
+import org.jdbi.v3.core.Jdbi;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * What a tenant used, counted on the day a task was created. Reads the tenant's tasks of that time
+ * by their range of ids, and no others.
+ */
+@Singleton
+public class Usage {
+
+  /** What a report can be split by. */
+  public enum By {
+    /** The day of creation, UTC. */
+    DAY("(t.created_at at time zone 'UTC')::date as day"),
+    /** The public model name. */
+    MODEL("t.model"),
+    /** The API key that submitted. */
+    KEY("t.api_key_id");
+
+    private final String column;
+
+    By(String column) {
+      this.column = column;
+    }
+  }
+
+  /**
+   * A line of a report; what it is not split by is null.
+   *
+   * @param units what Kling deducted, or where it did not say, should have by the price table; tasks
+   *     that never got to Kling cost nothing
+   */
+  public record Line(
+      @Nullable LocalDate day,
+      @Nullable String model,
+      @Nullable UUID key,
+      long tasks,
+      long succeeded,
+      long failed,
+      long canceled,
+      BigDecimal units) {}
+
+  private static final String REPORT =
+      """
+      select %s count(*) as tasks,
+        count(*) filter (where t.status = 'succeed') as succeeded,
+        count(*) filter (where t.status = 'failed') as failed,
+        count(*) filter (where t.status = 'canceled') as canceled,
+        coalesce(sum(coalesce(t.units, case when t.status = 'canceled' or t.status = 'failed' and t.dispatched_at is null
+          then 0 else t.units_expected end)), 0) as units
+      from task t where t.tenant_id = :tenant and t.id >= :from and t.id < :to
+      %s
+      limit :limit
+      """;
+
+  private final Jdbi jdbi;
+
+  @Inject
+  Usage(Jdbi jdbi) {
+    this.jdbi = jdbi;
+  }
+
+  /** The tasks created from {@code from} until before {@code to}; at most {@code limit} lines. */
+  public List<Line> report(String tenant, Instant from, Instant to, Set<By> split, int limit) {
+    StringBuilder columns = new StringBuilder();
+    List<String> positions = new ArrayList<>();
+    for (By by : By.values()) {
+      if (split.contains(by)) {
+        columns.append(by.column).append(", ");
+        positions.add(Integer.toString(positions.size() + 1));
+      }
+    }
+    String places = String.join(", ", positions);
+    String statement =
+        REPORT.formatted(
+            columns, positions.isEmpty() ? "" : "group by " + places + " order by " + places);
+    return jdbi.withHandle(
+        handle ->
+            handle
+                .createQuery(statement)
+                .bind("tenant", tenant)
+                .bind("from", TaskId.firstAt(from))
+                .bind("to", TaskId.firstAt(to))
+                .bind("limit", limit)
+                .map((row, context) -> line(row, split))
+                .list());
+  }
+
+  private static Line line(ResultSet row, Set<By> split) throws SQLException {
+    return new Line(
+        split.contains(By.DAY) ? row.getObject("day", LocalDate.class) : null,
+        split.contains(By.MODEL) ? row.getString("model") : null,
+        split.contains(By.KEY) ? row.getObject("api_key_id", UUID.class) : null,
+        row.getLong("tasks"),
+        row.getLong("succeeded"),
+        row.getLong("failed"),
+        row.getLong("canceled"),
+        row.getBigDecimal("units"));
+  }
+}

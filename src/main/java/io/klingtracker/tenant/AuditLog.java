@@ -1,0 +1,120 @@
+package io.klingtracker.tenant;
+
+import jakarta.inject.Inject;
+import jakarta.inject.Singleton;
+import java.time.Clock;
+import java.time.Instant;
+import java.util.List;
+import java.util.UUID;
+import org.jboss.logging.Logger;
+import org.jdbi.v3.core.Jdbi;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * What administrators did. A row is written before the action, so that nothing is done unseen, and
+ * one with its answer after; the table takes inserts alone.
+ */
+@Singleton
+public class AuditLog {
+
+  private static final Logger LOG = Logger.getLogger(AuditLog.class);
+
+  private static final String BEGUN =
+      """
+      insert into audit_log (request_id, at, actor, address, method, path)
+      values (:id, :now, :actor, :address, :method, :path)
+      """;
+
+  private static final String ENDED =
+      """
+      insert into audit_log (request_id, at, actor, address, method, path, status)
+      select request_id, :now, actor, address, method, path, :status from audit_log
+      where request_id = :id and status is null
+      """;
+
+  private static final String PAGE =
+      """
+      select id, request_id, at, actor, address, method, path, status from audit_log
+      where id < :before order by id desc limit :limit
+      """;
+
+  private final Jdbi jdbi;
+  private final Clock clock;
+
+  /**
+   * A line of the log.
+   *
+   * @param request the same for an action's beginning and end
+   * @param actor who
+   * @param address from where
+   * @param path what it was done to
+   * @param status the answer; null at the beginning
+   */
+  public record Entry(
+      long id,
+      UUID request,
+      Instant at,
+      String actor,
+      String address,
+      String method,
+      String path,
+      @Nullable Integer status) {}
+
+  @Inject
+  AuditLog(Jdbi jdbi, Clock clock) {
+    this.jdbi = jdbi;
+    this.clock = clock;
+  }
+
+  void begun(UUID id, String actor, String address, String method, String path) {
+    jdbi.useHandle(
+        handle ->
+            handle
+                .createUpdate(BEGUN)
+                .bind("id", id)
+                .bind("now", clock.instant())
+                .bind("actor", actor)
+                .bind("address", address)
+                .bind("method", method)
+                .bind("path", path.replace('\0', '\ufffd'))
+                .execute());
+  }
+
+  void ended(UUID id, int status) {
+    try {
+      jdbi.useHandle(
+          handle ->
+              handle
+                  .createUpdate(ENDED)
+                  .bind("id", id)
+                  .bind("now", clock.instant())
+                  .bind("status", status)
+                  .execute());
+    } catch (RuntimeException e) {
+      // The beginning is there; the answer must not fail for its end.
+      LOG.warnf("the end of admin request %s is not in the audit log: %s", id, e.getMessage());
+    }
+  }
+
+  /** Newest first, older than the entry with id {@code before}. */
+  public List<Entry> page(long before, int limit) {
+    return jdbi.withHandle(
+        handle ->
+            handle
+                .createQuery(PAGE)
+                .bind("before", before)
+                .bind("limit", limit)
+                .map(
+                    (row, context) ->
+                        new Entry(
+                            row.getLong("id"),
+                            row.getObject("request_id", UUID.class),
+                            row.getTimestamp("at").toInstant(),
+                            row.getString("actor"),
+                            row.getString("address"),
+                            row.getString("method"),
+                            row.getString("path"),
+                            row.getObject("status", Integer.class)))
+                .list());
+  }
+}

@@ -1,0 +1,143 @@
+package io.klingtracker.tenant;
+
+import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.core.type.TypeReference;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import jakarta.inject.Inject;
+import jakarta.inject.Singleton;
+import java.sql.ResultSet;
+import java.sql.SQLException;
+import java.sql.Timestamp;
+import java.time.Clock;
+import java.time.Instant;
+import java.util.Collection;
+import java.util.Map;
+import java.util.Optional;
+import java.util.UUID;
+import org.jdbi.v3.core.Jdbi;
+import org.jspecify.annotations.Nullable;
+
+/** Keys as requests need them: one statement gives the key and its tenant's settings. */
+@Singleton
+class KeyStore {
+
+  private static final String TENANT_KEY =
+      """
+      select k.id, k.name, k.prefix, k.tenant_id, k.scopes, k.rate, k.burst, k.secret_sealed, k.expires_at,
+        t.max_queued, t.units_per_day, t.units_per_month, t.models::text as models
+      from api_key k join tenant t on t.id = k.tenant_id
+      where k.revoked_at is null and %s
+      """;
+
+  private static final String BY_HASH = TENANT_KEY.formatted("k.key_hash = :hash");
+  private static final String BY_ACCESS_KEY = TENANT_KEY.formatted("k.access_key = :accessKey");
+
+  private static final String ADMIN =
+      "select id, name, expires_at from admin_key where revoked_at is null and key_hash = :hash";
+
+  /** At most once a minute a key, by whichever replica. */
+  private static final String USED =
+      """
+      with used as (
+        update api_key set last_used_at = :now
+        where id = any(cast(:ids as uuid[])) and (last_used_at is null or last_used_at < cast(:now as timestamptz) - interval '1 minute')
+        returning id
+      )
+      update admin_key set last_used_at = :now
+      where id = any(cast(:ids as uuid[])) and (last_used_at is null or last_used_at < cast(:now as timestamptz) - interval '1 minute')
+      """;
+
+  private static final TypeReference<Map<String, String>> MODELS = new TypeReference<>() {};
+
+  private final Jdbi jdbi;
+  private final ObjectMapper json;
+  private final Clock clock;
+
+  @Inject
+  KeyStore(Jdbi jdbi, ObjectMapper json, Clock clock) {
+    this.jdbi = jdbi;
+    this.json = json;
+    this.clock = clock;
+  }
+
+  Optional<Caller> byHash(byte[] hash) {
+    return jdbi.withHandle(
+        handle ->
+            handle
+                .createQuery(BY_HASH)
+                .bind("hash", hash)
+                .map((row, context) -> caller(row))
+                .findOne());
+  }
+
+  Optional<Caller> byAccessKey(String accessKey) {
+    return jdbi.withHandle(
+        handle ->
+            handle
+                .createQuery(BY_ACCESS_KEY)
+                .bind("accessKey", accessKey)
+                .map((row, context) -> caller(row))
+                .findOne());
+  }
+
+  Optional<Caller> admin(byte[] hash) {
+    return jdbi.withHandle(
+        handle ->
+            handle
+                .createQuery(ADMIN)
+                .bind("hash", hash)
+                .map(
+                    (row, context) ->
+                        new Caller(
+                            row.getObject("id", UUID.class),
+                            row.getString("name"),
+                            null,
+                            Scope.ALL,
+                            null,
+                            null,
+                            Quota.NONE,
+                            Map.of(),
+                            null,
+                            time(row.getTimestamp("expires_at"))))
+                .findOne());
+  }
+
+  void used(Collection<UUID> keys) {
+    jdbi.useHandle(
+        handle ->
+            handle
+                .createUpdate(USED)
+                .bindArray("ids", UUID.class, keys)
+                .bind("now", clock.instant())
+                .execute());
+  }
+
+  private Caller caller(ResultSet row) throws SQLException {
+    return new Caller(
+        row.getObject("id", UUID.class),
+        row.getString("prefix") + " " + row.getString("name"),
+        row.getString("tenant_id"),
+        Scope.of(row.getString("scopes")),
+        row.getBigDecimal("rate"),
+        row.getObject("burst", Integer.class),
+        new Quota(
+            row.getObject("max_queued", Integer.class),
+            row.getBigDecimal("units_per_day"),
+            row.getBigDecimal("units_per_month")),
+        models(row.getString("models")),
+        row.getBytes("secret_sealed"),
+        time(row.getTimestamp("expires_at")));
+  }
+
+  private Map<String, String> models(String text) throws SQLException {
+    try {
+      return Map.copyOf(json.readValue(text, MODELS));
+    } catch (JsonProcessingException e) {
+      throw new SQLException("tenant.models is not an object of texts", e);
+    }
+  }
+
+  private static @Nullable Instant time(@Nullable Timestamp time) {
+    return time == null ? null : time.toInstant();
+  }
+}

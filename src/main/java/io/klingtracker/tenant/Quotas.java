@@ -1,0 +1,215 @@
+package io.klingtracker.tenant;
+
+import io.klingtracker.problem.ErrorCode;
+import io.klingtracker.problem.ProblemException;
+import io.klingtracker.task.TaskId;
+import jakarta.inject.Inject;
+import jakarta.inject.Singleton;
+import java.math.BigDecimal;
+import java.time.Clock;
+import java.time.Duration;
+import java.time.Instant;
+import java.time.LocalDate;
+import java.time.ZoneOffset;
+import java.util.Map;
+import java.util.concurrent.ConcurrentHashMap;
+import org.jdbi.v3.core.Handle;
+import org.jdbi.v3.core.Jdbi;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * What a tenant may have waiting and use up. The count is the database's, a second old at most,
+ * plus what this replica has admitted since: so that n replicas may together exceed a quota by what
+ * (n - 1) of them admit in that second. Tenants without quotas cost nothing.
+ */
+@Singleton
+public class Quotas {
+
+  private static final String QUEUED =
+      "select count(*) from dispatch_queue where tenant_id = :tenant";
+
+  /** Kling's deduction where it is known; nothing for what never got to Kling. */
+  private static final String UNITS =
+      """
+      select coalesce(sum(coalesce(units,
+          case when status = 'canceled' or status = 'failed' and dispatched_at is null then 0 else units_expected end)), 0)
+      from task where tenant_id = :tenant and id >= :from and id < :to
+      """;
+
+  private static final Duration TRY_AGAIN = Duration.ofSeconds(10);
+
+  private final Jdbi jdbi;
+  private final Clock clock;
+  private final Duration refresh;
+  private final CurrentCaller caller;
+  private final Map<String, Use> uses = new ConcurrentHashMap<>();
+
+  @Inject
+  Quotas(Jdbi jdbi, Clock clock, TenantConfig config, CurrentCaller caller) {
+    this.jdbi = jdbi;
+    this.clock = clock;
+    this.refresh = config.quota().refresh();
+    this.caller = caller;
+  }
+
+  /** A place within the quota; closing it unused gives it back. */
+  public interface Admission extends AutoCloseable {
+    /** The task is stored. */
+    void stored();
+
+    @Override
+    void close();
+  }
+
+  /**
+   * Takes a place for one more task of the caller's tenant.
+   *
+   * @param units what it should cost
+   * @throws ProblemException when the tenant's quota is used up
+   */
+  public Admission admit(@Nullable BigDecimal units) {
+    return admit(caller.tenant(), caller.caller().quota(), units == null ? BigDecimal.ZERO : units);
+  }
+
+  Admission admit(String tenant, Quota quota, BigDecimal units) {
+    if (quota.isNone()) {
+      return new Place(null, units);
+    }
+    Use use = uses.computeIfAbsent(tenant, Use::new);
+    use.take(quota, units);
+    return new Place(use, units);
+  }
+
+  private static final class Place implements Admission {
+
+    private final @Nullable Use use;
+    private final BigDecimal units;
+    private boolean open = true;
+
+    Place(@Nullable Use use, BigDecimal units) {
+      this.use = use;
+      this.units = units;
+    }
+
+    @Override
+    public void stored() {
+      end(true);
+    }
+
+    @Override
+    public void close() {
+      end(false);
+    }
+
+    private void end(boolean stored) {
+      if (open && use != null) {
+        use.end(units, stored);
+      }
+      open = false;
+    }
+  }
+
+  /** One tenant's use: what the database said, and what has been admitted since. */
+  private final class Use {
+
+    private final String tenant;
+    private @Nullable Instant readAt;
+    private @Nullable LocalDate day;
+    private int queued;
+    private BigDecimal today = BigDecimal.ZERO;
+    private BigDecimal earlier = BigDecimal.ZERO;
+    private int underWay;
+    private BigDecimal unitsUnderWay = BigDecimal.ZERO;
+
+    Use(String tenant) {
+      this.tenant = tenant;
+    }
+
+    synchronized void take(Quota quota, BigDecimal units) {
+      Instant now = clock.instant();
+      if (readAt == null || now.isAfter(readAt.plus(refresh))) {
+        read(quota, now);
+      }
+      Instant midnight =
+          now.atZone(ZoneOffset.UTC)
+              .toLocalDate()
+              .plusDays(1)
+              .atStartOfDay(ZoneOffset.UTC)
+              .toInstant();
+      if (quota.queued() != null && queued + underWay >= quota.queued()) {
+        throw exceeded(
+            "the tenant may have "
+                + quota.queued()
+                + " tasks waiting and has them; try again when some have started",
+            TRY_AGAIN);
+      }
+      BigDecimal used = today.add(unitsUnderWay).add(units);
+      if (quota.unitsPerDay() != null && used.compareTo(quota.unitsPerDay()) > 0) {
+        throw exceeded(
+            "the tenant may use "
+                + quota.unitsPerDay().toPlainString()
+                + " units a day (UTC), which this task would exceed",
+            Duration.between(now, midnight));
+      }
+      if (quota.unitsPerMonth() != null && earlier.add(used).compareTo(quota.unitsPerMonth()) > 0) {
+        Instant next =
+            now.atZone(ZoneOffset.UTC)
+                .toLocalDate()
+                .withDayOfMonth(1)
+                .plusMonths(1)
+                .atStartOfDay(ZoneOffset.UTC)
+                .toInstant();
+        throw exceeded(
+            "the tenant may use "
+                + quota.unitsPerMonth().toPlainString()
+                + " units a month (UTC), which this task would exceed",
+            Duration.between(now, next));
+      }
+      underWay++;
+      unitsUnderWay = unitsUnderWay.add(units);
+    }
+
+    synchronized void end(BigDecimal units, boolean stored) {
+      underWay--;
+      unitsUnderWay = unitsUnderWay.subtract(units);
+      if (stored) {
+        queued++;
+        today = today.add(units);
+      }
+    }
+
+    private void read(Quota quota, Instant now) {
+      LocalDate date = now.atZone(ZoneOffset.UTC).toLocalDate();
+      jdbi.useHandle(
+          handle -> {
+            if (quota.queued() != null) {
+              queued = handle.createQuery(QUEUED).bind("tenant", tenant).mapTo(Integer.class).one();
+            }
+            if (quota.unitsPerDay() != null || quota.unitsPerMonth() != null) {
+              today = units(handle, date, date.plusDays(1));
+            }
+            // The days before today are read once a day: what Kling deducts later hardly moves
+            // them.
+            if (quota.unitsPerMonth() != null && !date.equals(day)) {
+              earlier = units(handle, date.withDayOfMonth(1), date);
+              day = date;
+            }
+          });
+      readAt = now;
+    }
+
+    private BigDecimal units(Handle handle, LocalDate from, LocalDate to) {
+      return handle
+          .createQuery(UNITS)
+          .bind("tenant", tenant)
+          .bind("from", TaskId.firstAt(from.atStartOfDay(ZoneOffset.UTC).toInstant()))
+          .bind("to", TaskId.firstAt(to.atStartOfDay(ZoneOffset.UTC).toInstant()))
+          .mapTo(BigDecimal.class)
+          .one();
+    }
+  }
+
+  private static ProblemException exceeded(String message, Duration wait) {
+    return new ProblemException(ErrorCode.QUOTA_EXCEEDED, message, wait.plusMillis(999));
+  }
+}

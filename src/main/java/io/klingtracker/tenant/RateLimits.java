@@ -1,0 +1,139 @@
+package io.klingtracker.tenant;
+
+import io.klingtracker.problem.ErrorCode;
+import io.klingtracker.problem.ProblemException;
+import io.klingtracker.work.WorkLoop;
+import io.quarkus.runtime.ShutdownEvent;
+import io.quarkus.runtime.StartupEvent;
+import jakarta.enterprise.event.Observes;
+import jakarta.inject.Inject;
+import jakarta.inject.Singleton;
+import java.time.Clock;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.HashMap;
+import java.util.Map;
+import java.util.UUID;
+import java.util.concurrent.ConcurrentHashMap;
+import org.jdbi.v3.core.Jdbi;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * A token bucket per key. Each replica decides alone and at once; several times a second it says
+ * what it let through and takes what the others let through out of its own bucket. With n replicas
+ * a window may therefore see (n - 1) × (burst + rate × sync) requests more than with one, and what
+ * was too much is paid back by waiting longer.
+ */
+@Singleton
+class RateLimits {
+
+  private static final String SYNC =
+      """
+      with mine as (
+        insert into rate_use (key_id, replica, used, at)
+        select u.key_id, cast(:replica as uuid), u.used, :now
+        from unnest(cast(:keys as uuid[]), cast(:used as bigint[])) as u(key_id, used)
+        on conflict (key_id, replica) do update set used = excluded.used, at = excluded.at
+      )
+      select r.key_id, sum(r.used)::bigint as used from rate_use r
+      where r.key_id = any(cast(:keys as uuid[])) and r.replica <> cast(:replica as uuid)
+      group by r.key_id
+      """;
+
+  private static final String PRUNE =
+      "delete from rate_use where at < cast(:now as timestamptz) - interval '1 hour'";
+
+  private static final Duration IDLE = Duration.ofMinutes(10);
+
+  private final Jdbi jdbi;
+  private final Clock clock;
+  private final TenantConfig.Keys config;
+  private final UUID replica = UUID.randomUUID();
+  private final Map<UUID, TokenBucket> buckets = new ConcurrentHashMap<>();
+  private Instant pruneAt;
+  private @Nullable WorkLoop loop;
+
+  @Inject
+  RateLimits(Jdbi jdbi, Clock clock, TenantConfig config) {
+    this.jdbi = jdbi;
+    this.clock = clock;
+    this.config = config.keys();
+    this.pruneAt = clock.instant().plus(IDLE);
+  }
+
+  void onStart(@Observes StartupEvent start) {
+    loop = WorkLoop.start("rates", config.rateSync(), this::sync);
+  }
+
+  void onStop(@Observes ShutdownEvent stop) {
+    if (loop != null) {
+      loop.close();
+    }
+  }
+
+  /**
+   * Counts a request.
+   *
+   * @throws ProblemException when the key has used up its rate
+   */
+  void take(Caller caller) {
+    UUID key = caller.key();
+    double rate =
+        caller.rate() != null ? caller.rate().doubleValue() : config.rate().orElse(Double.NaN);
+    if (key == null || Double.isNaN(rate)) {
+      return;
+    }
+    int burst =
+        caller.burst() != null
+            ? caller.burst()
+            : config.burst().orElse((int) Math.max(1, Math.ceil(rate)));
+    Instant now = clock.instant();
+    Duration wait =
+        buckets.computeIfAbsent(key, id -> new TokenBucket(burst, now)).take(rate, burst, now);
+    if (!wait.isZero()) {
+      throw new ProblemException(
+          ErrorCode.RATE_LIMITED,
+          "too many requests with this key: it may make " + rate + " a second; slow down",
+          wait.plusMillis(999));
+    }
+  }
+
+  /** Tells the other replicas and hears from them. */
+  boolean sync() {
+    Instant now = clock.instant();
+    Map<UUID, Long> used = new HashMap<>();
+    buckets.forEach(
+        (key, bucket) -> {
+          if (bucket.idleSince(now.minus(IDLE))) {
+            buckets.remove(key, bucket);
+          } else if (bucket.changed()) {
+            used.put(key, bucket.used());
+          }
+        });
+    if (!used.isEmpty()) {
+      jdbi.useHandle(
+          handle ->
+              handle
+                  .createQuery(SYNC)
+                  .bind("replica", replica)
+                  .bind("now", now)
+                  .bindArray("keys", UUID.class, used.keySet())
+                  .bindArray("used", Long.class, used.values())
+                  .map(
+                      (row, context) ->
+                          Map.entry(row.getObject("key_id", UUID.class), row.getLong("used")))
+                  .forEach(
+                      entry -> {
+                        TokenBucket bucket = buckets.get(entry.getKey());
+                        if (bucket != null) {
+                          bucket.others(entry.getValue());
+                        }
+                      }));
+    }
+    if (now.isAfter(pruneAt)) {
+      pruneAt = now.plus(IDLE);
+      jdbi.useHandle(handle -> handle.createUpdate(PRUNE).bind("now", now).execute());
+    }
+    return false;
+  }
+}

@@ -1,0 +1,313 @@
+package io.klingtracker.tenant;
+
+import io.klingtracker.problem.ErrorCode;
+import io.klingtracker.problem.ProblemException;
+import io.klingtracker.secret.Secrets;
+import jakarta.enterprise.context.ApplicationScoped;
+import jakarta.inject.Inject;
+import jakarta.transaction.Transactional;
+import java.math.BigDecimal;
+import java.nio.charset.StandardCharsets;
+import java.time.Clock;
+import java.time.Instant;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.UUID;
+import java.util.regex.Pattern;
+import java.util.stream.Collectors;
+import org.jspecify.annotations.Nullable;
+
+/** What administrators do with tenants and keys. */
+@ApplicationScoped
+public class Tenants {
+
+  private static final Pattern ID = Pattern.compile("[a-z0-9][a-z0-9_-]{0,62}");
+  private static final int MAX_NAME = 200;
+  private static final int MAX_MODELS = 100;
+
+  /** More keys than a tenant needs; the list is not paged. */
+  private static final int MAX_KEYS = 500;
+
+  private final TenantRepository tenants;
+  private final ApiKeyRepository keys;
+  private final AdminKeyRepository adminKeys;
+  private final KeyRing ring;
+  private final Secrets secrets;
+  private final Clock clock;
+
+  /**
+   * A tenant's settings; null is no limit.
+   *
+   * @param maxQueued tasks that may wait for dispatch
+   * @param unitsPerDay units of a day, UTC
+   * @param unitsPerMonth units of a month, UTC
+   * @param models public model name to Kling's, on top of the configured
+   */
+  public record Settings(
+      String name,
+      @Nullable Integer maxQueued,
+      @Nullable BigDecimal unitsPerDay,
+      @Nullable BigDecimal unitsPerMonth,
+      Map<String, String> models) {}
+
+  /** A tenant. */
+  public record Known(String id, Settings settings, Instant createdAt) {}
+
+  /**
+   * What a key may do.
+   *
+   * @param scopes of {@code submit}, {@code read}, {@code webhooks}
+   * @param rate requests a second; null takes the configured
+   * @param burst requests at once; null takes the configured
+   * @param expiresAt its end; null for none
+   */
+  public record KeySettings(
+      String name,
+      Set<String> scopes,
+      @Nullable BigDecimal rate,
+      @Nullable Integer burst,
+      @Nullable Instant expiresAt) {}
+
+  /** A key without its secrets; administrators' keys have no pair, scopes or rate. */
+  public record KnownKey(
+      UUID id,
+      String prefix,
+      @Nullable String accessKey,
+      KeySettings settings,
+      Instant createdAt,
+      @Nullable Instant revokedAt,
+      @Nullable Instant lastUsedAt) {}
+
+  /** A key just made: the only time its secrets are shown. */
+  public record MadeKey(KnownKey key, String apiKey, @Nullable String secretKey) {
+    @Override
+    public String toString() {
+      return "MadeKey[" + key.prefix() + "…]";
+    }
+  }
+
+  @Inject
+  Tenants(
+      TenantRepository tenants,
+      ApiKeyRepository keys,
+      AdminKeyRepository adminKeys,
+      KeyRing ring,
+      Secrets secrets,
+      Clock clock) {
+    this.tenants = tenants;
+    this.keys = keys;
+    this.adminKeys = adminKeys;
+    this.ring = ring;
+    this.secrets = secrets;
+    this.clock = clock;
+  }
+
+  /** By id, after {@code after}. */
+  @Transactional
+  public List<Known> page(String after, int limit) {
+    return tenants.page(after, limit).stream().map(Tenants::known).toList();
+  }
+
+  /** One tenant. */
+  @Transactional
+  public Known get(String id) {
+    return known(find(id));
+  }
+
+  /** Makes a tenant. */
+  @Transactional
+  public Known create(@Nullable String id, Settings settings) {
+    if (id == null || !ID.matcher(id).matches()) {
+      throw invalid("id must be 1 to 63 of a-z, 0-9, _ and -, beginning with a letter or digit");
+    }
+    if (tenants.findByIdOptional(id).isPresent()) {
+      throw new ProblemException(ErrorCode.CONFLICT, "there is a tenant " + id);
+    }
+    Tenant tenant = new Tenant(id, settings.name(), clock.instant());
+    apply(tenant, settings);
+    tenants.persist(tenant);
+    return known(tenant);
+  }
+
+  /** Replaces a tenant's settings; felt by all replicas within seconds. */
+  @Transactional
+  public Known change(String id, Settings settings) {
+    Tenant tenant = find(id);
+    apply(tenant, settings);
+    ring.forget();
+    return known(tenant);
+  }
+
+  /** A tenant's keys, newest first. */
+  @Transactional
+  public List<KnownKey> keys(String tenant) {
+    return keys.page(find(tenant).id, MAX_KEYS).stream().map(Tenants::known).toList();
+  }
+
+  /** Makes a key with its pair. */
+  @Transactional
+  public MadeKey createKey(String tenant, KeySettings settings) {
+    Tenant owner = find(tenant);
+    checkName(settings.name());
+    checkExpiry(settings.expiresAt());
+    if (settings.rate() != null && settings.rate().signum() <= 0
+        || settings.burst() != null && settings.burst() < 1) {
+      throw invalid("rate and burst must be above 0");
+    }
+    String apiKey = KeyForm.API.make();
+    String secretKey = KeyForm.API.make().substring(3);
+    ApiKey key =
+        new ApiKey(
+            UUID.randomUUID(),
+            owner.id,
+            settings.name(),
+            KeyForm.shown(apiKey),
+            KeyRing.hash(apiKey),
+            KeyForm.ACCESS.make(),
+            secrets.seal(secretKey.getBytes(StandardCharsets.UTF_8)),
+            clock.instant());
+    key.scopes = Scope.words(scopes(settings.scopes()));
+    key.rate = settings.rate();
+    key.burst = settings.burst();
+    key.expiresAt = settings.expiresAt();
+    keys.persist(key);
+    return new MadeKey(known(key), apiKey, secretKey);
+  }
+
+  /** Ends a key for good; felt by all replicas within {@code tracker.keys.cache}. */
+  @Transactional
+  public KnownKey revokeKey(String tenant, UUID id) {
+    ApiKey key =
+        keys.of(tenant, id)
+            .orElseThrow(
+                () -> new ProblemException(ErrorCode.NOT_FOUND, "the tenant has no such key"));
+    if (key.revokedAt == null) {
+      key.revokedAt = clock.instant();
+    }
+    ring.forget();
+    return known(key);
+  }
+
+  /** Administrators' keys, newest first; the configured one is not among them. */
+  @Transactional
+  public List<KnownKey> adminKeys() {
+    return adminKeys.page(MAX_KEYS).stream().map(Tenants::known).toList();
+  }
+
+  /** Makes a key for an administrator. */
+  @Transactional
+  public MadeKey createAdminKey(String name, @Nullable Instant expiresAt) {
+    checkName(name);
+    checkExpiry(expiresAt);
+    String text = KeyForm.ADMIN.make();
+    AdminKey key =
+        new AdminKey(
+            UUID.randomUUID(),
+            name,
+            KeyForm.shown(text),
+            KeyRing.hash(text),
+            clock.instant(),
+            expiresAt);
+    adminKeys.persist(key);
+    return new MadeKey(known(key), text, null);
+  }
+
+  /** Ends an administrator's key. */
+  @Transactional
+  public KnownKey revokeAdminKey(UUID id) {
+    AdminKey key =
+        adminKeys
+            .findByIdOptional(id)
+            .orElseThrow(
+                () -> new ProblemException(ErrorCode.NOT_FOUND, "there is no such admin key"));
+    if (key.revokedAt == null) {
+      key.revokedAt = clock.instant();
+    }
+    ring.forget();
+    return known(key);
+  }
+
+  private Tenant find(String id) {
+    return tenants
+        .findByIdOptional(ID.matcher(id).matches() ? id : "")
+        .orElseThrow(
+            () -> new ProblemException(ErrorCode.NOT_FOUND, "there is no tenant with this id"));
+  }
+
+  private static void apply(Tenant tenant, Settings settings) {
+    checkName(settings.name());
+    if (settings.maxQueued() != null && settings.maxQueued() < 0
+        || settings.unitsPerDay() != null && settings.unitsPerDay().signum() < 0
+        || settings.unitsPerMonth() != null && settings.unitsPerMonth().signum() < 0) {
+      throw invalid("max_queued, units_per_day and units_per_month must be 0 or more");
+    }
+    if (settings.models().size() > MAX_MODELS) {
+      throw invalid("models may name at most " + MAX_MODELS);
+    }
+    tenant.name = settings.name();
+    tenant.maxQueued = settings.maxQueued();
+    tenant.unitsPerDay = settings.unitsPerDay();
+    tenant.unitsPerMonth = settings.unitsPerMonth();
+    tenant.models = settings.models();
+  }
+
+  private static void checkName(String name) {
+    if (name.isBlank() || name.length() > MAX_NAME || name.indexOf('\0') >= 0) {
+      throw invalid("name must have 1 to " + MAX_NAME + " characters");
+    }
+  }
+
+  private void checkExpiry(@Nullable Instant expiresAt) {
+    if (expiresAt != null && !expiresAt.isAfter(clock.instant())) {
+      throw invalid("expires_at must be in the future");
+    }
+  }
+
+  private static Set<Scope> scopes(Set<String> words) {
+    try {
+      return words.isEmpty() ? Scope.ALL : Scope.of(String.join(" ", words));
+    } catch (IllegalArgumentException e) {
+      throw invalid("scopes may be submit, read and webhooks");
+    }
+  }
+
+  private static Known known(Tenant tenant) {
+    return new Known(
+        tenant.id,
+        new Settings(
+            tenant.name, tenant.maxQueued, tenant.unitsPerDay, tenant.unitsPerMonth, tenant.models),
+        tenant.createdAt);
+  }
+
+  private static KnownKey known(ApiKey key) {
+    return new KnownKey(
+        key.id,
+        key.prefix,
+        key.accessKey,
+        new KeySettings(
+            key.name,
+            Scope.of(key.scopes).stream().map(Scope::word).collect(Collectors.toSet()),
+            key.rate,
+            key.burst,
+            key.expiresAt),
+        key.createdAt,
+        key.revokedAt,
+        key.lastUsedAt);
+  }
+
+  private static KnownKey known(AdminKey key) {
+    return new KnownKey(
+        key.id,
+        key.prefix,
+        null,
+        new KeySettings(key.name, Set.of(), null, null, key.expiresAt),
+        key.createdAt,
+        key.revokedAt,
+        key.lastUsedAt);
+  }
+
+  private static ProblemException invalid(String message) {
+    return new ProblemException(ErrorCode.INVALID_REQUEST, message);
+  }
+}

@@ -1,0 +1,294 @@
+package io.klingtracker.api;
+
+import static io.restassured.RestAssured.given;
+import static org.awaitility.Awaitility.await;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import io.klingtracker.testing.TestTenant;
+import io.klingtracker.testing.TrackerStack;
+import io.quarkus.test.common.QuarkusTestResource;
+import io.quarkus.test.common.http.TestHTTPResource;
+import io.quarkus.test.junit.QuarkusTest;
+import io.restassured.http.ContentType;
+import jakarta.inject.Inject;
+import java.io.IOException;
+import java.io.InputStream;
+import java.net.URI;
+import java.net.http.HttpClient;
+import java.net.http.HttpRequest;
+import java.net.http.HttpResponse;
+import java.nio.charset.StandardCharsets;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.Set;
+import java.util.TreeMap;
+import java.util.TreeSet;
+import java.util.UUID;
+import org.jdbi.v3.core.Jdbi;
+import org.jspecify.annotations.Nullable;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+
+/**
+ * A stranger with another tenant's ids and cursors gets what he would get with made-up ones, on
+ * every route of the OpenAPI document. A route without a case here fails this test: say what the
+ * stranger tries.
+ */
+@QuarkusTest
+@QuarkusTestResource(TrackerStack.class)
+class IsolationTest {
+
+  private static final Duration SLOWEST = Duration.ofSeconds(30);
+
+  /** What the stranger tries. */
+  private enum Try {
+    /** Each of A's ids where %s stands, against made-up ids: the answers must be the same. */
+    IDS,
+    /** The answer must have nothing of A's in it. */
+    OWN,
+    /** Both: A's cursor where %s stands, against a changed one. */
+    CURSOR,
+    /** A stream begun at A's position must be answered as one begun at a made-up position. */
+    STREAM,
+    /** A tenant's key is as good as none. */
+    ADMIN,
+    /** Tells nothing of any tenant, to anybody. */
+    OPEN
+  }
+
+  private record Case(Try attempt, String url, @Nullable String body) {}
+
+  private static final Map<String, List<Case>> CASES = new TreeMap<>();
+
+  static {
+    ids("GET /v1/tasks/{id}", "/v1/tasks/%s");
+    ids("GET /v1/tasks/{id}", "/v1/tasks/%s?wait=1&after=0");
+    ids("GET /v1/tasks/{id}/timeline", "/v1/tasks/%s/timeline");
+    ids("GET /v1/tasks/{id}/explain", "/v1/tasks/%s/explain");
+    ids("GET /v1/tasks/{id}/events", "/v1/tasks/%s/events");
+    ids("POST /v1/tasks/{id}/cancel", "/v1/tasks/%s/cancel");
+    add("GET /v1/tasks", Try.OWN, "/v1/tasks?limit=200", null);
+    ids("GET /v1/tasks", "/v1/tasks?external_task_id=%s");
+    add("GET /v1/tasks", Try.CURSOR, "/v1/tasks?cursor=%s", "/v1/tasks?limit=1");
+    ids("POST /v1/tasks/batch", "/v1/tasks/batch", "{\"ids\":[\"%s\"]}");
+    add("GET /v1/usage", Try.OWN, "/v1/usage?group_by=day,model,key", null);
+    add("GET /v1/models", Try.OWN, "/v1/models", null);
+    ids("POST /v1/tasks/track", "/v1/tasks/track", "{\"kind\":\"text2video\",\"account\":\"%s\"}");
+    add("GET /v1/events", Try.OWN, "/v1/events?limit=200", null);
+    add("GET /v1/events", Try.CURSOR, "/v1/events?after=%s", "/v1/events?limit=1");
+    add("GET /v1/events/stream", Try.STREAM, "/v1/events/stream", null);
+    add("GET /v1/webhooks/deliveries", Try.OWN, "/v1/webhooks/deliveries", null);
+    ids("GET /v1/webhooks/deliveries", "/v1/webhooks/deliveries?task_id=%s");
+    ids("GET /v1/webhooks/deliveries/{id}", "/v1/webhooks/deliveries/%s");
+    ids("POST /v1/webhooks/deliveries/{id}/redeliver", "/v1/webhooks/deliveries/%s/redeliver");
+    add("GET /v1/webhooks/settings", Try.OWN, "/v1/webhooks/settings", null);
+    add("PUT /v1/webhooks/settings", Try.OWN, "/v1/webhooks/settings", "{}");
+    ids("POST /v1/webhooks/hosts/{host}/resume", "/v1/webhooks/hosts/%s/resume");
+    add("POST /v1/webhooks/test", Try.OWN, "/v1/webhooks/test", "{}");
+    ids("GET /kling/v1/{path}", "/kling/v1/videos/text2video/%s");
+    add("GET /kling/v1/{path}", Try.OWN, "/kling/v1/videos/text2video?pageSize=500", null);
+    add("POST /kling/v1/{path}", Try.OWN, "/kling/v1/videos/text2video", "{}");
+    ids("GET /kling/tasks", "/kling/tasks?task_ids=%s");
+    ids("GET /kling/tasks", "/kling/tasks?external_task_ids=%s");
+    add("POST /kling/tasks", Try.OWN, "/kling/tasks", "{}");
+    add("POST /kling/{kind}/{model}", Try.OWN, "/kling/text-to-video/kling-3.0", "{}");
+    ids("POST /callbacks/kling/{task_id}/{token}", "/callbacks/kling/%s/AAAAAAAAAAAAAAAA", "{}");
+    for (String open : List.of("/asyncapi.yaml", "/.well-known/webhook-keys", "/schemas/{name}")) {
+      add("GET " + open, Try.OPEN, open, null);
+    }
+  }
+
+  @Inject Jdbi jdbi;
+
+  @TestHTTPResource URI base;
+
+  private TestTenant owner;
+  private TestTenant stranger;
+  private final Map<String, String> ownersIds = new TreeMap<>();
+
+  private static void ids(String route, String url) {
+    ids(route, url, null);
+  }
+
+  private static void ids(String route, String url, @Nullable String body) {
+    add(route, Try.IDS, url, body);
+  }
+
+  private static void add(String route, Try attempt, String url, @Nullable String body) {
+    CASES.computeIfAbsent(route, name -> new ArrayList<>()).add(new Case(attempt, url, body));
+  }
+
+  @BeforeEach
+  void an_owner_with_tasks_and_a_stranger() {
+    TrackerStack.simulator().clearFaults();
+    owner = TestTenant.create();
+    stranger = TestTenant.create();
+    String external = "theirs-" + UUID.randomUUID();
+    String task = owner.submit(external);
+    owner.submit("second-" + UUID.randomUUID());
+    await().atMost(SLOWEST).until(() -> klingTaskId(task) != null);
+    String event =
+        jdbi.withHandle(
+            h ->
+                h.createQuery("select event_id::text from task_event where task_id = :id and sequence = 1")
+                    .bind("id", task)
+                    .mapTo(String.class)
+                    .one());
+    ownersIds.put(task, "task_" + "0".repeat(26));
+    ownersIds.put(external, "theirs-" + UUID.randomUUID());
+    ownersIds.put(String.valueOf(klingTaskId(task)), "1" + "2".repeat(String.valueOf(klingTaskId(task)).length() - 1));
+    ownersIds.put(event, UUID.randomUUID().toString());
+  }
+
+  @Test
+  void every_route_answers_a_stranger_as_if_the_ids_did_not_exist() {
+    Set<String> untold = new TreeSet<>();
+    List<String> leaks = new ArrayList<>();
+    for (String route : routes()) {
+      List<Case> cases = route.contains(" /admin/")
+              ? List.of(new Case(Try.ADMIN, route.substring(route.indexOf(' ') + 1), null))
+              : CASES.getOrDefault(route, List.of());
+      if (cases.isEmpty()) {
+        untold.add(route);
+      }
+      String method = route.substring(0, route.indexOf(' '));
+      cases.forEach(tried -> check(method, tried, leaks));
+    }
+    assertEquals(Set.of(), untold, "routes without a case in this test");
+    assertEquals(List.of(), leaks);
+  }
+
+  @Test
+  void no_route_but_the_open_ones_answers_without_a_key() {
+    List<String> answered = new ArrayList<>();
+    for (String route : routes()) {
+      List<Case> cases = CASES.getOrDefault(route, List.of());
+      boolean open = cases.stream().anyMatch(tried -> tried.attempt() == Try.OPEN);
+      String path = route.substring(route.indexOf(' ') + 1);
+      if (!open && !path.startsWith("/callbacks/")) {
+        int status =
+            given()
+                .contentType(ContentType.JSON)
+                .request(route.substring(0, route.indexOf(' ')), path.replaceAll("\\{[^}]*}", "x"))
+                .statusCode();
+        if (status != 401) {
+          answered.add(route + " answers " + status);
+        }
+      }
+    }
+    assertEquals(List.of(), answered);
+  }
+
+  private void check(String method, Case tried, List<String> leaks) {
+    switch (tried.attempt()) {
+      case IDS ->
+          ownersIds.forEach(
+              (theirs, madeUp) ->
+                  same(method + " " + tried.url(), ask(method, tried, theirs), ask(method, tried, madeUp), leaks));
+      case OWN -> {
+        String answer = ask(method, tried, "");
+        for (String theirs : List.of(owner.id(), owner.keyId(), owner.apiKey())) {
+          if (answer.contains(theirs)) {
+            leaks.add(method + " " + tried.url() + " shows " + theirs);
+          }
+        }
+        ownersIds.keySet().stream()
+            .filter(answer::contains)
+            .forEach(theirs -> leaks.add(method + " " + tried.url() + " shows " + theirs));
+      }
+      case CURSOR -> {
+        
+        String cursor = owner.caller().get(String.valueOf(tried.body())).path("next_cursor");
+        assertTrue(cursor != null && cursor.length() > 20, "no cursor from " + tried.body());
+        String changed = cursor.substring(0, cursor.length() - 3) + "AAA";
+        Case get = new Case(Try.CURSOR, tried.url(), null);
+        same(method + " " + tried.url(), ask(method, get, cursor), ask(method, get, changed), leaks);
+        int own = owner.caller().get(tried.url().formatted(cursor)).statusCode();
+        assertEquals(200, own, tried.url() + " with its own cursor");
+      }
+      case STREAM -> {
+        for (Map.Entry<String, String> id : ownersIds.entrySet()) {
+          same(method + " " + tried.url(), opened(tried.url(), id.getKey()), opened(tried.url(), id.getValue()), leaks);
+        }
+      }
+      case ADMIN -> {
+        int status =
+            stranger.caller().request(method, tried.url().replaceAll("\\{[^}]*}", owner.id())).statusCode();
+        if (status != 401) {
+          leaks.add(method + " " + tried.url() + " answers a tenant's key with " + status);
+        }
+      }
+      case OPEN -> {}
+    }
+  }
+
+  /** Status and body, without what differs from request to request. */
+  private String ask(String method, Case tried, String id) {
+    String body = tried.body() == null ? "" : tried.body().replace("%s", id);
+    var request = stranger.caller();
+    var answer =
+        (method.equals("GET") ? request : request.body(body)).urlEncodingEnabled(false)
+            .request(method, tried.url().replace("%s", id));
+    String text = answer.asString();
+    assertFalse(answer.statusCode() >= 500, method + " " + tried.url() + ": " + text);
+    String without = id.isEmpty() ? text : text.replace(id, "ID");
+    return answer.statusCode()
+        + " "
+        + (tried.attempt() == Try.OWN ? text : without.replaceAll("[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", "UUID"));
+  }
+
+  /** The status with which a stream opens; the stream itself has no end. */
+  private String opened(String url, String lastEventId) {
+    try {
+      HttpResponse<InputStream> answer =
+          HttpClient.newHttpClient()
+              .send(
+                  HttpRequest.newBuilder(base.resolve(url))
+                      .header("Authorization", "Bearer " + stranger.apiKey())
+                      .header("Last-Event-ID", lastEventId)
+                      .timeout(Duration.ofSeconds(10))
+                      .build(),
+                  HttpResponse.BodyHandlers.ofInputStream());
+      try (InputStream body = answer.body()) {
+        return answer.statusCode() == 200
+            ? "200"
+            : answer.statusCode()
+                + new String(body.readAllBytes(), StandardCharsets.UTF_8)
+                    .replace(lastEventId, "ID")
+                    .replaceAll("[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", "UUID");
+      }
+    } catch (IOException e) {
+      return "no answer";
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+      return "interrupted";
+    }
+  }
+
+  private static void same(String what, String theirs, String madeUp, List<String> leaks) {
+    if (!theirs.equals(madeUp)) {
+      leaks.add(what + ": " + theirs + " is not " + madeUp);
+    }
+  }
+
+  private @Nullable String klingTaskId(String task) {
+    return owner.caller().get("/v1/tasks/" + task).path("kling_task_id");
+  }
+
+  private static Set<String> routes() {
+    Map<String, Map<String, Object>> paths =
+        given().accept(ContentType.JSON).get("/q/openapi?format=json").then().statusCode(200).extract().path("paths");
+    Set<String> routes = new TreeSet<>();
+    paths.forEach(
+        (path, operations) ->
+            operations.keySet().stream()
+                .filter(Set.of("get", "put", "post", "delete", "patch", "head", "options")::contains)
+                .forEach(method -> routes.add(method.toUpperCase(Locale.ROOT) + " " + path)));
+    return routes;
+  }
+}

@@ -1,0 +1,187 @@
+package io.klingtracker.task;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import io.klingtracker.testing.TestDatabase;
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.stream.Stream;
+import org.jdbi.v3.core.Jdbi;
+import org.jdbi.v3.core.statement.Query;
+import org.jspecify.annotations.Nullable;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.extension.RegisterExtension;
+
+/** Every filter of a list walks an index, at a million tasks; what it reads is in the plan. */
+class TaskListingTest {
+
+  @RegisterExtension static final TestDatabase DATABASE = TestDatabase.fresh();
+
+  private static final int ROWS = 1_000_000;
+
+  /** A page of 51 may touch this many pages of 8 KiB; a scan of the table would touch thousands. */
+  private static final int MOST_PAGES = 1_500;
+
+  private static final Instant NOW = Instant.parse("2026-01-31T12:00:00Z");
+
+  private final Jdbi jdbi = DATABASE.jdbi();
+
+  /**
+   * One tenant has nearly all; 990 in a thousand succeeded, the rest failed, expired, were canceled
+   * or are under way. Indexes and checks come after the rows: that takes seconds instead of a
+   * minute.
+   */
+  private void fill() {
+    jdbi.useHandle(
+        h -> {
+          h.execute("insert into tenant (id, name, created_at) values ('acme', 'A', now()), ('small', 'S', now())");
+          List<String> indexes =
+              h.createQuery(
+                      """
+                      select indexdef from pg_indexes where tablename in ('task', 'task_event')
+                        and indexname in ('task_tenant', 'task_kling', 'task_kind', 'task_model', 'task_event_end', 'task_event_feed')
+                      """)
+                  .mapTo(String.class)
+                  .list();
+          h.execute(
+              "drop index task_tenant, task_kling, task_kind, task_model, task_event_end, task_event_feed");
+          h.execute("set session_replication_role = replica");
+          h.execute(
+              """
+              insert into task (id, tenant_id, kind, external_task_id, model, status, sequence, feed_position,
+                  created_at, updated_at, finished_at, kling_task_id, account)
+              select 'task_' || lpad(to_hex(i), 26, '0'), case when i %% 5000 = 0 then 'small' else 'acme' end,
+                case when i %% 10000 = 1 then 'image2video' else 'text2video' end,
+                case when i %% 100 = 0 then 'external-' || i end,
+                case when i %% 20000 = 2 then 'kling-v2-6' else 'kling-v3' end,
+                s.status, case when s.status = 'queued' then 1 else 3 end, i, now(), now(),
+                case when s.status in ('succeed', 'failed', 'canceled') then now() end, i::text, 'default'
+              from generate_series(1, %d) i,
+                lateral (select (case when i %% 1000 = 3 then 'failed' when i %% 1000 = 4 then 'canceled'
+                  when i %% 1000 = 5 then 'expired' when i %% 1000 = 6 then 'queued'
+                  when i %% 10000 = 7 then 'submitted' when i %% 10000 = 8 then 'processing'
+                  else 'succeed' end)::task_status as status) s
+              """
+                  .formatted(ROWS));
+          h.execute(
+              """
+              insert into task_event (task_id, sequence, event_id, tenant_id, status, previous_status, source, occurred_at,
+                  feed_position, payload)
+              select id, sequence, ('00000000-0000-7000-8000-' || right(id, 12))::uuid, tenant_id, status, 'queued', 'poll', now(), 1, '{}'
+              from task where status in ('expired', 'succeed', 'failed', 'canceled')
+              """);
+          h.execute(
+              "insert into dispatch_queue (task_id, tenant_id, family, due_at) select id, tenant_id, 'video', now() from task where status = 'queued'");
+          h.execute(
+              "insert into open_task (task_id, account, family, slots, next_check_at) select id, 'default', 'video', 1, now() from task where status in ('submitted', 'processing')");
+          h.execute("set session_replication_role = origin");
+          indexes.forEach(h::execute);
+          h.execute("vacuum (analyze) task");
+          h.execute("vacuum (analyze) task_event");
+          h.execute("vacuum (analyze) dispatch_queue");
+          h.execute("vacuum (analyze) open_task");
+        });
+  }
+
+  private static Stream<TaskFilter> filters() {
+    Stream<TaskFilter> statuses =
+        Stream.of(TaskStatus.values())
+            .map(status -> new TaskFilter(null, status, null, null, null, null));
+    return Stream.concat(
+        statuses,
+        Stream.of(
+            new TaskFilter(null, null, null, null, null, null),
+            new TaskFilter("text2video", null, null, null, null, null),
+            new TaskFilter("image2video", null, null, null, null, null),
+            new TaskFilter("nothing", null, null, null, null, null),
+            new TaskFilter(null, null, "kling-v2-6", null, null, null),
+            new TaskFilter(null, null, "nothing", null, null, null),
+            new TaskFilter(null, null, null, "external-100", null, null),
+            new TaskFilter(null, TaskStatus.FAILED, null, "external-100", null, null),
+            new TaskFilter(null, null, null, null, NOW, null),
+            new TaskFilter(null, null, null, null, null, NOW),
+            new TaskFilter("text2video", TaskStatus.FAILED, "kling-v3", null, null, null),
+            new TaskFilter("text2video", TaskStatus.QUEUED, "kling-v3", null, null, null)));
+  }
+
+  @Test
+  void every_filter_has_an_index_to_walk() {
+    fill();
+    List<String> bad = new ArrayList<>();
+    filters()
+        .forEach(
+            filter -> {
+              for (String before : Stream.of("", "task_" + "0".repeat(20) + "080000").toList()) {
+                String plan = plan(filter, before.isEmpty() ? null : before);
+                if (plan.contains("Seq Scan on task ") || plan.contains("Seq Scan on task_event") || pages(plan) > MOST_PAGES) {
+                  bad.add(filter + " before " + before + "\n" + plan);
+                }
+              }
+            });
+    assertEquals(List.of(), bad);
+    status_by_any_id_is_one_look_into_indexes();
+    deep_pages_cost_what_the_first_costs();
+  }
+
+  private void status_by_any_id_is_one_look_into_indexes() {
+    for (String id : List.of("task_" + "0".repeat(21) + "12345", "external-500000", "777777", "nobody")) {
+      List<String> lines =
+              jdbi.withHandle(
+                  h ->
+                      h.createQuery("explain (analyze, buffers) " + TaskRepository.BY_ANY)
+                          .bind("tenant", "acme")
+                          .bind("id", id)
+                          .mapTo(String.class)
+                          .list());
+      String plan = String.join("\n", lines);
+      assertFalse(plan.contains("Seq Scan"), plan);
+      assertTrue(pages(plan) < 40, plan);
+    }
+  }
+
+  private void deep_pages_cost_what_the_first_costs() {
+    TaskFilter all = new TaskFilter(null, null, null, null, null, null);
+    int first = pages(plan(all, null));
+    int deep = pages(plan(all, "task_" + "0".repeat(22) + "1000"));
+    assertTrue(deep <= first * 2 + 20, first + " pages at first, " + deep + " deep");
+  }
+
+  private String plan(TaskFilter filter, @Nullable String before) {
+    Map<String, Object> values = new HashMap<>();
+    String statement = TaskListing.statement("acme", filter, before, values);
+    List<String> plan =
+        jdbi.withHandle(
+            h -> {
+              Query query =
+                  h.createQuery("explain (analyze, buffers) " + statement)
+                      .bindMap(values)
+                      .bind("limit", 51)
+                      .bind("offset", 0);
+              return (statement.contains(":most") ? query.bind("most", 51) : query)
+                  .mapTo(String.class)
+                  .list();
+            });
+    return String.join("\n", plan);
+  }
+
+  /** Shared pages hit and read by the whole statement: the first line of buffers has the sum. */
+  private static int pages(String plan) {
+    for (String line : plan.split("\n")) {
+      if (line.contains("Buffers: shared")) {
+        int pages = 0;
+        for (String word : line.split("[ ,]+")) {
+          if (word.startsWith("hit=") || word.startsWith("read=")) {
+            pages += Integer.parseInt(word.substring(word.indexOf('=') + 1));
+          }
+        }
+        return pages;
+      }
+    }
+    return 0;
+  }
+}

@@ -1,0 +1,64 @@
+package io.klingtracker.tenant;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.time.Duration;
+import java.time.Instant;
+import org.junit.jupiter.api.Test;
+
+class TokenBucketTest {
+
+  private static final Instant NOW = Instant.parse("2026-01-31T12:00:00Z");
+
+  @Test
+  void a_burst_passes_at_once_and_then_the_rate_counts() {
+    TokenBucket bucket = new TokenBucket(3, NOW);
+
+    for (int i = 0; i < 3; i++) {
+      assertEquals(Duration.ZERO, bucket.take(2, 3, NOW));
+    }
+    assertEquals(Duration.ofMillis(500), bucket.take(2, 3, NOW));
+    assertEquals(Duration.ZERO, bucket.take(2, 3, NOW.plusMillis(500)));
+    assertEquals(Duration.ofMillis(500), bucket.take(2, 3, NOW.plusMillis(500)));
+  }
+
+  @Test
+  void a_long_rest_gives_no_more_than_a_burst() {
+    TokenBucket bucket = new TokenBucket(3, NOW);
+
+    assertEquals(4, taken(bucket, NOW.plusSeconds(3600)));
+  }
+
+  @Test
+  void a_clock_that_goes_back_gives_nothing() {
+    TokenBucket bucket = new TokenBucket(3, NOW);
+    taken(bucket, NOW);
+
+    assertTrue(bucket.take(2, 3, NOW.minusSeconds(60)).compareTo(Duration.ZERO) > 0);
+    assertEquals(0, taken(bucket, NOW.minusSeconds(60)));
+  }
+
+  @Test
+  void what_others_took_is_paid_back() {
+    TokenBucket bucket = new TokenBucket(4, NOW);
+    bucket.others(100);
+    assertEquals(4, taken(bucket, NOW));
+    bucket.others(106);
+
+    // Six tokens of debt at two a second, and one to take.
+    assertEquals(Duration.ofMillis(3500), bucket.take(2, 4, NOW));
+    assertEquals(1, taken(bucket, NOW.plusMillis(3500)));
+  }
+
+  private static int taken(TokenBucket bucket, Instant at) {
+    int count = 0;
+    while (bucket.take(2, 4, at).isZero()) {
+      count++;
+      if (count > 100) {
+        break;
+      }
+    }
+    return Math.min(count, 100);
+  }
+}
