@@ -32,6 +32,7 @@ class ArchitectureTest {
       new TreeMap<>(
           Map.ofEntries(
               Map.entry("time", Set.of()),
+              Map.entry("http", Set.of()),
               Map.entry("retry", Set.of()),
               Map.entry("problem", Set.of()),
               Map.entry("work", Set.of()),

@@ -9,7 +9,8 @@ import org.jspecify.annotations.Nullable;
 final class Preference {
 
   private static final Pattern WAIT =
-      Pattern.compile("(?:^|[,;])\\s*wait\\s*=\\s*\"?([0-9]{1,4})\"?\\s*(?:$|[,;])", Pattern.CASE_INSENSITIVE);
+      Pattern.compile(
+          "(?:^|[,;])\\s*wait\\s*=\\s*\"?([0-9]{1,4})\"?\\s*(?:$|[,;])", Pattern.CASE_INSENSITIVE);
 
   private Preference() {}
 

@@ -73,8 +73,7 @@ public class UsageResource {
     Instant end = to == null ? clock.instant() : time("to", to);
     Instant begin = from == null ? end.minus(Duration.ofDays(30)) : time("from", from);
     if (!begin.isBefore(end) || Duration.between(begin, end).compareTo(maxSpan) > 0) {
-      throw Parameters.invalid(
-          "from must be before to, by at most " + maxSpan.toDays() + " days");
+      throw Parameters.invalid("from must be before to, by at most " + maxSpan.toDays() + " days");
     }
     List<Usage.Line> lines =
         usage.report(caller.tenant(), begin, end, split(groupBy), MAX_LINES + 1);

@@ -5,6 +5,7 @@ import io.klingtracker.api.ReadConfig;
 import io.klingtracker.callback.CallbackConfig;
 import io.klingtracker.dispatch.DispatchConfig;
 import io.klingtracker.events.RelayConfig;
+import io.klingtracker.http.HttpConfig;
 import io.klingtracker.kling.KlingConfig;
 import io.klingtracker.reconcile.ReconcileConfig;
 import io.klingtracker.rules.ModelMapping;
@@ -60,6 +61,7 @@ public final class StartupCheck {
           RelayConfig.class,
           TargetConfig.class,
           WatchConfig.class,
+          HttpConfig.class,
           WebhookConfig.class,
           FirstSecretConfig.class);
 

@@ -40,8 +40,8 @@ public class Usage {
   /**
    * A line of a report; what it is not split by is null.
    *
-   * @param units what Kling deducted, or where it did not say, should have by the price table; tasks
-   *     that never got to Kling cost nothing
+   * @param units what Kling deducted, or where it did not say, should have by the price table;
+   *     tasks that never got to Kling cost nothing
    */
   public record Line(
       @Nullable LocalDate day,

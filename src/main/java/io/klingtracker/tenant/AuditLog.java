@@ -1,7 +1,7 @@
 package io.klingtracker.tenant;
 
+import jakarta.enterprise.context.ApplicationScoped;
 import jakarta.inject.Inject;
-import jakarta.inject.Singleton;
 import java.time.Clock;
 import java.time.Instant;
 import java.util.List;
@@ -14,7 +14,7 @@ import org.jspecify.annotations.Nullable;
  * What administrators did. A row is written before the action, so that nothing is done unseen, and
  * one with its answer after; the table takes inserts alone.
  */
-@Singleton
+@ApplicationScoped
 public class AuditLog {
 
   private static final Logger LOG = Logger.getLogger(AuditLog.class);

@@ -23,7 +23,8 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * Lets nobody onto {@code /kling}, {@code /v1} and {@code /admin/v1} without a key that may do what
- * is asked, and notes what administrators do before it is done.
+ * is asked, and notes what administrators do before it is done. Filters are made before the
+ * configuration can be read, so what it needs must be beans that come into being when first used.
  */
 @Provider
 @Priority(Priorities.AUTHENTICATION)

@@ -5,8 +5,8 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 import io.klingtracker.problem.ErrorCode;
 import io.klingtracker.problem.ProblemException;
 import io.klingtracker.secret.Secrets;
+import jakarta.enterprise.context.ApplicationScoped;
 import jakarta.inject.Inject;
-import jakarta.inject.Singleton;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.security.MessageDigest;
@@ -26,7 +26,7 @@ import org.jspecify.annotations.Nullable;
  * as Kling's own clients make it. Codes and texts are Kling's (1000–1004). What cannot be a key is
  * refused without asking the database; what could be is asked about every few seconds at most.
  */
-@Singleton
+@ApplicationScoped
 class KeyRing {
 
   /** Tokens longer than this are not looked at. */

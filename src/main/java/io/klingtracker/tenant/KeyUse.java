@@ -3,9 +3,9 @@ package io.klingtracker.tenant;
 import io.klingtracker.work.WorkLoop;
 import io.quarkus.runtime.ShutdownEvent;
 import io.quarkus.runtime.StartupEvent;
+import jakarta.enterprise.context.ApplicationScoped;
 import jakarta.enterprise.event.Observes;
 import jakarta.inject.Inject;
-import jakarta.inject.Singleton;
 import java.time.Clock;
 import java.time.Duration;
 import java.time.Instant;
@@ -16,7 +16,7 @@ import java.util.concurrent.ConcurrentHashMap;
 import org.jspecify.annotations.Nullable;
 
 /** Writes when keys were last used: at most once a minute each, and never on a request's way. */
-@Singleton
+@ApplicationScoped
 class KeyUse {
 
   private static final Duration AT_MOST_EVERY = Duration.ofMinutes(1);

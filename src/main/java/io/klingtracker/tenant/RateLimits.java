@@ -5,9 +5,9 @@ import io.klingtracker.problem.ProblemException;
 import io.klingtracker.work.WorkLoop;
 import io.quarkus.runtime.ShutdownEvent;
 import io.quarkus.runtime.StartupEvent;
+import jakarta.enterprise.context.ApplicationScoped;
 import jakarta.enterprise.event.Observes;
 import jakarta.inject.Inject;
-import jakarta.inject.Singleton;
 import java.time.Clock;
 import java.time.Duration;
 import java.time.Instant;
@@ -24,7 +24,7 @@ import org.jspecify.annotations.Nullable;
  * a window may therefore see (n - 1) × (burst + rate × sync) requests more than with one, and what
  * was too much is paid back by waiting longer.
  */
-@Singleton
+@ApplicationScoped
 class RateLimits {
 
   private static final String SYNC =

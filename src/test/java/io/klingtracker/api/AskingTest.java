@@ -85,11 +85,22 @@ class AskingTest {
   @Test
   void a_final_task_has_a_tag_that_saves_its_body() {
     String id = finished("shot-" + UUID.randomUUID());
-    String tag = tenant.caller().get("/v1/tasks/" + id).then().statusCode(200).extract().header("ETag");
+    String tag =
+        tenant.caller().get("/v1/tasks/" + id).then().statusCode(200).extract().header("ETag");
 
     tenant.caller().header("If-None-Match", tag).get("/v1/tasks/" + id).then().statusCode(304);
-    tenant.caller().header("If-None-Match", "\"other\"").get("/v1/tasks/" + id).then().statusCode(200);
-    TestTenant.create().caller().header("If-None-Match", tag).get("/v1/tasks/" + id).then().statusCode(404);
+    tenant
+        .caller()
+        .header("If-None-Match", "\"other\"")
+        .get("/v1/tasks/" + id)
+        .then()
+        .statusCode(200);
+    TestTenant.create()
+        .caller()
+        .header("If-None-Match", tag)
+        .get("/v1/tasks/" + id)
+        .then()
+        .statusCode(404);
   }
 
   @Test
@@ -103,7 +114,8 @@ class AskingTest {
     }
     tenant
         .caller()
-        .body("{\"ids\":[\"%s\",\"%s\",\"%s\",\"nobody\",\"%s\"]}".formatted(kling, external, id, id))
+        .body(
+            "{\"ids\":[\"%s\",\"%s\",\"%s\",\"nobody\",\"%s\"]}".formatted(kling, external, id, id))
         .post("/v1/tasks/batch")
         .then()
         .statusCode(200)
@@ -152,7 +164,12 @@ class AskingTest {
             "external_task_id=" + external,
             "created_after=" + created,
             "status=succeed&kind=text2video&model=kling-v3&created_after=" + created)) {
-      tenant.caller().get("/v1/tasks?" + matching).then().statusCode(200).body("tasks.task_id", equalTo(List.of(id)));
+      tenant
+          .caller()
+          .get("/v1/tasks?" + matching)
+          .then()
+          .statusCode(200)
+          .body("tasks.task_id", equalTo(List.of(id)));
     }
     for (String other :
         List.of(
@@ -167,11 +184,29 @@ class AskingTest {
             "external_task_id=x",
             "created_before=" + created,
             "status=failed&model=kling-v3")) {
-      tenant.caller().get("/v1/tasks?" + other).then().statusCode(200).body("tasks", empty()).body("next_cursor", nullValue());
+      tenant
+          .caller()
+          .get("/v1/tasks?" + other)
+          .then()
+          .statusCode(200)
+          .body("tasks", empty())
+          .body("next_cursor", nullValue());
     }
     for (String senseless :
-        List.of("status=done", "limit=0", "limit=201", "created_after=monday", "cursor=x", "cursor=" + id, "kind=%00")) {
-      tenant.caller().urlEncodingEnabled(false).get("/v1/tasks?" + senseless).then().statusCode(400);
+        List.of(
+            "status=done",
+            "limit=0",
+            "limit=201",
+            "created_after=monday",
+            "cursor=x",
+            "cursor=" + id,
+            "kind=%00")) {
+      tenant
+          .caller()
+          .urlEncodingEnabled(false)
+          .get("/v1/tasks?" + senseless)
+          .then()
+          .statusCode(400);
     }
   }
 
@@ -191,7 +226,12 @@ class AskingTest {
         .body("usage[0].tasks", equalTo(1))
         .body("usage[0].succeeded", equalTo(1))
         .body("usage[0].units", notNullValue());
-    tenant.caller().get("/v1/usage").then().body("usage", hasSize(1)).body("usage[0].containsKey('day')", equalTo(false));
+    tenant
+        .caller()
+        .get("/v1/usage")
+        .then()
+        .body("usage", hasSize(1))
+        .body("usage[0].containsKey('day')", equalTo(false));
     tenant.caller().get("/v1/usage?from=2026-01-01&to=2026-01-01").then().statusCode(400);
     tenant.caller().get("/v1/usage?group_by=weather").then().statusCode(400);
   }

@@ -39,7 +39,8 @@ class TaskListingTest {
   private void fill() {
     jdbi.useHandle(
         h -> {
-          h.execute("insert into tenant (id, name, created_at) values ('acme', 'A', now()), ('small', 'S', now())");
+          h.execute(
+              "insert into tenant (id, name, created_at) values ('acme', 'A', now()), ('small', 'S', now())");
           List<String> indexes =
               h.createQuery(
                       """
@@ -118,7 +119,9 @@ class TaskListingTest {
             filter -> {
               for (String before : Stream.of("", "task_" + "0".repeat(20) + "080000").toList()) {
                 String plan = plan(filter, before.isEmpty() ? null : before);
-                if (plan.contains("Seq Scan on task ") || plan.contains("Seq Scan on task_event") || pages(plan) > MOST_PAGES) {
+                if (plan.contains("Seq Scan on task ")
+                    || plan.contains("Seq Scan on task_event")
+                    || pages(plan) > MOST_PAGES) {
                   bad.add(filter + " before " + before + "\n" + plan);
                 }
               }
@@ -129,15 +132,16 @@ class TaskListingTest {
   }
 
   private void status_by_any_id_is_one_look_into_indexes() {
-    for (String id : List.of("task_" + "0".repeat(21) + "12345", "external-500000", "777777", "nobody")) {
+    for (String id :
+        List.of("task_" + "0".repeat(21) + "12345", "external-500000", "777777", "nobody")) {
       List<String> lines =
-              jdbi.withHandle(
-                  h ->
-                      h.createQuery("explain (analyze, buffers) " + TaskRepository.BY_ANY)
-                          .bind("tenant", "acme")
-                          .bind("id", id)
-                          .mapTo(String.class)
-                          .list());
+          jdbi.withHandle(
+              h ->
+                  h.createQuery("explain (analyze, buffers) " + TaskRepository.BY_ANY)
+                      .bind("tenant", "acme")
+                      .bind("id", id)
+                      .mapTo(String.class)
+                      .list());
       String plan = String.join("\n", lines);
       assertFalse(plan.contains("Seq Scan"), plan);
       assertTrue(pages(plan) < 40, plan);
