@@ -45,10 +45,10 @@ class ReceiptWriter {
   @Inject
   ReceiptWriter(ReceiptStore store, CallbackConfig config) {
     this.store = store;
-    this.batch = config.batch();
-    int room = Math.max(1, config.queue() / config.writers());
-    this.lanes =
-        IntStream.range(0, config.writers()).mapToObj(number -> new Lane(number, room)).toList();
+    this.batch = Math.max(1, config.batch());
+    int writers = Math.max(1, config.writers());
+    int room = Math.max(1, config.queue() / writers);
+    this.lanes = IntStream.range(0, writers).mapToObj(number -> new Lane(number, room)).toList();
     lanes.forEach(lane -> lane.thread.start());
   }
 

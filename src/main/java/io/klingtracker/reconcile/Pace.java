@@ -12,7 +12,7 @@ final class Pace {
   private final Map<String, Instant> next = new ConcurrentHashMap<>();
 
   Pace(int callsPerSecond) {
-    this.interval = Duration.ofSeconds(1).dividedBy(callsPerSecond);
+    this.interval = Duration.ofSeconds(1).dividedBy(Math.max(1, callsPerSecond));
   }
 
   /** Takes the account's next turn; how long to wait for it. */

@@ -15,6 +15,7 @@ import io.klingtracker.target.TargetConfig;
 import io.klingtracker.target.TargetPolicy;
 import io.klingtracker.task.TaskConfig;
 import io.klingtracker.tenant.TenantConfig;
+import io.klingtracker.tracking.ResultConfig;
 import io.klingtracker.tracking.TrackingConfig;
 import io.klingtracker.watch.WatchConfig;
 import io.klingtracker.webhook.FirstSecretConfig;
@@ -50,6 +51,7 @@ public final class StartupCheck {
       List.of(
           SecretConfig.class,
           TrackingConfig.class,
+          ResultConfig.class,
           TenantConfig.class,
           KlingConfig.class,
           TaskConfig.class,
