@@ -228,14 +228,15 @@ class Reconciler {
   private void readOneByOne(String account, Heard heard) {
     List<Check> left = List.copyOf(heard.silent());
     int room = Math.min(config.singles(), left.size());
-    List<CompletableFuture<Void>> asking = new ArrayList<>();
-    for (Check check : left.subList(0, room)) {
-      asking.add(
-          call(account, () -> kling.query(account, check.queryPath()))
-              .thenAcceptAsync(answer -> settle(check, answer), executor));
-    }
+    List<Check> asked = left.subList(0, room);
+    List<CompletableFuture<QueryAnswer>> answers =
+        asked.stream()
+            .map(check -> call(account, () -> kling.query(account, check.queryPath())))
+            .toList();
     verdicts.postponed(left.subList(room, left.size()));
-    CompletableFuture.allOf(asking.toArray(CompletableFuture[]::new)).join();
+    for (int i = 0; i < room; i++) {
+      settle(asked.get(i), answers.get(i).join());
+    }
   }
 
   private void settle(Check check, QueryAnswer answer) {
@@ -261,9 +262,9 @@ class Reconciler {
     if (wait.toMillis() == 0) {
       return question.get().toCompletableFuture();
     }
+    // Not on our own threads: the rounds that wait for these calls may hold them all.
     return CompletableFuture.supplyAsync(
-            question,
-            CompletableFuture.delayedExecutor(wait.toMillis(), TimeUnit.MILLISECONDS, executor))
+            question, CompletableFuture.delayedExecutor(wait.toMillis(), TimeUnit.MILLISECONDS))
         .thenCompose(stage -> stage);
   }
 }
