@@ -3,6 +3,7 @@ package io.klingtracker.events;
 import static org.awaitility.Awaitility.await;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.klingtracker.testing.TestDatabase;
@@ -19,6 +20,7 @@ import java.util.concurrent.ConcurrentHashMap;
 import org.apache.kafka.common.errors.NotLeaderOrFollowerException;
 import org.apache.kafka.common.errors.RecordTooLargeException;
 import org.jdbi.v3.core.Jdbi;
+import org.jdbi.v3.core.statement.UnableToExecuteStatementException;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.RegisterExtension;
@@ -222,5 +224,26 @@ class RelayTest {
       assertTrue(relay.held() <= 50, "held " + relay.held());
     }
     relay.die();
+  }
+
+  @Test
+  void a_task_cannot_leave_out_a_number() {
+    String id = tasks(1, 1).get(0);
+    for (int wrong : new int[] {1, 4}) {
+      assertThrows(
+          UnableToExecuteStatementException.class,
+          () ->
+              jdbi.useHandle(
+                  handle ->
+                      handle.execute("update task set sequence = ? where id = ?", wrong, id)));
+    }
+  }
+
+  @Test
+  void who_lets_debezium_read_keeps_the_outbox_empty() {
+    tasks(30, 2);
+    assertEquals(50, rig.store.empty(50));
+    assertEquals(40, rig.store.empty(50));
+    assertEquals(0, rig.unpublished());
   }
 }

@@ -1,0 +1,156 @@
+package io.klingtracker.events;
+
+import com.fasterxml.jackson.databind.PropertyNamingStrategies;
+import com.fasterxml.jackson.databind.annotation.JsonNaming;
+import io.klingtracker.problem.ErrorCode;
+import io.klingtracker.problem.ProblemException;
+import io.klingtracker.time.Rfc3339;
+import jakarta.inject.Inject;
+import jakarta.ws.rs.Consumes;
+import jakarta.ws.rs.GET;
+import jakarta.ws.rs.POST;
+import jakarta.ws.rs.Path;
+import jakarta.ws.rs.PathParam;
+import jakarta.ws.rs.Produces;
+import jakarta.ws.rs.core.MediaType;
+import java.time.Instant;
+import java.time.format.DateTimeParseException;
+import java.util.List;
+import org.eclipse.microprofile.openapi.annotations.Operation;
+import org.jboss.resteasy.reactive.RestResponse;
+import org.jspecify.annotations.Nullable;
+
+/** What administrators do about events: send them again, and look after those that got stuck. */
+@Path("/admin/v1/events")
+@Produces(MediaType.APPLICATION_JSON)
+@Consumes(MediaType.APPLICATION_JSON)
+public class EventAdminResource {
+
+  private static final int MAX_PARKED = 200;
+
+  private final Replays replays;
+  private final OutboxStore store;
+
+  @Inject
+  EventAdminResource(Replays replays, OutboxStore store) {
+    this.replays = replays;
+    this.store = store;
+  }
+
+  /**
+   * Which events to send again.
+   *
+   * @param from RFC 3339, inclusive
+   * @param to RFC 3339, exclusive
+   * @param confirm false or missing only counts
+   */
+  @JsonNaming(PropertyNamingStrategies.SnakeCaseStrategy.class)
+  public record ReplayRequest(
+      @Nullable String taskId,
+      @Nullable String tenant,
+      @Nullable String from,
+      @Nullable String to,
+      @Nullable Boolean confirm) {}
+
+  /** How many events it would be, or how far it is. */
+  @JsonNaming(PropertyNamingStrategies.SnakeCaseStrategy.class)
+  public record ReplayView(
+      @Nullable String id, String state, long events, long sent, @Nullable String reason) {
+
+    static ReplayView of(Replays.Progress progress) {
+      return new ReplayView(
+          progress.id().toString(),
+          progress.state(),
+          progress.events(),
+          progress.sent(),
+          progress.reason());
+    }
+  }
+
+  /** A task whose events wait for a person. */
+  @JsonNaming(PropertyNamingStrategies.SnakeCaseStrategy.class)
+  public record ParkedView(
+      String taskId, int sequence, String eventId, String reason, String parkedAt, int held) {}
+
+  /** All of them, oldest first. */
+  public record ParkedList(List<ParkedView> parked) {}
+
+  /** Counts; with {@code confirm} sends, in the background and throttled. */
+  @POST
+  @Path("/replay")
+  @Operation(summary = "Send events to Kafka again; counts first")
+  public RestResponse<ReplayView> replay(@Nullable ReplayRequest request) {
+    Replays.Selection selection = selection(request);
+    if (request == null || !Boolean.TRUE.equals(request.confirm())) {
+      return RestResponse.ok(
+          new ReplayView(
+              null, "counted", replays.count(selection), 0, "add \"confirm\": true to send"));
+    }
+    return RestResponse.status(
+        RestResponse.Status.ACCEPTED, ReplayView.of(replays.start(selection)));
+  }
+
+  /** The replay under way, or the last one, of this replica. */
+  @GET
+  @Path("/replay")
+  @Operation(summary = "How far the replay is")
+  public ReplayView replay() {
+    return replays
+        .latest()
+        .map(ReplayView::of)
+        .orElseThrow(
+            () -> new ProblemException(ErrorCode.NOT_FOUND, "this replica has run no replay"));
+  }
+
+  /** Tasks whose next event Kafka will never take. */
+  @GET
+  @Path("/parked")
+  @Operation(summary = "Events that can never be sent")
+  public ParkedList parked() {
+    return new ParkedList(
+        store.parked(MAX_PARKED).stream()
+            .map(
+                parked ->
+                    new ParkedView(
+                        parked.taskId(),
+                        parked.sequence(),
+                        parked.eventId().toString(),
+                        parked.reason(),
+                        Rfc3339.format(parked.parkedAt()),
+                        parked.held()))
+            .toList());
+  }
+
+  /** Tries a parked task again, once the reason is gone: its event, then those behind it. */
+  @POST
+  @Path("/parked/{task_id}/retry")
+  @Operation(summary = "Try a parked task's events again")
+  public void retry(@PathParam("task_id") String taskId) {
+    if (!store.unpark(taskId)) {
+      throw new ProblemException(ErrorCode.TASK_NOT_FOUND, "task " + taskId + " is not parked");
+    }
+  }
+
+  private static Replays.Selection selection(@Nullable ReplayRequest request) {
+    if (request == null
+        || request.taskId() == null
+            && request.tenant() == null
+            && request.from() == null
+            && request.to() == null) {
+      throw new ProblemException(
+          ErrorCode.INVALID_REQUEST, "name at least one of task_id, tenant, from, to");
+    }
+    return new Replays.Selection(
+        request.taskId(), request.tenant(), time("from", request.from()), time("to", request.to()));
+  }
+
+  private static @Nullable Instant time(String name, @Nullable String text) {
+    try {
+      return text == null ? null : Instant.parse(text);
+    } catch (DateTimeParseException e) {
+      throw new ProblemException(
+          ErrorCode.INVALID_REQUEST,
+          name + " must be an RFC 3339 time such as 2026-01-31T12:00:00.000Z");
+    }
+  }
+}

@@ -1,0 +1,169 @@
+package io.klingtracker.consumer;
+
+import static io.restassured.RestAssured.given;
+import static org.awaitility.Awaitility.await;
+import static org.hamcrest.Matchers.containsString;
+import static org.hamcrest.Matchers.equalTo;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import io.klingtracker.testing.Schemas;
+import io.klingtracker.testing.TrackerStack;
+import io.quarkus.test.common.QuarkusTestResource;
+import io.quarkus.test.junit.QuarkusTest;
+import jakarta.inject.Inject;
+import java.time.Duration;
+import java.util.Map;
+import org.apache.kafka.clients.consumer.ConsumerRecord;
+import org.apache.kafka.clients.consumer.KafkaConsumer;
+import org.apache.kafka.common.TopicPartition;
+import org.apache.kafka.common.serialization.StringDeserializer;
+import org.jspecify.annotations.Nullable;
+import org.junit.jupiter.api.Test;
+
+/** The consumer of the guide, the topic of states, a replay, and what is published about them. */
+@QuarkusTest
+@QuarkusTestResource(TrackerStack.class)
+class ConsumerStoryTest {
+
+  private static final String KEY = "Bearer test-api-key-0001";
+  private static final String ADMIN = "Bearer " + TrackerStack.ADMIN_KEY;
+  private static final Duration LIMIT = Duration.ofSeconds(30);
+
+  @Inject StatusConsumer consumer;
+
+  @Test
+  void a_consumer_acts_once_on_each_change_also_when_events_are_replayed() throws Exception {
+    String task = submitted();
+    await().atMost(LIMIT).until(() -> has(task, "succeed"));
+    int changes = lastSequence(task);
+    Schemas.event(consumer.lastSeen.get(task).toString());
+    int gaps = consumer.gaps.get();
+    int repeats = consumer.repeats.get();
+
+    String only = "{\"task_id\":\"" + task + "\"}";
+    given()
+        .header("Authorization", ADMIN)
+        .contentType("application/json")
+        .body(only)
+        .post("/admin/v1/events/replay")
+        .then()
+        .statusCode(200)
+        .body("events", equalTo(changes), "sent", equalTo(0), "state", equalTo("counted"));
+    given()
+        .header("Authorization", ADMIN)
+        .contentType("application/json")
+        .body(only.replace("}", ",\"confirm\":true}"))
+        .post("/admin/v1/events/replay")
+        .then()
+        .statusCode(202);
+    await().atMost(LIMIT).until(() -> consumer.repeats.get() >= repeats + changes);
+    given()
+        .header("Authorization", ADMIN)
+        .get("/admin/v1/events/replay")
+        .then()
+        .statusCode(200)
+        .body("sent", equalTo(changes));
+    assertEquals(gaps, consumer.gaps.get());
+    assertEquals(changes, lastSequence(task));
+    // The state topic has the task as the API shows it.
+    String shown =
+        given().header("Authorization", KEY).get("/v1/tasks/" + task).then().extract().asString();
+    Schemas.task(shown);
+    String state = latestState(task);
+    assertEquals(Schemas.task(shown), Schemas.task(state));
+  }
+
+  @Test
+  void replays_are_for_administrators_and_name_what_they_want() {
+    given()
+        .contentType("application/json")
+        .body("{}")
+        .post("/admin/v1/events/replay")
+        .then()
+        .statusCode(401);
+    given()
+        .header("Authorization", ADMIN)
+        .contentType("application/json")
+        .body("{}")
+        .post("/admin/v1/events/replay")
+        .then()
+        .statusCode(400);
+    given().header("Authorization", ADMIN).get("/admin/v1/events/parked").then().statusCode(200);
+  }
+
+  @Test
+  void the_contract_of_the_topics_is_published() {
+    given()
+        .get("/asyncapi.yaml")
+        .then()
+        .statusCode(200)
+        .body(containsString("asyncapi: 3.0.0"), containsString("kling.task.state"));
+    given()
+        .get("/schemas/task-status-changed.v1.json")
+        .then()
+        .statusCode(200)
+        .body(containsString("https://json-schema.org/draft/2020-12/schema"));
+    given().get("/schemas/task.v1.json").then().statusCode(200);
+    given().get("/q/health/well").then().statusCode(200).body(containsString("Kafka"));
+    given().get("/q/health/ready").then().statusCode(200);
+    given()
+        .get("/q/metrics")
+        .then()
+        .statusCode(200)
+        .body(
+            containsString("tracker_events_unpublished"),
+            containsString("tracker_events_oldest_age_seconds"),
+            containsString("tracker_events_parked"),
+            containsString("tracker_events_commit_to_ack_seconds_bucket"));
+  }
+
+  private boolean has(String task, String status) {
+    JsonNode event = consumer.lastSeen.get(task);
+    return event != null && event.get("status").asText().equals(status);
+  }
+
+  private int lastSequence(String task) {
+    return consumer.lastSeen.get(task).get("sequence").asInt();
+  }
+
+  private static String submitted() {
+    return given()
+        .header("Authorization", KEY)
+        .contentType("application/json")
+        .body("{\"model_name\":\"kling-v1-6\",\"prompt\":\"a cat\"}")
+        .post("/kling/v1/videos/text2video")
+        .then()
+        .statusCode(200)
+        .extract()
+        .path("data.task_id");
+  }
+
+  private static String latestState(String task) {
+    try (KafkaConsumer<String, String> states =
+        new KafkaConsumer<>(
+            Map.of(
+                "bootstrap.servers",
+                TrackerStack.kafkaBootstrapServers(),
+                "auto.offset.reset",
+                "earliest"),
+            new StringDeserializer(),
+            new StringDeserializer())) {
+      var partitions =
+          states.partitionsFor("kling.task.state").stream()
+              .map(partition -> new TopicPartition("kling.task.state", partition.partition()))
+              .toList();
+      states.assign(partitions);
+      Map<TopicPartition, Long> ends = states.endOffsets(partitions);
+      @Nullable String latest = null;
+      while (partitions.stream().anyMatch(p -> states.position(p) < ends.get(p))) {
+        for (ConsumerRecord<String, String> record : states.poll(Duration.ofMillis(200))) {
+          latest = record.key().equals(task) ? record.value() : latest;
+        }
+      }
+      assertTrue(latest != null, "no state of " + task);
+      return latest;
+    }
+  }
+}
