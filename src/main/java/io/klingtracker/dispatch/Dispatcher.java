@@ -99,7 +99,7 @@ class Dispatcher {
     metrics.inFlight(inFlight::size);
   }
 
-  /** Who is told when a call has ended and there is room for another. */
+  /** Who is told when a task is free again for another account, or a full house has room again. */
   void onSettled(Runnable action) {
     whenSettled = action;
   }
@@ -162,7 +162,9 @@ class Dispatcher {
                 LOG.warnf(
                     "taskId=%s dispatch did not settle: %s", claim.taskId(), failure.getMessage());
               }
-              whenSettled.run();
+              if (inFlight.size() >= config.maxInFlight() - 1) {
+                whenSettled.run();
+              }
             });
   }
 
@@ -236,6 +238,7 @@ class Dispatcher {
           claim,
           clock.instant(),
           "Kling put it off: " + throttled.code() + " " + throttled.message());
+      whenSettled.run();
     } else if (answer instanceof CreateAnswer.AccountRefused refused) {
       accounts.park(claim, refused.code(), refused.message());
       store.release(
@@ -243,6 +246,7 @@ class Dispatcher {
           clock.instant(),
           "Kling refused account %s: %d %s"
               .formatted(claim.account(), refused.code(), refused.message()));
+      whenSettled.run();
     }
     return done();
   }

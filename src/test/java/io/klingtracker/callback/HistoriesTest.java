@@ -164,14 +164,16 @@ class HistoriesTest {
               """
               select count(*) from (select task_id, id, sequence,
                 lag(sequence, 1, 0) over (partition by task_id order by id) as before from outbox) o
-              where sequence <> before + 1"""),
+              where sequence <> before + 1\
+              """),
           "seed " + seed + ": events that are on their way to Kafka out of order, twice, or not");
       assertEquals(
           number("select count(*) from task_event"), number("select count(*) from outbox"));
       assertEquals(
           0,
           number(
-              "select count(*) from task t where sequence <> (select count(*) from task_event e where e.task_id = t.id)"),
+              "select count(*) from task t where sequence <> (select count(*) from task_event e"
+                  + " where e.task_id = t.id)"),
           "seed " + seed + ": sequence and events");
       long finals = number("select count(*) from callback_receipt where verdict = 'pending'");
       assertEquals(0, finals, "seed " + seed + ": receipts without a verdict");
@@ -331,7 +333,8 @@ class HistoriesTest {
           jdbi.withHandle(
               h ->
                   h.createQuery(
-                          "select status::text from task_event where task_id = :id order by sequence")
+                          "select status::text from task_event where task_id = :id order by"
+                              + " sequence")
                       .bind("id", taskId)
                       .mapTo(String.class)
                       .list());

@@ -33,7 +33,7 @@ class SlotUseTest {
 
   private static final int TASKS = 200;
   private static final int SLOTS = 5;
-  private static final Duration RENDER = Duration.ofMillis(250);
+  private static final Duration RENDER = Duration.ofMillis(400);
   private static final String KEY = "slots-key";
 
   private final Jdbi jdbi = DATABASE.jdbi();
