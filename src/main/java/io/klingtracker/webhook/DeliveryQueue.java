@@ -42,10 +42,12 @@ final class DeliveryQueue {
    *
    * @param batch deliveries at most
    * @param perHost in flight to one host, all replicas together
+   * @param perTenant in flight for one tenant, all replicas together
    * @param breakerAfter failures in a row after which a host gets one delivery at a time
    * @param spent hosts to which we sent within the last second, and what their rate has left
    */
-  record Room(int batch, int perHost, int breakerAfter, Map<String, Integer> spent) {}
+  record Room(
+      int batch, int perHost, int perTenant, int breakerAfter, Map<String, Integer> spent) {}
 
   /**
    * What a claim brought.
@@ -82,6 +84,10 @@ final class DeliveryQueue {
         left join flying f on f.host = l.host
         left join unnest(:spentHosts, :spentRooms) as s (host, room) on s.host = l.host
         group by l.host
+      ), tenant_room as materialized (
+        select l.tenant_id, :perTenant - coalesce(sum(f.n), 0) as room
+        from (select distinct tenant_id from lane) l left join flying f on f.tenant_id = l.tenant_id
+        group by l.tenant_id
       ), room as (
         select l.tenant_id, l.host, case
           when h.open_until > :now then 0
@@ -107,7 +113,8 @@ final class DeliveryQueue {
       ), picked as materialized (
         select w.task_id, w.sequence, w.behind, w.turn from within_host w
         join host_room r on r.host = w.host
-        where w.behind or w.place <= r.room
+        join tenant_room t on t.tenant_id = w.tenant_id
+        where w.behind or w.place <= r.room and w.turn <= t.room
         order by w.turn, w.due_at limit :batch
       ), locked as materialized (
         select d.task_id, d.sequence from webhook_delivery d
@@ -143,6 +150,7 @@ final class DeliveryQueue {
                 .bind("claim", claim)
                 .bind("batch", room.batch())
                 .bind("perHost", room.perHost())
+                .bind("perTenant", room.perTenant())
                 .bind("breakerAfter", room.breakerAfter())
                 .bindArray("spentHosts", String.class, hosts)
                 .bindArray(

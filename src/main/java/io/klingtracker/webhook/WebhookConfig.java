@@ -34,8 +34,8 @@ public interface WebhookConfig {
   @WithDefault("16384")
   int answerBytes();
 
-  /** Deliveries of this process in flight. */
-  @WithDefault("1000")
+  /** Deliveries of this process in flight; one tenant has at most half of them. */
+  @WithDefault("2000")
   int inFlight();
 
   /** Deliveries in flight to one host. */

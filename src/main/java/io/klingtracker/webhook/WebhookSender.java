@@ -154,7 +154,12 @@ class WebhookSender {
     Instant now = clock.instant();
     Claimed claimed =
         queue.claim(
-            new Room(room, config.perHost(), breaker.after(), rates.left(now)),
+            new Room(
+                room,
+                perHost(config.perHost(), inFlight.get(), config.inFlight()),
+                Math.max(1, config.inFlight() / 2),
+                breaker.after(),
+                rates.left(now)),
             UUID.randomUUID().toString(),
             now,
             config.lease());
@@ -165,6 +170,17 @@ class WebhookSender {
     }
     queue.queueUp(claimed.behind(), now, BEHIND_PAUSE);
     return !claimed.behind().isEmpty() || claimed.deliveries().size() == room;
+  }
+
+  /**
+   * Slow hosts may fill their share while there is plenty; when half or more of what we can have in
+   * flight is taken, the rest is for hosts that have little or nothing under way.
+   */
+  static int perHost(int most, int inFlight, int capacity) {
+    if (inFlight < capacity / 2) {
+      return most;
+    }
+    return inFlight < capacity / 4 * 3 ? Math.max(1, most / 5) : 1;
   }
 
   private CompletionStage<Answer> send(Delivery delivery) {

@@ -65,6 +65,7 @@ class WebhookKillIT {
             .with("tracker.dispatch.lease", "2s")
             .with("tracker.dispatch.resend-after", "2s")
             .with("tracker.check.first", "2s")
+            .with("tracker.check.cap", "2s")
             .start()) {
       List<String> tasks = new ArrayList<>();
       for (int i = 0; i < TASKS; i++) {

@@ -272,6 +272,27 @@ class DeliveryQueueTest {
   }
 
   @Test
+  void a_tenant_with_many_slow_hosts_takes_no_more_than_its_share() {
+    for (int i = 0; i < 20; i++) {
+      planned.change(planned.task("greedy", "http://" + i + ".example/", T0), 2, "submitted", T0);
+    }
+    planned.change(
+        planned.task("other", "http://o.example/", T0.plusSeconds(1)), 2, "submitted", T0);
+
+    assertEquals(
+        Map.of("greedy", 6L, "other", 1L),
+        claim(T0, new Room(100, 10, 6, BREAKER.after(), Map.of())).stream()
+            .collect(Collectors.groupingBy(Delivery::tenant, Collectors.counting())));
+    assertEquals(List.of(), claim(T0, new Room(100, 10, 6, BREAKER.after(), Map.of())));
+  }
+
+  @ParameterizedTest
+  @CsvSource({"0, 10", "999, 10", "1000, 2", "1499, 2", "1500, 1", "1999, 1"})
+  void the_fuller_we_are_the_less_a_host_may_take(int inFlight, int perHost) {
+    assertEquals(perHost, WebhookSender.perHost(10, inFlight, 2000));
+  }
+
+  @Test
   void a_host_in_trouble_gets_one_at_a_time_until_it_succeeds() {
     for (int i = 0; i < 20; i++) {
       planned.change(planned.task("acme", "http://dead.example/", T0), 2, "submitted", T0);
@@ -455,7 +476,7 @@ class DeliveryQueueTest {
   }
 
   private static Room room(int batch, int perHost, Map<String, Integer> spent) {
-    return new Room(batch, perHost, BREAKER.after(), spent);
+    return new Room(batch, perHost, 1000, BREAKER.after(), spent);
   }
 
   private static Settlement delivered(Delivery delivery, Instant at) {
