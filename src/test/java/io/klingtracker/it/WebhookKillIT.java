@@ -36,8 +36,8 @@ class WebhookKillIT {
   private static final String PATH = "/kling/v1/videos/text2video";
   private static final String SECRET = "whsec_bG9jYWwtd2ViaG9vay1zZWNyZXQtMDEyMzQ1Njc4OWFi";
   private static final Duration LIMIT = Duration.ofSeconds(60);
-  private static final int TASKS = 24;
-  private static final int KILLS = 3;
+  private static final int TASKS = 16;
+  private static final int KILLS = 2;
   private static final long RECEIVER_MILLIS = 120;
   private static final ObjectMapper JSON = new ObjectMapper();
 
