@@ -5,6 +5,7 @@ import io.klingtracker.api.ReadConfig;
 import io.klingtracker.callback.CallbackConfig;
 import io.klingtracker.dispatch.DispatchConfig;
 import io.klingtracker.events.RelayConfig;
+import io.klingtracker.feed.FeedConfig;
 import io.klingtracker.http.HttpConfig;
 import io.klingtracker.kling.KlingConfig;
 import io.klingtracker.reconcile.ReconcileConfig;
@@ -65,7 +66,8 @@ public final class StartupCheck {
           WatchConfig.class,
           HttpConfig.class,
           WebhookConfig.class,
-          FirstSecretConfig.class);
+          FirstSecretConfig.class,
+          FeedConfig.class);
 
   private static final int MAX_SLOTS = 10_000;
   private static final String WEBHOOK_SECRET = "whsec_";

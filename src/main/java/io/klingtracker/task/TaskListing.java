@@ -12,8 +12,8 @@ final class TaskListing {
 
   private static final String SELECT = "select " + Task.COLUMNS + " from ";
 
-  /** Tasks under way are in one of the small queues, for a moment in both. */
-  private static final String UNDER_WAY =
+  /** Queued tasks are in one of the small queues, while a create is under way in both. */
+  private static final String QUEUED =
       """
       task t where t.id in (
         (select o.task_id from dispatch_queue o join task t on t.id = o.task_id
@@ -21,6 +21,16 @@ final class TaskListing {
         union
         (select o.task_id from open_task o join task t on t.id = o.task_id
          where t.tenant_id = :tenant %1$s order by o.task_id desc limit :most))
+      """;
+
+  /**
+   * Whatever moves a task takes it out of the dispatch queue, so that Kling's are in the other one.
+   */
+  private static final String AT_KLING =
+      """
+      task t where t.id in (
+        select o.task_id from open_task o join task t on t.id = o.task_id
+        where t.tenant_id = :tenant %1$s order by o.task_id desc limit :most)
       """;
 
   private TaskListing() {}
@@ -48,10 +58,14 @@ final class TaskListing {
           + "'"
           + where
           + range("e.task_id", filter, before, values)
+          // Said of both, since a merge join would else walk the tasks from the newest to the
+          // cursor.
+          + range("t.id", filter, before, values)
           + end("e.task_id");
     }
     return SELECT
-        + UNDER_WAY.formatted(where + range("o.task_id", filter, before, values))
+        + (status == TaskStatus.QUEUED ? QUEUED : AT_KLING)
+            .formatted(where + range("o.task_id", filter, before, values))
         + end("t.id");
   }
 

@@ -56,6 +56,8 @@ class ReadmeTest {
             ((ParameterizedType) getter.getGenericReturnType()).getActualTypeArguments()[1];
         if (content instanceof Class<?> group && group.isInterface()) {
           keys.addAll(keys(key + ".<name>", group));
+        } else if (content instanceof ParameterizedType) {
+          keys.add(key + ".<tenant>.<public>");
         } else {
           keys.add(key + ".<public>");
         }
