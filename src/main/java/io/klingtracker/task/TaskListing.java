@@ -5,7 +5,7 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * The statement of a list. What it walks, newest first, depends on the filter, so that each filter
- * has an index to walk (ADR 0060): {@code task} itself has none that names the status, which would
+ * has an index to walk (ADR 17): {@code task} itself has none that names the status, which would
  * cost every update of every task.
  */
 final class TaskListing {
