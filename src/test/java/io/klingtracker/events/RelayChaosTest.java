@@ -109,7 +109,8 @@ class RelayChaosTest {
       for (Future<?> writer : running) {
         writer.get();
       }
-      await().atMost(LIMIT).until(() -> rig.unpublished() == 0);
+      // The last cut may still hit the connection that asks.
+      await().atMost(LIMIT).ignoreExceptions().until(() -> rig.unpublished() == 0);
     } finally {
       threads.shutdownNow();
       for (Relay relay : relays) {
