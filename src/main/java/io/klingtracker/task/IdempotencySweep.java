@@ -7,7 +7,6 @@ import jakarta.enterprise.event.Observes;
 import jakarta.inject.Inject;
 import jakarta.inject.Singleton;
 import java.time.Clock;
-import java.time.Duration;
 import org.jdbi.v3.core.Jdbi;
 import org.jspecify.annotations.Nullable;
 
@@ -16,11 +15,6 @@ import org.jspecify.annotations.Nullable;
  */
 @Singleton
 class IdempotencySweep {
-
-  /** Small enough that a batch never holds up a submission. */
-  static final int BATCH = 1000;
-
-  private static final Duration EVERY = Duration.ofMinutes(1);
 
   private static final String FORGET =
       """
@@ -31,18 +25,18 @@ class IdempotencySweep {
 
   private final Jdbi jdbi;
   private final Clock clock;
-  private final Duration life;
+  private final TaskConfig config;
   private @Nullable WorkLoop loop;
 
   @Inject
   IdempotencySweep(Jdbi jdbi, Clock clock, TaskConfig config) {
     this.jdbi = jdbi;
     this.clock = clock;
-    this.life = config.idempotencyLife();
+    this.config = config;
   }
 
   void onStart(@Observes StartupEvent start) {
-    loop = WorkLoop.start("idempotency-sweep", EVERY, this::runOnce);
+    loop = WorkLoop.start("idempotency-sweep", config.sweepEvery(), this::runOnce);
   }
 
   void onStop(@Observes ShutdownEvent stop) {
@@ -58,9 +52,9 @@ class IdempotencySweep {
             handle ->
                 handle
                     .createUpdate(FORGET)
-                    .bind("before", clock.instant().minus(life))
-                    .bind("limit", BATCH)
+                    .bind("before", clock.instant().minus(config.idempotencyLife()))
+                    .bind("limit", config.sweepBatch())
                     .execute());
-    return forgotten == BATCH;
+    return forgotten == config.sweepBatch();
   }
 }

@@ -17,4 +17,12 @@ public interface TaskConfig {
   /** How long an Idempotency-Key is remembered. */
   @WithDefault("24h")
   Duration idempotencyLife();
+
+  /** How often keys whose time is over are forgotten. */
+  @WithDefault("1m")
+  Duration sweepEvery();
+
+  /** Most keys forgotten in one statement: small enough that it never holds up a submission. */
+  @WithDefault("1000")
+  int sweepBatch();
 }

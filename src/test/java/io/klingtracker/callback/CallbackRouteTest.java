@@ -7,13 +7,13 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import io.klingtracker.reconcile.ReconcileParts;
 import io.klingtracker.secret.Secrets;
 import io.klingtracker.task.News;
-import io.klingtracker.task.RealTasks;
 import io.klingtracker.task.Source;
 import io.klingtracker.task.TaskId;
 import io.klingtracker.task.TaskSignal;
 import io.klingtracker.task.Tasks;
-import io.klingtracker.testing.HandClock;
+import io.klingtracker.task.TasksOnDatabase;
 import io.klingtracker.testing.SameThread;
+import io.klingtracker.testing.TestClock;
 import io.klingtracker.testing.TestDatabase;
 import io.klingtracker.tracking.CallbackTarget;
 import io.klingtracker.tracking.TrackingParts;
@@ -53,8 +53,8 @@ class CallbackRouteTest {
   private static final String SECRET = "whsec_dGVzdHNlY3JldHRlc3RzZWNyZXR0ZXN0c2VjcmV0MTI=";
 
   private final Jdbi jdbi = DATABASE.jdbi();
-  private final HandClock clock = new HandClock(Instant.parse("2026-06-10T08:00:00.000Z"));
-  private final Tasks tasks = RealTasks.over(jdbi, clock);
+  private final TestClock clock = new TestClock(Instant.parse("2026-06-10T08:00:00.000Z"));
+  private final Tasks tasks = TasksOnDatabase.of(jdbi, clock);
   private final FakeKling kling = new FakeKling(new Random(1), clock, false);
   private final Map<String, String> settings = new HashMap<>();
   private final Vertx vertx = Vertx.vertx();

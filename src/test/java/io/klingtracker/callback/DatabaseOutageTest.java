@@ -11,8 +11,8 @@ import io.klingtracker.database.JdbiProducer;
 import io.klingtracker.local.EmbeddedPostgresServer;
 import io.klingtracker.local.FreePort;
 import io.klingtracker.reconcile.ReconcileParts;
-import io.klingtracker.task.RealTasks;
 import io.klingtracker.task.Tasks;
+import io.klingtracker.task.TasksOnDatabase;
 import io.klingtracker.testing.TestDatabase;
 import io.klingtracker.tracking.CallbackTarget;
 import io.klingtracker.tracking.TrackingParts;
@@ -69,7 +69,7 @@ class DatabaseOutageTest {
     try (AgroalDataSource pool = pool(database.jdbcUrl("postgres"))) {
       Flyway.configure().dataSource(pool).locations("classpath:db/migration").load().migrate();
       Jdbi jdbi = JdbiProducer.over(pool);
-      Tasks tasks = RealTasks.over(jdbi, clock);
+      Tasks tasks = TasksOnDatabase.of(jdbi, clock);
       Map<String, String> settings =
           Map.of(
               "kling.accounts.default.api-key", "key",

@@ -7,13 +7,13 @@ import io.klingtracker.reconcile.ReconcileParts;
 import io.klingtracker.secret.Secrets;
 import io.klingtracker.task.NewTask;
 import io.klingtracker.task.News;
-import io.klingtracker.task.RealTasks;
 import io.klingtracker.task.Source;
 import io.klingtracker.task.Submission;
 import io.klingtracker.task.TaskSignal;
 import io.klingtracker.task.Tasks;
-import io.klingtracker.testing.HandClock;
+import io.klingtracker.task.TasksOnDatabase;
 import io.klingtracker.testing.SameThread;
+import io.klingtracker.testing.TestClock;
 import io.klingtracker.testing.TestDatabase;
 import io.klingtracker.tracking.TrackingParts;
 import java.nio.charset.StandardCharsets;
@@ -72,7 +72,7 @@ class HistoriesTest {
   private final class World implements AutoCloseable {
     private final long seed;
     private final Random random;
-    private final HandClock clock = new HandClock(Instant.parse("2026-03-29T00:30:00.123Z"));
+    private final TestClock clock = new TestClock(Instant.parse("2026-03-29T00:30:00.123Z"));
     private final boolean signs;
     private final FakeKling kling;
     private final Tasks tasks;
@@ -100,7 +100,7 @@ class HistoriesTest {
       }
       this.kling = new FakeKling(random, clock, random.nextBoolean());
       kling.awayShare = random.nextInt(3) * 0.15;
-      this.tasks = RealTasks.over(jdbi, clock);
+      this.tasks = TasksOnDatabase.of(jdbi, clock);
       TrackingParts tracking = new TrackingParts(jdbi, clock, tasks, settings);
       this.callbacks = new CallbackParts(jdbi, clock, tasks, tracking, settings);
       this.reconciler =

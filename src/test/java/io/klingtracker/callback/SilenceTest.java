@@ -4,10 +4,10 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.klingtracker.reconcile.ReconcileParts;
-import io.klingtracker.task.RealTasks;
 import io.klingtracker.task.Tasks;
-import io.klingtracker.testing.HandClock;
+import io.klingtracker.task.TasksOnDatabase;
 import io.klingtracker.testing.SameThread;
+import io.klingtracker.testing.TestClock;
 import io.klingtracker.testing.TestDatabase;
 import io.klingtracker.tracking.TrackingParts;
 import java.time.Duration;
@@ -31,8 +31,8 @@ class SilenceTest {
       Map.of("kling.accounts.default.api-key", "key", "tracker.reconcile.rate", "1000000");
 
   private final Jdbi jdbi = DATABASE.jdbi();
-  private final HandClock clock = new HandClock(Instant.parse("2026-03-01T10:00:00.000Z"));
-  private final Tasks tasks = RealTasks.over(jdbi, clock);
+  private final TestClock clock = new TestClock(Instant.parse("2026-03-01T10:00:00.000Z"));
+  private final Tasks tasks = TasksOnDatabase.of(jdbi, clock);
   private final TrackingParts tracking = new TrackingParts(jdbi, clock, tasks, SETTINGS);
   private final FakeKling kling = new FakeKling(new Random(1), clock, false);
   private CallbackParts callbacks;

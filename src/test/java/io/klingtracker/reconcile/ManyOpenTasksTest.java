@@ -9,9 +9,9 @@ import io.klingtracker.kling.KlingParts;
 import io.klingtracker.simulator.KlingSimulator;
 import io.klingtracker.simulator.SimulatorClient;
 import io.klingtracker.simulator.SimulatorSettings;
-import io.klingtracker.task.RealTasks;
 import io.klingtracker.task.TaskId;
 import io.klingtracker.task.Tasks;
+import io.klingtracker.task.TasksOnDatabase;
 import io.klingtracker.testing.SameThread;
 import io.klingtracker.testing.TestDatabase;
 import io.klingtracker.tracking.TrackingParts;
@@ -115,7 +115,7 @@ class ManyOpenTasksTest {
   void ten_thousand_silent_tasks_end_right_within_one_round_and_60_list_calls() {
     SimulatorClient control = new SimulatorClient(simulator.controlUrl());
     openAll();
-    Tasks tasks = RealTasks.over(jdbi, clock);
+    Tasks tasks = TasksOnDatabase.of(jdbi, clock);
     Map<String, String> settings =
         Map.of(
             "kling.accounts.default.base-url", simulator.url(),

@@ -6,6 +6,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import io.klingtracker.testing.Settings;
 import io.klingtracker.testing.TestDatabase;
 import java.math.BigDecimal;
 import java.time.Clock;
@@ -38,21 +39,10 @@ class TaskStoreTest {
   private static final Instant NOW = Instant.parse("2026-01-31T12:00:00.123Z");
   private static final String TENANT = "acme";
 
+  private static final TaskConfig LIMITS = Settings.of(TaskConfig.class, Map.of());
+
   private final Jdbi jdbi = DATABASE.jdbi();
-  private final TaskStore store =
-      new TaskStore(jdbi, Clock.fixed(NOW, ZoneOffset.UTC), new Limits());
-
-  private record Limits() implements TaskConfig {
-    @Override
-    public Duration resultLife() {
-      return Duration.ofDays(30);
-    }
-
-    @Override
-    public Duration idempotencyLife() {
-      return Duration.ofHours(24);
-    }
-  }
+  private final TaskStore store = new TaskStore(jdbi, Clock.fixed(NOW, ZoneOffset.UTC), LIMITS);
 
   @BeforeEach
   void a_tenant() {
@@ -126,9 +116,9 @@ class TaskStoreTest {
     store.submit(task(null, key("k", (byte) 1)), null);
     Clock later = Clock.fixed(NOW.plus(Duration.ofHours(24)).plusMillis(1), ZoneOffset.UTC);
 
-    new IdempotencySweep(jdbi, Clock.fixed(NOW, ZoneOffset.UTC), new Limits()).runOnce();
+    new IdempotencySweep(jdbi, Clock.fixed(NOW, ZoneOffset.UTC), LIMITS).runOnce();
     assertEquals(1, count("idempotency_key"));
-    new IdempotencySweep(jdbi, later, new Limits()).runOnce();
+    new IdempotencySweep(jdbi, later, LIMITS).runOnce();
 
     assertEquals(0, count("idempotency_key"));
     assertEquals(1, count("task"));

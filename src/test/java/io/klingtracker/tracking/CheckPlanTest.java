@@ -4,8 +4,8 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertNull;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
-import io.klingtracker.task.RealTasks;
-import io.klingtracker.testing.HandClock;
+import io.klingtracker.task.TasksOnDatabase;
+import io.klingtracker.testing.TestClock;
 import io.klingtracker.testing.TestDatabase;
 import io.klingtracker.tracking.CallbackLedger.End;
 import io.klingtracker.tracking.CallbackLedger.Standing;
@@ -24,9 +24,9 @@ class CheckPlanTest {
   @RegisterExtension static final TestDatabase DATABASE = TestDatabase.fresh();
 
   private final Jdbi jdbi = DATABASE.jdbi();
-  private final HandClock clock = new HandClock(Instant.parse("2026-10-25T00:30:00.000Z"));
+  private final TestClock clock = new TestClock(Instant.parse("2026-10-25T00:30:00.000Z"));
   private final TrackingParts tracking =
-      new TrackingParts(jdbi, clock, RealTasks.over(jdbi, clock), Map.of());
+      new TrackingParts(jdbi, clock, TasksOnDatabase.of(jdbi, clock), Map.of());
 
   @Test
   void an_unknown_model_is_asked_about_after_the_configured_time() {
