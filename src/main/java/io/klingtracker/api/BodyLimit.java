@@ -47,7 +47,7 @@ class BodyLimit {
     String body = (kling ? KLING : PROBLEM).formatted(most, UUID.randomUUID());
     // The rest of the body is on its way; there is no reading past it.
     call.response()
-        .setStatusCode(kling ? 400 : 413)
+        .setStatusCode(413)
         .putHeader(
             HttpHeaders.CONTENT_TYPE, kling ? "application/json" : "application/problem+json")
         .putHeader(HttpHeaders.CONNECTION, "close")

@@ -81,7 +81,8 @@ public final class Body {
    * Reads a request body.
    *
    * @param maxBytes a longer one is refused unread
-   * @throws ProblemException {@link ErrorCode#INVALID_REQUEST}, naming the fault
+   * @throws ProblemException {@link ErrorCode#BODY_TOO_LARGE}, or {@link ErrorCode#INVALID_REQUEST}
+   *     naming the fault
    */
   public static Body parse(byte[] json, int maxBytes) {
     if (json.length > maxBytes) {
@@ -110,7 +111,9 @@ public final class Body {
 
   /** The refusal of a body over its limit, for those who stop reading before the end. */
   public static ProblemException tooLarge(int maxBytes) {
-    return invalid("is larger than " + maxBytes + " bytes, the most this path takes");
+    return new ProblemException(
+        ErrorCode.BODY_TOO_LARGE,
+        "The request body is larger than " + maxBytes + " bytes, the most this path takes.");
   }
 
   /** The body as it came. */

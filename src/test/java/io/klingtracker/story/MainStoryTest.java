@@ -213,7 +213,7 @@ class MainStoryTest {
         .body("code", equalTo(1201))
         .body("message", containsString("prompt"));
     byte[] huge = ("{\"prompt\":\"" + "x".repeat(1 << 20) + "\"}").getBytes(StandardCharsets.UTF_8);
-    caller().body(huge).post(CREATE).then().statusCode(400).body("code", equalTo(1201));
+    caller().body(huge).post(CREATE).then().statusCode(413).body("code", equalTo(1201));
     caller()
         .get("/v1/tasks?external_task_id=" + marker)
         .then()
