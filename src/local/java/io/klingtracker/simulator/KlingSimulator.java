@@ -1,5 +1,6 @@
 package io.klingtracker.simulator;
 
+import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.vertx.core.Future;
 import io.vertx.core.Vertx;
 import io.vertx.core.VertxOptions;
@@ -12,6 +13,7 @@ import java.io.IOException;
 import java.net.InetAddress;
 import java.net.ServerSocket;
 import java.util.ArrayList;
+import java.util.Collection;
 import java.util.List;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
@@ -223,6 +225,24 @@ public final class KlingSimulator implements AutoCloseable {
                 book.told(task);
               }
             });
+  }
+
+  /**
+   * Accepts one text2video of {@code kling-v3} for each id and ends it at once, calling nobody
+   * back; for tests that need very many.
+   */
+  public void renderSilently(String account, Collection<String> externalIds) {
+    Product product = Product.of(Product.TEXT2VIDEO).orElseThrow();
+    for (String id : externalIds) {
+      ObjectNode body =
+          Json.object()
+              .put("model_name", "kling-v3")
+              .put("prompt", "A red kite over the sea")
+              .put("external_task_id", id);
+      CreateBody create = CreateBody.of(product, product.path(), body, settings);
+      SimulatedTask task = book.create(account, product, create, null);
+      book.move(task, task.order.outcome(), task.order.message());
+    }
   }
 
   void goAway(long millis) {
