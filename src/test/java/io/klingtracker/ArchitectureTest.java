@@ -5,15 +5,18 @@ import static com.tngtech.archunit.lang.syntax.ArchRuleDefinition.noClasses;
 import static com.tngtech.archunit.library.dependencies.SlicesRuleDefinition.slices;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 
+import com.tngtech.archunit.base.DescribedPredicate;
 import com.tngtech.archunit.core.domain.JavaClass;
 import com.tngtech.archunit.core.domain.JavaClasses;
 import com.tngtech.archunit.core.importer.ClassFileImporter;
 import com.tngtech.archunit.core.importer.ImportOption;
+import io.quarkus.test.junit.QuarkusTest;
 import java.util.Map;
 import java.util.Set;
 import java.util.TreeMap;
 import java.util.TreeSet;
 import java.util.stream.Collectors;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
 /** The layout as rules: which package may use which, who reads the clock, who writes a status. */
@@ -144,6 +147,27 @@ class ArchitectureTest {
         .should()
         .bePackagePrivate()
         .check(CODE);
+  }
+
+  @Test
+  void tests_that_need_quarkus_share_one() {
+    JavaClasses tests =
+        new ClassFileImporter()
+            .withImportOption(ImportOption.Predefined.ONLY_INCLUDE_TESTS)
+            .importPackages(BASE);
+
+    // The build runs this tag in one JVM; in each of the others Quarkus would start again.
+    classes()
+        .that()
+        .areAnnotatedWith(QuarkusTest.class)
+        .should()
+        .beAnnotatedWith(
+            DescribedPredicate.describe(
+                "@Tag(\"story\")",
+                annotation ->
+                    annotation.getRawType().isEquivalentTo(Tag.class)
+                        && annotation.get("value").filter("story"::equals).isPresent()))
+        .check(tests);
   }
 
   @Test

@@ -32,6 +32,7 @@ import java.util.UUID;
 import org.jdbi.v3.core.Jdbi;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
 /**
@@ -39,6 +40,7 @@ import org.junit.jupiter.api.Test;
  * every route of the OpenAPI document. A route without a case here fails this test: say what the
  * stranger tries.
  */
+@Tag("story")
 @QuarkusTest
 @QuarkusTestResource(TrackerStack.class)
 class IsolationTest {

@@ -26,6 +26,7 @@ import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.Semaphore;
 import java.util.concurrent.TimeUnit;
 import org.jdbi.v3.core.Jdbi;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.condition.EnabledIfSystemProperty;
 
@@ -35,6 +36,7 @@ import org.junit.jupiter.api.condition.EnabledIfSystemProperty;
  *
  * <pre>mvn test -Dtest=WatchLoadTest -Dtracker.load=5000 [-Dtracker.load.rate=500]</pre>
  */
+@Tag("story")
 @QuarkusTest
 @QuarkusTestResource(TrackerStack.class)
 @EnabledIfSystemProperty(named = "tracker.load", matches = "[0-9]+")

@@ -36,12 +36,14 @@ import java.util.UUID;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.MethodSource;
 
 /** Kling's contract over HTTP: every kind, both generations, dry run, and what is refused. */
+@Tag("story")
 @QuarkusTest
 @QuarkusTestResource(TrackerStack.class)
 class KlingContractTest {

@@ -34,11 +34,13 @@ import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
 /** The main job: submit, persist, dispatch, callback, event, query. */
+@Tag("story")
 @QuarkusTest
 @QuarkusTestResource(TrackerStack.class)
 class MainStoryTest {

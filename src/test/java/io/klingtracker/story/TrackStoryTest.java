@@ -15,11 +15,13 @@ import io.restassured.specification.RequestSpecification;
 import java.time.Duration;
 import java.util.UUID;
 import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
 /** Another program talks to Kling, and we watch. */
+@Tag("story")
 @QuarkusTest
 @QuarkusTestResource(TrackerStack.class)
 class TrackStoryTest {

@@ -28,11 +28,13 @@ import java.util.Base64;
 import java.util.List;
 import java.util.UUID;
 import org.jdbi.v3.core.Jdbi;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
 /** Keys over HTTP: who gets in, who does not, and what they are told. */
+@Tag("story")
 @QuarkusTest
 @QuarkusTestResource(TrackerStack.class)
 class KeysTest {
