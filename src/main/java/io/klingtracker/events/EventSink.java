@@ -3,7 +3,7 @@ package io.klingtracker.events;
 import java.util.concurrent.CompletionStage;
 
 /** Where events go. */
-interface EventSink extends AutoCloseable {
+interface EventSink {
 
   /**
    * Ends when the event, and the state it carries, have been acknowledged, or exceptionally when
@@ -13,8 +13,4 @@ interface EventSink extends AutoCloseable {
 
   /** Makes the topic of latest states forget a task. */
   CompletionStage<Void> forget(String taskId);
-
-  /** Waits for nothing; what is in flight may or may not arrive. */
-  @Override
-  void close();
 }

@@ -4,13 +4,11 @@ import io.klingtracker.watch.Watch;
 import io.klingtracker.work.WorkLoop;
 import io.quarkus.runtime.ShutdownEvent;
 import io.quarkus.runtime.StartupEvent;
-import io.smallrye.common.annotation.Identifier;
 import jakarta.enterprise.event.Observes;
 import jakarta.inject.Inject;
 import jakarta.inject.Singleton;
 import java.time.Clock;
 import java.time.Duration;
-import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
 /** Runs what brings events to Kafka, as configured. */
@@ -20,7 +18,7 @@ class Events {
   private static final Duration EMPTY_EVERY = Duration.ofSeconds(1);
   private static final int EMPTY_BATCH = 10_000;
 
-  private final Map<String, Object> kafka;
+  private final Channels channels;
   private final OutboxStore store;
   private final RelayConfig config;
   private final RelayMetrics metrics;
@@ -33,13 +31,13 @@ class Events {
 
   @Inject
   Events(
-      @Identifier("default-kafka-broker") Map<String, Object> kafka,
+      Channels channels,
       OutboxStore store,
       RelayConfig config,
       RelayMetrics metrics,
       Watch watch,
       Clock clock) {
-    this.kafka = kafka;
+    this.channels = channels;
     this.store = store;
     this.config = config;
     this.metrics = metrics;
@@ -49,8 +47,7 @@ class Events {
 
   void onStart(@Observes StartupEvent start) {
     if (config.relay() == RelayConfig.Mode.BUILTIN) {
-      Relay starting =
-          new Relay(store, new KafkaSink(kafka, config, false), config, metrics, clock);
+      Relay starting = new Relay(store, channels.sink(false), config, metrics, clock);
       starting.start();
       relay = starting;
       watching = watch.anything(starting::wake);

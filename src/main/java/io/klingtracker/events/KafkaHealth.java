@@ -1,13 +1,11 @@
 package io.klingtracker.events;
 
-import io.smallrye.common.annotation.Identifier;
 import io.smallrye.health.api.Wellness;
 import jakarta.annotation.PreDestroy;
 import jakarta.enterprise.context.ApplicationScoped;
 import jakarta.inject.Inject;
 import java.time.Clock;
 import java.time.Duration;
-import java.util.Map;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
@@ -28,15 +26,15 @@ class KafkaHealth implements HealthCheck {
   private static final Duration KEEP = Duration.ofSeconds(5);
   private static final long WAIT_SECONDS = 2;
 
-  private final Map<String, Object> kafka;
+  private final Channels channels;
   private final Clock clock;
   private @Nullable Admin admin;
   private long askedAt = Long.MIN_VALUE;
   private @Nullable String trouble;
 
   @Inject
-  KafkaHealth(@Identifier("default-kafka-broker") Map<String, Object> kafka, Clock clock) {
-    this.kafka = kafka;
+  KafkaHealth(Channels channels, Clock clock) {
+    this.channels = channels;
     this.clock = clock;
   }
 
@@ -54,10 +52,14 @@ class KafkaHealth implements HealthCheck {
 
   private @Nullable String ask() {
     try {
-      Admin current = admin == null ? Admin.create(KafkaTopics.settings(kafka)) : admin;
+      Admin current =
+          admin == null ? Admin.create(KafkaTopics.settings(channels.connection())) : admin;
       admin = current;
       current.describeCluster().nodes().get(WAIT_SECONDS, TimeUnit.SECONDS);
-      return null;
+      return channels
+          .broken()
+          .map(why -> "the producer has failed for good, restart this replica: " + why)
+          .orElse(null);
     } catch (ExecutionException e) {
       return String.valueOf(Poison.cause(e).getMessage());
     } catch (KafkaException e) {

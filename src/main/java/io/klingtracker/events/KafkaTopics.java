@@ -6,9 +6,11 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
+import java.util.function.Supplier;
 import org.apache.kafka.clients.admin.Admin;
 import org.apache.kafka.clients.admin.AdminClientConfig;
 import org.apache.kafka.clients.admin.NewTopic;
+import org.apache.kafka.clients.producer.ProducerConfig;
 import org.apache.kafka.common.KafkaFuture;
 import org.apache.kafka.common.config.TopicConfig;
 import org.apache.kafka.common.errors.RetriableException;
@@ -21,12 +23,17 @@ final class KafkaTopics {
   private static final Logger LOG = Logger.getLogger(KafkaTopics.class);
   private static final long WAIT_SECONDS = 5;
 
-  private final Map<String, Object> kafka;
+  private final Supplier<Map<String, Object>> connection;
   private final RelayConfig config;
   private boolean done;
 
-  KafkaTopics(Map<String, Object> kafka, RelayConfig config) {
-    this.kafka = kafka;
+  /**
+   * The topics.
+   *
+   * @param connection a producer's settings
+   */
+  KafkaTopics(Supplier<Map<String, Object>> connection, RelayConfig config) {
+    this.connection = connection;
     this.config = config;
   }
 
@@ -46,7 +53,7 @@ final class KafkaTopics {
         new NewTopic(config.state().topic(), Optional.of(partitions), copies)
             .configs(Map.of(TopicConfig.CLEANUP_POLICY_CONFIG, TopicConfig.CLEANUP_POLICY_COMPACT));
     List<NewTopic> wanted = config.state().enabled() ? List.of(events, states) : List.of(events);
-    try (Admin admin = Admin.create(settings(kafka))) {
+    try (Admin admin = Admin.create(settings(connection.get()))) {
       Map<String, KafkaFuture<Void>> made = admin.createTopics(wanted).values();
       for (Map.Entry<String, KafkaFuture<Void>> topic : made.entrySet()) {
         await(topic.getKey(), topic.getValue());
@@ -55,12 +62,19 @@ final class KafkaTopics {
     }
   }
 
-  static Map<String, Object> settings(Map<String, Object> kafka) {
-    Map<String, Object> settings = new HashMap<>();
+  /** An administrator's settings: those of a producer that say how to reach Kafka. */
+  static Map<String, Object> settings(Map<String, Object> producer) {
+    Map<String, Object> settings = new HashMap<>(producer);
+    settings
+        .keySet()
+        .removeIf(
+            key ->
+                ProducerConfig.configNames().contains(key)
+                    && !AdminClientConfig.configNames().contains(key));
+    settings.remove(AdminClientConfig.CLIENT_ID_CONFIG);
     settings.put(AdminClientConfig.REQUEST_TIMEOUT_MS_CONFIG, "3000");
     settings.put(AdminClientConfig.DEFAULT_API_TIMEOUT_MS_CONFIG, "4000");
     settings.put(AdminClientConfig.RECONNECT_BACKOFF_MAX_MS_CONFIG, "1000");
-    settings.putAll(kafka);
     return settings;
   }
 

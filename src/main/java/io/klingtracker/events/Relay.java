@@ -295,7 +295,6 @@ final class Relay implements AutoCloseable {
       LOG.debugf(e, "what was in flight is sent again");
     }
     disconnect();
-    sink.close();
   }
 
   /** Ends as a killed process does: nothing is settled, the locks go with the session. */
@@ -303,7 +302,6 @@ final class Relay implements AutoCloseable {
     if (loop != null) {
       loop.close();
     }
-    sink.close();
     disconnect();
   }
 }

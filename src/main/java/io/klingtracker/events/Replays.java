@@ -3,14 +3,12 @@ package io.klingtracker.events;
 import io.klingtracker.problem.ErrorCode;
 import io.klingtracker.problem.ProblemException;
 import io.quarkus.runtime.ShutdownEvent;
-import io.smallrye.common.annotation.Identifier;
 import jakarta.enterprise.event.Observes;
 import jakarta.inject.Inject;
 import jakarta.inject.Singleton;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.List;
-import java.util.Map;
 import java.util.Optional;
 import java.util.UUID;
 import java.util.concurrent.CompletableFuture;
@@ -33,7 +31,7 @@ class Replays {
   private static final int PAGES_PER_SECOND = 5;
 
   private final ReplayStore store;
-  private final Map<String, Object> kafka;
+  private final Channels channels;
   private final RelayConfig config;
   private @Nullable Running latest;
 
@@ -65,12 +63,9 @@ class Replays {
   }
 
   @Inject
-  Replays(
-      ReplayStore store,
-      @Identifier("default-kafka-broker") Map<String, Object> kafka,
-      RelayConfig config) {
+  Replays(ReplayStore store, Channels channels, RelayConfig config) {
     this.store = store;
-    this.kafka = kafka;
+    this.channels = channels;
     this.config = config;
   }
 
@@ -108,7 +103,8 @@ class Replays {
   }
 
   private void run(Running running, Selection selection) {
-    try (EventSink sink = new KafkaSink(kafka, config, true)) {
+    try {
+      EventSink sink = channels.sink(true);
       int page = Math.max(1, config.replay().rate() / PAGES_PER_SECOND);
       ReplayStore.Place place = ReplayStore.Place.START;
       List<ReplayStore.Replayed> events = store.page(selection, place, page);

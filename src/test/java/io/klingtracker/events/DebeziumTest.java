@@ -54,9 +54,9 @@ class DebeziumTest {
     Map<String, String> settings =
         Map.of("topic", ours, "state.enabled", "false", "topics.partitions", "1");
     Map<String, Object> connection = Map.of("bootstrap.servers", kafka);
-    new KafkaTopics(connection, RelayRig.config(settings)).ensure();
+    new KafkaTopics(() -> connection, RelayRig.config(settings)).ensure();
     new KafkaTopics(
-            connection,
+            () -> connection,
             RelayRig.config(
                 Map.of("topic", theirs, "state.enabled", "false", "topics.partitions", "1")))
         .ensure();
@@ -71,7 +71,7 @@ class DebeziumTest {
                 .start();
         KafkaProducer<String, String> producer =
             new KafkaProducer<>(
-                KafkaSink.settings(connection), new StringSerializer(), new StringSerializer())) {
+                ProducerSettings.of(connection), new StringSerializer(), new StringSerializer())) {
       Flyway.configure()
           .dataSource(postgres.getPostgresDatabase())
           .locations("classpath:db/migration")
@@ -82,7 +82,7 @@ class DebeziumTest {
       rig.tenant();
       try (DebeziumEngine<ChangeEvent<SourceRecord, SourceRecord>> engine =
               engine(postgres.getPort(), theirs, producer);
-          Relay relay = rig.relay(new KafkaSink(connection, rig.config, false))) {
+          Relay relay = rig.relay(rig.sink(producer, connection))) {
         threads.execute(engine);
         relay.start();
         await()

@@ -6,6 +6,10 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.klingtracker.local.EmbeddedKafkaBroker;
 import io.klingtracker.testing.TestDatabase;
+import io.klingtracker.testing.TrackerStack;
+import io.quarkus.test.common.QuarkusTestResource;
+import io.quarkus.test.junit.QuarkusTest;
+import jakarta.inject.Inject;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.HashMap;
@@ -32,6 +36,8 @@ import org.junit.jupiter.api.extension.RegisterExtension;
  * Everything that can break between a commit and Kafka, at once. {@code -Dchaos.outage=30} makes
  * the broker stay away as long as one may want to see; {@code -Dchaos.seed} repeats a run.
  */
+@QuarkusTest
+@QuarkusTestResource(TrackerStack.class)
 class RelayChaosTest {
 
   @RegisterExtension static final TestDatabase DATABASE = TestDatabase.fresh();
@@ -44,6 +50,8 @@ class RelayChaosTest {
   private static final Duration LIMIT = Duration.ofSeconds(90);
 
   private static EmbeddedKafkaBroker broker;
+
+  @Inject KafkaWays ways;
 
   private final Jdbi jdbi = DATABASE.jdbi();
 
@@ -64,7 +72,7 @@ class RelayChaosTest {
     Random random = new Random(seed);
     RelayRig rig = new RelayRig(jdbi, Map.of("topic", "chaos", "state.enabled", "false"));
     rig.tenant();
-    Map<String, Object> kafka = Map.of("bootstrap.servers", broker.bootstrapServers());
+    Map<String, String> kafka = Map.of("bootstrap.servers", broker.bootstrapServers());
     jdbi.useTransaction(
         handle -> {
           for (int i = 0; i < TASKS; i++) {
@@ -72,7 +80,7 @@ class RelayChaosTest {
           }
         });
 
-    Relay[] relays = {start(rig, kafka), start(rig, kafka)};
+    KafkaWays.Publisher[] relays = {ways.start(rig, kafka), ways.start(rig, kafka)};
     ExecutorService threads = Executors.newFixedThreadPool(WRITERS + 1);
     AtomicInteger written = new AtomicInteger(TASKS);
     AtomicInteger rolledBack = new AtomicInteger();
@@ -100,7 +108,7 @@ class RelayChaosTest {
           relays[victim].die();
           kills.incrementAndGet();
           pause(Duration.ofMillis(random.nextInt(100)));
-          relays[victim] = start(rig, kafka);
+          relays[victim] = ways.start(rig, kafka);
         } else {
           cuts.addAndGet(cutConnections());
         }
@@ -113,7 +121,7 @@ class RelayChaosTest {
       await().atMost(LIMIT).ignoreExceptions().until(() -> rig.unpublished() == 0);
     } finally {
       threads.shutdownNow();
-      for (Relay relay : relays) {
+      for (KafkaWays.Publisher relay : relays) {
         relay.close();
       }
     }
@@ -155,14 +163,15 @@ class RelayChaosTest {
   void kafka_away_holds_up_nobody_and_the_backlog_drains_fast() throws Exception {
     RelayRig rig = new RelayRig(jdbi, Map.of("topic", "backlog", "state.enabled", "false"));
     rig.tenant();
-    Map<String, Object> kafka = Map.of("bootstrap.servers", broker.bootstrapServers());
+    Map<String, String> kafka = Map.of("bootstrap.servers", broker.bootstrapServers());
     jdbi.useTransaction(
         handle -> {
           for (int i = 0; i < TASKS; i++) {
             RelayRig.submit(handle, RelayRig.taskId(i));
           }
         });
-    try (Relay relay = start(rig, kafka)) {
+    try (KafkaWays.Publisher publisher = ways.start(rig, kafka)) {
+      Relay relay = publisher.relay;
       await().atMost(LIMIT).until(() -> rig.unpublished() == 0);
       broker.stop();
       long began = System.nanoTime();
@@ -212,15 +221,16 @@ class RelayChaosTest {
     String padding = "x".repeat(2_000_000);
     jdbi.useTransaction(handle -> RelayRig.change(handle, ids.subList(0, 1), padding));
     jdbi.useTransaction(handle -> RelayRig.change(handle, ids));
-    try (Relay relay = start(rig, Map.of("bootstrap.servers", broker.bootstrapServers()))) {
+    try (KafkaWays.Publisher publisher =
+        ways.start(rig, Map.of("bootstrap.servers", broker.bootstrapServers()))) {
       // The large one and the one behind it stay; the other task's are all there.
       await().atMost(LIMIT).until(() -> rig.store.lag().parked() == 1 && rig.unpublished() == 2);
-      assertTrue(relay.held() <= 4);
+      assertTrue(publisher.relay.held() <= 4);
     }
     // Once Kafka's bounds are raised it goes out, and then the one behind it.
     assertTrue(rig.store.unpark(ids.get(0)));
-    try (Relay relay =
-        start(
+    try (KafkaWays.Publisher publisher =
+        ways.start(
             rig,
             Map.of(
                 "bootstrap.servers",
@@ -230,7 +240,7 @@ class RelayChaosTest {
                 "compression.type",
                 "gzip"))) {
       await().atMost(LIMIT).until(() -> rig.unpublished() == 0);
-      assertTrue(relay.held() <= 4);
+      assertTrue(publisher.relay.held() <= 4);
     }
     List<Integer> sequences =
         RelayRig.topic(broker.bootstrapServers(), "large").stream()
@@ -242,12 +252,6 @@ class RelayChaosTest {
 
   private static double seconds(long since) {
     return (System.nanoTime() - since) / 1e9;
-  }
-
-  private static Relay start(RelayRig rig, Map<String, Object> kafka) {
-    Relay relay = rig.relay(new KafkaSink(kafka, rig.config, false));
-    relay.start();
-    return relay;
   }
 
   /** Transactions of one to twenty changes, evenly over the time, some rolled back, some cut. */

@@ -3,6 +3,7 @@ package io.klingtracker.events;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
 import io.smallrye.config.SmallRyeConfigBuilder;
+import io.smallrye.reactive.messaging.kafka.api.OutgoingKafkaRecordMetadata;
 import java.nio.charset.StandardCharsets;
 import java.time.Clock;
 import java.time.Duration;
@@ -13,6 +14,8 @@ import java.util.Map;
 import java.util.UUID;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.clients.consumer.KafkaConsumer;
+import org.apache.kafka.clients.producer.Producer;
+import org.apache.kafka.clients.producer.ProducerRecord;
 import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.serialization.StringDeserializer;
 import org.jdbi.v3.core.Handle;
@@ -47,6 +50,37 @@ final class RelayRig {
 
   Relay relay(EventSink sink) {
     return new Relay(store, sink, config, metrics(), Clock.systemUTC());
+  }
+
+  /** A way to Kafka over a plain producer that others may share. */
+  EventSink sink(Producer<String, String> producer, Map<String, Object> connection) {
+    return new KafkaSink(
+        outlet(producer, config.topic()),
+        outlet(producer, config.state().topic()),
+        new KafkaTopics(() -> connection, config),
+        false);
+  }
+
+  private static Outlet outlet(Producer<String, String> producer, String topic) {
+    return new Outlet(
+        message ->
+            producer.send(
+                new ProducerRecord<>(
+                    topic,
+                    null,
+                    message.getPayload().key(),
+                    message.getPayload().value(),
+                    message
+                        .getMetadata(OutgoingKafkaRecordMetadata.class)
+                        .orElseThrow()
+                        .getHeaders()),
+                (metadata, failure) -> {
+                  if (failure == null) {
+                    message.ack();
+                  } else {
+                    message.nack(failure);
+                  }
+                }));
   }
 
   RelayMetrics metrics() {

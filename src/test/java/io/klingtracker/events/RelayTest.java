@@ -61,9 +61,6 @@ class RelayTest {
       return CompletableFuture.completedFuture(null);
     }
 
-    @Override
-    public void close() {}
-
     List<Integer> sequencesOf(String taskId) {
       synchronized (taken) {
         return taken.stream()

@@ -1,0 +1,65 @@
+package io.klingtracker.events;
+
+import io.smallrye.reactive.messaging.kafka.KafkaClientService;
+import io.smallrye.reactive.messaging.kafka.Record;
+import jakarta.inject.Inject;
+import jakarta.inject.Singleton;
+import java.util.HashMap;
+import java.util.Map;
+import java.util.Optional;
+import org.eclipse.microprofile.reactive.messaging.Channel;
+import org.eclipse.microprofile.reactive.messaging.Emitter;
+import org.eclipse.microprofile.reactive.messaging.OnOverflow;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The channels to Kafka, as {@code mp.messaging.outgoing.*} configures them. Their buffers have no
+ * bound of their own, since nobody sends more than the relay's window and a replay's page.
+ */
+@Singleton
+class Channels {
+
+  /** Status changes. */
+  static final String EVENTS = "task-events";
+
+  /** Latest states. */
+  static final String STATES = "task-state";
+
+  private final Outlet events;
+  private final Outlet states;
+  private final KafkaClientService clients;
+  private final KafkaTopics topics;
+
+  @Inject
+  Channels(
+      @Channel(EVENTS) @OnOverflow(OnOverflow.Strategy.UNBOUNDED_BUFFER)
+          Emitter<Record<String, @Nullable String>> events,
+      @Channel(STATES) @OnOverflow(OnOverflow.Strategy.UNBOUNDED_BUFFER)
+          Emitter<Record<String, @Nullable String>> states,
+      KafkaClientService clients,
+      RelayConfig config) {
+    this.events = new Outlet(events::send);
+    this.states = new Outlet(states::send);
+    this.clients = clients;
+    this.topics = new KafkaTopics(this::connection, config);
+  }
+
+  /**
+   * A way to Kafka; all share the channels.
+   *
+   * @param replays whether what is sent is marked as replayed
+   */
+  EventSink sink(boolean replays) {
+    return new KafkaSink(events, states, topics, replays);
+  }
+
+  /** How the channels' producers reach Kafka: security and all. */
+  Map<String, Object> connection() {
+    return new HashMap<>(clients.getProducer(EVENTS).configuration());
+  }
+
+  /** Why a producer takes nothing any more. */
+  Optional<String> broken() {
+    return Optional.ofNullable(events.broken()).or(() -> Optional.ofNullable(states.broken()));
+  }
+}
