@@ -15,6 +15,7 @@ import io.klingtracker.secret.Secrets;
 import io.klingtracker.target.TargetConfig;
 import io.klingtracker.target.TargetPolicy;
 import io.klingtracker.task.TaskConfig;
+import io.klingtracker.tenant.PeopleConfig;
 import io.klingtracker.tenant.TenantConfig;
 import io.klingtracker.tracking.ResultConfig;
 import io.klingtracker.tracking.TrackingConfig;
@@ -54,6 +55,7 @@ public final class StartupCheck {
           TrackingConfig.class,
           ResultConfig.class,
           TenantConfig.class,
+          PeopleConfig.class,
           KlingConfig.class,
           TaskConfig.class,
           ApiConfig.class,
@@ -117,6 +119,7 @@ public final class StartupCheck {
         .ifPresent(all -> all.forEach(old -> secret("tracker.previous-secrets", old)));
     kling(config.getConfigMapping(KlingConfig.class));
     webhooks(config);
+    people(config);
     for (Class<?> mapping : MAPPINGS) {
       ConfigMapping root = mapping.getAnnotation(ConfigMapping.class);
       bounds(root.prefix(), mapping, config.getConfigMapping(mapping));
@@ -163,6 +166,14 @@ public final class StartupCheck {
         .ifPresent(
             secrets ->
                 secrets.forEach(secret -> webhookSecret(prefix + ".webhook-secrets", secret)));
+  }
+
+  /** A token that was made for another service of the same provider must not pass here. */
+  private static void people(SmallRyeConfig config) {
+    if (config.getOptionalValue("quarkus.oidc.tenant-enabled", Boolean.class).orElse(false)) {
+      web("quarkus.oidc.auth-server-url", required(config, "quarkus.oidc.auth-server-url"));
+      required(config, "quarkus.oidc.token.audience");
+    }
   }
 
   private static void webhooks(SmallRyeConfig config) {

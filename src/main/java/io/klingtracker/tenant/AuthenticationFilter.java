@@ -4,6 +4,9 @@ import io.klingtracker.problem.ErrorCode;
 import io.klingtracker.problem.ProblemException;
 import io.quarkus.arc.ClientProxy;
 import io.quarkus.runtime.BlockingOperationControl;
+import io.quarkus.security.identity.CurrentIdentityAssociation;
+import io.quarkus.security.identity.SecurityIdentity;
+import io.smallrye.mutiny.Uni;
 import io.smallrye.mutiny.infrastructure.Infrastructure;
 import io.vertx.core.http.HttpServerRequest;
 import jakarta.annotation.Priority;
@@ -37,11 +40,21 @@ public class AuthenticationFilter implements ContainerRequestFilter, ContainerRe
   private final RateLimits rates;
   private final AuditLog audit;
   private final CurrentCaller current;
+  private final People people;
+  private final CurrentIdentityAssociation identities;
 
   @Inject
   AuthenticationFilter(
-      KeyRing keys, KeyUse use, RateLimits rates, AuditLog audit, CurrentCaller current) {
+      KeyRing keys,
+      People people,
+      CurrentIdentityAssociation identities,
+      KeyUse use,
+      RateLimits rates,
+      AuditLog audit,
+      CurrentCaller current) {
     this.keys = keys;
+    this.people = people;
+    this.identities = identities;
     this.use = use;
     this.rates = rates;
     this.audit = audit;
@@ -78,10 +91,15 @@ public class AuthenticationFilter implements ContainerRequestFilter, ContainerRe
     }
     List<String> authorization = request.getHeaders().get("Authorization");
     CurrentCaller caller = ClientProxy.unwrap(current);
+    // Authentication is lazy: the identity provider's keys are only looked at for people's tokens.
+    Uni<SecurityIdentity> person =
+        authorization != null && people.come(authorization)
+            ? identities.getDeferredIdentity()
+            : null;
     // Streams are set up on an event loop, which must not wait for the database.
     boolean mayBlock = BlockingOperationControl.isBlockingAllowed();
-    if (mayBlock || realm == Realm.TENANTS && keys.isWarm(authorization)) {
-      admit(reactive, realm, authorization, caller);
+    if (mayBlock || realm == Realm.TENANTS && person == null && keys.isWarm(authorization)) {
+      admit(reactive, realm, caller(realm, authorization, person), caller);
       return;
     }
     reactive.suspend();
@@ -89,7 +107,7 @@ public class AuthenticationFilter implements ContainerRequestFilter, ContainerRe
         .execute(
             () -> {
               try {
-                admit(reactive, realm, authorization, caller);
+                admit(reactive, realm, caller(realm, authorization, person), caller);
                 reactive.resume();
               } catch (RuntimeException e) {
                 reactive.resume(e);
@@ -97,14 +115,25 @@ public class AuthenticationFilter implements ContainerRequestFilter, ContainerRe
             });
   }
 
+  private Caller caller(
+      Realm realm, @Nullable List<String> authorization, @Nullable Uni<SecurityIdentity> person) {
+    if (authorization != null && person != null) {
+      return realm == Realm.ADMINISTRATORS
+          ? people.administrator(authorization, person)
+          : people.inTenant(authorization, person);
+    }
+    return realm == Realm.ADMINISTRATORS
+        ? keys.adminKey(authorization)
+        : keys.tenantKey(authorization);
+  }
+
   private void admit(
       ResteasyReactiveContainerRequestContext request,
       Realm realm,
-      @Nullable List<String> authorization,
+      Caller caller,
       CurrentCaller current) {
     String path = request.getUriInfo().getPath();
     if (realm == Realm.ADMINISTRATORS) {
-      Caller caller = keys.adminKey(authorization);
       current.is(caller);
       if (!request.getMethod().equals("GET")) {
         UUID id = UUID.randomUUID();
@@ -114,12 +143,15 @@ public class AuthenticationFilter implements ContainerRequestFilter, ContainerRe
       use.used(caller.key());
       return;
     }
-    Caller caller = keys.tenantKey(authorization);
     Scope needed = Scope.needed(request.getMethod(), path);
     if (!caller.scopes().contains(needed)) {
       throw new ProblemException(
           ErrorCode.FORBIDDEN,
-          "this key may " + Scope.words(caller.scopes()) + "; it would need " + needed.word());
+          "this %s may %s; it would need %s"
+              .formatted(
+                  caller.key() == null ? "person" : "key",
+                  caller.scopes().isEmpty() ? "nothing" : Scope.words(caller.scopes()),
+                  needed.word()));
     }
     rates.take(caller);
     current.is(caller);

@@ -1,6 +1,7 @@
 package io.klingtracker.tenant;
 
 import java.math.BigDecimal;
+import java.nio.charset.StandardCharsets;
 import java.time.Instant;
 import java.util.Map;
 import java.util.Set;
@@ -32,6 +33,14 @@ record Caller(
     Map<String, String> models,
     byte @Nullable [] secretSealed,
     @Nullable Instant expiresAt) {
+
+  /** By what the requests are counted: the key, or the person in the tenant. */
+  @Nullable UUID meter() {
+    if (key != null || tenant == null) {
+      return key;
+    }
+    return UUID.nameUUIDFromBytes((tenant + "/" + name).getBytes(StandardCharsets.UTF_8));
+  }
 
   boolean usableAt(Instant now) {
     return expiresAt == null || now.isBefore(expiresAt);

@@ -109,6 +109,13 @@ class KeyRing {
     }
   }
 
+  /** What is known of a tenant for people, who have no key; empty when there is no such tenant. */
+  Optional<Caller> tenant(String id) {
+    return Tenants.ID.matcher(id).matches()
+        ? cache.get("t:" + id, () -> store.tenant(id))
+        : Optional.empty();
+  }
+
   /** Called when a key was changed or revoked here; other replicas notice when their cache ages. */
   void forget() {
     cache.clear();
@@ -180,7 +187,7 @@ class KeyRing {
   }
 
   /** A second header could say something else to whatever stands before us. */
-  private static String token(@Nullable List<String> authorization) {
+  static String token(@Nullable List<String> authorization) {
     if (authorization == null || authorization.isEmpty()) {
       throw missing();
     }

@@ -32,6 +32,14 @@ class KeyStore {
   private static final String BY_HASH = TENANT_KEY.formatted("k.key_hash = :hash");
   private static final String BY_ACCESS_KEY = TENANT_KEY.formatted("k.access_key = :accessKey");
 
+  private static final String TENANT =
+      """
+      select null::uuid as id, '' as name, '' as prefix, id as tenant_id, 'read' as scopes, null::numeric as rate,
+        null::int as burst, null::bytea as secret_sealed, null::timestamptz as expires_at,
+        max_queued, units_per_day, units_per_month, models::text as models
+      from tenant where id = :tenant
+      """;
+
   private static final String ADMIN =
       "select id, name, expires_at from admin_key where revoked_at is null and key_hash = :hash";
 
@@ -76,6 +84,17 @@ class KeyStore {
             handle
                 .createQuery(BY_ACCESS_KEY)
                 .bind("accessKey", accessKey)
+                .map((row, context) -> caller(row))
+                .findOne());
+  }
+
+  /** A tenant's settings, as of somebody without a key; the scopes mean nothing. */
+  Optional<Caller> tenant(String tenant) {
+    return jdbi.withHandle(
+        handle ->
+            handle
+                .createQuery(TENANT)
+                .bind("tenant", tenant)
                 .map((row, context) -> caller(row))
                 .findOne());
   }

@@ -77,7 +77,7 @@ class RateLimits {
    * @throws ProblemException when the key has used up its rate
    */
   void take(Caller caller) {
-    UUID key = caller.key();
+    UUID key = caller.meter();
     double rate =
         caller.rate() != null ? caller.rate().doubleValue() : config.rate().orElse(Double.NaN);
     if (key == null || Double.isNaN(rate)) {

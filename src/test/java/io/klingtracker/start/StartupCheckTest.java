@@ -100,6 +100,17 @@ class StartupCheckTest {
   }
 
   @Test
+  void an_identity_provider_without_an_audience_is_a_fault() {
+    Map<String, String> people = new HashMap<>(GOOD);
+    people.put("quarkus.oidc.tenant-enabled", "true");
+    assertTrue(fault(people).orElseThrow().contains("quarkus.oidc.auth-server-url"));
+    people.put("quarkus.oidc.auth-server-url", "https://login.example.com/realms/acme");
+    assertTrue(fault(people).orElseThrow().contains("quarkus.oidc.token.audience"));
+    people.put("quarkus.oidc.token.audience", "kling-task-tracker");
+    assertEquals(Optional.empty(), fault(people));
+  }
+
+  @Test
   void every_mapping_is_checked() {
     Set<String> mappings =
         new ClassFileImporter()

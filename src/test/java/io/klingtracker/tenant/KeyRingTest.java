@@ -129,6 +129,7 @@ class KeyRingTest {
         List.of("Bearer sk-"),
         List.of("Bearer a.b.c"),
         List.of("Bearer " + jwt("{\"alg\":\"none\"}", "{\"iss\":\"x\"}")),
+        List.of("Bearer " + jwt("{\"alg\":\"RS256\"}", "{\"iss\":\"x\"}")),
         List.of("Bearer " + jwt("{\"alg\":\"HS256\"}", "{\"iss\":\"made-up\",\"exp\":1}")),
         List.of("Bearer " + jwt("{\"alg\":\"HS256\"}", "[]")),
         List.of("Bearer"),

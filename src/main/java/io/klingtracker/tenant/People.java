@@ -1,0 +1,196 @@
+package io.klingtracker.tenant;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import io.klingtracker.problem.ErrorCode;
+import io.klingtracker.problem.ProblemException;
+import io.quarkus.security.AuthenticationFailedException;
+import io.quarkus.security.identity.SecurityIdentity;
+import io.smallrye.mutiny.Uni;
+import jakarta.enterprise.context.ApplicationScoped;
+import jakarta.inject.Inject;
+import java.io.IOException;
+import java.time.Clock;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.Base64;
+import java.util.EnumSet;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import org.eclipse.microprofile.config.inject.ConfigProperty;
+import org.jboss.logging.Logger;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * People who come with a token of the configured identity provider (OpenID Connect) instead of a
+ * key. Their tokens are signed with a private key, those of Kling's clients with a shared secret:
+ * the algorithm in the token's head tells them apart, and what it says is proved by whoever checks
+ * the signature.
+ */
+@ApplicationScoped
+class People {
+
+  private static final Logger LOG = Logger.getLogger(People.class);
+  private static final Set<String> ALGORITHMS =
+      Set.of("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512");
+
+  /** The provider's keys may have to be fetched first. */
+  private static final Duration LONGEST_CHECK = Duration.ofSeconds(10);
+
+  private static final Duration TRY_AGAIN = Duration.ofSeconds(5);
+
+  private final boolean enabled;
+  private final PeopleConfig config;
+  private final KeyRing keys;
+  private final ObjectMapper json;
+  private final Clock clock;
+
+  @Inject
+  People(
+      @ConfigProperty(name = "quarkus.oidc.tenant-enabled", defaultValue = "false") boolean enabled,
+      PeopleConfig config,
+      KeyRing keys,
+      ObjectMapper json,
+      Clock clock) {
+    this.enabled = enabled;
+    this.config = config;
+    this.keys = keys;
+    this.json = json;
+    this.clock = clock;
+  }
+
+  /** Whether these {@code Authorization} headers are a person's, if anybody's. */
+  boolean come(@Nullable List<String> authorization) {
+    if (!enabled || authorization == null || authorization.size() != 1) {
+      return false;
+    }
+    try {
+      String[] parts = KeyRing.token(authorization).split("\\.", -1);
+      return parts.length == 3 && ALGORITHMS.contains(part(parts[0]).path("alg").asText());
+    } catch (ProblemException e) {
+      return false;
+    }
+  }
+
+  /**
+   * The person in a tenant.
+   *
+   * @param identity is there once the provider's signature, the time and the audience are checked
+   * @throws ProblemException when the token is not good, or the person has no tenant or no role
+   */
+  Caller inTenant(List<String> authorization, Uni<SecurityIdentity> identity) {
+    JsonNode claims = checked(authorization, identity);
+    String tenant = claim(claims, config.tenantClaim()).asText("");
+    if (tenant.isEmpty()) {
+      throw forbidden("the token names no tenant in its claim " + config.tenantClaim());
+    }
+    Caller known =
+        keys.tenant(tenant)
+            .orElseThrow(() -> forbidden("the token's tenant is not known to this service"));
+    return new Caller(
+        null,
+        name(claims),
+        tenant,
+        scopes(roles(claims)),
+        null,
+        null,
+        known.quota(),
+        known.models(),
+        null,
+        null);
+  }
+
+  /**
+   * The person as an administrator.
+   *
+   * @throws ProblemException when the token is not good, or the person has not the role
+   */
+  Caller administrator(List<String> authorization, Uni<SecurityIdentity> identity) {
+    JsonNode claims = checked(authorization, identity);
+    if (!roles(claims).contains(config.roles().admin())) {
+      throw forbidden("this needs the role " + config.roles().admin());
+    }
+    return new Caller(
+        null, name(claims), null, Scope.ALL, null, null, Quota.NONE, Map.of(), null, null);
+  }
+
+  private JsonNode checked(List<String> authorization, Uni<SecurityIdentity> identity) {
+    JsonNode claims = part(KeyRing.token(authorization).split("\\.", -1)[1]);
+    try {
+      if (!identity.await().atMost(LONGEST_CHECK).isAnonymous()) {
+        return claims;
+      }
+    } catch (AuthenticationFailedException e) {
+      LOG.debugf("a person's token is refused: %s", e.getMessage());
+    } catch (RuntimeException e) {
+      LOG.warnf("a person's token cannot be checked: %s", e.getMessage());
+      throw new ProblemException(
+          ErrorCode.UNAVAILABLE, "the identity provider cannot be asked; try again", TRY_AGAIN);
+    }
+    long expires = claims.path("exp").asLong(0);
+    if (expires > 0
+        && clock.instant().isAfter(Instant.ofEpochSecond(Math.min(expires, 1L << 40)))) {
+      throw new ProblemException(
+          ErrorCode.AUTHORIZATION_EXPIRED, "the token has expired; get a new one");
+    }
+    throw new ProblemException(
+        ErrorCode.AUTHORIZATION_INVALID,
+        "the token is not one of the identity provider's for this service");
+  }
+
+  private Set<Scope> scopes(Set<String> roles) {
+    Set<Scope> scopes = EnumSet.noneOf(Scope.class);
+    Map<Scope, String> names =
+        Map.of(
+            Scope.SUBMIT, config.roles().submit(),
+            Scope.READ, config.roles().read(),
+            Scope.WEBHOOKS, config.roles().webhooks());
+    names.forEach(
+        (scope, role) -> {
+          if (roles.contains(role)) {
+            scopes.add(scope);
+          }
+        });
+    return scopes;
+  }
+
+  private Set<String> roles(JsonNode claims) {
+    JsonNode given = claim(claims, config.roleClaim());
+    Set<String> roles = new HashSet<>();
+    if (given.isArray()) {
+      given.forEach(role -> roles.add(role.asText()));
+    } else {
+      roles.addAll(List.of(given.asText("").split(" ")));
+    }
+    return roles;
+  }
+
+  private String name(JsonNode claims) {
+    String name = claim(claims, config.nameClaim()).asText("");
+    String shown = name.isEmpty() ? claims.path("sub").asText("") : name;
+    return "oidc:" + shown.replace('\0', '\ufffd');
+  }
+
+  /** Some providers name claims by URLs: a whole name comes before a path. */
+  private static JsonNode claim(JsonNode claims, String name) {
+    return claims.has(name) ? claims.get(name) : claims.at("/" + name);
+  }
+
+  private JsonNode part(String text) {
+    try {
+      JsonNode node = json.readTree(Base64.getUrlDecoder().decode(text));
+      if (node != null && node.isObject()) {
+        return node;
+      }
+    } catch (IOException | IllegalArgumentException e) {
+      // Falls through to the one refusal.
+    }
+    throw new ProblemException(ErrorCode.AUTHORIZATION_INVALID, "the JWT cannot be read");
+  }
+
+  private static ProblemException forbidden(String message) {
+    return new ProblemException(ErrorCode.FORBIDDEN, message);
+  }
+}
