@@ -45,7 +45,7 @@ public class AdminTenantResource {
     this.kling = kling;
   }
 
-  /** A tenant as it is asked for; what is left out is no limit. */
+  /** A tenant as it is asked for; what is left out is no limit, a weight left out is 1. */
   @JsonNaming(PropertyNamingStrategies.SnakeCaseStrategy.class)
   public record TenantBody(
       @Nullable String id,
@@ -53,6 +53,7 @@ public class AdminTenantResource {
       @Nullable Integer maxQueued,
       @Nullable BigDecimal unitsPerDay,
       @Nullable BigDecimal unitsPerMonth,
+      @Nullable Integer weight,
       @Nullable Map<String, @Nullable String> models) {}
 
   /** A tenant as it is shown. */
@@ -63,6 +64,7 @@ public class AdminTenantResource {
       @Nullable Integer maxQueued,
       @Nullable BigDecimal unitsPerDay,
       @Nullable BigDecimal unitsPerMonth,
+      int weight,
       Map<String, String> models,
       String createdAt) {}
 
@@ -135,7 +137,7 @@ public class AdminTenantResource {
   /** Replaces a tenant's settings. */
   @PUT
   @Path("/tenants/{tenant}")
-  @Operation(summary = "Change a tenant's name, quotas and models")
+  @Operation(summary = "Change a tenant's name, quotas, weight and models")
   public TenantShown change(@PathParam("tenant") String tenant, @Nullable TenantBody body) {
     return shown(tenants.change(tenant, settings(body)));
   }
@@ -204,7 +206,12 @@ public class AdminTenantResource {
       throw Parameters.invalid(String.valueOf(e.getMessage()));
     }
     return new Tenants.Settings(
-        body.name(), body.maxQueued(), body.unitsPerDay(), body.unitsPerMonth(), named);
+        body.name(),
+        body.maxQueued(),
+        body.unitsPerDay(),
+        body.unitsPerMonth(),
+        body.weight(),
+        named);
   }
 
   private static Tenants.KeySettings keySettings(@Nullable KeyBody body) {
@@ -235,6 +242,7 @@ public class AdminTenantResource {
         settings.maxQueued(),
         settings.unitsPerDay(),
         settings.unitsPerMonth(),
+        Objects.requireNonNullElse(settings.weight(), 1),
         settings.models(),
         Rfc3339.format(tenant.createdAt()));
   }

@@ -29,6 +29,9 @@ class Tenant {
   @Column(name = "units_per_month")
   @Nullable BigDecimal unitsPerMonth;
 
+  /** Its share of slots beside the other tenants that wait for the same ones. */
+  short weight = 1;
+
   @JdbcTypeCode(SqlTypes.JSON)
   Map<String, String> models;
 

@@ -25,6 +25,7 @@ public class Tenants {
   static final Pattern ID = Pattern.compile("[a-z0-9][a-z0-9_-]{0,62}");
   private static final int MAX_NAME = 200;
   private static final int MAX_MODELS = 100;
+  private static final int MAX_WEIGHT = 1000;
 
   /** More keys than a tenant needs; the list is not paged. */
   private static final int MAX_KEYS = 500;
@@ -42,6 +43,7 @@ public class Tenants {
    * @param maxQueued tasks that may wait for dispatch
    * @param unitsPerDay units of a day, UTC
    * @param unitsPerMonth units of a month, UTC
+   * @param weight share of slots beside other tenants that wait for the same ones; null is 1
    * @param models public model name to Kling's, on top of the configured
    */
   public record Settings(
@@ -49,6 +51,7 @@ public class Tenants {
       @Nullable Integer maxQueued,
       @Nullable BigDecimal unitsPerDay,
       @Nullable BigDecimal unitsPerMonth,
+      @Nullable Integer weight,
       Map<String, String> models) {}
 
   /** A tenant. */
@@ -242,6 +245,10 @@ public class Tenants {
         || settings.unitsPerMonth() != null && settings.unitsPerMonth().signum() < 0) {
       throw invalid("max_queued, units_per_day and units_per_month must be 0 or more");
     }
+    int weight = settings.weight() == null ? 1 : settings.weight();
+    if (weight < 1 || weight > MAX_WEIGHT) {
+      throw invalid("weight must be 1 to " + MAX_WEIGHT);
+    }
     if (settings.models().size() > MAX_MODELS) {
       throw invalid("models may name at most " + MAX_MODELS);
     }
@@ -249,6 +256,7 @@ public class Tenants {
     tenant.maxQueued = settings.maxQueued();
     tenant.unitsPerDay = settings.unitsPerDay();
     tenant.unitsPerMonth = settings.unitsPerMonth();
+    tenant.weight = (short) weight;
     tenant.models = settings.models();
   }
 
@@ -276,7 +284,12 @@ public class Tenants {
     return new Known(
         tenant.id,
         new Settings(
-            tenant.name, tenant.maxQueued, tenant.unitsPerDay, tenant.unitsPerMonth, tenant.models),
+            tenant.name,
+            tenant.maxQueued,
+            tenant.unitsPerDay,
+            tenant.unitsPerMonth,
+            (int) tenant.weight,
+            tenant.models),
         tenant.createdAt);
   }
 
