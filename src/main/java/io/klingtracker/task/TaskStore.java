@@ -176,7 +176,9 @@ class TaskStore {
           ),
           watched as (
             update open_task o set
-              next_check_at = coalesce(m.next_check_at, o.next_check_at),
+              -- An end that waits for its proof is asked about when that was planned, whatever older news comes beside it.
+              next_check_at = case when o.proving is null then coalesce(m.next_check_at, o.next_check_at)
+                else o.next_check_at end,
               slots = case when m.status = 'expired' then 0 else o.slots end
             from moved m where o.task_id = m.id and m.status in ('submitted', 'processing', 'expired')
           ),

@@ -134,6 +134,18 @@ class CallbackRouteTest {
   }
 
   @Test
+  void older_news_beside_an_end_does_not_put_its_confirmation_off() {
+    kling.byId.get("878106242831892487").becomes("succeed");
+    post(path, body("succeed"));
+    post(path, body("processing"));
+    callbacks.workOff();
+
+    reconciler.runOnce();
+
+    assertEquals("succeed", status());
+  }
+
+  @Test
   void an_end_that_kling_does_not_tell_of_yet_is_asked_about_again_soon() {
     post(path, body("succeed"));
     callbacks.workOff();
