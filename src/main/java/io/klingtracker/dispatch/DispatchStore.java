@@ -25,6 +25,7 @@ import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 import java.util.UUID;
 import java.util.function.Function;
@@ -165,6 +166,8 @@ class DispatchStore {
       """
       select task_id from dispatch_queue where sent_at is null and deadline_at <= :now order by deadline_at limit :limit
       """;
+
+  private static final String LEAD = "select lead_millis from open_task where task_id = :id";
 
   private final Jdbi jdbi;
   private final PoolStore pools;
@@ -424,6 +427,20 @@ class DispatchStore {
                     .bind("until", now.plus(lease))
                     .execute())
         == 1;
+  }
+
+  /** How much sooner a callback told of the task's end than we would have asked; null: none did. */
+  @Nullable Long lead(String taskId) {
+    return jdbi.withHandle(
+        handle ->
+            handle
+                .createQuery(LEAD)
+                .bind("id", taskId)
+                .map(
+                    (row, context) -> Optional.ofNullable(row.getObject("lead_millis", Long.class)))
+                .findOne()
+                .flatMap(lead -> lead)
+                .orElse(null));
   }
 
   /** Tasks whose deadline passed before anything was sent. */

@@ -18,6 +18,7 @@ import io.klingtracker.task.Tasks;
 import io.klingtracker.tracking.CallbackTarget;
 import io.klingtracker.tracking.CheckPlan;
 import io.klingtracker.tracking.KlingWords;
+import io.klingtracker.tracking.Reports;
 import io.klingtracker.tracking.TrackingConfig;
 import jakarta.inject.Inject;
 import jakarta.inject.Singleton;
@@ -57,6 +58,7 @@ class Dispatcher {
   private final NewestTasks newest;
   private final CallbackTarget callbacks;
   private final CheckPlan checks;
+  private final Reports reports;
   private final DispatchConfig config;
   private final DispatchMetrics metrics;
   private final Clock clock;
@@ -78,6 +80,7 @@ class Dispatcher {
       KlingLists lists,
       CallbackTarget callbacks,
       CheckPlan checks,
+      Reports reports,
       TrackingConfig tracking,
       DispatchConfig config,
       DispatchMetrics metrics,
@@ -90,6 +93,7 @@ class Dispatcher {
     this.newest = new NewestTasks(lists, config.lookupPages());
     this.callbacks = callbacks;
     this.checks = checks;
+    this.reports = reports;
     this.config = config;
     this.metrics = metrics;
     this.clock = clock;
@@ -264,7 +268,7 @@ class Dispatcher {
         .thenCompose(
             answer ->
                 answer instanceof QueryAnswer.NotFound
-                    ? newest.find(claim.account(), kind, claim.taskId())
+                    ? newest.find(claim, kind, clock.instant())
                     : CompletableFuture.completedFuture(answer))
         .thenComposeAsync(answer -> settle(claim, answer, exists), executor);
   }
@@ -323,8 +327,26 @@ class Dispatcher {
             nextCheck,
             KlingStatus.SUBMITTED == said.status() ? said.word() : "submitted"));
     if (said.status() != KlingStatus.SUBMITTED) {
-      KlingWords.toNews(claim.taskId(), Source.DISPATCH, said, nextCheck).ifPresent(tasks::apply);
+      KlingWords.toNews(claim.taskId(), Source.DISPATCH, said, nextCheck)
+          .ifPresent(news -> book(claim, said, news));
     }
+  }
+
+  /** One that had ended already when it was looked up is an end like any other. */
+  private void book(Claim claim, KlingNews said, News news) {
+    Long lead = said.status().isFinal() ? store.lead(claim.taskId()) : null;
+    reports.book(
+        List.of(
+            new Reports.Report(
+                claim.taskId(),
+                claim.kind(),
+                claim.upstreamModel(),
+                claim.account(),
+                Source.DISPATCH,
+                said,
+                tasks.apply(news),
+                lead,
+                true)));
   }
 
   private Instant retryAt(Claim claim) {

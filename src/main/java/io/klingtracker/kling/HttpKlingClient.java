@@ -1,6 +1,8 @@
 package io.klingtracker.kling;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.node.JsonNodeFactory;
+import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.vertx.core.Future;
 import io.vertx.core.Vertx;
 import io.vertx.core.buffer.Buffer;
@@ -139,6 +141,18 @@ class HttpKlingClient implements KlingClient, KlingLists {
   }
 
   @Override
+  public CompletionStage<ListAnswer> created(
+      String account, Instant from, Instant to, @Nullable String after) {
+    ObjectNode page = JsonNodeFactory.instance.objectNode().put("limit", PAGE);
+    if (after == null) {
+      page.put("start_time", from.toEpochMilli()).put("end_time", to.toEpochMilli());
+    } else {
+      page.put("cursor", after);
+    }
+    return list(account, HttpMethod.POST, "/tasks", Buffer.buffer(page.toString()));
+  }
+
+  @Override
   public boolean takesIds(String account) {
     KlingConfig.Account settings = config.accounts().get(account);
     return settings != null && settings.apiKey().isPresent();
@@ -151,7 +165,12 @@ class HttpKlingClient implements KlingClient, KlingLists {
   }
 
   private CompletionStage<ListAnswer> list(String account, String path) {
-    return call(account, HttpMethod.GET, path, null, Instant.MAX)
+    return list(account, HttpMethod.GET, path, null);
+  }
+
+  private CompletionStage<ListAnswer> list(
+      String account, HttpMethod method, String path, @Nullable Buffer body) {
+    return call(account, method, path, body, Instant.MAX)
         .map(HttpKlingClient::listAnswer)
         .otherwise(failure -> new ListAnswer.NoAnswer(reason(failure)))
         .toCompletionStage();
@@ -300,7 +319,10 @@ class HttpKlingClient implements KlingClient, KlingLists {
       return new ListAnswer.NoAnswer("HTTP " + answer.status() + " with an unreadable body");
     }
     if (code == 0) {
-      return new ListAnswer.Found(KlingReader.tasks(body));
+      JsonNode data = body.path("data");
+      String next = data.path("next_cursor").asText("");
+      boolean more = data.path("has_more").asBoolean(false) && !next.isEmpty();
+      return new ListAnswer.Found(KlingReader.tasks(body), more ? next : null);
     }
     String message = message(answer, body);
     return code >= 1200 && code < 1300

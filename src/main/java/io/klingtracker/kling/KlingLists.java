@@ -1,7 +1,9 @@
 package io.klingtracker.kling;
 
+import java.time.Instant;
 import java.util.Collection;
 import java.util.concurrent.CompletionStage;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Kling asked for many tasks at once. No call blocks; each stage ends within the configured time
@@ -34,6 +36,15 @@ public interface KlingLists {
   /** The same by the {@code external_task_id} given at the create. */
   CompletionStage<ListAnswer> tasksByExternalId(String account, Collection<String> ids);
 
-  /** Whether the account has the API key that questions by id need. */
+  /**
+   * One page of an account's tasks of all kinds by the time of their creation, in whatever order
+   * Kling has them; the account must {@link #takesIds}.
+   *
+   * @param after where the page begins, as the one before it said; null for the first
+   */
+  CompletionStage<ListAnswer> created(
+      String account, Instant from, Instant to, @Nullable String after);
+
+  /** Whether the account has the API key that these questions need. */
   boolean takesIds(String account);
 }

@@ -18,11 +18,16 @@ import org.jspecify.annotations.Nullable;
 @Singleton
 class ReconcileStore {
 
+  /**
+   * Ours that are claimed and not being asked about are from a round that failed, as when the
+   * database was away: nobody has to wait for their lease.
+   */
   private static final String CLAIM =
       """
       with due as (
         select task_id from open_task
-        where next_check_at <= :now and (claimed_until is null or claimed_until < :now)
+        where next_check_at <= :now and (claimed_until is null or claimed_until < :now
+          or :failed and claimed_by = :owner and not task_id = any(:asking))
         order by next_check_at limit :limit
         for update skip locked
       ),
@@ -75,7 +80,13 @@ class ReconcileStore {
     this.lease = config.lease();
   }
 
-  List<Check> claim(int limit) {
+  /**
+   * Claims tasks that are due.
+   *
+   * @param asking those that this replica is asking about just now
+   * @param failed whether those of a round of ours that failed are among them
+   */
+  List<Check> claim(Collection<String> asking, boolean failed, int limit) {
     Instant now = clock.instant();
     return jdbi.withHandle(
         handle ->
@@ -84,6 +95,8 @@ class ReconcileStore {
                 .bind("now", now)
                 .bind("until", now.plus(lease))
                 .bind("owner", owner)
+                .bindArray("asking", String.class, List.copyOf(asking))
+                .bind("failed", failed)
                 .bind("limit", limit)
                 .map((row, context) -> check(row))
                 .list());

@@ -18,9 +18,9 @@ import java.time.Clock;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
+import java.util.Comparator;
 import java.util.List;
 import java.util.Map;
-import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
 import java.util.concurrent.ConcurrentHashMap;
@@ -36,7 +36,7 @@ import org.jspecify.annotations.Nullable;
 /**
  * Asks Kling about tasks that stay silent, and at once about those of which an unproved callback
  * says that they ended. What Kling answers itself needs no further proof. Tasks of one account and
- * kind are asked about together: by reading Kling's list, by twenty ids a call, or one by one,
+ * kind are asked about together: by reading Kling's lists, by twenty ids a call, or one by one,
  * whichever takes the fewest calls.
  */
 @Singleton
@@ -46,6 +46,12 @@ class Reconciler {
 
   /** Kling's list is left when it has held nothing of interest for so many pages. */
   private static final int IDLE_PAGES = 3;
+
+  /** A round that failed is begun again after this. */
+  private static final Duration AFTER_FAILURE = Duration.ofSeconds(5);
+
+  /** Kling's clock may differ from ours by so much. */
+  private static final Duration SKEW = Duration.ofMinutes(5);
 
   /** Pages read for each page's worth of tasks asked about, at the most: others' stand between. */
   private static final int PAGES_PER_PAGE = 3;
@@ -59,8 +65,9 @@ class Reconciler {
   private final ExecutorService executor;
   private final Pace pace;
   private final AtomicInteger rounds = new AtomicInteger();
-  private final Set<String> inFlight = ConcurrentHashMap.newKeySet();
+  private final Map<String, Check> inFlight = new ConcurrentHashMap<>();
   private volatile Instant renewAt = Instant.MIN;
+  private volatile Instant failedAgainAt = Instant.MIN;
   private @Nullable WorkLoop loop;
 
   private record Group(String account, String kind) {}
@@ -111,7 +118,8 @@ class Reconciler {
     if (room <= 0 || rounds.get() >= config.parallel()) {
       return false;
     }
-    List<Check> due = store.claim(room);
+    List<Check> due =
+        store.claim(inFlight.keySet(), !clock.instant().isBefore(failedAgainAt), room);
     Map<Group, List<Check>> groups =
         due.stream().collect(Collectors.groupingBy(c -> new Group(c.account(), c.kind())));
     groups.forEach(this::start);
@@ -122,12 +130,12 @@ class Reconciler {
     Instant now = clock.instant();
     if (!now.isBefore(renewAt)) {
       renewAt = now.plus(config.lease().dividedBy(3));
-      store.renew(inFlight);
+      store.renew(inFlight.keySet());
     }
   }
 
   private void start(Group group, List<Check> checks) {
-    checks.forEach(check -> inFlight.add(check.taskId()));
+    checks.forEach(check -> inFlight.put(check.taskId(), check));
     rounds.incrementAndGet();
     try {
       executor.execute(() -> run(group, checks));
@@ -141,7 +149,7 @@ class Reconciler {
     try {
       round(group, checks);
     } catch (RuntimeException e) {
-      // The lease runs out and they are asked about again.
+      failedAgainAt = clock.instant().plus(AFTER_FAILURE);
       LOG.warnf(
           "account=%s kind=%s asking about %d tasks failed: %s",
           group.account(), group.kind(), checks.size(), e.getMessage());
@@ -152,7 +160,8 @@ class Reconciler {
   }
 
   private void done(List<Check> checks) {
-    checks.forEach(check -> inFlight.remove(check.taskId()));
+    // One that was settled and claimed once more meanwhile stays.
+    checks.forEach(check -> inFlight.remove(check.taskId(), check));
     rounds.decrementAndGet();
   }
 
@@ -169,8 +178,12 @@ class Reconciler {
     boolean listed = kind.dialect() == Kind.Dialect.LEGACY;
     Heard heard = new Heard(asked);
     int listFrom = byIds ? config.listFromWithApiKey() : config.listFrom();
-    if (listed && asked.size() >= listFrom) {
-      readList(group.account(), kind, asked.size(), heard);
+    if (asked.size() >= listFrom) {
+      if (listed) {
+        readList(group.account(), kind, asked.size(), heard);
+      } else if (byIds) {
+        readByTime(group.account(), asked, heard);
+      }
     }
     if (byIds && (heard.silent().size() > 1 || !listed)) {
       readByIds(group.account(), heard);
@@ -182,11 +195,11 @@ class Reconciler {
   /** Page by page, as long as that is likely to be worth it. */
   private void readList(String account, Kind kind, int asked, Heard heard) {
     String path = kind.createPath(null);
-    int pages = PAGES_PER_PAGE * ((asked + KlingLists.PAGE - 1) / KlingLists.PAGE);
+    int pages = mostPages(asked);
     int idle = 0;
     for (int page = 1; page <= pages && !heard.silent().isEmpty() && idle < IDLE_PAGES; page++) {
       int number = page;
-      List<KlingNews> found = found(call(account, () -> lists.page(account, path, number)));
+      List<KlingNews> found = found(call(account, () -> lists.page(account, path, number))).tasks();
       List<Heard.Word> words = heard.among(found);
       verdicts.heard(words);
       idle = words.isEmpty() ? idle + 1 : 0;
@@ -194,6 +207,32 @@ class Reconciler {
         break;
       }
     }
+  }
+
+  /** The newer generation has one list for all kinds, by the time of their creation. */
+  private void readByTime(String account, List<Check> asked, Heard heard) {
+    Instant now = clock.instant();
+    Instant from =
+        asked.stream().map(Check::startedAt).min(Comparator.naturalOrder()).orElse(now).minus(SKEW);
+    int idle = 0;
+    String cursor = null;
+    for (int left = mostPages(asked.size());
+        left > 0 && !heard.silent().isEmpty() && idle < IDLE_PAGES;
+        left--) {
+      String after = cursor;
+      ListAnswer.Found page = found(call(account, () -> lists.created(account, from, now, after)));
+      List<Heard.Word> words = heard.among(page.tasks());
+      verdicts.heard(words);
+      idle = words.isEmpty() ? idle + 1 : 0;
+      cursor = page.next();
+      if (cursor == null) {
+        break;
+      }
+    }
+  }
+
+  private static int mostPages(int asked) {
+    return PAGES_PER_PAGE * ((asked + KlingLists.PAGE - 1) / KlingLists.PAGE);
   }
 
   private void readByIds(String account, Heard heard) {
@@ -204,11 +243,11 @@ class Reconciler {
                     check -> check.klingTaskId() != null,
                     Collectors.mapping(Reconciler::idOf, Collectors.toList())));
     for (List<String> some : chunks(ids.getOrDefault(true, List.of()))) {
-      verdicts.heard(heard.among(found(call(account, () -> lists.tasks(account, some)))));
+      verdicts.heard(heard.among(found(call(account, () -> lists.tasks(account, some))).tasks()));
     }
     for (List<String> some : chunks(ids.getOrDefault(false, List.of()))) {
       verdicts.heard(
-          heard.among(found(call(account, () -> lists.tasksByExternalId(account, some)))));
+          heard.among(found(call(account, () -> lists.tasksByExternalId(account, some))).tasks()));
     }
     verdicts.silent(heard.silent());
   }
@@ -247,13 +286,13 @@ class Reconciler {
     }
   }
 
-  private static List<KlingNews> found(CompletableFuture<ListAnswer> asking) {
+  private static ListAnswer.Found found(CompletableFuture<ListAnswer> asking) {
     ListAnswer answer = asking.join();
     if (answer instanceof ListAnswer.Found found) {
-      return found.tasks();
+      return found;
     }
     LOG.debugf("Kling's list was not read: %s", answer);
-    return List.of();
+    return new ListAnswer.Found(List.of());
   }
 
   /** In its turn, so that no account is asked faster than allowed. */

@@ -21,6 +21,7 @@ import java.util.Map;
 import java.util.Random;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
+import org.jspecify.annotations.Nullable;
 
 /** A Kling in memory that knows the truth, speaks in every dialect, and is away now and then. */
 final class FakeKling implements KlingClient, KlingLists {
@@ -33,6 +34,10 @@ final class FakeKling implements KlingClient, KlingLists {
   private final Clock clock;
   private final boolean takesIds;
   double awayShare;
+
+  /** Fails in a way that nobody foresaw. */
+  boolean breaks;
+
   int calls;
 
   FakeKling(Random random, Clock clock, boolean takesIds) {
@@ -128,6 +133,9 @@ final class FakeKling implements KlingClient, KlingLists {
 
   private boolean away() {
     calls++;
+    if (breaks) {
+      throw new IllegalStateException("broken");
+    }
     return random.nextDouble() < awayShare;
   }
 
@@ -153,6 +161,24 @@ final class FakeKling implements KlingClient, KlingLists {
     java.util.Collections.reverse(all);
     int from = Math.min(all.size(), (page - 1) * PAGE);
     return list(all.subList(from, Math.min(all.size(), from + PAGE)));
+  }
+
+  @Override
+  public CompletionStage<ListAnswer> created(
+      String account, Instant from, Instant to, @Nullable String after) {
+    if (away()) {
+      return CompletableFuture.completedFuture(new ListAnswer.NoAnswer("away"));
+    }
+    List<Truth> all =
+        byId.values().stream()
+            .filter(t -> t.createdAt >= from.toEpochMilli() && t.createdAt <= to.toEpochMilli())
+            .toList();
+    int begin = after == null ? 0 : Integer.parseInt(after);
+    int end = Math.min(all.size(), begin + PAGE);
+    return CompletableFuture.completedFuture(
+        new ListAnswer.Found(
+            all.subList(Math.min(begin, end), end).stream().map(this::say).toList(),
+            end < all.size() ? Integer.toString(end) : null));
   }
 
   @Override

@@ -67,6 +67,20 @@ class SilenceTest {
   }
 
   @Test
+  void a_round_that_failed_is_not_left_to_its_lease() {
+    truth.becomes("succeed");
+    kling.breaks = true;
+    pass(Duration.ofMinutes(1));
+    kling.breaks = false;
+    pass(Duration.ofSeconds(1));
+    assertEquals("queued", status());
+
+    pass(Duration.ofSeconds(5));
+
+    assertEquals("succeed", status());
+  }
+
+  @Test
   void what_kling_says_again_and_again_is_no_news() {
     truth.becomes("processing");
     for (int i = 0; i < 20; i++) {

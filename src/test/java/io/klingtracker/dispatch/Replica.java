@@ -12,8 +12,7 @@ import io.klingtracker.task.Submission;
 import io.klingtracker.task.Tasks;
 import io.klingtracker.task.TasksChanged;
 import io.klingtracker.task.TasksOnDatabase;
-import io.klingtracker.tracking.TrackingConfig;
-import io.klingtracker.tracking.TrackingWithout;
+import io.klingtracker.tracking.TrackingParts;
 import io.klingtracker.work.WorkLoop;
 import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
 import io.smallrye.config.SmallRyeConfig;
@@ -48,9 +47,9 @@ final class Replica implements AutoCloseable {
   Replica(Jdbi jdbi, Clock clock, Map<String, String> settings, KlingClient kling) {
     SmallRyeConfig read = config(settings);
     this.config = read.getConfigMapping(DispatchConfig.class);
-    TrackingConfig tracking = read.getConfigMapping(TrackingConfig.class);
     this.gate = new Gate(kling);
     this.tasks = TasksOnDatabase.of(jdbi, clock, this::changed);
+    TrackingParts tracking = new TrackingParts(jdbi, clock, tasks, all(settings));
     this.pools = new PoolStore(jdbi, clock, new ConfiguredWaits(config));
     this.store = new DispatchStore(jdbi, pools, clock, config);
     this.accounts = new Accounting(pools, read.getConfigMapping(KlingConfig.class), config, clock);
@@ -61,9 +60,10 @@ final class Replica implements AutoCloseable {
             tasks,
             gate,
             gate,
-            TrackingWithout.callbacks(tracking),
-            TrackingWithout.checks(tracking, jdbi, clock),
-            tracking,
+            tracking.target("replica-test-0123456789abcdef0123456789abcdef"),
+            tracking.plan,
+            tracking.reports,
+            tracking.config,
             config,
             new DispatchMetrics(meters),
             clock,
@@ -71,18 +71,21 @@ final class Replica implements AutoCloseable {
     this.standings = new Standings(jdbi, tasks, pools, accounts, config, clock);
   }
 
-  static SmallRyeConfig config(Map<String, String> settings) {
+  private static Map<String, String> all(Map<String, String> settings) {
     Map<String, String> all = new HashMap<>();
     all.put("tracker.public-url", "http://localhost:1");
     all.put("kling.accounts.default.base-url", "http://localhost:1");
     all.put("kling.accounts.default.api-key", "key");
     all.putAll(settings);
+    return all;
+  }
+
+  static SmallRyeConfig config(Map<String, String> settings) {
     return new SmallRyeConfigBuilder()
         .withMapping(DispatchConfig.class)
-        .withMapping(TrackingConfig.class)
         .withMapping(KlingConfig.class)
         .withValidateUnknown(false)
-        .withDefaultValues(all)
+        .withDefaultValues(all(settings))
         .addDiscoveredConverters()
         .build();
   }
@@ -184,6 +187,12 @@ final class Replica implements AutoCloseable {
     @Override
     public CompletionStage<ListAnswer> page(String account, String path, int page) {
       return unlessShut(((KlingLists) kling).page(account, path, page));
+    }
+
+    @Override
+    public CompletionStage<ListAnswer> created(
+        String account, Instant from, Instant to, @Nullable String after) {
+      return unlessShut(((KlingLists) kling).created(account, from, to, after));
     }
 
     @Override

@@ -81,6 +81,12 @@ final class ScriptedKling implements KlingClient, KlingLists {
   }
 
   @Override
+  public CompletionStage<ListAnswer> created(
+      String account, Instant from, Instant to, @Nullable String after) {
+    return page(account, "/tasks", 1);
+  }
+
+  @Override
   public CompletionStage<ListAnswer> tasks(String account, Collection<String> ids) {
     throw new UnsupportedOperationException();
   }
