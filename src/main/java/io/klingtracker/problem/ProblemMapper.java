@@ -23,6 +23,7 @@ public class ProblemMapper {
 
   private static final Logger LOG = Logger.getLogger(ProblemMapper.class);
   private static final Duration DATABASE_AWAY = Duration.ofSeconds(2);
+  private static final String LOCK_NOT_AVAILABLE = "55P03";
 
   @Inject
   ProblemMapper() {}
@@ -127,9 +128,19 @@ public class ProblemMapper {
             || state.startsWith("08")
             || state.startsWith("53")
             || state.startsWith("57")
-            || state.equals("55P03")) {
+            || state.equals(LOCK_NOT_AVAILABLE)) {
           return true;
         }
+      }
+    }
+    return false;
+  }
+
+  /** Whether somebody held a lock for too long, which may concern one row only. */
+  public static boolean isLockTimeout(Throwable failure) {
+    for (Throwable cause = failure; cause != null; cause = cause.getCause()) {
+      if (cause instanceof SQLException sql && LOCK_NOT_AVAILABLE.equals(sql.getSQLState())) {
+        return true;
       }
     }
     return false;

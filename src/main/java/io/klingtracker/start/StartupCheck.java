@@ -3,6 +3,7 @@ package io.klingtracker.start;
 import io.klingtracker.api.ApiConfig;
 import io.klingtracker.api.ReadConfig;
 import io.klingtracker.callback.CallbackConfig;
+import io.klingtracker.database.GroupCommitConfig;
 import io.klingtracker.dispatch.DispatchConfig;
 import io.klingtracker.events.RelayConfig;
 import io.klingtracker.feed.FeedConfig;
@@ -58,6 +59,7 @@ public final class StartupCheck {
           PeopleConfig.class,
           KlingConfig.class,
           TaskConfig.class,
+          GroupCommitConfig.class,
           ApiConfig.class,
           ReadConfig.class,
           DispatchConfig.class,

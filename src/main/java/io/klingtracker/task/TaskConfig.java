@@ -25,4 +25,22 @@ public interface TaskConfig {
   /** Most keys forgotten in one statement: small enough that it never holds up a submission. */
   @WithDefault("1000")
   int sweepBatch();
+
+  /** How submissions are stored. */
+  Submit submit();
+
+  /** See {@link #submit()}. */
+  interface Submit {
+    /** Submissions that may wait to be stored; more are put off with 503. */
+    @WithDefault("2048")
+    int queue();
+
+    /** Groups stored at the same time. */
+    @WithDefault("2")
+    int writers();
+
+    /** Most submissions stored in one statement. */
+    @WithDefault("128")
+    int batch();
+  }
 }

@@ -12,10 +12,15 @@ import java.time.Instant;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.HashMap;
+import java.util.HexFormat;
+import java.util.IdentityHashMap;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Optional;
 import java.util.UUID;
+import java.util.function.Function;
 import org.jdbi.v3.core.Jdbi;
 import org.jdbi.v3.core.statement.UnableToExecuteStatementException;
 import org.jspecify.annotations.Nullable;
@@ -28,7 +33,6 @@ import org.jspecify.annotations.Nullable;
 class TaskStore {
 
   private static final String UNIQUE_VIOLATION = "23505";
-  private static final String LOCK_NOT_AVAILABLE = "55P03";
 
   /** Different pieces of news that changed nothing, kept for each task; more are dropped. */
   private static final int NEWS_LIMIT = 500;
@@ -67,47 +71,73 @@ class TaskStore {
       """
           .formatted(PAYLOAD);
 
+  /**
+   * Stores several submissions. Those that repeat an Idempotency-Key or an external id of before
+   * are left out, and told apart in the answer; of those that repeat each other's, the first is
+   * stored, and the others find it there when they are given again. Rows are written in one order,
+   * so that two groups cannot deadlock.
+   */
   private static final String SUBMIT =
       """
-      with key as (
+      with given as (
+        select * from unnest(
+          cast(:ids as text[]), cast(:tenants as text[]), cast(:keys as text[]), cast(:hashes as text[]),
+          cast(:requestIds as uuid[]), cast(:kinds as text[]), cast(:externalTaskIds as text[]), cast(:models as text[]),
+          cast(:upstreamModels as text[]), cast(:callbackUrls as text[]), cast(:units as numeric[]), cast(:apiKeys as uuid[]),
+          cast(:eventIds as uuid[]), cast(:traceparents as text[]), cast(:bodies as text[]), cast(:families as text[]),
+          cast(:slots as int[]), cast(:priorities as int[]), cast(:deadlines as timestamptz[])) with ordinality
+        as g(id, tenant_id, key, request_hash, request_id, kind, external_task_id, model, upstream_model, callback_url, units,
+             api_key_id, event_id, traceparent, body, family, slots, priority, deadline_at, place)
+      ),
+      asked as materialized (
+        select g.*, k.task_id as first_id, k.request_id as first_request_id,
+          k.request_hash = decode(g.request_hash, 'hex') as same_request,
+          (select true from task t where t.tenant_id = g.tenant_id and t.external_task_id = g.external_task_id)
+            is not null as taken,
+          row_number() over (partition by g.tenant_id, coalesce(g.key, g.id) order by g.place) > 1 as later_with_key,
+          row_number() over (partition by g.tenant_id, coalesce(g.external_task_id, g.id) order by g.place) > 1 as later
+        -- The limits keep the planner from reading a table whole that was small when it planned.
+        from given g left join lateral (
+          select * from idempotency_key k where k.tenant_id = g.tenant_id and k.key = g.key limit 1) k on true
+      ),
+      key as (
         insert into idempotency_key (tenant_id, key, request_hash, request_id, task_id, created_at)
-        select :tenant, :key, cast(:requestHash as bytea), cast(:requestId as uuid), :id, cast(:now as timestamptz)
-        where cast(:key as text) is not null
+        select a.tenant_id, a.key, decode(a.request_hash, 'hex'), a.request_id, a.id, cast(:now as timestamptz)
+        from asked a where a.key is not null and a.first_id is null and not a.taken
+          and not a.later_with_key and not a.later
+        order by a.tenant_id, a.key
+        on conflict do nothing
         returning task_id
       ),
       stored as (
         insert into task (id, tenant_id, kind, external_task_id, model, upstream_model, callback_url, status, sequence,
             units_expected, feed_position, created_at, updated_at, api_key_id)
         -- Reading key first makes a repeated key fail before a repeated external id does.
-        select :id, :tenant, :kind, :externalTaskId, :model, :upstreamModel, :callbackUrl, 'queued', 1,
-            cast(:units as numeric), pg_current_xact_id()::text::bigint, cast(:now as timestamptz), cast(:now as timestamptz),
-            cast(:apiKey as uuid)
-        from (select count(*) from key) as first
+        select a.id, a.tenant_id, a.kind, a.external_task_id, a.model, a.upstream_model, a.callback_url, 'queued', 1,
+            a.units, pg_current_xact_id()::text::bigint, cast(:now as timestamptz), cast(:now as timestamptz), a.api_key_id
+        from (select array_agg(task_id) as ids from key) as first, asked a
+        where a.first_id is null and not a.taken and not a.later and (a.key is null or a.id = any(first.ids))
+        order by a.tenant_id, a.external_task_id, a.id
         returning *
       ),
       moved as (
-        select s.*, cast(:eventId as uuid) as event_id, 'submit' as source, cast(:traceparent as text) as traceparent
-        from stored s
+        select s.*, a.event_id, 'submit' as source, a.traceparent from stored s join asked a on a.id = s.id
       ),
-      request as (insert into task_request (task_id, body) select id, :body from stored),
+      request as (insert into task_request (task_id, body) select a.id, a.body from stored s join asked a on a.id = s.id),
       queued as (
         insert into dispatch_queue (task_id, tenant_id, upstream_model, family, slots, priority, due_at, deadline_at)
-        select id, tenant_id, upstream_model, :family, :slots, :priority, created_at, cast(:deadline as timestamptz)
-        from stored
+        select s.id, s.tenant_id, s.upstream_model, a.family, a.slots, a.priority, s.created_at, a.deadline_at
+        from stored s join asked a on a.id = s.id
       ),
       """
           + EVENT
           + """
 
-          select id from stored
+          select a.id, s.id is not null as stored, a.taken and not a.later_with_key as taken, a.same_request,
+            a.first_request_id, t.id as first_id, t.external_task_id as first_external_id, t.created_at as first_created_at
+          from asked a left join stored s on s.id = a.id
+            left join lateral (select * from task where id = a.first_id limit 1) t on true
           """;
-
-  private static final String FIND_KEY =
-      """
-      select k.request_hash, k.request_id, t.id, t.external_task_id, t.created_at
-      from idempotency_key k join task t on t.id = k.task_id
-      where k.tenant_id = :tenant and k.key = :key
-      """;
 
   /**
    * Applies one piece of news to each of several tasks. The lifecycle stands in the {@code where},
@@ -319,80 +349,120 @@ class TaskStore {
     this.resultLife = config.resultLife();
   }
 
-  Submission submit(NewTask task, @Nullable String traceparent) {
+  /** Answers each submission, in their order; see {@link #SUBMIT}. */
+  List<Submission> submit(List<TaskWriter.Submitted> group) {
+    Map<TaskWriter.Submitted, Submission> answers = new IdentityHashMap<>();
+    List<TaskWriter.Submitted> left = group;
+    // A round stores at least the first of those that repeat each other; only one who repeats what
+    // another transaction stores in this moment, and then does not, is there for longer.
+    for (int round = 0; !left.isEmpty() && round <= group.size(); round++) {
+      answers.putAll(submitOnce(left));
+      left = left.stream().filter(submitted -> !answers.containsKey(submitted)).toList();
+    }
+    return group.stream()
+        .map(submitted -> answers.getOrDefault(submitted, new Submission.KeyRunning()))
+        .toList();
+  }
+
+  private Map<TaskWriter.Submitted, Submission> submitOnce(List<TaskWriter.Submitted> group) {
     Instant now = clock.instant();
-    String id = TaskId.next(now);
-    NewTask.Idempotency idempotency = task.idempotency();
+    Map<String, TaskWriter.Submitted> byId = new LinkedHashMap<>();
+    group.forEach(submitted -> byId.put(TaskId.next(now), submitted));
+    List<NewTask> tasks = group.stream().map(TaskWriter.Submitted::task).toList();
+    Map<TaskWriter.Submitted, Submission> answers = new IdentityHashMap<>();
     try {
       jdbi.useHandle(
           handle ->
               handle
                   .createQuery(SUBMIT)
-                  .bind("id", id)
-                  .bind("tenant", task.tenant())
-                  .bind("key", idempotency == null ? null : idempotency.key())
-                  .bind("requestHash", idempotency == null ? null : idempotency.requestHash())
-                  .bind("requestId", idempotency == null ? null : idempotency.requestId())
-                  .bind("kind", task.kind())
-                  .bind("externalTaskId", task.externalTaskId())
-                  .bind("model", task.model())
-                  .bind("upstreamModel", task.upstreamModel())
-                  .bind("callbackUrl", task.callbackUrl())
-                  .bind("units", task.units())
-                  .bind("apiKey", task.apiKey())
+                  .bindArray("ids", String.class, byId.keySet())
+                  .bindArray("tenants", String.class, each(tasks, NewTask::tenant))
+                  .bindArray("keys", String.class, each(tasks, ofKey(NewTask.Idempotency::key)))
+                  .bindArray(
+                      "hashes",
+                      String.class,
+                      each(tasks, ofKey(key -> HexFormat.of().formatHex(key.requestHash()))))
+                  .bindArray(
+                      "requestIds", UUID.class, each(tasks, ofKey(NewTask.Idempotency::requestId)))
+                  .bindArray("kinds", String.class, each(tasks, NewTask::kind))
+                  .bindArray("externalTaskIds", String.class, each(tasks, NewTask::externalTaskId))
+                  .bindArray("models", String.class, each(tasks, NewTask::model))
+                  .bindArray("upstreamModels", String.class, each(tasks, NewTask::upstreamModel))
+                  .bindArray("callbackUrls", String.class, each(tasks, NewTask::callbackUrl))
+                  .bindArray("units", BigDecimal.class, each(tasks, NewTask::units))
+                  .bindArray("apiKeys", UUID.class, each(tasks, NewTask::apiKey))
+                  .bindArray("eventIds", UUID.class, each(tasks, task -> EventId.next(now)))
+                  .bindArray(
+                      "traceparents", String.class, each(group, TaskWriter.Submitted::traceparent))
+                  .bindArray("bodies", String.class, each(tasks, NewTask::body))
+                  .bindArray("families", String.class, each(tasks, NewTask::family))
+                  .bindArray("slots", Integer.class, each(tasks, NewTask::slots))
+                  .bindArray("priorities", Integer.class, each(tasks, NewTask::priority))
+                  .bindArray(
+                      "deadlines",
+                      String.class,
+                      each(
+                          tasks,
+                          task -> task.deadline() == null ? null : task.deadline().toString()))
                   .bind("now", now)
-                  .bind("eventId", EventId.next(now))
-                  .bind("traceparent", traceparent)
-                  .bind("body", task.body())
-                  .bind("family", task.family())
-                  .bind("slots", task.slots())
-                  .bind("priority", task.priority())
-                  .bind("deadline", task.deadline())
-                  .mapTo(String.class)
-                  .one());
-      return new Submission.Stored(id, now);
+                  .map(
+                      (row, context) -> {
+                        TaskWriter.Submitted submitted =
+                            Objects.requireNonNull(byId.get(row.getString("id")));
+                        submission(submitted, row, now)
+                            .ifPresent(answer -> answers.put(submitted, answer));
+                        return submitted;
+                      })
+                  .list());
     } catch (UnableToExecuteStatementException e) {
-      return refused(task, e);
+      String externalTaskId = tasks.get(0).externalTaskId();
+      if (tasks.size() == 1
+          && externalTaskId != null
+          && sqlState(e).equals(UNIQUE_VIOLATION)
+          && String.valueOf(e.getMessage()).contains("task_external_id")) {
+        answers.put(group.get(0), new Submission.ExternalIdTaken(externalTaskId));
+        return answers;
+      }
+      throw e;
     }
+    return answers;
   }
 
-  private Submission refused(NewTask task, UnableToExecuteStatementException failure) {
-    String state = sqlState(failure);
-    String message = String.valueOf(failure.getMessage());
-    NewTask.Idempotency idempotency = task.idempotency();
-    if (idempotency != null
-        && (state.equals(LOCK_NOT_AVAILABLE)
-            || state.equals(UNIQUE_VIOLATION) && message.contains("idempotency_key_pkey"))) {
-      // Gone again: the first one failed after we had waited for it. The caller may retry.
-      return findKey(task.tenant(), idempotency).orElseGet(Submission.KeyRunning::new);
+  /** Nothing when it has to be given again. */
+  private static Optional<Submission> submission(
+      TaskWriter.Submitted submitted, ResultSet row, Instant now) throws SQLException {
+    if (row.getBoolean("stored")) {
+      return Optional.of(new Submission.Stored(row.getString("id"), now));
     }
-    String externalTaskId = task.externalTaskId();
-    if (externalTaskId != null
-        && state.equals(UNIQUE_VIOLATION)
-        && message.contains("task_external_id")) {
-      return new Submission.ExternalIdTaken(externalTaskId);
+    String first = row.getString("first_id");
+    if (first != null) {
+      return Optional.of(
+          row.getBoolean("same_request")
+              ? new Submission.Replayed(
+                  first,
+                  row.getString("first_external_id"),
+                  row.getTimestamp("first_created_at").toInstant(),
+                  row.getObject("first_request_id", UUID.class))
+              : new Submission.KeyReused());
     }
-    throw failure;
+    String externalTaskId = submitted.task().externalTaskId();
+    return row.getBoolean("taken") && externalTaskId != null
+        ? Optional.of(new Submission.ExternalIdTaken(externalTaskId))
+        : Optional.empty();
   }
 
-  private Optional<Submission> findKey(String tenant, NewTask.Idempotency idempotency) {
-    return jdbi.withHandle(
-        handle ->
-            handle
-                .createQuery(FIND_KEY)
-                .bind("tenant", tenant)
-                .bind("key", idempotency.key())
-                .map(
-                    (row, context) ->
-                        java.security.MessageDigest.isEqual(
-                                row.getBytes("request_hash"), idempotency.requestHash())
-                            ? new Submission.Replayed(
-                                row.getString("id"),
-                                row.getString("external_task_id"),
-                                row.getTimestamp("created_at").toInstant(),
-                                row.getObject("request_id", UUID.class))
-                            : (Submission) new Submission.KeyReused())
-                .findOne());
+  private static <I, V> List<@Nullable V> each(
+      List<I> items, Function<? super I, ? extends @Nullable V> value) {
+    List<@Nullable V> values = new ArrayList<>(items.size());
+    items.forEach(item -> values.add(value.apply(item)));
+    return values;
+  }
+
+  private static <V> Function<NewTask, @Nullable V> ofKey(Function<NewTask.Idempotency, V> value) {
+    return task -> {
+      NewTask.Idempotency idempotency = task.idempotency();
+      return idempotency == null ? null : value.apply(idempotency);
+    };
   }
 
   /** At most one piece of news per task; see {@link #APPLY}. */

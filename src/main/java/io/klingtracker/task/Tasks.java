@@ -44,24 +44,31 @@ public class Tasks {
           .formatted(Rfc3339.SQL_PATTERN);
 
   private final TaskStore store;
+  private final TaskWriter writer;
   private final TaskRepository repository;
   private final Jdbi jdbi;
   private final Event<TasksChanged> changes;
 
   @Inject
-  Tasks(TaskStore store, TaskRepository repository, Jdbi jdbi, Event<TasksChanged> changes) {
+  Tasks(
+      TaskStore store,
+      TaskWriter writer,
+      TaskRepository repository,
+      Jdbi jdbi,
+      Event<TasksChanged> changes) {
     this.store = store;
+    this.writer = writer;
     this.repository = repository;
     this.jdbi = jdbi;
     this.changes = changes;
   }
 
   /**
-   * Stores a task, its first event and its place in the queue in one transaction, durable when this
-   * returns.
+   * Stores a task, its first event and its place in the queue in one transaction, which others that
+   * come at the same time may share; durable when this returns.
    */
   public Submission submit(NewTask task) {
-    return told(task.tenant(), store.submit(task, traceparent()));
+    return told(task.tenant(), writer.submit(task, traceparent()));
   }
 
   /** Stores a task that another program submits to Kling, and its first event. */

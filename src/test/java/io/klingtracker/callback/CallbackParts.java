@@ -1,6 +1,7 @@
 package io.klingtracker.callback;
 
 import com.fasterxml.jackson.databind.ObjectMapper;
+import io.klingtracker.database.GroupCommitConfig;
 import io.klingtracker.kling.KlingConfig;
 import io.klingtracker.problem.ProblemException;
 import io.klingtracker.task.Tasks;
@@ -33,7 +34,7 @@ public final class CallbackParts implements AutoCloseable {
       Jdbi jdbi, Clock clock, Tasks tasks, TrackingParts tracking, Map<String, String> settings) {
     CallbackConfig config = Settings.of(CallbackConfig.class, settings);
     this.store = new ReceiptStore(jdbi, clock, config);
-    this.writer = new ReceiptWriter(store, config);
+    this.writer = new ReceiptWriter(store, config, Settings.of(GroupCommitConfig.class, settings));
     this.pending =
         new PendingCallbacks(
             store, tasks, tracking.plan, tracking.reports, new Told<>(asked -> {}), config, clock);

@@ -52,7 +52,7 @@ class TaskStoreTest {
   @Test
   void a_submission_writes_task_request_event_outbox_and_queue() throws Exception {
     Submission.Stored stored =
-        assertInstanceOf(Submission.Stored.class, store.submit(task("shot-1", null), "00-trace"));
+        assertInstanceOf(Submission.Stored.class, submit(task("shot-1", null), "00-trace"));
 
     assertEquals(1, count("task"));
     assertEquals("{\"prompt\":\"a cat\"}", text("select body from task_request"));
@@ -91,9 +91,9 @@ class TaskStoreTest {
 
   @Test
   void a_used_external_id_stores_nothing() {
-    store.submit(task("shot-1", null), null);
+    submit(task("shot-1", null), null);
 
-    Submission second = store.submit(task("shot-1", null), null);
+    Submission second = submit(task("shot-1", null), null);
 
     assertEquals(new Submission.ExternalIdTaken("shot-1"), second);
     assertEquals(1, count("task"));
@@ -103,9 +103,9 @@ class TaskStoreTest {
   @Test
   void the_same_key_and_body_is_answered_from_the_first_submission() {
     NewTask.Idempotency key = key("k", (byte) 1);
-    Submission.Stored first = (Submission.Stored) store.submit(task("shot-1", key), null);
+    Submission.Stored first = (Submission.Stored) submit(task("shot-1", key), null);
 
-    Submission second = store.submit(task("shot-1", key("k", (byte) 1)), null);
+    Submission second = submit(task("shot-1", key("k", (byte) 1)), null);
 
     assertEquals(new Submission.Replayed(first.taskId(), "shot-1", NOW, key.requestId()), second);
     assertEquals(1, count("task"));
@@ -113,7 +113,7 @@ class TaskStoreTest {
 
   @Test
   void a_key_is_forgotten_after_its_time_and_its_task_stays() {
-    store.submit(task(null, key("k", (byte) 1)), null);
+    submit(task(null, key("k", (byte) 1)), null);
     Clock later = Clock.fixed(NOW.plus(Duration.ofHours(24)).plusMillis(1), ZoneOffset.UTC);
 
     new IdempotencySweep(jdbi, Clock.fixed(NOW, ZoneOffset.UTC), LIMITS).runOnce();
@@ -126,9 +126,9 @@ class TaskStoreTest {
 
   @Test
   void the_same_key_with_another_body_is_refused() {
-    store.submit(task(null, key("k", (byte) 1)), null);
+    submit(task(null, key("k", (byte) 1)), null);
 
-    assertEquals(new Submission.KeyReused(), store.submit(task(null, key("k", (byte) 2)), null));
+    assertEquals(new Submission.KeyReused(), submit(task(null, key("k", (byte) 2)), null));
     assertEquals(1, count("task"));
   }
 
@@ -137,7 +137,7 @@ class TaskStoreTest {
     ExecutorService threads = Executors.newFixedThreadPool(16);
     try {
       List<Callable<Submission>> calls =
-          Collections.nCopies(50, () -> store.submit(task(null, key("k", (byte) 1)), null));
+          Collections.nCopies(50, () -> submit(task(null, key("k", (byte) 1)), null));
       int stored = 0;
       for (Future<Submission> answer : threads.invokeAll(calls)) {
         Submission submission = answer.get();
@@ -375,8 +375,12 @@ class TaskStoreTest {
     return new News(id, Source.CALLBACK, signal, klingTaskId, null, null, signal.status().word());
   }
 
+  private Submission submit(NewTask task, String traceparent) {
+    return store.submit(List.of(new TaskWriter.Submitted(task, traceparent))).get(0);
+  }
+
   private String stored() {
-    return ((Submission.Stored) store.submit(task(null, null), null)).taskId();
+    return ((Submission.Stored) submit(task(null, null), null)).taskId();
   }
 
   private static NewTask task(String externalTaskId, NewTask.Idempotency key) {

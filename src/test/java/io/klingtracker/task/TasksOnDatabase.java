@@ -19,8 +19,11 @@ public final class TasksOnDatabase {
 
   /** Tasks that tell of their changes after each commit. */
   public static Tasks of(Jdbi jdbi, Clock clock, Consumer<TasksChanged> told) {
+    TaskConfig config = Settings.of(TaskConfig.class, Map.of());
+    TaskStore store = new TaskStore(jdbi, clock, config);
     return new Tasks(
-        new TaskStore(jdbi, clock, Settings.of(TaskConfig.class, Map.of())),
+        store,
+        new TaskWriter(store, config, () -> false),
         new TaskRepository(jdbi),
         jdbi,
         new Told<>(told));
