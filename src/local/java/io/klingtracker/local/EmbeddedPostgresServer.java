@@ -11,6 +11,7 @@ import java.sql.SQLException;
 import java.sql.Statement;
 import java.time.Duration;
 import java.util.List;
+import java.util.Map;
 import java.util.concurrent.TimeUnit;
 
 /**
@@ -53,17 +54,28 @@ public final class EmbeddedPostgresServer implements AutoCloseable {
    * @param port the port on loopback
    */
   public static EmbeddedPostgresServer persistent(Path directory, int port) {
+    return persistent(directory, port, Map.of());
+  }
+
+  /**
+   * The same, with settings of the server besides.
+   *
+   * @param configuration as in {@code postgresql.conf}
+   */
+  public static EmbeddedPostgresServer persistent(
+      Path directory, int port, Map<String, String> configuration) {
     quiet();
     try {
       removeHalfMade(directory);
-      return new EmbeddedPostgresServer(
-          settings(directory.toAbsolutePath().getParent())
+      EmbeddedPostgres.Builder builder =
+          settings(directory.toAbsolutePath().resolveSibling(""))
               .setDataDirectory(directory)
               .setCleanDataDirectory(false)
               .setRegisterShutdownHook(false)
               .setPort(port)
-              .setServerConfig("fsync", "on")
-              .start());
+              .setServerConfig("fsync", "on");
+      configuration.forEach(builder::setServerConfig);
+      return new EmbeddedPostgresServer(builder.start());
     } catch (IOException e) {
       throw new UncheckedIOException("PostgreSQL did not start: " + e.getMessage(), e);
     }

@@ -1,0 +1,71 @@
+package io.klingtracker.bench;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.time.Duration;
+import java.util.List;
+import java.util.Locale;
+import java.util.Optional;
+import java.util.Set;
+import java.util.TreeSet;
+import java.util.logging.Level;
+import java.util.logging.Logger;
+import java.util.stream.Collectors;
+
+/** {@code mvn -Pbench}. */
+public final class BenchMain {
+
+  private static final List<Bench.Group> GROUPS = List.of(new Callbacks());
+
+  private BenchMain() {}
+
+  /** Runs what was picked; ends with 1 when the bench itself breaks, never for a figure. */
+  public static void main(String[] args) throws IOException {
+    Logger.getLogger("").setLevel(Level.WARNING);
+    Options options = Options.ofProcess();
+    Set<String> unknown = new TreeSet<>(options.picked());
+    GROUPS.forEach(group -> unknown.remove(group.name()));
+    if (!unknown.isEmpty()) {
+      System.err.println(
+          "No such measure: "
+              + String.join(", ", unknown)
+              + ". There are "
+              + GROUPS.stream().map(Bench.Group::name).collect(Collectors.joining(", "))
+              + ".");
+      System.exit(1);
+    }
+    Files.createDirectories(options.directory());
+    long start = System.nanoTime();
+    boolean broken = false;
+    try (Stack stack = new Stack(options.directory())) {
+      Report report = new Report(options);
+      Optional<Pgbench> pgbench = Pgbench.find(options.directory().resolve("data"));
+      if (pgbench.isEmpty()) {
+        report.note("pgbench is not installed; its scripts were run by plain JDBC clients only.");
+      }
+      Bench bench = new Bench(options, stack, report, pgbench);
+      for (Bench.Group group : GROUPS) {
+        if (options.wants(group.name())) {
+          broken |= !run(group, bench);
+        }
+      }
+      report.finish(Machine.here(options, stack));
+    }
+    System.out.printf(
+        Locale.ROOT, "Took %d s.%n", Duration.ofNanos(System.nanoTime() - start).toSeconds());
+    System.exit(broken ? 1 : 0);
+  }
+
+  /** One group that breaks does not take the others' figures with it. */
+  private static boolean run(Bench.Group group, Bench bench) {
+    bench.report().progress("-- " + group.name());
+    try {
+      group.run(bench);
+      return true;
+    } catch (Exception e) {
+      e.printStackTrace();
+      bench.report().note(group.name() + " broke off: " + e.getMessage());
+      return false;
+    }
+  }
+}

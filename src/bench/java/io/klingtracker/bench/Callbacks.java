@@ -1,0 +1,259 @@
+package io.klingtracker.bench;
+
+import java.time.Duration;
+import java.util.List;
+import java.util.Map;
+import org.HdrHistogram.Histogram;
+import org.HdrHistogram.HistogramIterationValue;
+
+/**
+ * Callbacks: durable before their answer, applied, and published. A rate counts until the last
+ * event is with a consumer, so that a backlog does not flatter it.
+ */
+final class Callbacks implements Bench.Group {
+
+  private static final int OPEN_TASKS = 100_000;
+  private static final int HISTORY = 900_000;
+  private static final int MANY = 128;
+  private static final int SOME = 32;
+  private static final Duration DRAIN = Duration.ofSeconds(90);
+  private static final SqlScript CTE = new SqlScript("cb_cte");
+  private static final SqlScript ORM = new SqlScript("cb_orm");
+
+  private final Rounds rounds = new Rounds();
+  private final Histogram latency = Load.histogram();
+
+  /** A service with its database and a consumer of its events. */
+  private static final class Side implements AutoCloseable {
+    private final Bench bench;
+    private final Database database;
+    private final Service service;
+    private final EventTap tap;
+    private long used = 1;
+    private long made = 1;
+    private double rate = 2_000;
+
+    Side(Bench bench, Database database, String topic, Map<String, String> settings) {
+      this.bench = bench;
+      this.database = database;
+      this.service = bench.service(database, topic, settings).awaitReady();
+      this.tap = bench.tap(topic, false);
+    }
+
+    /** Callbacks enough for a while at the rate seen so far, and some more. */
+    SignedCallbacks callbacks(double perSecond, Duration time) {
+      int tasks = (int) (perSecond * time.toMillis() / 1000 / 2) + 500;
+      if (used + tasks > made) {
+        Tasks.open(database, made, used + tasks - made);
+        made = used + tasks;
+        database.execute("analyze task", "analyze open_task", "analyze task_event");
+      }
+      SignedCallbacks callbacks = new SignedCallbacks(used, tasks);
+      used += tasks;
+      return callbacks;
+    }
+
+    /** As fast as it goes; the rate until everything is published. */
+    Result closed(int connections, Duration time) {
+      SignedCallbacks callbacks = callbacks(rate * 2, time);
+      long before = tap.seen();
+      long start = System.nanoTime();
+      Load load = Loader.closed(service.port(), connections, callbacks, time).clean("callbacks");
+      Result result = published(load, before, start);
+      if (connections == MANY) {
+        rate = Math.max(rate, load.rate());
+      }
+      return result;
+    }
+
+    Result published(Load load, long before, long start) {
+      long expected = before + load.good();
+      boolean all = Database.await(DRAIN, () -> tap.seen() >= expected);
+      double seconds = (tap.lastAt() - start) / 1e9;
+      long events = tap.seen() - before;
+      if (!all) {
+        bench.report().note("of " + load.good() + " callbacks " + events + " were published");
+      }
+      return new Result(load, events / seconds, seconds - load.seconds(), events);
+    }
+
+    @Override
+    public void close() {
+      tap.close();
+      service.close();
+      bench.stack().drop(database);
+    }
+  }
+
+  /**
+   * A load and its events.
+   *
+   * @param published events a second, until the last one
+   * @param lag seconds from the last answer to the last event
+   */
+  private record Result(Load load, double published, double lag, long events) {}
+
+  @Override
+  public String name() {
+    return "callbacks";
+  }
+
+  @Override
+  public void run(Bench bench) {
+    Options options = bench.options();
+    Database seed = bench.stack().database("callbacks_seed");
+    long open = options.rows(OPEN_TASKS);
+    Tasks.ended(seed, 1, options.rows(HISTORY));
+    Database yardstick = bench.stack().copy(seed.name(), "callbacks_yardstick");
+    Tasks.open(yardstick, 1, open);
+    yardstick.execute("vacuum analyze task", "vacuum analyze task_event");
+    Map<String, Long> variables = Map.of("tasks", open);
+    Database ours = bench.stack().copy(seed.name(), "callbacks_ours");
+    Database single = bench.stack().copy(seed.name(), "callbacks_single");
+    bench.stack().drop(seed);
+    // The same code with every group of one: a transaction for each callback.
+    Map<String, String> oneByOne =
+        Map.of("tracker.callback.batch", "1", "tracker.callback.writers", "16");
+    try (Side grouped = new Side(bench, ours, "bench.callbacks", Map.of());
+        Side ungrouped = new Side(bench, single, "bench.single", oneByOne)) {
+      grouped.closed(MANY, bench.seconds(15));
+      ungrouped.closed(SOME, bench.seconds(10));
+      for (int round = 0; round < options.rounds(); round++) {
+        round(bench, grouped, ungrouped, yardstick, variables);
+      }
+      sweep(bench, grouped);
+      atHalf(bench, grouped);
+    }
+    bench.stack().drop(yardstick);
+    report(bench.report());
+  }
+
+  private void round(
+      Bench bench, Side grouped, Side ungrouped, Database yardstick, Map<String, Long> variables) {
+    Duration time = bench.seconds(5);
+    Duration brief = bench.seconds(2);
+    Result many = grouped.closed(MANY, time);
+    rounds.add("ours 128", many.published());
+    rounds.add("ours 128 answered", many.load().rate());
+    rounds.add("lag", many.lag());
+    rounds.add("events per callback", (double) many.events() / many.load().good());
+    rounds.add("cte 128", bench.fastest(yardstick, CTE, MANY, variables, time));
+    rounds.add("ours 32 ms", grouped.closed(SOME, brief).load().millis(50));
+    rounds.add("single 32 ms", ungrouped.closed(SOME, brief).load().millis(50));
+    rounds.add("cte 16", bench.fastest(yardstick, CTE, 16, variables, brief));
+    rounds.add("orm 16", bench.fastest(yardstick, ORM, 16, variables, brief));
+    rounds.add("orm 128", bench.fastest(yardstick, ORM, MANY, variables, brief));
+    Result alone = grouped.closed(1, brief);
+    rounds.add("ours 1", alone.load().rate());
+    rounds.add("ours 1 ms", alone.load().millis(50));
+    rounds.add("single 1 ms", ungrouped.closed(1, brief).load().millis(50));
+    rounds.add("cte 1", bench.fastest(yardstick, CTE, 1, variables, brief));
+    rounds.add("orm 1", bench.fastest(yardstick, ORM, 1, variables, brief));
+    byte[] bare = Http.get("/q/health/live", Map.of());
+    rounds.add(
+        "bare 128",
+        Loader.closed(grouped.service.port(), MANY, Loader.always(bare), brief)
+            .clean("the bare endpoint")
+            .rate());
+    yardstick.execute("truncate outbox");
+  }
+
+  /** How the rate grows with the connections. */
+  private void sweep(Bench bench, Side grouped) {
+    Chart chart = new Chart("Callbacks a second over connections", "connections", "callbacks/s");
+    for (int connections : List.of(1, 4, 16, 32, 64, 128, 256)) {
+      Result result = grouped.closed(connections, bench.seconds(3));
+      chart.point("answered", connections, result.load().rate());
+      chart.point("published", connections, result.published());
+    }
+    bench.report().chart("callbacks-connections.svg", chart.svg());
+  }
+
+  /** Half the capacity, by an open loop: what a sender sees on a normal day. */
+  private void atHalf(Bench bench, Side grouped) {
+    double rate = Math.max(100, rounds.of("ours 128").median() / 2);
+    Duration time = bench.seconds(15);
+    SignedCallbacks callbacks = grouped.callbacks(rate * 1.1, time);
+    long before = grouped.tap.seen();
+    long start = System.nanoTime();
+    Load load = Loader.open(grouped.service.port(), MANY, callbacks, rate, time).clean("callbacks");
+    grouped.published(load, before, start);
+    latency.add(load.latency());
+    bench
+        .report()
+        .figure(
+            "callback latency at half the capacity, " + Spread.number(rate) + "/s, open loop",
+            "p50 %s ms, p99 %s ms, p99.9 %s ms"
+                .formatted(
+                    Spread.number(load.millis(50)),
+                    Spread.number(load.millis(99)),
+                    Spread.number(load.millis(99.9))));
+    Chart chart = new Chart("Latency of callbacks at half the capacity", "ms", "callbacks");
+    for (HistogramIterationValue bar : latency.logarithmicBucketValues(250, 1.25)) {
+      chart.point(
+          "answers", bar.getValueIteratedTo() / 1000.0, bar.getCountAddedInThisIterationStep());
+    }
+    bench.report().chart("callbacks-latency.svg", chart.svg());
+  }
+
+  private void report(Report report) {
+    report.ratio(
+        "G1",
+        "durable callbacks published, 128 connections ÷ one statement each without HTTP",
+        rounds.of("ours 128").text("/s"),
+        rounds.of("cte 128").text("/s"),
+        rounds.ratio("ours 128", "cte 128"),
+        Goal.atLeast(1.5));
+    report.ratio(
+        "",
+        "the same ÷ one statement each with 16 clients, where it is fastest",
+        rounds.of("ours 128").text("/s"),
+        rounds.of("cte 16").text("/s"),
+        rounds.ratio("ours 128", "cte 16"),
+        Goal.none());
+    report.ratio(
+        "G2",
+        "the same ÷ six round trips each, 128 clients",
+        rounds.of("ours 128").text("/s"),
+        rounds.of("orm 128").text("/s"),
+        rounds.ratio("ours 128", "orm 128"),
+        Goal.atLeast(3.5));
+    report.ratio(
+        "",
+        "the same ÷ six round trips each, 16 clients",
+        rounds.of("ours 128").text("/s"),
+        rounds.of("orm 16").text("/s"),
+        rounds.ratio("ours 128", "orm 16"),
+        Goal.none());
+    report.ratio(
+        "G3",
+        "p50 at 32 connections ÷ a transaction each in the same code",
+        rounds.of("ours 32 ms").text(" ms"),
+        rounds.of("single 32 ms").text(" ms"),
+        rounds.ratio("ours 32 ms", "single 32 ms"),
+        Goal.atMost(0.5));
+    report.ratio(
+        "",
+        "p50 at one connection ÷ a transaction each in the same code",
+        rounds.of("ours 1 ms").text(" ms"),
+        rounds.of("single 1 ms").text(" ms"),
+        rounds.ratio("ours 1 ms", "single 1 ms"),
+        Goal.none());
+    one(report, "one statement each", "cte 1");
+    one(report, "six round trips each", "orm 1");
+    report.figure("callbacks answered, 128 connections", rounds.of("ours 128 answered").text("/s"));
+    report.figure("last event after the last answer", rounds.of("lag").text(" s"));
+    report.figure(
+        "a bare endpoint of the same server, 128 connections", rounds.of("bare 128").text("/s"));
+  }
+
+  private void one(Report report, String what, String yardstick) {
+    report.ratio(
+        "",
+        "callbacks at one connection ÷ " + what + ", one client",
+        rounds.of("ours 1").text("/s"),
+        rounds.of(yardstick).text("/s"),
+        rounds.ratio("ours 1", yardstick),
+        Goal.none());
+  }
+}

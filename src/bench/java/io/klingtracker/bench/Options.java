@@ -1,0 +1,90 @@
+package io.klingtracker.bench;
+
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.Comparator;
+import java.util.Set;
+import java.util.TreeSet;
+import java.util.stream.Stream;
+
+/**
+ * What to measure, and how long.
+ *
+ * @param picked names of measures; empty for all of them
+ * @param smoke whether to see only that the bench works: everything short, nothing judged
+ * @param rounds how often the sides of a comparison take turns
+ * @param directory where reports and, meanwhile, the data are
+ * @param java the JVM of the service
+ */
+record Options(Set<String> picked, boolean smoke, int rounds, Path directory, Path java) {
+
+  private static final int ROUNDS = 5;
+
+  static Options ofProcess() {
+    String names = System.getProperty("bench", "all");
+    boolean smoke = Boolean.getBoolean("bench.smoke");
+    int rounds = Integer.getInteger("bench.rounds", 0);
+    Set<String> picked = new TreeSet<>();
+    if (!names.equals("all")) {
+      Arrays.stream(names.split(",")).map(String::strip).forEach(picked::add);
+    }
+    return new Options(
+        picked,
+        smoke,
+        rounds > 0 ? rounds : smoke ? 1 : ROUNDS,
+        Path.of(System.getProperty("bench.directory", "target/bench")).toAbsolutePath(),
+        java(System.getProperty("tracker.java", "")));
+  }
+
+  boolean wants(String name) {
+    return picked.isEmpty() || picked.contains(name);
+  }
+
+  /** Seconds that one side of a comparison has in one round. */
+  int seconds(int whole) {
+    return smoke ? 1 : whole;
+  }
+
+  /** A number of rows, or what is enough to see that it works. */
+  int rows(int whole) {
+    return smoke ? Math.min(whole, 20_000) : whole;
+  }
+
+  /** The JDK that was named, or the newest one installed, as the image takes it. */
+  private static Path java(String named) {
+    if (!named.isBlank()) {
+      return Path.of(named);
+    }
+    Path own = Path.of(System.getProperty("java.home"), "bin", "java");
+    Path all = Path.of("/usr/lib/jvm");
+    if (!Files.isDirectory(all)) {
+      return own;
+    }
+    try (Stream<Path> homes = Files.list(all)) {
+      return homes
+          .map(home -> home.resolve("bin/java"))
+          .filter(Files::isExecutable)
+          .max(Comparator.comparingInt(Options::release))
+          .filter(newest -> release(newest) > Runtime.version().feature())
+          .orElse(own);
+    } catch (java.io.IOException e) {
+      return own;
+    }
+  }
+
+  /** The feature release of a JDK, by its own word; 0 when it does not tell. */
+  private static int release(Path java) {
+    try {
+      Path release = java.toRealPath().resolve("../../release").normalize();
+      return Files.readAllLines(release).stream()
+          .filter(line -> line.startsWith("JAVA_VERSION="))
+          .map(line -> line.replaceAll("[^0-9.]", "").split("\\.", 2)[0])
+          .mapToInt(Integer::parseInt)
+          .findFirst()
+          .orElse(0);
+    } catch (java.io.IOException | NumberFormatException e) {
+      return 0;
+    }
+  }
+}

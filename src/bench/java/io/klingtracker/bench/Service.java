@@ -1,0 +1,159 @@
+package io.klingtracker.bench;
+
+import io.klingtracker.local.EmbeddedPostgresServer;
+import io.klingtracker.local.FreePort;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.net.URI;
+import java.net.http.HttpClient;
+import java.net.http.HttpRequest;
+import java.net.http.HttpResponse;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
+import java.util.concurrent.TimeUnit;
+
+/** The packaged service as a child process, with production settings but for its addresses. */
+final class Service implements AutoCloseable {
+
+  /** Guards nothing but a run on loopback. */
+  static final String SECRET = "bench-tracker-secret-0123456789abcdef0123456789";
+
+  static final String API_KEY = "bench-api-key-0001";
+  static final String WEBHOOK_SECRET = "whsec_YmVuY2gtd2ViaG9vay1zZWNyZXQtMDEyMzQ1Njc4OWFi";
+
+  private static final Duration START_LIMIT = Duration.ofSeconds(60);
+  private static final Duration STOP_LIMIT = Duration.ofSeconds(20);
+
+  private final int port = FreePort.find();
+  private final Path log;
+  private final Process process;
+
+  /**
+   * Starts it; {@link #awaitReady} tells when it takes requests.
+   *
+   * @param topic where its events go
+   * @param settings on top of what it needs to find its servers
+   */
+  Service(
+      Options options,
+      Stack stack,
+      Database database,
+      String topic,
+      Map<String, String> settings,
+      String... jvm) {
+    Map<String, String> config = new TreeMap<>();
+    config.put("quarkus.http.port", Integer.toString(port));
+    config.put("quarkus.http.host", "localhost");
+    config.put("quarkus.datasource.jdbc.url", database.url());
+    config.put("quarkus.datasource.username", EmbeddedPostgresServer.USER);
+    config.put("quarkus.datasource.password", "");
+    config.put("kafka.bootstrap.servers", stack.kafka().bootstrapServers());
+    config.put("tracker.events.topic", topic);
+    config.put("tracker.events.state.topic", topic + ".state");
+    config.put("tracker.public-url", "http://localhost:" + port);
+    config.put("tracker.secret", SECRET);
+    config.put("tracker.admin-key", "bench-admin-key-0001");
+    config.put("tracker.bootstrap.tenant", Tasks.TENANT);
+    config.put("tracker.bootstrap.api-key", API_KEY);
+    config.put("tracker.webhook.allow-private", "true");
+    config.put("kling.accounts.default.base-url", "http://localhost:1");
+    config.put("kling.accounts.default.api-key", "bench");
+    config.put("kling.accounts.default.webhook-secrets", WEBHOOK_SECRET);
+    config.put("kling.result-hosts", "result.example");
+    config.putAll(settings);
+    List<String> command = new ArrayList<>(List.of(options.java().toString()));
+    // A container of 512 MiB, as k8s/ asks for.
+    command.addAll(List.of("-Xmx256m", "-XX:+ExitOnOutOfMemoryError"));
+    command.addAll(List.of(jvm));
+    config.forEach((key, value) -> command.add("-D" + key + "=" + value));
+    Path jar = options.directory().resolve("quarkus-app/quarkus-run.jar");
+    command.addAll(List.of("-jar", jar.toString()));
+    try {
+      log = Files.createTempFile(options.directory(), "service", ".log");
+      process =
+          new ProcessBuilder(command)
+              .redirectErrorStream(true)
+              .redirectOutput(log.toFile())
+              .start();
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+    // A bench that is killed leaves no service behind.
+    Runtime.getRuntime().addShutdownHook(new Thread(process::destroyForcibly));
+  }
+
+  Service awaitReady() {
+    HttpRequest ready =
+        HttpRequest.newBuilder(URI.create("http://localhost:" + port + "/q/health/ready"))
+            .timeout(Duration.ofSeconds(2))
+            .build();
+    HttpClient http = HttpClient.newHttpClient();
+    boolean up =
+        Database.await(
+            START_LIMIT,
+            () -> {
+              try {
+                return !process.isAlive()
+                    || http.send(ready, HttpResponse.BodyHandlers.discarding()).statusCode() == 200;
+              } catch (IOException e) {
+                return false;
+              } catch (InterruptedException e) {
+                Thread.currentThread().interrupt();
+                return true;
+              }
+            });
+    if (!up || !process.isAlive()) {
+      throw new IllegalStateException("the service did not start:\n" + log());
+    }
+    return this;
+  }
+
+  int port() {
+    return port;
+  }
+
+  long pid() {
+    return process.pid();
+  }
+
+  /** What it holds of the machine's memory, in MiB; -1 where the system does not tell. */
+  long residentMebibytes() {
+    try {
+      return Files.readAllLines(Path.of("/proc/" + process.pid() + "/status")).stream()
+          .filter(line -> line.startsWith("VmRSS:"))
+          .mapToLong(line -> Long.parseLong(line.replaceAll("[^0-9]", "")) / 1024)
+          .findFirst()
+          .orElse(-1);
+    } catch (IOException e) {
+      return -1;
+    }
+  }
+
+  String log() {
+    try {
+      return Files.readString(log);
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+  }
+
+  @Override
+  public void close() {
+    process.destroy();
+    try {
+      if (!process.waitFor(STOP_LIMIT.toSeconds(), TimeUnit.SECONDS)) {
+        process.destroyForcibly().waitFor();
+      }
+      Files.deleteIfExists(log);
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+  }
+}

@@ -1,0 +1,73 @@
+package io.klingtracker.bench;
+
+import io.klingtracker.secret.Secrets;
+import java.nio.charset.StandardCharsets;
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.Base64;
+import java.util.List;
+import java.util.Map;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Callbacks as Kling signs them, made before the clock runs: for each task first {@code
+ * processing}, then {@code succeed}, so that each of them is news.
+ */
+final class SignedCallbacks implements Loader.Requests {
+
+  /** The second callback of a task comes so many tasks after its first. */
+  private static final int APART = 1000;
+
+  private static final byte[] KEY =
+      Base64.getDecoder().decode(Service.WEBHOOK_SECRET.substring("whsec_".length()));
+
+  private final Secrets secrets = new Secrets(Service.SECRET, List.of());
+  private final List<byte[]> ready = new ArrayList<>();
+  private int next;
+
+  /** Two callbacks for each of so many open tasks. */
+  SignedCallbacks(long first, int tasks) {
+    for (int from = 0; from < tasks; from += APART) {
+      int to = Math.min(tasks, from + APART);
+      for (String status : List.of("processing", "succeed")) {
+        for (int task = from; task < to; task++) {
+          ready.add(callback(first + task, status));
+        }
+      }
+    }
+  }
+
+  @Override
+  public byte @Nullable [] next() {
+    return next < ready.size() ? ready.get(next++) : null;
+  }
+
+  private byte[] callback(long number, String status) {
+    String taskId = Tasks.id(Tasks.OPEN, number);
+    boolean ended = status.equals("succeed");
+    String videos =
+        ended
+            ? "{\"id\":\"9%d\",\"url\":\"https://result.example/%d.mp4\",\"duration\":\"5.042\"}"
+                .formatted(number, number)
+            : "";
+    byte[] body =
+        ("""
+        {"task_id":"k%d","task_status":"%s","task_info":{"external_task_id":"%s"},\
+        "task_result":{"images":[],"videos":[%s],"audios":[]},"task_status_msg":"",\
+        "created_at":1795373427283,"updated_at":1795373433605%s}"""
+                .formatted(
+                    number, status, taskId, videos, ended ? ",\"final_unit_deduction\":\"3\"" : ""))
+            .getBytes(StandardCharsets.UTF_8);
+    String id = "msg_" + number + status;
+    String time = Long.toString(Instant.now().getEpochSecond());
+    byte[] head = (id + "." + time + ".").getBytes(StandardCharsets.UTF_8);
+    byte[] signed = new byte[head.length + body.length];
+    System.arraycopy(head, 0, signed, 0, head.length);
+    System.arraycopy(body, 0, signed, head.length, body.length);
+    String signature = Base64.getEncoder().encodeToString(Secrets.hmacSha256(KEY, signed));
+    return Http.post(
+        "/callbacks/kling/" + taskId + "/" + secrets.token("callback-token", taskId),
+        Map.of("webhook-id", id, "webhook-timestamp", time, "webhook-signature", "v1," + signature),
+        body);
+  }
+}

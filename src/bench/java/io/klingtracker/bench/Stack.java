@@ -1,0 +1,91 @@
+package io.klingtracker.bench;
+
+import io.klingtracker.local.Directories;
+import io.klingtracker.local.EmbeddedKafkaBroker;
+import io.klingtracker.local.EmbeddedPostgresServer;
+import io.klingtracker.local.FreePort;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Map;
+import org.flywaydb.core.Flyway;
+
+/** The servers that everything in a run shares: a durable PostgreSQL and a Kafka broker. */
+final class Stack implements AutoCloseable {
+
+  private static final String SEED = "seed";
+
+  private final Path data;
+  private final EmbeddedPostgresServer postgres;
+  private final EmbeddedKafkaBroker kafka;
+
+  Stack(Path directory) {
+    try {
+      data = directory.resolve("data");
+      Directories.delete(data);
+      Files.createDirectories(data);
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+    postgres =
+        EmbeddedPostgresServer.persistent(
+            data.resolve("postgres"),
+            FreePort.find(),
+            Map.of(
+                "max_connections", "400",
+                "shared_buffers", "1GB",
+                "max_wal_size", "8GB",
+                // What Debezium reads, and what tells when a change was committed.
+                "wal_level", "logical",
+                "track_commit_timestamp", "on",
+                "shared_preload_libraries", "pg_stat_statements",
+                "pg_stat_statements.track", "top"));
+    kafka = EmbeddedKafkaBroker.persistent(data.resolve("kafka"), FreePort.find());
+    kafka.start();
+    postgres.ensureDatabase(SEED);
+    Database seed = new Database(postgres, SEED);
+    Flyway.configure()
+        .dataSource(seed.url(), EmbeddedPostgresServer.USER, "")
+        .locations("classpath:db/migration")
+        .load()
+        .migrate();
+    seed.execute(
+        "create extension pg_stat_statements",
+        "insert into tenant values ('" + Tasks.TENANT + "', 'Bench', now())");
+  }
+
+  /** A fresh database with the service's schema and one tenant. */
+  Database database(String name) {
+    return copy(SEED, name);
+  }
+
+  /** A copy of a database that nobody is connected to. */
+  Database copy(String from, String name) {
+    postgres.execute("create database " + name + " template " + from);
+    return new Database(postgres, name);
+  }
+
+  void drop(Database database) {
+    postgres.execute("drop database if exists " + database.name() + " with (force)");
+  }
+
+  EmbeddedKafkaBroker kafka() {
+    return kafka;
+  }
+
+  String postgresVersion() {
+    return new Database(postgres, SEED).text("show server_version");
+  }
+
+  @Override
+  public void close() {
+    kafka.close();
+    postgres.close();
+    try {
+      Directories.delete(data);
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+  }
+}

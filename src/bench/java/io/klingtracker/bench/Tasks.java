@@ -1,0 +1,95 @@
+package io.klingtracker.bench;
+
+/**
+ * Tasks made in bulk, in the rows that submission and dispatch would have left. An id is a number
+ * behind a prefix that sorts history before what is still open.
+ */
+final class Tasks {
+
+  static final String TENANT = "bench";
+
+  /** Ids of tasks that ended long ago. */
+  static final String ENDED = "task_01m0000000";
+
+  /** Ids of tasks that run at Kling. */
+  static final String OPEN = "task_01m8000000";
+
+  private static final String ID = "'%s' || lpad(n::text, 16, '0')";
+
+  private Tasks() {}
+
+  /** What {@code Secrets} and the database call the task of this number. */
+  static String id(String prefix, long number) {
+    String digits = Long.toString(number);
+    return prefix + "0".repeat(16 - digits.length()) + digits;
+  }
+
+  /**
+   * Tasks that Kling runs: sent, acknowledged, silent so far. They hold no slot, since no account
+   * has so many.
+   */
+  static void open(Database database, long first, long count) {
+    fill(
+        database,
+        OPEN,
+        first,
+        count,
+        """
+        insert into task (id, tenant_id, kind, model, upstream_model, account, kling_task_id, status, previous_status,
+            sequence, units_expected, feed_position, created_at, dispatched_at, updated_at)
+        select %1$s, 'bench', 'text2video', 'kling-v3', 'kling-v3', 'default', 'k' || n, 'submitted', 'queued', 2, 3,
+          pg_current_xact_id()::text::bigint, now(), now(), now()
+        """,
+        """
+        insert into task_request (task_id, body)
+        select %1$s, '{"model_name":"kling-v3","prompt":"A red kite over the sea","duration":"5"}'
+        """,
+        event(1, "queued", "null", "submit"),
+        event(2, "submitted", "'queued'", "dispatch"),
+        """
+        insert into open_task (task_id, account, upstream_model, family, slots, next_check_at)
+        select %1$s, 'default', 'kling-v3', 'video', 0, now() + interval '1 day'
+        """);
+  }
+
+  /** Tasks that ended well, a second after one another, with their first and last events. */
+  static void ended(Database database, long first, long count) {
+    fill(
+        database,
+        ENDED,
+        first,
+        count,
+        """
+        insert into task (id, tenant_id, kind, model, upstream_model, account, kling_task_id, status, previous_status,
+            sequence, units_expected, units, feed_position, created_at, dispatched_at, updated_at, finished_at, result)
+        select %1$s, 'bench', 'text2video', 'kling-v3', 'kling-v3', 'default', 'e' || n, 'succeed', 'submitted', 3, 3, 3,
+          1, timestamptz '2026-01-01' + n * interval '1 second', now(), now(), now(),
+          '{"videos":[{"id":"1","url":"https://result.example/1.mp4","duration":"5"}]}'
+        """,
+        event(3, "succeed", "'submitted'", "callback"));
+  }
+
+  private static String event(int sequence, String status, String previous, String source) {
+    return """
+        insert into task_event (task_id, sequence, event_id, tenant_id, status, previous_status, source, occurred_at,
+            feed_position, payload)
+        select %%1$s, %d, uuidv7(), 'bench', '%s', %s, '%s', now(), 1,
+          json_build_object('task_id', %%1$s, 'sequence', %1$d, 'status', '%2$s')
+        """
+        .formatted(sequence, status, previous, source);
+  }
+
+  private static void fill(
+      Database database, String prefix, long first, long count, String... statements) {
+    String id = ID.formatted(prefix);
+    String[] all = new String[statements.length + 1];
+    // Rows that come in whole need no look at their parents.
+    all[0] = "set session_replication_role = replica";
+    for (int i = 0; i < statements.length; i++) {
+      all[i + 1] =
+          statements[i].formatted(id)
+              + " from generate_series(%d, %d) as g(n)".formatted(first, first + count - 1);
+    }
+    database.execute(all);
+  }
+}
