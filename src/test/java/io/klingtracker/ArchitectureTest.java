@@ -47,7 +47,7 @@ class ArchitectureTest {
               Map.entry("task", Set.of("database", "time", "problem", "work")),
               Map.entry("tenant", Set.of("problem", "secret", "task", "time", "work")),
               Map.entry("watch", Set.of("problem", "task", "work")),
-              Map.entry("feed", Set.of("problem", "task", "tenant", "watch", "work")),
+              Map.entry("feed", Set.of("problem", "secret", "task", "tenant", "watch", "work")),
               Map.entry("tracking", Set.of("kling", "retry", "secret", "task")),
               Map.entry(
                   "api",

@@ -7,6 +7,7 @@ import io.klingtracker.problem.ProblemException;
 import io.klingtracker.time.Rfc3339;
 import jakarta.inject.Inject;
 import jakarta.ws.rs.Consumes;
+import jakarta.ws.rs.DELETE;
 import jakarta.ws.rs.GET;
 import jakarta.ws.rs.POST;
 import jakarta.ws.rs.Path;
@@ -52,18 +53,28 @@ public class EventAdminResource {
       @Nullable String to,
       @Nullable Boolean confirm) {}
 
-  /** How many events it would be, or how far it is. */
+  /**
+   * How many events it would be, or how far it is.
+   *
+   * @param skipped events left out because Kafka will never take them
+   */
   @JsonNaming(PropertyNamingStrategies.SnakeCaseStrategy.class)
   public record ReplayView(
-      @Nullable String id, String state, long events, long sent, @Nullable String reason) {
+      @Nullable String id,
+      String state,
+      long events,
+      long sent,
+      long skipped,
+      @Nullable String reason) {
 
-    static ReplayView of(Replays.Progress progress) {
+    static ReplayView of(Replays.Replay replay) {
       return new ReplayView(
-          progress.id().toString(),
-          progress.state(),
-          progress.events(),
-          progress.sent(),
-          progress.reason());
+          replay.id().toString(),
+          replay.state(),
+          replay.events(),
+          replay.sent(),
+          replay.skipped(),
+          null);
     }
   }
 
@@ -84,13 +95,13 @@ public class EventAdminResource {
     if (request == null || !Boolean.TRUE.equals(request.confirm())) {
       return RestResponse.ok(
           new ReplayView(
-              null, "counted", replays.count(selection), 0, "add \"confirm\": true to send"));
+              null, "counted", replays.count(selection), 0, 0, "add \"confirm\": true to send"));
     }
     return RestResponse.status(
         RestResponse.Status.ACCEPTED, ReplayView.of(replays.start(selection)));
   }
 
-  /** The replay under way, or the last one, of this replica. */
+  /** The replay under way, or the last one, whichever replica works it off. */
   @GET
   @Path("/replay")
   @Operation(summary = "How far the replay is")
@@ -99,7 +110,18 @@ public class EventAdminResource {
         .latest()
         .map(ReplayView::of)
         .orElseThrow(
-            () -> new ProblemException(ErrorCode.NOT_FOUND, "this replica has run no replay"));
+            () -> new ProblemException(ErrorCode.NOT_FOUND, "nobody has asked for a replay yet"));
+  }
+
+  /** Ends the replay under way; what it has sent stays sent. */
+  @DELETE
+  @Path("/replay")
+  @Operation(summary = "Cancel the replay under way")
+  public ReplayView cancelReplay() {
+    return replays
+        .cancel()
+        .map(ReplayView::of)
+        .orElseThrow(() -> new ProblemException(ErrorCode.NOT_FOUND, "no replay is under way"));
   }
 
   /** Tasks whose next event Kafka will never take. */

@@ -100,5 +100,21 @@ public interface RelayConfig {
     /** Most events of one replay. */
     @WithDefault("1000000")
     long limit();
+
+    /** How often replicas look for a replay that somebody asked for or left. */
+    @WithDefault("2s")
+    Duration poll();
+
+    /** A replay that has not moved for so long is another replica's. */
+    @WithDefault("60s")
+    Duration lease();
+
+    /** Longest wait for Kafka's word on a page; shorter than the lease. */
+    @WithDefault("30s")
+    Duration ackTimeout();
+
+    /** How many past replays are remembered. */
+    @WithDefault("100")
+    int keep();
   }
 }

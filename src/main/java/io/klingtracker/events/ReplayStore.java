@@ -2,14 +2,20 @@ package io.klingtracker.events;
 
 import jakarta.inject.Inject;
 import jakarta.inject.Singleton;
+import java.sql.ResultSet;
+import java.sql.SQLException;
+import java.sql.Timestamp;
+import java.time.Instant;
 import java.util.List;
+import java.util.Optional;
 import java.util.UUID;
 import org.jdbi.v3.core.Jdbi;
 import org.jdbi.v3.core.statement.SqlStatement;
 
 /**
- * Events to send again, tenant by tenant in the feed's order, which keeps each task's. Those still
- * in the outbox are left to the relay: sent from here they could overtake an earlier one.
+ * Replays, and the events that they send again, tenant by tenant in the feed's order, which keeps
+ * each task's. Those still in the outbox are left to the relay: sent from here they could overtake
+ * an earlier one.
  */
 @Singleton
 class ReplayStore {
@@ -38,6 +44,57 @@ class ReplayStore {
       limit :limit
       """;
 
+  private static final String ASK =
+      """
+      insert into event_replay (id, task_id, tenant_id, from_at, to_at, events, requested_at)
+      values (:replay, :task, :tenant, cast(:from as timestamptz), cast(:to as timestamptz), :events,
+        cast(:now as timestamptz))
+      on conflict (state) where state = 'running' do nothing
+      """;
+
+  private static final String FORGET =
+      """
+      delete from event_replay where state <> 'running' and id in (
+        select id from event_replay order by requested_at desc offset :keep)
+      """;
+
+  private static final String CLAIM =
+      """
+      update event_replay set claimed_by = :worker, claimed_until = cast(:until as timestamptz)
+      where id = (
+        select id from event_replay
+        where state = 'running'
+          and (claimed_until is null or claimed_until < cast(:now as timestamptz) or claimed_by = :worker)
+        limit 1 for update skip locked)
+      returning *
+      """;
+
+  /** Nothing is written by a worker whose lease somebody else has by now. */
+  private static final String ADVANCE =
+      """
+      update event_replay set sent = sent + :sent, skipped = skipped + :skipped,
+        after_tenant = :afterTenant, after_position = :afterPosition, after_id = :afterId
+      where id = :replay and state = 'running' and claimed_by = :worker
+      """;
+
+  private static final String FINISH =
+      """
+      update event_replay set state = 'done', finished_at = cast(:now as timestamptz)
+      where id = :replay and state = 'running' and claimed_by = :worker
+      """;
+
+  private static final String CANCEL =
+      """
+      update event_replay set state = 'canceled', finished_at = cast(:now as timestamptz) where state = 'running'
+      returning *
+      """;
+
+  private static final String RELEASE =
+      "update event_replay set claimed_by = null, claimed_until = null where state = 'running' and claimed_by = :worker";
+
+  private static final String LATEST =
+      "select * from event_replay order by requested_at desc, id limit 1";
+
   private final Jdbi jdbi;
 
   @Inject
@@ -46,9 +103,7 @@ class ReplayStore {
   }
 
   /** Where a replay stands. */
-  record Place(String tenant, long position, long id) {
-    static final Place START = new Place("", 0, 0);
-  }
+  record Place(String tenant, long position, long id) {}
 
   /** An event and its place. */
   record Replayed(Place place, OutboxMessage message) {}
@@ -84,6 +139,105 @@ class ReplayStore {
                                 row.getString("payload"),
                                 null)))
                 .list());
+  }
+
+  /**
+   * Notes a replay that is to be.
+   *
+   * @param keep how many are remembered
+   * @return false when one is under way
+   */
+  boolean ask(UUID replay, Replays.Selection selection, long events, Instant now, int keep) {
+    return jdbi.inTransaction(
+        handle -> {
+          handle.createUpdate(FORGET).bind("keep", Math.max(0, keep - 1)).execute();
+          return bind(handle.createUpdate(ASK), selection)
+                  .bind("replay", replay)
+                  .bind("events", events)
+                  .bind("now", now)
+                  .execute()
+              == 1;
+        });
+  }
+
+  /** The replay under way, if it is this worker's or nobody's. */
+  Optional<Replays.Replay> claim(String worker, Instant now, Instant until) {
+    return jdbi.withHandle(
+        handle ->
+            handle
+                .createQuery(CLAIM)
+                .bind("worker", worker)
+                .bind("now", now)
+                .bind("until", until)
+                .map((row, context) -> replay(row))
+                .findOne());
+  }
+
+  /** Kafka has another page; false when the replay is not this worker's any more. */
+  boolean advance(UUID replay, String worker, Place place, int sent, int skipped) {
+    return jdbi.withHandle(
+        handle ->
+            handle
+                    .createUpdate(ADVANCE)
+                    .bind("replay", replay)
+                    .bind("worker", worker)
+                    .bind("sent", sent)
+                    .bind("skipped", skipped)
+                    .bind("afterTenant", place.tenant())
+                    .bind("afterPosition", place.position())
+                    .bind("afterId", place.id())
+                    .execute()
+                == 1);
+  }
+
+  void finish(UUID replay, String worker, Instant now) {
+    jdbi.useHandle(
+        handle ->
+            handle
+                .createUpdate(FINISH)
+                .bind("replay", replay)
+                .bind("worker", worker)
+                .bind("now", now)
+                .execute());
+  }
+
+  /** Ends the replay under way after its page. */
+  Optional<Replays.Replay> cancel(Instant now) {
+    return jdbi.withHandle(
+        handle ->
+            handle
+                .createQuery(CANCEL)
+                .bind("now", now)
+                .map((row, context) -> replay(row))
+                .findOne());
+  }
+
+  /** Lets another replica go on at once. */
+  void release(String worker) {
+    jdbi.useHandle(handle -> handle.createUpdate(RELEASE).bind("worker", worker).execute());
+  }
+
+  /** The replay that was asked for last. */
+  Optional<Replays.Replay> latest() {
+    return jdbi.withHandle(
+        handle -> handle.createQuery(LATEST).map((row, context) -> replay(row)).findOne());
+  }
+
+  private static Replays.Replay replay(ResultSet row) throws SQLException {
+    Timestamp from = row.getTimestamp("from_at");
+    return new Replays.Replay(
+        row.getObject("id", UUID.class),
+        new Replays.Selection(
+            row.getString("task_id"),
+            row.getString("tenant_id"),
+            from == null ? null : from.toInstant(),
+            row.getTimestamp("to_at").toInstant()),
+        new Place(
+            row.getString("after_tenant"), row.getLong("after_position"), row.getLong("after_id")),
+        row.getString("state"),
+        row.getLong("events"),
+        row.getLong("sent"),
+        row.getLong("skipped"));
   }
 
   private static <T extends SqlStatement<T>> T bind(T statement, Replays.Selection selection) {

@@ -2,12 +2,15 @@ package io.klingtracker.events;
 
 import io.klingtracker.problem.ErrorCode;
 import io.klingtracker.problem.ProblemException;
+import io.klingtracker.work.WorkLoop;
 import io.quarkus.runtime.ShutdownEvent;
+import io.quarkus.runtime.StartupEvent;
 import jakarta.enterprise.event.Observes;
 import jakarta.inject.Inject;
 import jakarta.inject.Singleton;
-import java.time.Duration;
+import java.time.Clock;
 import java.time.Instant;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.UUID;
@@ -20,20 +23,22 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * Sends events again that Kafka has had before, with the ids they had and marked as replayed. One
- * replay at a time per replica, in a thread of its own beside the relay, at a bounded rate. It is
- * not resumed after a crash: whoever asked for it asks again, consumers drop what they know.
+ * replay at a time, worked off page by page beside the relay, at a bounded rate, by the replica
+ * that holds its lease. How far it is stands in the database: after a crash, or while Kafka is
+ * away, it is gone on with from there, and at most a page comes again.
  */
 @Singleton
 class Replays {
 
   private static final Logger LOG = Logger.getLogger(Replays.class);
-  private static final Duration ACK_LIMIT = Duration.ofSeconds(30);
   private static final int PAGES_PER_SECOND = 5;
 
   private final ReplayStore store;
-  private final Channels channels;
-  private final RelayConfig config;
-  private @Nullable Running latest;
+  private final EventSink sink;
+  private final RelayConfig.Replay config;
+  private final Clock clock;
+  private final String worker = UUID.randomUUID().toString();
+  private @Nullable WorkLoop loop;
 
   /** Which events; null means all. */
   record Selection(
@@ -42,102 +47,130 @@ class Replays {
       @Nullable Instant from,
       @Nullable Instant to) {}
 
-  /** How far a replay is: {@code running}, {@code done}, {@code failed} or {@code stopped}. */
-  record Progress(UUID id, String state, long events, long sent, @Nullable String reason) {}
-
-  private static final class Running {
-    private final UUID id = UUID.randomUUID();
-    private final long events;
-    private volatile long sent;
-    private volatile String state = "running";
-    private volatile @Nullable String reason;
-    private volatile boolean stop;
-
-    Running(long events) {
-      this.events = events;
-    }
-
-    Progress progress() {
-      return new Progress(id, state, events, sent, reason);
-    }
-  }
+  /**
+   * A replay and how far it is.
+   *
+   * @param place Kafka has everything up to there
+   * @param state {@code running}, {@code done} or {@code canceled}
+   * @param skipped events that Kafka will never take
+   */
+  record Replay(
+      UUID id,
+      Selection selection,
+      ReplayStore.Place place,
+      String state,
+      long events,
+      long sent,
+      long skipped) {}
 
   @Inject
-  Replays(ReplayStore store, Channels channels, RelayConfig config) {
+  Replays(ReplayStore store, Channels channels, RelayConfig config, Clock clock) {
+    this(store, channels.sink(true), config, clock);
+  }
+
+  Replays(ReplayStore store, EventSink sink, RelayConfig config, Clock clock) {
     this.store = store;
-    this.channels = channels;
-    this.config = config;
+    this.sink = sink;
+    this.config = config.replay();
+    this.clock = clock;
+  }
+
+  void onStart(@Observes StartupEvent start) {
+    loop = WorkLoop.start("replay", config.poll(), this::runOnce);
+  }
+
+  void onStop(@Observes ShutdownEvent stop) {
+    if (loop != null) {
+      loop.close();
+      store.release(worker);
+    }
   }
 
   long count(Selection selection) {
     return store.count(selection);
   }
 
-  synchronized Progress start(Selection selection) {
-    if (latest != null && latest.state.equals("running")) {
-      throw new ProblemException(
-          ErrorCode.CONFLICT, "a replay is under way; see GET /admin/v1/events/replay");
-    }
-    long events = store.count(selection);
-    if (events > config.replay().limit()) {
+  Replay start(Selection selection) {
+    Instant now = clock.instant();
+    Instant to = selection.to();
+    Selection closed =
+        new Selection(
+            selection.taskId(),
+            selection.tenant(),
+            selection.from(),
+            to == null || to.isAfter(now) ? now : to);
+    long events = store.count(closed);
+    if (events > config.limit()) {
       throw new ProblemException(
           ErrorCode.INVALID_REQUEST,
           events + " events are more than one replay may send; narrow it down");
     }
-    Running running = new Running(events);
-    latest = running;
-    Thread thread = new Thread(() -> run(running, selection), "replay");
-    thread.setDaemon(true);
-    thread.start();
-    return running.progress();
-  }
-
-  synchronized Optional<Progress> latest() {
-    return Optional.ofNullable(latest).map(Running::progress);
-  }
-
-  synchronized void onStop(@Observes ShutdownEvent stop) {
-    if (latest != null) {
-      latest.stop = true;
+    UUID id = UUID.randomUUID();
+    if (!store.ask(id, closed, events, now, config.keep())) {
+      throw new ProblemException(
+          ErrorCode.CONFLICT, "a replay is under way; see GET /admin/v1/events/replay");
     }
-  }
-
-  private void run(Running running, Selection selection) {
-    try {
-      EventSink sink = channels.sink(true);
-      int page = Math.max(1, config.replay().rate() / PAGES_PER_SECOND);
-      ReplayStore.Place place = ReplayStore.Place.START;
-      List<ReplayStore.Replayed> events = store.page(selection, place, page);
-      while (!events.isEmpty() && !running.stop) {
-        long began = System.nanoTime();
-        send(sink, events);
-        running.sent += events.size();
-        place = events.get(events.size() - 1).place();
-        pause(began, events.size());
-        events = store.page(selection, place, page);
-      }
-      running.state = running.stop ? "stopped" : "done";
-    } catch (InterruptedException e) {
-      Thread.currentThread().interrupt();
-      running.state = "stopped";
-    } catch (ExecutionException | TimeoutException | RuntimeException e) {
-      LOG.warnf("the replay ended after %d events: %s", running.sent, e.getMessage());
-      running.reason = "Kafka or the database failed; ask again for the rest";
-      running.state = "failed";
+    if (loop != null) {
+      loop.wake();
     }
+    return new Replay(id, closed, new ReplayStore.Place("", 0, 0), "running", events, 0, 0);
   }
 
-  private static void send(EventSink sink, List<ReplayStore.Replayed> events)
+  Optional<Replay> latest() {
+    return store.latest();
+  }
+
+  /** Ends the replay under way after the page that is being sent. */
+  Optional<Replay> cancel() {
+    return store.cancel(clock.instant());
+  }
+
+  /** Sends one page of the replay under way; true when there may be another. */
+  boolean runOnce() throws InterruptedException, ExecutionException, TimeoutException {
+    long began = System.nanoTime();
+    Instant now = clock.instant();
+    Replay replay = store.claim(worker, now, now.plus(config.lease())).orElse(null);
+    if (replay == null) {
+      return false;
+    }
+    int size = Math.max(1, config.rate() / PAGES_PER_SECOND);
+    List<ReplayStore.Replayed> page = store.page(replay.selection(), replay.place(), size);
+    if (page.isEmpty()) {
+      store.finish(replay.id(), worker, clock.instant());
+      return false;
+    }
+    int skipped = send(page);
+    ReplayStore.Place place = page.get(page.size() - 1).place();
+    boolean ours = store.advance(replay.id(), worker, place, page.size() - skipped, skipped);
+    pause(began, page.size());
+    return ours;
+  }
+
+  /** Waits for Kafka's word on each; how many it will never take. */
+  private int send(List<ReplayStore.Replayed> page)
       throws InterruptedException, ExecutionException, TimeoutException {
-    CompletableFuture<?>[] sends =
-        events.stream()
-            .map(event -> sink.send(event.message()).toCompletableFuture())
-            .toArray(CompletableFuture[]::new);
-    CompletableFuture.allOf(sends).get(ACK_LIMIT.toMillis(), TimeUnit.MILLISECONDS);
+    List<CompletableFuture<Void>> sends = new ArrayList<>();
+    page.forEach(event -> sends.add(sink.send(event.message()).toCompletableFuture()));
+    long deadline = System.nanoTime() + config.ackTimeout().toNanos();
+    int skipped = 0;
+    for (int i = 0; i < sends.size(); i++) {
+      try {
+        sends.get(i).get(deadline - System.nanoTime(), TimeUnit.NANOSECONDS);
+      } catch (ExecutionException e) {
+        if (!Poison.is(e)) {
+          throw e;
+        }
+        skipped++;
+        LOG.warnf(
+            "the replay leaves out event %s, which can never be sent: %s",
+            page.get(i).message().eventId(), Poison.cause(e).getMessage());
+      }
+    }
+    return skipped;
   }
 
   private void pause(long began, int events) throws InterruptedException {
-    long due = began + TimeUnit.SECONDS.toNanos(1) * events / Math.max(1, config.replay().rate());
+    long due = began + TimeUnit.SECONDS.toNanos(1) * events / Math.max(1, config.rate());
     long left = due - System.nanoTime();
     if (left > 0) {
       TimeUnit.NANOSECONDS.sleep(left);

@@ -5,6 +5,7 @@ import io.klingtracker.problem.ProblemException;
 import io.klingtracker.task.TaskStatus;
 import io.klingtracker.watch.Watch;
 import io.smallrye.mutiny.Multi;
+import io.smallrye.mutiny.operators.multi.MultiSelectFirstUntilOtherOp;
 import jakarta.inject.Inject;
 import jakarta.inject.Singleton;
 import java.time.Duration;
@@ -55,15 +56,15 @@ public class Feed {
   }
 
   /**
-   * A tenant's events after a cursor, then as they come, without end. Empty lists say that nothing
-   * came for a heartbeat.
+   * A tenant's events after a cursor, then as they come, without end unless the reader is too slow.
+   * Empty lists say that nothing came for a heartbeat.
    */
   public Multi<List<FeedEvent>> stream(String tenant, Cursor after) {
     FeedReader reader = follow(tenant, after);
-    return Multi.createBy()
-        .repeating()
-        .uni(() -> reader.next(config.heartbeat()))
-        .indefinitely()
+    Multi<List<FeedEvent>> events =
+        Multi.createBy().repeating().uni(() -> reader.next(config.heartbeat())).indefinitely();
+    return events
+        .plug(all -> new MultiSelectFirstUntilOtherOp<>(all, reader.cut().toMulti()))
         .onTermination()
         .invoke(reader::close);
   }

@@ -23,6 +23,10 @@ public interface FeedConfig {
   @WithDefault("200")
   int buffer();
 
+  /** How long a reader that was sent back may take to catch up; then its stream ends. */
+  @WithDefault("30s")
+  Duration catchUp();
+
   /** How often a silent stream says that it is alive. */
   @WithDefault("15s")
   Duration heartbeat();

@@ -34,6 +34,7 @@ class FeedHub {
   private final Watch watch;
   private final FeedConfig config;
   private final Map<String, Followed> tenants = new HashMap<>();
+  private final Set<FeedReader> lagging = new HashSet<>();
   private final AtomicInteger eagerLooks = new AtomicInteger();
   private @Nullable WorkLoop loop;
 
@@ -85,6 +86,7 @@ class FeedHub {
 
   /** One look at all followed tenants; true when another should follow at once. */
   boolean runOnce() throws InterruptedException {
+    cutOff();
     Map<String, Followed> followed;
     Map<String, Cursor> cursors = new HashMap<>();
     synchronized (this) {
@@ -111,6 +113,21 @@ class FeedHub {
     return more || lookAgain();
   }
 
+  /** Ends the streams of those who had their time to catch up, or who take nothing any more. */
+  private void cutOff() {
+    List<Runnable> ends = new ArrayList<>();
+    synchronized (this) {
+      long now = System.nanoTime();
+      for (FeedReader reader : List.copyOf(lagging)) {
+        if (now - reader.behindSince > config.catchUp().toNanos()) {
+          lagging.remove(reader);
+          ends.add(reader.onCut);
+        }
+      }
+    }
+    ends.forEach(Runnable::run);
+  }
+
   private boolean lookAgain() throws InterruptedException {
     int left = eagerLooks.getAndUpdate(looks -> Math.max(0, looks - 1));
     if (left == 0) {
@@ -130,6 +147,8 @@ class FeedHub {
         reader.buffer.clear();
         reader.attached = false;
         feed.readers.remove(reader);
+        reader.behindSince = System.nanoTime();
+        lagging.add(reader);
       } else {
         reader.buffer.add(event);
       }
@@ -171,6 +190,7 @@ class FeedHub {
       return false;
     }
     feed.readers.add(reader);
+    lagging.remove(reader);
     reader.attached = true;
     // What came between the reader's look and now was announced to nobody.
     wake();
@@ -194,6 +214,7 @@ class FeedHub {
     reader.attached = false;
     reader.waiting = null;
     reader.buffer.clear();
+    lagging.remove(reader);
     Followed feed = tenants.get(reader.tenant());
     if (feed != null && feed.readers.remove(reader) && feed.readers.isEmpty()) {
       tenants.remove(reader.tenant());

@@ -13,7 +13,8 @@ import org.jspecify.annotations.Nullable;
  * One follower of a tenant's feed. It reads from the database until it has caught up, then is
  * handed what the hub reads for everybody. It holds at most one page, and neither a thread nor a
  * connection while it waits. A follower that is too slow for its buffer goes back to reading from
- * the database at its own pace: it misses nothing and costs no memory.
+ * the database: it misses nothing and costs no memory. One that does not catch up in time, or takes
+ * nothing at all, is cut off; it comes back with the last id it saw.
  *
  * <p>To be asked by one caller at a time.
  */
@@ -31,6 +32,8 @@ public final class FeedReader implements AutoCloseable {
   boolean attached;
   boolean closed;
   @Nullable UniEmitter<? super Boolean> waiting;
+  long behindSince;
+  volatile Runnable onCut = () -> {};
 
   FeedReader(
       FeedHub hub, FeedStore store, int page, String tenant, Cursor cursor, Runnable onClose) {
@@ -101,6 +104,11 @@ public final class FeedReader implements AutoCloseable {
               List<FeedEvent> kept = hub.drain(this);
               return kept == null ? List.of() : kept;
             });
+  }
+
+  /** Ends when this follower is to be cut off. */
+  Uni<Boolean> cut() {
+    return Uni.createFrom().emitter(emitter -> onCut = () -> emitter.complete(true));
   }
 
   /** Leaves the hub. */

@@ -5,6 +5,7 @@ import com.fasterxml.jackson.annotation.JsonRawValue;
 import com.fasterxml.jackson.annotation.JsonValue;
 import io.klingtracker.problem.ErrorCode;
 import io.klingtracker.problem.ProblemException;
+import io.klingtracker.secret.Cursors;
 import io.klingtracker.tenant.CurrentCaller;
 import io.smallrye.common.annotation.Blocking;
 import io.smallrye.mutiny.Multi;
@@ -35,12 +36,16 @@ public class FeedResource {
   private static final int MAX_WAIT_SECONDS = 60;
   private static final long RECONNECT_MILLIS = 2000;
 
+  private static final String LIST = "events";
+
   private final Feed feed;
+  private final Cursors cursors;
   private final CurrentCaller caller;
 
   @Inject
-  FeedResource(Feed feed, CurrentCaller caller) {
+  FeedResource(Feed feed, Cursors cursors, CurrentCaller caller) {
     this.feed = feed;
+    this.cursors = cursors;
     this.caller = caller;
   }
 
@@ -61,27 +66,38 @@ public class FeedResource {
       @QueryParam("limit") @Nullable String limit,
       @QueryParam("wait") @Nullable String wait) {
     String tenant = caller.tenant();
-    Cursor cursor = after == null ? Cursor.START : Cursor.parse(after);
+    Cursor cursor = after == null ? Cursor.START : open(tenant, after);
     int size = number("limit", limit, 1, MAX_LIMIT, DEFAULT_LIMIT);
     int seconds = number("wait", wait, 0, MAX_WAIT_SECONDS, 0);
     List<FeedEvent> events = feed.page(tenant, cursor, size);
     if (!events.isEmpty() || seconds == 0) {
-      return Uni.createFrom().item(page(cursor, events));
+      return Uni.createFrom().item(page(tenant, cursor, events));
     }
     FeedReader reader = feed.follow(tenant, cursor);
     return reader
         .next(Duration.ofSeconds(seconds))
         .emitOn(Infrastructure.getDefaultWorkerPool())
-        .map(news -> page(cursor, news.isEmpty() ? news : feed.page(tenant, cursor, size)))
+        .map(news -> page(tenant, cursor, news.isEmpty() ? news : feed.page(tenant, cursor, size)))
         .onTermination()
         .invoke(reader::close);
   }
 
-  private static EventPage page(Cursor after, List<FeedEvent> events) {
+  private Cursor open(String tenant, String after) {
+    return cursors
+        .open(LIST, tenant, after)
+        .map(Cursor::parse)
+        .orElseThrow(
+            () ->
+                new ProblemException(
+                    ErrorCode.INVALID_REQUEST,
+                    "after is not a cursor that we gave; leave it out to begin with the oldest event"));
+  }
+
+  private EventPage page(String tenant, Cursor after, List<FeedEvent> events) {
     Cursor next = events.isEmpty() ? after : events.get(events.size() - 1).cursor();
     return new EventPage(
         events.stream().map(event -> new EventPage.Event(event.payload())).toList(),
-        next.toString());
+        cursors.seal(LIST, tenant, next.toString()));
   }
 
   /** The tenant's events as they come, or from behind {@code Last-Event-ID} on. */

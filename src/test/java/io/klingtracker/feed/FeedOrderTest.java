@@ -4,7 +4,9 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.klingtracker.testing.TestDatabase;
+import io.klingtracker.watch.Watch;
 import io.klingtracker.watch.Watches;
+import io.smallrye.mutiny.helpers.test.AssertSubscriber;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.HashMap;
@@ -164,7 +166,7 @@ class FeedOrderTest {
 
   @Test
   void readers_are_handed_what_comes_and_fall_back_to_the_database_when_slow() throws Exception {
-    FeedConfig config = new Bounds(5, 3);
+    FeedConfig config = new Bounds(5, 3, Duration.ofMinutes(1), Duration.ofSeconds(15));
     FeedHub hub = new FeedHub(store, Watches.over(jdbi), config);
     FeedReader quick = new FeedReader(hub, store, 5, TENANT, Cursor.START, () -> {});
     FeedReader slow = new FeedReader(hub, store, 5, TENANT, Cursor.START, () -> {});
@@ -191,15 +193,41 @@ class FeedOrderTest {
     slow.close();
   }
 
-  private record Bounds(int page, int buffer) implements FeedConfig {
+  @Test
+  void a_reader_that_takes_nothing_is_cut_off_and_misses_nothing_when_it_comes_back()
+      throws Exception {
+    FeedConfig config = new Bounds(5, 3, Duration.ofNanos(1), Duration.ofMillis(10));
+    Watch watch = Watches.over(jdbi);
+    FeedHub hub = new FeedHub(store, watch, config);
+    Feed feed = new Feed(store, hub, watch, config);
+    AssertSubscriber<List<FeedEvent>> stuck =
+        feed.stream(TENANT, Cursor.START).subscribe().withSubscriber(AssertSubscriber.create(1));
+    // A sign of life: the hub has it on its list. It asks for no more.
+    assertEquals(List.of(), stuck.awaitNextItem().getLastItem());
+    List<String> expected = new ArrayList<>();
+    try (Handle handle = jdbi.open()) {
+      for (int i = 0; i < 12; i++) {
+        expected.add(insert(handle, 1, "queued"));
+        hub.runOnce();
+      }
+    }
+    hub.runOnce();
+    stuck.awaitCompletion();
+
+    FeedReader again = feed.follow(TENANT, Cursor.START);
+    List<String> tasks = new ArrayList<>();
+    for (int i = 0; i < 5; i++) {
+      tasks.addAll(tasksOf(again.next(Duration.ofMillis(1)).await().indefinitely()));
+    }
+    again.close();
+    assertEquals(expected, tasks);
+  }
+
+  private record Bounds(int page, int buffer, Duration catchUp, Duration heartbeat)
+      implements FeedConfig {
     @Override
     public Duration poll() {
       return Duration.ofMillis(100);
-    }
-
-    @Override
-    public Duration heartbeat() {
-      return Duration.ofSeconds(15);
     }
 
     @Override
