@@ -1,6 +1,8 @@
 package io.klingtracker.bench;
 
+import java.nio.file.Path;
 import java.time.Duration;
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 
@@ -24,8 +26,15 @@ record Bench(Options options, Stack stack, Report report, Optional<Pgbench> pgbe
     return Duration.ofSeconds(options.seconds(whole));
   }
 
-  Service service(Database database, String topic, Map<String, String> settings, String... jvm) {
-    return new Service(options, stack, database, topic, settings, jvm);
+  /** The service as it is packaged. */
+  Service service(Database database, String topic, Map<String, String> settings) {
+    return service(database, topic, settings, options.jar(), List.of());
+  }
+
+  /** Another package of it, or with options of the JVM. */
+  Service service(
+      Database database, String topic, Map<String, String> settings, Path jar, List<String> jvm) {
+    return new Service(options, stack, database, topic, settings, jar, jvm);
   }
 
   EventTap tap(String topic, boolean noting) {

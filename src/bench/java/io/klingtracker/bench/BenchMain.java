@@ -15,7 +15,17 @@ import java.util.stream.Collectors;
 /** {@code mvn -Pbench}. */
 public final class BenchMain {
 
-  private static final List<Bench.Group> GROUPS = List.of(new Callbacks());
+  private static final List<Bench.Group> GROUPS =
+      List.of(
+          new Callbacks(),
+          new Submissions(),
+          new Reads(),
+          new Events(),
+          new Statements(),
+          new Startup(),
+          new Webhooks(),
+          new Growth(),
+          new Peers());
 
   private BenchMain() {}
 

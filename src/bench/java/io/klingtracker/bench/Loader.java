@@ -12,6 +12,7 @@ import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.Deque;
 import java.util.Iterator;
 import java.util.List;
@@ -32,7 +33,13 @@ import org.jspecify.annotations.Nullable;
 final class Loader {
 
   private static final long GRACE_NANOS = Duration.ofSeconds(20).toNanos();
-  private static final int BUFFER = 64 * 1024;
+  private static final int BUFFER = 256 * 1024;
+
+  /** How long an answer is: its head is not there yet, or it comes in chunks. */
+  private static final int UNKNOWN = -1;
+
+  private static final int CHUNKED = -2;
+  private static final byte[] LAST_CHUNK = "\r\n0\r\n\r\n".getBytes(StandardCharsets.ISO_8859_1);
 
   /** Where requests come from; null ends the load. */
   interface Requests {
@@ -251,7 +258,7 @@ final class Loader {
 
     void send(byte[] request, long at) throws IOException {
       meant = at;
-      expected = -1;
+      expected = UNKNOWN;
       ByteBuffer sending = ByteBuffer.wrap(request);
       channel.write(sending);
       out = sending.hasRemaining() ? sending : null;
@@ -270,10 +277,10 @@ final class Loader {
         if (channel.read(in) < 0) {
           throw new IOException("the server hung up");
         }
-        if (expected < 0) {
+        if (expected == UNKNOWN) {
           expected = expected();
         }
-        if (expected >= 0 && in.position() >= expected) {
+        if (expected == CHUNKED ? endsChunked() : expected >= 0 && in.position() >= expected) {
           answered(this, status(), meant);
         } else if (!in.hasRemaining()) {
           throw new IOException("the answer is larger than " + BUFFER + " bytes");
@@ -286,24 +293,34 @@ final class Loader {
       return (text[9] - '0') * 100 + (text[10] - '0') * 10 + (text[11] - '0');
     }
 
-    /** Bytes of the whole answer, or -1 until its head is there. */
+    /** Bytes of the whole answer, if they can be told from what is there. */
     private int expected() throws IOException {
       byte[] text = in.array();
       for (int i = 3; i < in.position(); i++) {
         if (text[i] == '\n' && text[i - 1] == '\r' && text[i - 2] == '\n') {
-          return i + 1 + contentLength(new String(text, 0, i, StandardCharsets.ISO_8859_1));
+          int length = length(new String(text, 0, i, StandardCharsets.ISO_8859_1));
+          return length == CHUNKED ? CHUNKED : i + 1 + length;
         }
       }
-      return -1;
+      return UNKNOWN;
     }
 
-    private int contentLength(String head) throws IOException {
+    private boolean endsChunked() {
+      int from = in.position() - LAST_CHUNK.length;
+      return from >= 0
+          && Arrays.equals(in.array(), from, in.position(), LAST_CHUNK, 0, LAST_CHUNK.length);
+    }
+
+    private int length(String head) throws IOException {
       String lower = head.toLowerCase(Locale.ROOT);
       int at = lower.indexOf("\r\ncontent-length:");
       if (at < 0) {
         int status = status();
         if (status == 204 || status == 304) {
           return 0;
+        }
+        if (lower.contains("\r\ntransfer-encoding: chunked")) {
+          return CHUNKED;
         }
         throw new IOException("an answer without a length");
       }

@@ -37,6 +37,10 @@ record Options(Set<String> picked, boolean smoke, int rounds, Path directory, Pa
         java(System.getProperty("tracker.java", "")));
   }
 
+  Path jar() {
+    return directory.resolve("quarkus-app/quarkus-run.jar");
+  }
+
   boolean wants(String name) {
     return picked.isEmpty() || picked.contains(name);
   }

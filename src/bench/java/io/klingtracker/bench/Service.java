@@ -23,6 +23,7 @@ final class Service implements AutoCloseable {
   /** Guards nothing but a run on loopback. */
   static final String SECRET = "bench-tracker-secret-0123456789abcdef0123456789";
 
+  static final String KLING_KEY = "bench-kling-key";
   static final String API_KEY = "bench-api-key-0001";
   static final String WEBHOOK_SECRET = "whsec_YmVuY2gtd2ViaG9vay1zZWNyZXQtMDEyMzQ1Njc4OWFi";
 
@@ -45,7 +46,8 @@ final class Service implements AutoCloseable {
       Database database,
       String topic,
       Map<String, String> settings,
-      String... jvm) {
+      Path jar,
+      List<String> jvm) {
     Map<String, String> config = new TreeMap<>();
     config.put("quarkus.http.port", Integer.toString(port));
     config.put("quarkus.http.host", "localhost");
@@ -61,17 +63,18 @@ final class Service implements AutoCloseable {
     config.put("tracker.bootstrap.tenant", Tasks.TENANT);
     config.put("tracker.bootstrap.api-key", API_KEY);
     config.put("tracker.webhook.allow-private", "true");
-    config.put("kling.accounts.default.base-url", "http://localhost:1");
-    config.put("kling.accounts.default.api-key", "bench");
+    config.put("kling.accounts.default.base-url", stack.kling().url());
+    config.put("kling.accounts.default.api-key", KLING_KEY);
+    config.put("kling.accounts.default.access-key", "bench");
+    config.put("kling.accounts.default.secret-key", "bench-secret-0123456789abcdef");
     config.put("kling.accounts.default.webhook-secrets", WEBHOOK_SECRET);
     config.put("kling.result-hosts", "result.example");
     config.putAll(settings);
     List<String> command = new ArrayList<>(List.of(options.java().toString()));
     // A container of 512 MiB, as k8s/ asks for.
     command.addAll(List.of("-Xmx256m", "-XX:+ExitOnOutOfMemoryError"));
-    command.addAll(List.of(jvm));
+    command.addAll(jvm);
     config.forEach((key, value) -> command.add("-D" + key + "=" + value));
-    Path jar = options.directory().resolve("quarkus-app/quarkus-run.jar");
     command.addAll(List.of("-jar", jar.toString()));
     try {
       log = Files.createTempFile(options.directory(), "service", ".log");

@@ -4,11 +4,15 @@ import io.klingtracker.local.Directories;
 import io.klingtracker.local.EmbeddedKafkaBroker;
 import io.klingtracker.local.EmbeddedPostgresServer;
 import io.klingtracker.local.FreePort;
+import io.klingtracker.simulator.KlingSimulator;
+import io.klingtracker.simulator.SimulatorSettings;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.Map;
+import java.util.Set;
 import org.flywaydb.core.Flyway;
 
 /** The servers that everything in a run shares: a durable PostgreSQL and a Kafka broker. */
@@ -19,6 +23,7 @@ final class Stack implements AutoCloseable {
   private final Path data;
   private final EmbeddedPostgresServer postgres;
   private final EmbeddedKafkaBroker kafka;
+  private final KlingSimulator kling;
 
   Stack(Path directory) {
     try {
@@ -43,6 +48,16 @@ final class Stack implements AutoCloseable {
                 "pg_stat_statements.track", "top"));
     kafka = EmbeddedKafkaBroker.persistent(data.resolve("kafka"), FreePort.find());
     kafka.start();
+    // Takes whatever it is sent and is not heard of again.
+    kling =
+        new KlingSimulator(
+                new SimulatorSettings()
+                    .apiKey("default", Service.KLING_KEY)
+                    .account("default", "bench", "bench-secret-0123456789abcdef")
+                    .slots(1_000_000)
+                    .callbackStatuses(Set.of())
+                    .renderTimes(Duration.ofHours(12), Duration.ofHours(24)))
+            .start();
     postgres.ensureDatabase(SEED);
     Database seed = new Database(postgres, SEED);
     Flyway.configure()
@@ -60,6 +75,12 @@ final class Stack implements AutoCloseable {
     return copy(SEED, name);
   }
 
+  /** A database with nothing in it. */
+  Database empty(String name) {
+    postgres.ensureDatabase(name);
+    return new Database(postgres, name);
+  }
+
   /** A copy of a database that nobody is connected to. */
   Database copy(String from, String name) {
     postgres.execute("create database " + name + " template " + from);
@@ -74,12 +95,17 @@ final class Stack implements AutoCloseable {
     return kafka;
   }
 
+  KlingSimulator kling() {
+    return kling;
+  }
+
   String postgresVersion() {
     return new Database(postgres, SEED).text("show server_version");
   }
 
   @Override
   public void close() {
+    kling.close();
     kafka.close();
     postgres.close();
     try {

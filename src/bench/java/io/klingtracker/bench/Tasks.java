@@ -1,5 +1,7 @@
 package io.klingtracker.bench;
 
+import java.util.List;
+
 /**
  * Tasks made in bulk, in the rows that submission and dispatch would have left. An id is a number
  * behind a prefix that sorts history before what is still open.
@@ -67,6 +69,24 @@ final class Tasks {
           '{"videos":[{"id":"1","url":"https://result.example/1.mp4","duration":"5"}]}'
         """,
         event(3, "succeed", "'submitted'", "callback"));
+  }
+
+  /** The same for very many: what can be indexed afterwards, in one go, is. */
+  static void endedInBulk(Database database, long count) {
+    List<String> indexes =
+        database.texts(
+            """
+            select indexdef from pg_indexes
+            where tablename in ('task', 'task_event') and indexname not in (select conname from pg_constraint)
+            """);
+    for (String index : indexes) {
+      database.execute("drop index " + index.replaceAll(".* INDEX (\\S+) ON .*", "$1"));
+    }
+    ended(database, 1, count);
+    for (String index : indexes) {
+      database.execute("set maintenance_work_mem = '512MB'", index);
+    }
+    database.execute("vacuum analyze task", "vacuum analyze task_event");
   }
 
   private static String event(int sequence, String status, String previous, String source) {

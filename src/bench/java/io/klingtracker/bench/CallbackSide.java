@@ -1,0 +1,112 @@
+package io.klingtracker.bench;
+
+import java.time.Duration;
+import java.util.Map;
+
+/** A service that gets callbacks, its database, and a consumer of its events. */
+final class CallbackSide implements AutoCloseable {
+
+  private static final Duration DRAIN = Duration.ofSeconds(120);
+  private static final double FIRST_GUESS = 4_000;
+
+  private final Bench bench;
+  private final Database database;
+  private final Service service;
+  private final EventTap tap;
+  private long used = 1;
+  private long made = 1;
+  private double rate = FIRST_GUESS;
+
+  /**
+   * A load and its events.
+   *
+   * @param published events a second, from the first callback to the last event
+   * @param lag seconds from the last answer to the last event
+   */
+  record Result(Load load, double published, double lag, long events) {}
+
+  /** Starts the service on a database of its own, which goes with it. */
+  CallbackSide(Bench bench, Database database, String topic, Map<String, String> settings) {
+    this.bench = bench;
+    this.database = database;
+    this.service = bench.service(database, topic, settings).awaitReady();
+    this.tap = bench.tap(topic, false);
+  }
+
+  int port() {
+    return service.port();
+  }
+
+  Service service() {
+    return service;
+  }
+
+  Database database() {
+    return database;
+  }
+
+  EventTap tap() {
+    return tap;
+  }
+
+  /** Has at least so many callbacks a second ready from now on. */
+  void expect(double perSecond) {
+    rate = Math.max(rate, perSecond);
+  }
+
+  /** As fast as so many connections go, until everything is published. */
+  Result closed(int connections, Duration time) {
+    SignedCallbacks callbacks = callbacks(Math.min(rate * 1.6, connections * 2_500.0), time);
+    long before = tap.seen();
+    long start = System.nanoTime();
+    Load load = Loader.closed(port(), connections, callbacks, time).clean("callbacks");
+    rate = Math.max(rate, load.rate());
+    return published(load, before, start);
+  }
+
+  /** At a rate a second, until everything is published. */
+  Result open(int connections, double perSecond, Duration time) {
+    SignedCallbacks callbacks = callbacks(perSecond * 1.02, time);
+    long before = tap.seen();
+    long start = System.nanoTime();
+    Load load = Loader.open(port(), connections, callbacks, perSecond, time).clean("callbacks");
+    return published(load, before, start);
+  }
+
+  /** As fast as so many connections go; nobody waits for the events. */
+  Load unpublished(int connections, Duration time) {
+    SignedCallbacks callbacks = callbacks(rate * 1.6, time);
+    return Loader.closed(port(), connections, callbacks, time).clean("callbacks");
+  }
+
+  private SignedCallbacks callbacks(double perSecond, Duration time) {
+    int tasks = (int) (perSecond * time.toMillis() / 1000 / 2) + 200;
+    if (used + tasks > made) {
+      Tasks.open(database, made, used + tasks - made);
+      made = used + tasks;
+      database.execute("analyze task", "analyze open_task", "analyze task_event");
+    }
+    SignedCallbacks callbacks = new SignedCallbacks(used, tasks);
+    used += tasks;
+    return callbacks;
+  }
+
+  private Result published(Load load, long before, long start) {
+    long expected = before + load.good();
+    if (!Database.await(DRAIN, () -> tap.seen() >= expected)) {
+      bench
+          .report()
+          .note("Of %d callbacks %d were published.".formatted(load.good(), tap.seen() - before));
+    }
+    double seconds = (tap.lastAt() - start) / 1e9;
+    long events = tap.seen() - before;
+    return new Result(load, events / seconds, seconds - load.seconds(), events);
+  }
+
+  @Override
+  public void close() {
+    tap.close();
+    service.close();
+    bench.stack().drop(database);
+  }
+}

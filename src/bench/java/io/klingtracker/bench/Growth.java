@@ -1,0 +1,149 @@
+package io.klingtracker.bench;
+
+import io.klingtracker.secret.Cursors;
+import io.klingtracker.secret.Secrets;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+
+/** What ten times, and a thousand times, the tasks change: for lists and for callbacks. */
+final class Growth implements Bench.Group {
+
+  private static final int PAGE = 50;
+  private static final int DEEP = 1_000;
+  private static final List<Integer> SIZES = List.of(10_000, 100_000, 1_000_000, 10_000_000);
+
+  private final Rounds rounds = new Rounds();
+
+  @Override
+  public String name() {
+    return "growth";
+  }
+
+  @Override
+  public void run(Bench bench) {
+    List<Integer> sizes = bench.options().smoke() ? List.of(1_000, 10_000) : SIZES;
+    Chart rates = new Chart("Callbacks a second over stored tasks", "tasks", "callbacks/s");
+    Chart pages = new Chart("List of %d, p50 over stored tasks".formatted(PAGE), "tasks", "ms");
+    int large = sizes.get(sizes.size() - 1);
+    int small = sizes.get(sizes.size() - 2);
+    List<CallbackSide> kept = new ArrayList<>();
+    try {
+      for (int size : sizes) {
+        CallbackSide side = side(bench, size);
+        kept.add(side);
+        side.closed(128, bench.seconds(10));
+        rates.point("published", size, side.closed(128, bench.seconds(4)).published());
+        pages.point("page 1", size, page(bench, side, size, 1));
+        if (size > PAGE * DEEP) {
+          pages.point("page " + DEEP, size, page(bench, side, size, DEEP));
+        }
+        if (size < small) {
+          kept.remove(side);
+          side.close();
+        }
+      }
+      for (int round = 0; round < bench.options().rounds(); round++) {
+        round(bench, kept.get(0), "small", small);
+        round(bench, kept.get(1), "large", large);
+      }
+    } finally {
+      kept.forEach(CallbackSide::close);
+    }
+    bench.report().chart("growth-callbacks.svg", rates.svg());
+    bench.report().chart("growth-lists.svg", pages.svg());
+    report(bench.report(), small, large);
+  }
+
+  private static CallbackSide side(Bench bench, int size) {
+    long start = System.nanoTime();
+    Database database = bench.stack().database("growth_" + size);
+    Tasks.endedInBulk(database, size);
+    bench
+        .report()
+        .progress(
+            "%,d tasks in %d s, %d MiB"
+                .formatted(
+                    size,
+                    Duration.ofNanos(System.nanoTime() - start).toSeconds(),
+                    database.number("select pg_database_size(current_database()) / 1048576")));
+    return new CallbackSide(bench, database, "bench.growth." + size, Map.of());
+  }
+
+  private void round(Bench bench, CallbackSide side, String name, int size) {
+    Database database = side.database();
+    long updates = database.number(stat("n_tup_upd"));
+    long hot = database.number(stat("n_tup_hot_upd"));
+    rounds.add("callbacks " + name, side.closed(128, bench.seconds(4)).published());
+    // Sessions report what they did to the statistics a little later.
+    Database.pause(1_500);
+    double updated = database.number(stat("n_tup_upd")) - updates;
+    rounds.add("hot " + name, 100 * (database.number(stat("n_tup_hot_upd")) - hot) / updated);
+    rounds.add("page 1 " + name, page(bench, side, size, 1));
+    rounds.add("page 1000 " + name, page(bench, side, size, DEEP));
+  }
+
+  private static String stat(String column) {
+    return "select " + column + " from pg_stat_user_tables where relname = 'task'";
+  }
+
+  /** Median of one page, in ms; cursors are ours to seal. */
+  private static double page(Bench bench, CallbackSide side, int size, int page) {
+    String after = Tasks.id(Tasks.ENDED, Math.max(1, size - (long) (page - 1) * PAGE));
+    String cursor =
+        new Cursors(new Secrets(Service.SECRET, List.of())).seal("tasks", Tasks.TENANT, after);
+    byte[] request =
+        Http.get(
+            "/v1/tasks?limit=" + PAGE + "&cursor=" + cursor,
+            Map.of("Authorization", "Bearer " + Service.API_KEY));
+    return Loader.closed(side.port(), 1, Loader.always(request), bench.seconds(2))
+        .clean("lists")
+        .millis(50);
+  }
+
+  private void report(Report report, int small, int large) {
+    String sizes = "%,d ÷ %,d tasks".formatted(large, small);
+    ratio(
+        report,
+        "G9",
+        "list p50, " + sizes,
+        "page 1 large",
+        "page 1 small",
+        " ms",
+        Goal.atMost(1.5));
+    ratio(
+        report,
+        "G9",
+        "page %d ÷ page 1 at %,d tasks".formatted(DEEP, large),
+        "page 1000 large",
+        "page 1 large",
+        " ms",
+        Goal.atMost(1.2));
+    ratio(
+        report,
+        "G12",
+        "callbacks published, " + sizes,
+        "callbacks large",
+        "callbacks small",
+        "/s",
+        Goal.atLeast(0.9));
+    report.figure(
+        "G12",
+        "heap-only updates of tasks at %,d".formatted(large),
+        rounds.of("hot large").text(" %"),
+        rounds.of("hot large"),
+        Goal.atLeast(95));
+  }
+
+  private void ratio(
+      Report report, String id, String what, String ours, String than, String unit, Goal goal) {
+    report.ratio(
+        id,
+        what,
+        rounds.of(ours).text(unit),
+        rounds.of(than).text(unit),
+        rounds.ratio(ours, than),
+        goal);
+  }
+}

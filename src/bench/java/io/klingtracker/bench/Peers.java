@@ -1,0 +1,123 @@
+package io.klingtracker.bench;
+
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.List;
+import java.util.Map;
+
+/** The same callbacks to services that others would write, beside ours in the same rounds. */
+final class Peers implements Bench.Group {
+
+  private static final int CONNECTIONS = 128;
+  private static final List<Peer.Kind> KINDS =
+      List.of(
+          new Peer.Kind(
+              "fastify",
+              "fastify",
+              List.of("npm", "install", "--no-audit", "--no-fund", "--no-package-lock"),
+              List.of("node", "server.js")),
+          spring("jpa"),
+          spring("jdbc"));
+
+  private static Peer.Kind spring(String store) {
+    return new Peer.Kind(
+        "spring-modulith-" + store,
+        "spring-modulith",
+        List.of("mvn", "-B", "-q", "package", "-Dstore=" + store),
+        List.of(
+            Path.of(System.getProperty("java.home"), "bin", "java").toString(),
+            "-Xmx512m",
+            "-jar",
+            "target/peer.jar",
+            "--spring.profiles.active=" + store));
+  }
+
+  private final Rounds rounds = new Rounds();
+
+  @Override
+  public String name() {
+    return "peers";
+  }
+
+  @Override
+  public void run(Bench bench) throws IOException {
+    if (bench.options().smoke()) {
+      bench.report().note("Peers are not part of a smoke run: building them takes the network.");
+      return;
+    }
+    Database ours = bench.stack().database("peers_ours");
+    try (CallbackSide side = new CallbackSide(bench, ours, "bench.peers", Map.of())) {
+      side.closed(CONNECTIONS, bench.seconds(15));
+      for (Peer.Kind kind : KINDS) {
+        Database database = bench.stack().empty("peer_" + kind.name().replace('-', '_'));
+        try {
+          compare(bench, kind, side, database);
+        } catch (Peer.MissingException | IllegalStateException e) {
+          bench.report().note("Peer " + kind.name() + " was left out: " + e.getMessage());
+        } finally {
+          bench.stack().drop(database);
+        }
+      }
+    }
+  }
+
+  private void compare(Bench bench, Peer.Kind kind, CallbackSide side, Database database)
+      throws Peer.MissingException, IOException {
+    database.execute(
+        Files.readString(Path.of("src/bench/peers/schema.sql"), StandardCharsets.UTF_8));
+    String topic = "peer." + kind.name();
+    try (EventTap tap = bench.tap(topic, false);
+        Peer peer = new Peer(bench, kind, database, topic)) {
+      long first = 1;
+      int tasks = 10_000 * 5;
+      first = load(bench, peer, tap, database, first, tasks, bench.seconds(15), "warm-up");
+      for (int round = 0; round < bench.options().rounds(); round++) {
+        rounds.add(
+            "ours beside " + kind.name(), side.closed(CONNECTIONS, bench.seconds(4)).published());
+        first = load(bench, peer, tap, database, first, 20_000, bench.seconds(4), kind.name());
+      }
+    }
+    bench
+        .report()
+        .ratio(
+            "",
+            "callbacks published, 128 connections ÷ " + kind.name(),
+            rounds.of("ours beside " + kind.name()).text("/s"),
+            rounds.of(kind.name()).text("/s"),
+            rounds.ratio("ours beside " + kind.name(), kind.name()),
+            Goal.none());
+  }
+
+  private long load(
+      Bench bench,
+      Peer peer,
+      EventTap tap,
+      Database database,
+      long first,
+      int tasks,
+      Duration time,
+      String side) {
+    database.execute(
+        "insert into task select '%s' || lpad(n::text, 16, '0'), 'submitted', 1, 2, null, now() from generate_series(%d, %d) n"
+            .formatted(Tasks.OPEN, first, first + tasks - 1));
+    long before = tap.seen();
+    long start = System.nanoTime();
+    Load load =
+        Loader.closed(peer.port(), CONNECTIONS, new SignedCallbacks(first, tasks), time)
+            .clean(side);
+    Database.await(Duration.ofSeconds(60), () -> tap.seen() >= before + load.good());
+    long events = tap.seen() - before;
+    if (events < load.good()) {
+      bench
+          .report()
+          .note(
+              "%s published %d of %d callbacks within a minute."
+                  .formatted(side, events, load.good()));
+    }
+    rounds.add(side, events / ((tap.lastAt() - start) / 1e9));
+    return first + tasks;
+  }
+}

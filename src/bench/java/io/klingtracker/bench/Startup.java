@@ -1,0 +1,87 @@
+package io.klingtracker.bench;
+
+import java.net.InetAddress;
+import java.net.Socket;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.List;
+import java.util.Map;
+import java.util.Objects;
+
+/** From the start of the process to the first callback that is durable. */
+final class Startup implements Bench.Group {
+
+  private static final Duration LIMIT = Duration.ofSeconds(60);
+
+  private final Rounds rounds = new Rounds();
+
+  @Override
+  public String name() {
+    return "startup";
+  }
+
+  @Override
+  public void run(Bench bench) {
+    Database database = bench.stack().database("startup");
+    Tasks.open(database, 1, 1_000);
+    Path aotJar = bench.options().directory().resolve("aot/quarkus-run.jar");
+    Path cache = bench.options().directory().resolve("aot/app.aot");
+    boolean aot = Files.exists(aotJar) && Files.exists(cache);
+    int[] next = {1};
+    bench.service(database, "bench.startup", Map.of()).awaitReady().close();
+    for (int round = 0; round < bench.options().rounds(); round++) {
+      start(bench, database, "fast-jar", bench.options().jar(), List.of(), next);
+      if (aot) {
+        start(bench, database, "aot", aotJar, List.of("-XX:AOTCache=" + cache), next);
+      }
+    }
+    bench.stack().drop(database);
+    Report report = bench.report();
+    report.figure("first durable callback, fast-jar", rounds.of("fast-jar").text(" s"));
+    report.figure("memory then, fast-jar", rounds.of("fast-jar MiB").text(" MiB"));
+    if (!aot) {
+      report.note("G11: no AOT cache was built; it takes a JDK 25 and -Paot.");
+      return;
+    }
+    report.ratio(
+        "G11",
+        "first durable callback, AOT cache ÷ fast-jar",
+        rounds.of("aot").text(" s"),
+        rounds.of("fast-jar").text(" s"),
+        rounds.ratio("aot", "fast-jar"),
+        Goal.atMost(0.35));
+    report.figure(
+        "G11",
+        "memory then, AOT cache",
+        rounds.of("aot MiB").text(" MiB"),
+        rounds.of("aot MiB"),
+        Goal.atMost(130));
+  }
+
+  private void start(
+      Bench bench, Database database, String side, Path jar, List<String> jvm, int[] next) {
+    SignedCallbacks callbacks = new SignedCallbacks(next[0]++, 1);
+    byte[] callback = Objects.requireNonNull(callbacks.next());
+    long start = System.nanoTime();
+    try (Service service = bench.service(database, "bench.startup", Map.of(), jar, jvm)) {
+      boolean answered = Database.await(LIMIT, () -> accepted(service.port(), callback));
+      if (!answered) {
+        throw new IllegalStateException("no callback was taken:\n" + service.log());
+      }
+      rounds.add(side, (System.nanoTime() - start) / 1e9);
+      rounds.add(side + " MiB", service.residentMebibytes());
+    }
+  }
+
+  private static boolean accepted(int port, byte[] request) {
+    try (Socket socket = new Socket(InetAddress.getLoopbackAddress(), port)) {
+      socket.setSoTimeout(5_000);
+      socket.getOutputStream().write(request);
+      byte[] answer = socket.getInputStream().readNBytes(12);
+      return new String(answer, java.nio.charset.StandardCharsets.US_ASCII).endsWith(" 200");
+    } catch (java.io.IOException e) {
+      return false;
+    }
+  }
+}

@@ -1,0 +1,136 @@
+package io.klingtracker.bench;
+
+import java.nio.charset.StandardCharsets;
+import java.time.Duration;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.function.Predicate;
+import org.HdrHistogram.Histogram;
+
+/** Submissions: stored with their first event before the answer; and how soon they are at Kling. */
+final class Submissions implements Bench.Group {
+
+  static final byte[] REQUEST =
+      Http.post(
+          "/kling/v1/videos/text2video",
+          Map.of("Authorization", "Bearer " + Service.API_KEY),
+          "{\"model_name\":\"kling-v3\",\"prompt\":\"A red kite over the sea\",\"duration\":\"5\"}"
+              .getBytes(StandardCharsets.UTF_8));
+
+  private static final List<Integer> CONNECTIONS = List.of(16, 32, 64, 128);
+  private static final int HISTORY = 200_000;
+  private static final SqlScript SUBMIT = new SqlScript("submit");
+
+  private final Rounds rounds = new Rounds();
+
+  @Override
+  public String name() {
+    return "submissions";
+  }
+
+  @Override
+  public void run(Bench bench) {
+    Database seed = bench.stack().database("submissions_seed");
+    Tasks.ended(seed, 1, bench.options().rows(HISTORY));
+    Database yardstick = bench.stack().copy(seed.name(), "submissions_yardstick");
+    Database ours = bench.stack().copy(seed.name(), "submissions_ours");
+    bench.stack().drop(seed);
+    try (Service service = bench.service(ours, "bench.submissions", Map.of()).awaitReady()) {
+      submit(service, 128, bench.seconds(15));
+      for (int round = 0; round < bench.options().rounds(); round++) {
+        for (int connections : CONNECTIONS) {
+          Duration time = bench.seconds(3);
+          rounds.add("ours " + connections, submit(service, connections, time).rate());
+          rounds.add(
+              "sql " + connections, bench.fastest(yardstick, SUBMIT, connections, Map.of(), time));
+        }
+        Load alone = submit(service, 1, bench.seconds(2));
+        rounds.add("ours 1", alone.rate());
+        rounds.add("ms 1", alone.millis(50));
+        rounds.add("sql 1", bench.fastest(yardstick, SUBMIT, 1, Map.of(), bench.seconds(2)));
+        yardstick.execute("truncate outbox");
+      }
+    }
+    report(bench.report());
+    bench.stack().drop(yardstick);
+    bench.stack().drop(ours);
+    toKling(bench);
+  }
+
+  private static Load submit(Service service, int connections, Duration time) {
+    return Loader.closed(service.port(), connections, Loader.always(REQUEST), time)
+        .clean("submissions");
+  }
+
+  private void report(Report report) {
+    Chart chart =
+        new Chart("Submissions a second over connections", "connections", "submissions/s");
+    for (int connections : CONNECTIONS) {
+      chart.point("service", connections, rounds.of("ours " + connections).median());
+      chart.point("SQL without HTTP", connections, rounds.of("sql " + connections).median());
+      row(report, "G4", connections, Goal.atLeast(1));
+    }
+    row(report, "", 1, Goal.none());
+    report.figure("submission p50 at one connection", rounds.of("ms 1").text(" ms"));
+    report.chart("submissions-connections.svg", chart.svg());
+  }
+
+  private void row(Report report, String id, int connections, Goal goal) {
+    String ours = "ours " + connections;
+    String yardstick = "sql " + connections;
+    report.ratio(
+        id,
+        "submissions, %d connections ÷ one statement each without HTTP".formatted(connections),
+        rounds.of(ours).text("/s"),
+        rounds.of(yardstick).text("/s"),
+        rounds.ratio(ours, yardstick),
+        goal);
+  }
+
+  /** From the commit of a submission, by PostgreSQL's clock, to Kling's having read the create. */
+  private static void toKling(Bench bench) {
+    Database database = bench.stack().database("submissions_kling");
+    long started = System.currentTimeMillis();
+    Map<String, String> slots = Map.of("kling.accounts.default.max-parallel", "10000");
+    try (Service service = bench.service(database, "bench.kling", slots).awaitReady()) {
+      Loader.open(service.port(), 4, Loader.always(REQUEST), 20, bench.seconds(5));
+      Loader.open(service.port(), 4, Loader.always(REQUEST), 20, bench.seconds(10));
+      long all = database.number("select count(*) from task");
+      Predicate<io.klingtracker.simulator.Ledger.Create> fresh = c -> c.at() >= started;
+      Database.await(
+          Duration.ofSeconds(10),
+          () -> bench.stack().kling().ledger().creates(fresh).size() >= all);
+      Map<String, Long> arrived = new HashMap<>();
+      bench
+          .stack()
+          .kling()
+          .ledger()
+          .creates(fresh)
+          .forEach(create -> arrived.put(String.valueOf(create.externalId()), create.at()));
+      Histogram millis = new Histogram(60_000, 3);
+      CommitTimes.of(database, "task_id", "sequence = 1")
+          .forEach(
+              (task, micros) -> {
+                Long at = arrived.get(task);
+                if (at != null) {
+                  millis.recordValue(Math.max(0, Math.round(at - micros / 1000.0)));
+                }
+              });
+      double p50 = millis.getValueAtPercentile(50);
+      bench
+          .report()
+          .figure(
+              "",
+              "commit of a submission → read by Kling, 20/s, p50 in ms (p99 "
+                  + millis.getValueAtPercentile(99)
+                  + " ms, "
+                  + millis.getTotalCount()
+                  + " tasks)",
+              Spread.number(p50) + " ms",
+              Spread.of(millis.getTotalCount() == 0 ? Double.NaN : p50),
+              Goal.atMost(15));
+    }
+    bench.stack().drop(database);
+  }
+}

@@ -1,0 +1,7 @@
+package peer;
+
+import org.springframework.modulith.events.Externalized;
+
+/** What Spring Modulith stores with the change and then sends to Kafka. */
+@Externalized("${PEER_TOPIC}::#{#this.taskId()}")
+public record TaskChanged(String taskId, int sequence, String status) {}
