@@ -16,6 +16,7 @@ import io.vertx.ext.web.Router;
 import java.nio.charset.StandardCharsets;
 import java.time.Clock;
 import java.util.Map;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
@@ -52,19 +53,27 @@ public final class CallbackParts implements AutoCloseable {
 
   /** The answer's HTTP status. */
   public int receive(String taskId, String body, String id, String timestamp, String signature) {
+    return take(taskId, body, id, timestamp, signature).join();
+  }
+
+  /** The same of one sender among several. */
+  CompletableFuture<Integer> take(
+      String taskId, String body, String id, String timestamp, String signature) {
     CallbackHeaders headers =
         new CallbackHeaders(id, timestamp, signature, "application/json", "test");
     try {
-      callbacks
+      return callbacks
           .receive(taskId, headers, body.getBytes(StandardCharsets.UTF_8))
           .toCompletableFuture()
-          .join();
-      return 200;
+          .handle((done, failure) -> failure == null ? 200 : status(failure));
     } catch (ProblemException e) {
-      return e.code().klingHttpStatus();
-    } catch (CompletionException e) {
-      return ((ProblemException) e.getCause()).code().klingHttpStatus();
+      return CompletableFuture.completedFuture(status(e));
     }
+  }
+
+  private static int status(Throwable failure) {
+    Throwable cause = failure instanceof CompletionException ? failure.getCause() : failure;
+    return ((ProblemException) cause).code().klingHttpStatus();
   }
 
   /** Works off what is stored. */

@@ -58,10 +58,12 @@ class DatabaseOutageTest {
   private final AtomicInteger putOff = new AtomicInteger();
   private final HttpClient http = HttpClient.newHttpClient();
 
+  /** Directly under the system's, beside the binaries that the run has unpacked already. */
+  @TempDir private Path data;
+
   @Test
-  void senders_get_503_and_nothing_acknowledged_is_lost(@TempDir Path directory) throws Exception {
+  void senders_get_503_and_nothing_acknowledged_is_lost() throws Exception {
     int databasePort = FreePort.find();
-    Path data = directory.resolve("data");
     EmbeddedPostgresServer database = EmbeddedPostgresServer.persistent(data, databasePort);
     // It is stopped, not cut off: what is committed survives without waiting for the disk.
     database.execute("alter system set fsync = off");

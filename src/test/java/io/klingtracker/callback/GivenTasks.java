@@ -4,6 +4,7 @@ import io.klingtracker.task.NewTask;
 import io.klingtracker.task.Submission;
 import io.klingtracker.task.Tasks;
 import java.time.Instant;
+import java.util.List;
 import org.jdbi.v3.core.Jdbi;
 
 /** Tasks that were sent to Kling, without a dispatcher. */
@@ -38,18 +39,24 @@ final class GivenTasks {
   /** Sent, and not answered yet. */
   static String sent(Jdbi jdbi, Tasks tasks, Instant checkAt) {
     String taskId = stored(tasks);
-    jdbi.useHandle(
-        h -> {
-          h.execute("update dispatch_queue set sent_at = now() where task_id = ?", taskId);
-          h.createUpdate(
-                  """
-                  insert into open_task (task_id, account, upstream_model, family, slots, next_check_at)
-                  values (:id, 'default', 'kling-v3', 'video', 1, cast(:due as timestamptz))
-                  """)
-              .bind("id", taskId)
-              .bind("due", checkAt.toString())
-              .execute();
-        });
+    sent(jdbi, List.of(taskId), checkAt);
     return taskId;
+  }
+
+  /** The same of several that are stored. */
+  static void sent(Jdbi jdbi, List<String> taskIds, Instant checkAt) {
+    jdbi.useHandle(
+        h ->
+            h.createUpdate(
+                    """
+                    with sent as (
+                      update dispatch_queue set sent_at = now() where task_id = any(:ids) returning task_id
+                    )
+                    insert into open_task (task_id, account, upstream_model, family, slots, next_check_at)
+                    select task_id, 'default', 'kling-v3', 'video', 1, cast(:due as timestamptz) from sent
+                    """)
+                .bindArray("ids", String.class, taskIds)
+                .bind("due", checkAt.toString())
+                .execute());
   }
 }

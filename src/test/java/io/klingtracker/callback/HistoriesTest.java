@@ -3,18 +3,19 @@ package io.klingtracker.callback;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import io.klingtracker.events.RelayParts;
 import io.klingtracker.reconcile.ReconcileParts;
 import io.klingtracker.secret.Secrets;
-import io.klingtracker.task.NewTask;
 import io.klingtracker.task.News;
 import io.klingtracker.task.Source;
-import io.klingtracker.task.Submission;
 import io.klingtracker.task.TaskSignal;
 import io.klingtracker.task.Tasks;
 import io.klingtracker.task.TasksOnDatabase;
 import io.klingtracker.testing.SameThread;
 import io.klingtracker.testing.TestClock;
 import io.klingtracker.testing.TestDatabase;
+import io.klingtracker.testing.TrackerStack;
+import io.klingtracker.tracking.Reports;
 import io.klingtracker.tracking.TrackingParts;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
@@ -22,22 +23,37 @@ import java.time.Instant;
 import java.util.ArrayList;
 import java.util.Base64;
 import java.util.HashMap;
+import java.util.LinkedHashMap;
+import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Random;
-import java.util.stream.LongStream;
+import java.util.Set;
+import java.util.concurrent.CompletableFuture;
+import java.util.logging.Level;
+import java.util.logging.Logger;
+import java.util.stream.IntStream;
 import org.jdbi.v3.core.Jdbi;
+import org.jspecify.annotations.Nullable;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.RegisterExtension;
-import org.junit.jupiter.params.ParameterizedTest;
-import org.junit.jupiter.params.provider.MethodSource;
 
 /**
- * Whatever happens to callbacks on their way, a task ends as Kling says it did. Worlds of many
- * histories at once, each world from its seed; {@code -Dhistories.worlds=500} plays more of them.
+ * Whatever happens to callbacks on their way, a task ends as Kling says it did, and Kafka has every
+ * change once and in order. Worlds of many histories at once, each world from its seed; {@code
+ * -Dhistories.worlds=500} plays more of them, {@code -Dhistories.first=7} begins with another seed.
  */
 class HistoriesTest {
 
-  private static final int HISTORIES = 60;
+  private static final int HISTORIES = 250;
+  private static final int WORLDS = 8;
+  private static final String TOPIC = "histories";
+
+  /** Senders who call at the same moment, and tasks that take their next step. */
+  private static final int AT_ONCE = 8;
+
   private static final int ROUNDS = 400;
   private static final String SECRET = "whsec_dGVzdHNlY3JldHRlc3RzZWNyZXR0ZXN0c2VjcmV0MTI=";
   private static final byte[] KEY =
@@ -47,27 +63,76 @@ class HistoriesTest {
 
   @RegisterExtension static final TestDatabase DATABASE = TestDatabase.fresh();
 
+  /** Held, since loggers that nobody holds forget their levels. */
+  private static final Logger ALARMS = Logger.getLogger(Reports.class.getName());
+
   private final Jdbi jdbi = DATABASE.jdbi();
 
-  static LongStream seeds() {
-    return LongStream.rangeClosed(1, Integer.getInteger("histories.worlds", 34));
+  @BeforeAll
+  static void thousands_of_alarms_are_not_printed() {
+    ALARMS.setLevel(Level.OFF);
   }
 
-  @ParameterizedTest(name = "seed {0}")
-  @MethodSource("seeds")
-  void every_history_ends_in_kling_s_truth(long seed) {
-    jdbi.useHandle(h -> h.execute("insert into tenant values ('acme', 'Acme', now())"));
-    try (World world = new World(seed)) {
-      world.play();
-      world.settle();
-      world.check();
+  @AfterAll
+  static void alarms_are_printed_again() {
+    ALARMS.setLevel(null);
+  }
+
+  @Test
+  void every_history_ends_in_kling_s_truth_and_is_on_kafka_once_in_order() throws Exception {
+    String kafka = TrackerStack.kafkaBootstrapServers();
+    long first = Long.getLong("histories.first", 1);
+    int worlds = Integer.getInteger("histories.worlds", WORLDS);
+    Map<String, List<String>> committed = new HashMap<>();
+    for (long seed = first; seed < first + worlds; seed++) {
+      DATABASE.truncate();
+      jdbi.useHandle(h -> h.execute("insert into tenant values ('acme', 'Acme', now())"));
+      try (RelayParts relay = new RelayParts(jdbi, kafka, TOPIC);
+          World world = new World(seed)) {
+        world.play();
+        world.settle();
+        world.check();
+        relay.drain();
+        committed.putAll(eventIds());
+      }
     }
+
+    Map<String, List<String>> onKafka = RelayParts.eventIds(kafka, TOPIC);
+    committed.forEach(
+        (task, ids) -> assertEquals(ids, onKafka.get(task), () -> "events of " + task));
+    assertEquals(committed.keySet(), onKafka.keySet());
+    System.out.printf(
+        "histories: %d, with %d changes, each once and in order on Kafka%n",
+        committed.size(), committed.values().stream().mapToInt(List::size).sum());
   }
 
-  /** Something that happens to one task. */
-  private interface Step {
-    void happen();
+  /** Of every change that was committed, by task and in order of their sequence. */
+  private Map<String, List<String>> eventIds() {
+    Map<String, List<String>> ids = new HashMap<>();
+    jdbi.useHandle(
+        h ->
+            h.createQuery(
+                    "select task_id, event_id::text from task_event order by task_id, sequence")
+                .map(
+                    (row, context) ->
+                        ids.computeIfAbsent(row.getString(1), task -> new ArrayList<>())
+                            .add(row.getString(2)))
+                .list());
+    return ids;
   }
+
+  /** Something that happens to one task; news that comes of it, or null. */
+  private interface Step {
+    @Nullable News happen();
+  }
+
+  /** A callback on its way; null when it does not arrive after all. */
+  private interface Sender {
+    @Nullable CompletableFuture<Integer> send();
+  }
+
+  /** A callback on its way, and how it is answered. */
+  private record Sent(Sender sender, int expected) {}
 
   private final class World implements AutoCloseable {
     private final long seed;
@@ -79,7 +144,7 @@ class HistoriesTest {
     private final CallbackParts callbacks;
     private final ReconcileParts reconciler;
     private final List<History> histories = new ArrayList<>();
-    private final List<Step> onTheWay = new ArrayList<>();
+    private final List<Sent> onTheWay = new ArrayList<>();
     private int webhookIds;
 
     World(long seed) {
@@ -106,9 +171,14 @@ class HistoriesTest {
       this.reconciler =
           new ReconcileParts(
               jdbi, clock, tasks, tracking, kling, kling, new SameThread(), settings);
-      for (int i = 0; i < HISTORIES; i++) {
-        histories.add(new History(this, i));
-      }
+      List<String> ids =
+          IntStream.range(0, HISTORIES)
+              .parallel()
+              .mapToObj(i -> GivenTasks.stored(tasks))
+              .sorted()
+              .toList();
+      GivenTasks.sent(jdbi, ids, clock.instant().plus(Duration.ofHours(24)));
+      ids.forEach(id -> histories.add(new History(this, id)));
     }
 
     /** Everybody's steps and everybody's callbacks, in any order that could be. */
@@ -119,12 +189,9 @@ class HistoriesTest {
         int dice = random.nextInt(100);
         clock.advance(Duration.ofMillis(random.nextInt(400)));
         if (dice < 45 && !going.isEmpty()) {
-          History history = going.get(random.nextInt(going.size()));
-          if (!history.step()) {
-            going.remove(history);
-          }
+          step(going);
         } else if (dice < 90 && !onTheWay.isEmpty()) {
-          onTheWay.remove(random.nextInt(onTheWay.size())).happen();
+          arrive();
         } else if (dice < 96) {
           callbacks.workOff();
         } else {
@@ -142,6 +209,40 @@ class HistoriesTest {
       }
     }
 
+    private void step(List<History> going) {
+      Set<History> some = new LinkedHashSet<>();
+      for (int i = 1 + random.nextInt(AT_ONCE); i > 0; i--) {
+        some.add(going.get(random.nextInt(going.size())));
+      }
+      List<News> news = new ArrayList<>();
+      for (History history : some) {
+        News said = history.step();
+        if (said != null) {
+          news.add(said);
+        }
+        if (history.steps.isEmpty()) {
+          going.remove(history);
+        }
+      }
+      if (!news.isEmpty()) {
+        tasks.apply(news);
+      }
+    }
+
+    private void arrive() {
+      Map<CompletableFuture<Integer>, Integer> answers = new LinkedHashMap<>();
+      for (int i = 1 + random.nextInt(AT_ONCE); i > 0 && !onTheWay.isEmpty(); i--) {
+        Sent sent = onTheWay.remove(random.nextInt(onTheWay.size()));
+        CompletableFuture<Integer> answer = sent.sender().send();
+        if (answer != null) {
+          answers.put(answer, sent.expected());
+        }
+      }
+      answers.forEach(
+          (answer, expected) ->
+              assertEquals(expected, answer.join(), "seed " + seed + ": answer to a callback"));
+    }
+
     void settle() {
       for (int round = 0; round < ROUNDS && open() > 0; round++) {
         clock.advance(Duration.ofSeconds(10L << Math.min(round / 10, 9)));
@@ -157,37 +258,38 @@ class HistoriesTest {
 
     void check() {
       assertEquals(0, open(), "seed " + seed + ": what is left to do");
-      histories.forEach(History::check);
-      assertEquals(
-          0,
-          number(
-              """
-              select count(*) from (select task_id, id, sequence,
-                lag(sequence, 1, 0) over (partition by task_id order by id) as before from outbox) o
-              where sequence <> before + 1\
-              """),
-          "seed " + seed + ": events that are on their way to Kafka out of order, twice, or not");
-      assertEquals(
-          number("select count(*) from task_event"), number("select count(*) from outbox"));
-      assertEquals(
-          0,
-          number(
-              "select count(*) from task t where sequence <> (select count(*) from task_event e"
-                  + " where e.task_id = t.id)"),
-          "seed " + seed + ": sequence and events");
-      long finals = number("select count(*) from callback_receipt where verdict = 'pending'");
-      assertEquals(0, finals, "seed " + seed + ": receipts without a verdict");
+      Map<String, List<String>> ends = new HashMap<>();
+      jdbi.useHandle(
+          h ->
+              h.createQuery(
+                      """
+                      select t.id, t.kling_task_id, t.status::text, array_agg(e.status::text order by e.sequence),
+                        array_agg(e.sequence order by e.sequence) = array(select generate_series(1, t.sequence))
+                      from task t join task_event e on e.task_id = t.id group by t.id\
+                      """)
+                  .map(
+                      (row, context) -> {
+                        assertTrue(row.getBoolean(5), "seed " + seed + ": sequence and events");
+                        List<String> end =
+                            new ArrayList<>(List.of(row.getString(2), row.getString(3)));
+                        end.addAll(List.of((String[]) row.getArray(4).getArray()));
+                        return ends.put(row.getString(1), end);
+                      })
+                  .list());
+      histories.forEach(history -> history.check(ends.getOrDefault(history.taskId, List.of())));
+      long pending = number("select count(*) from callback_receipt where verdict = 'pending'");
+      assertEquals(0, pending, "seed " + seed + ": receipts without a verdict");
     }
 
-    int send(String taskId, String body, boolean signature) {
+    CompletableFuture<Integer> send(String taskId, String body, boolean signature) {
       if (!signature) {
-        return callbacks.receive(taskId, body, null, null, null);
+        return callbacks.take(taskId, body, null, null, null);
       }
       String id = Integer.toString(++webhookIds);
       String timestamp = Long.toString(clock.instant().getEpochSecond());
       byte[] text = (id + "." + timestamp + "." + body).getBytes(StandardCharsets.UTF_8);
       String signed = "v1," + Base64.getEncoder().encodeToString(Secrets.hmacSha256(KEY, text));
-      return callbacks.receive(taskId, body, id, timestamp, "v1,bm8= " + signed);
+      return callbacks.take(taskId, body, id, timestamp, "v1,bm8= " + signed);
     }
 
     @Override
@@ -205,25 +307,13 @@ class HistoriesTest {
     private final String end;
     private final List<Step> steps = new ArrayList<>();
 
-    History(World world, int number) {
+    History(World world, String taskId) {
       this.world = world;
       this.random = world.random;
-      this.taskId = ((Submission.Stored) world.tasks.submit(task())).taskId();
+      this.taskId = taskId;
       this.end = random.nextBoolean() ? "succeed" : "failed";
-      String klingId = Long.toString(878_106_242_831_892_487L + number);
+      String klingId = Long.toString(878_106_242_831_892_487L + world.histories.size());
       this.truth = world.kling.accept(klingId, taskId);
-      jdbi.useHandle(
-          h -> {
-            h.execute("update dispatch_queue set sent_at = now() where task_id = ?", taskId);
-            h.createUpdate(
-                    """
-                    insert into open_task (task_id, account, upstream_model, family, slots, next_check_at)
-                    values (:id, 'default', 'kling-v3', 'video', 1, cast(:due as timestamptz))
-                    """)
-                .bind("id", taskId)
-                .bind("due", world.clock.instant().plus(Duration.ofHours(24)).toString())
-                .execute();
-          });
       int answered = random.nextInt(4);
       for (int i = 0; i < 4; i++) {
         if (i == answered) {
@@ -231,32 +321,38 @@ class HistoriesTest {
         }
         int now = i;
         switch (i) {
-          case 0 -> steps.add(() -> callBack("submitted"));
-          case 1 -> steps.add(() -> reach("processing"));
-          case 2 -> steps.add(() -> reach(end));
-          default -> steps.add(this::disturb);
+          case 0 -> then(() -> callBack("submitted"));
+          case 1 -> then(() -> reach("processing"));
+          case 2 -> then(() -> reach(end));
+          default -> then(this::disturb);
         }
         if (random.nextInt(3) == 0 && now < 3) {
-          steps.add(this::disturb);
+          then(this::disturb);
         }
       }
     }
 
-    boolean step() {
-      steps.remove(0).happen();
-      return !steps.isEmpty();
+    private void then(Runnable step) {
+      steps.add(
+          () -> {
+            step.run();
+            return null;
+          });
     }
 
-    private void createAnswered() {
-      world.tasks.apply(
-          new News(
-              taskId,
-              Source.DISPATCH,
-              new TaskSignal.Submitted(),
-              truth.id,
-              null,
-              world.clock.instant().plusSeconds(30),
-              "submitted"));
+    @Nullable News step() {
+      return steps.remove(0).happen();
+    }
+
+    private News createAnswered() {
+      return new News(
+          taskId,
+          Source.DISPATCH,
+          new TaskSignal.Submitted(),
+          truth.id,
+          null,
+          world.clock.instant().plusSeconds(30),
+          "submitted");
     }
 
     private void reach(String status) {
@@ -272,8 +368,12 @@ class HistoriesTest {
       int times = List.of(0, 0, 1, 1, 1, 2, 5).get(random.nextInt(7));
       String body = world.kling.body(truth, status, random.nextInt(8));
       for (int i = 0; i < times; i++) {
-        world.onTheWay.add(() -> expect(200, world.send(taskId, body, world.signs)));
+        arrives(200, body, world.signs);
       }
+    }
+
+    private void arrives(int expected, String body, boolean signature) {
+      world.onTheWay.add(new Sent(() -> world.send(taskId, body, signature), expected));
     }
 
     /** What should change nothing. */
@@ -282,32 +382,33 @@ class HistoriesTest {
       switch (random.nextInt(6)) {
         case 0 -> forge(truth.ended() ? other : random.nextBoolean() ? "succeed" : "failed");
         case 1 ->
+            // Kling's own contradiction is only one once its end is known.
             world.onTheWay.add(
-                () -> {
-                  // Kling's own contradiction is only one once its end is known.
-                  if (status().equals(end)) {
-                    expect(200, world.send(taskId, world.kling.body(truth, other, 0), world.signs));
-                  }
-                });
+                new Sent(
+                    () ->
+                        status().equals(end)
+                            ? world.send(taskId, world.kling.body(truth, other, 0), world.signs)
+                            : null,
+                    200));
         case 2 -> {
           FakeKling.Truth stranger =
               world.histories.isEmpty() ? truth : world.histories.get(0).truth;
           if (stranger != truth) {
             String body = world.kling.body(stranger, "failed", random.nextInt(8));
-            world.onTheWay.add(() -> expect(200, world.send(taskId, body, world.signs)));
+            arrives(200, body, world.signs);
           }
         }
         case 3 -> {
           String body = world.kling.body(truth, "paused-" + random.nextInt(3), random.nextInt(8));
-          world.onTheWay.add(() -> expect(200, world.send(taskId, body, world.signs)));
+          arrives(200, body, world.signs);
         }
         case 4 -> {
           String body = GARBAGE.get(random.nextInt(GARBAGE.size()));
-          world.onTheWay.add(() -> expect(400, world.send(taskId, body, world.signs)));
+          arrives(400, body, world.signs);
         }
         default -> {
           String body = world.kling.body(truth, "processing", random.nextInt(8));
-          world.onTheWay.add(() -> expect(200, world.send(taskId, body, world.signs)));
+          arrives(200, body, world.signs);
         }
       }
     }
@@ -315,52 +416,21 @@ class HistoriesTest {
     /** Somebody who knows the URL but not the secret. */
     private void forge(String status) {
       String body = world.kling.body(truth, status, random.nextInt(8));
-      world.onTheWay.add(() -> expect(world.signs ? 401 : 200, world.send(taskId, body, false)));
-    }
-
-    private void expect(int status, int answered) {
-      assertEquals(status, answered, "seed " + world.seed + ": answer to a callback");
+      arrives(world.signs ? 401 : 200, body, false);
     }
 
     private String status() {
       return text("select status::text from task where id = '" + taskId + "'");
     }
 
-    void check() {
-      assertEquals(end, status(), "seed " + world.seed + " task " + taskId);
-      assertEquals(truth.id, text("select kling_task_id from task where id = '" + taskId + "'"));
-      List<String> statuses =
-          jdbi.withHandle(
-              h ->
-                  h.createQuery(
-                          "select status::text from task_event where task_id = :id order by"
-                              + " sequence")
-                      .bind("id", taskId)
-                      .mapTo(String.class)
-                      .list());
-      assertEquals("queued", statuses.get(0));
-      assertEquals(end, statuses.get(statuses.size() - 1), "seed " + world.seed + statuses);
-      assertTrue(
-          statuses.stream().distinct().count() == statuses.size(),
-          "seed " + world.seed + ": a status twice in " + statuses);
+    /** Kling's id, the status, and all statuses on the way there. */
+    void check(List<String> ended) {
+      String where = "seed " + world.seed + " task " + taskId + " " + ended;
+      assertEquals(List.of(truth.id, end, "queued"), ended.subList(0, 3), where);
+      List<String> statuses = ended.subList(2, ended.size());
+      assertEquals(end, statuses.get(statuses.size() - 1), where);
+      assertEquals(statuses.size(), statuses.stream().distinct().count(), where);
     }
-  }
-
-  private static NewTask task() {
-    return new NewTask(
-        "acme",
-        "text2video",
-        "{}",
-        null,
-        null,
-        "kling-v3",
-        "kling-v3",
-        "video",
-        1,
-        null,
-        5,
-        null,
-        null);
   }
 
   private long number(String query) {
