@@ -16,7 +16,6 @@ import io.vertx.ext.web.Router;
 import java.nio.charset.StandardCharsets;
 import java.time.Clock;
 import java.util.Map;
-import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
@@ -53,27 +52,19 @@ public final class CallbackParts implements AutoCloseable {
 
   /** The answer's HTTP status. */
   public int receive(String taskId, String body, String id, String timestamp, String signature) {
-    return take(taskId, body, id, timestamp, signature).join();
-  }
-
-  /** The same of one sender among several. */
-  CompletableFuture<Integer> take(
-      String taskId, String body, String id, String timestamp, String signature) {
     CallbackHeaders headers =
         new CallbackHeaders(id, timestamp, signature, "application/json", "test");
     try {
-      return callbacks
+      callbacks
           .receive(taskId, headers, body.getBytes(StandardCharsets.UTF_8))
           .toCompletableFuture()
-          .handle((done, failure) -> failure == null ? 200 : status(failure));
+          .join();
+      return 200;
     } catch (ProblemException e) {
-      return CompletableFuture.completedFuture(status(e));
+      return e.code().klingHttpStatus();
+    } catch (CompletionException e) {
+      return ((ProblemException) e.getCause()).code().klingHttpStatus();
     }
-  }
-
-  private static int status(Throwable failure) {
-    Throwable cause = failure instanceof CompletionException ? failure.getCause() : failure;
-    return ((ProblemException) cause).code().klingHttpStatus();
   }
 
   /** Works off what is stored. */

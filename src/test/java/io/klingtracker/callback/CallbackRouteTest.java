@@ -31,6 +31,7 @@ import java.util.Base64;
 import java.util.HashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Random;
 import java.util.Set;
@@ -303,6 +304,17 @@ class CallbackRouteTest {
   }
 
   @Test
+  void what_cannot_be_stored_is_503_with_a_time_to_come_again() {
+    callbacks.close();
+
+    Reply reply = post(path, body("processing"));
+
+    assertEquals(503, reply.status());
+    assertTrue(reply.head().toLowerCase(Locale.ROOT).contains("\r\nretry-after: "), reply.head());
+    assertEquals(0, number("select count(*) from callback_receipt"));
+  }
+
+  @Test
   void a_body_that_comes_too_slowly_is_408_and_others_are_not_held_up() throws IOException {
     List<Socket> slow = new ArrayList<>();
     for (int i = 0; i < 50; i++) {
@@ -460,7 +472,7 @@ class CallbackRouteTest {
     }
     paths.add(base + token + "A");
     paths.add(base + token + "=");
-    paths.add(base + token.toLowerCase(java.util.Locale.ROOT) + "0");
+    paths.add(base + token.toLowerCase(Locale.ROOT) + "0");
     for (int i = 0; i < 60; i++) {
       String guessed = TaskId.next(clock.instant().plusMillis(i));
       paths.add("/callbacks/kling/" + guessed + "/" + token);
@@ -541,7 +553,7 @@ class CallbackRouteTest {
     }
     int length = 0;
     for (String line : head.toString().split("\r\n")) {
-      if (line.toLowerCase(java.util.Locale.ROOT).startsWith("content-length:")) {
+      if (line.toLowerCase(Locale.ROOT).startsWith("content-length:")) {
         length = Integer.parseInt(line.substring(15).strip());
       }
     }

@@ -21,6 +21,7 @@ import java.util.Map;
 import java.util.Random;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
+import java.util.concurrent.ConcurrentHashMap;
 import org.jspecify.annotations.Nullable;
 
 /** A Kling in memory that knows the truth, speaks in every dialect, and is away now and then. */
@@ -39,6 +40,9 @@ final class FakeKling implements KlingClient, KlingLists {
   boolean breaks;
 
   int calls;
+
+  /** How often each id was asked for by itself or in a question about several. */
+  final Map<String, Integer> asked = new ConcurrentHashMap<>();
 
   FakeKling(Random random, Clock clock, boolean takesIds) {
     this.random = random;
@@ -131,7 +135,7 @@ final class FakeKling implements KlingClient, KlingLists {
     }
   }
 
-  private boolean away() {
+  private synchronized boolean away() {
     calls++;
     if (breaks) {
       throw new IllegalStateException("broken");
@@ -145,6 +149,7 @@ final class FakeKling implements KlingClient, KlingLists {
       return CompletableFuture.completedFuture(new QueryAnswer.NoAnswer("away"));
     }
     String id = path.substring(Math.max(path.lastIndexOf('/'), path.lastIndexOf('=')) + 1);
+    asked.merge(id, 1, Integer::sum);
     Truth truth = byId.getOrDefault(id, byExternalId.get(id));
     return CompletableFuture.completedFuture(
         truth == null
@@ -198,6 +203,7 @@ final class FakeKling implements KlingClient, KlingLists {
     if (ids.size() > MAX_IDS) {
       throw new AssertionError(ids.size() + " ids in one question");
     }
+    ids.forEach(id -> asked.merge(id, 1, Integer::sum));
     return list(ids.stream().filter(tasks::containsKey).map(tasks::get).toList());
   }
 

@@ -30,6 +30,9 @@ import java.util.Map;
 import java.util.Random;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.function.Supplier;
 import java.util.logging.Level;
 import java.util.logging.Logger;
 import java.util.stream.IntStream;
@@ -145,6 +148,7 @@ class HistoriesTest {
     private final ReconcileParts reconciler;
     private final List<History> histories = new ArrayList<>();
     private final List<Sent> onTheWay = new ArrayList<>();
+    private final ExecutorService senders = Executors.newFixedThreadPool(4);
     private int webhookIds;
 
     World(long seed) {
@@ -283,17 +287,22 @@ class HistoriesTest {
 
     CompletableFuture<Integer> send(String taskId, String body, boolean signature) {
       if (!signature) {
-        return callbacks.take(taskId, body, null, null, null);
+        return arrives(() -> callbacks.receive(taskId, body, null, null, null));
       }
       String id = Integer.toString(++webhookIds);
       String timestamp = Long.toString(clock.instant().getEpochSecond());
       byte[] text = (id + "." + timestamp + "." + body).getBytes(StandardCharsets.UTF_8);
       String signed = "v1," + Base64.getEncoder().encodeToString(Secrets.hmacSha256(KEY, text));
-      return callbacks.take(taskId, body, id, timestamp, "v1,bm8= " + signed);
+      return arrives(() -> callbacks.receive(taskId, body, id, timestamp, "v1,bm8= " + signed));
+    }
+
+    private CompletableFuture<Integer> arrives(Supplier<Integer> callback) {
+      return CompletableFuture.supplyAsync(callback, senders);
     }
 
     @Override
     public void close() {
+      senders.shutdown();
       callbacks.close();
     }
   }

@@ -2,12 +2,17 @@ package io.klingtracker.dispatch;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertInstanceOf;
 import static org.junit.jupiter.api.Assertions.assertNotNull;
 import static org.junit.jupiter.api.Assertions.assertNull;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.klingtracker.kling.CreateAnswer;
+import io.klingtracker.kling.KlingNews;
+import io.klingtracker.kling.KlingStatus;
 import io.klingtracker.kling.QueryAnswer;
+import io.klingtracker.rules.Kind;
+import io.klingtracker.rules.Kinds;
 import io.klingtracker.task.News;
 import io.klingtracker.task.Outcome;
 import io.klingtracker.task.Source;
@@ -25,6 +30,7 @@ import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Random;
 import java.util.Set;
 import java.util.concurrent.Callable;
 import java.util.concurrent.ExecutorService;
@@ -45,9 +51,10 @@ class DispatcherTest {
   @RegisterExtension static final TestDatabase DATABASE = TestDatabase.fresh();
 
   private static final String MODEL = "kling-v3";
+  private static final Instant NOW = Instant.parse("2026-01-31T12:00:00.123Z");
 
   private final Jdbi jdbi = DATABASE.jdbi();
-  private final TestClock clock = new TestClock(Instant.parse("2026-01-31T12:00:00.123Z"));
+  private final TestClock clock = new TestClock(NOW);
   private final ScriptedKling kling = new ScriptedKling();
   private final Map<String, String> settings = new HashMap<>();
   private final List<Replica> replicas = new ArrayList<>();
@@ -127,6 +134,58 @@ class DispatcherTest {
 
     assertEquals("submitted", status(task));
     assertEquals(1, kling.created.size());
+  }
+
+  @Test
+  void a_create_of_the_newer_generation_is_looked_for_in_its_list_too() {
+    Kind newer =
+        Kinds.all().stream()
+            .filter(kind -> kind.dialect() == Kind.Dialect.NEWER)
+            .findFirst()
+            .orElseThrow();
+    String task = submit(replica());
+    Claim claim = replicas.get(0).store.claim(replicas.get(0).accounts::judge, 1, NOW).get(0);
+    assertInstanceOf(QueryAnswer.NotFound.class, look(claim, newer));
+
+    kling.listed.add(ScriptedKling.news(task));
+
+    assertInstanceOf(QueryAnswer.Found.class, look(claim, newer));
+  }
+
+  private QueryAnswer look(Claim claim, Kind kind) {
+    return new NewestTasks(kling, 2)
+        .find(claim, kind, clock.instant())
+        .toCompletableFuture()
+        .join();
+  }
+
+  @Test
+  void a_task_that_had_ended_when_it_was_looked_up_is_booked_like_any_other() {
+    Replica replica = replica();
+    kling.creates.add(new CreateAnswer.Unknown("reset"));
+    String task = submit(replica);
+    pass(replica);
+    kling.queries.add(
+        new QueryAnswer.Found(
+            new KlingNews(
+                "878106242831892487",
+                task,
+                KlingStatus.SUCCEED,
+                "succeed",
+                "",
+                "{\"videos\":[{\"url\":\"https://evil.example/v.mp4\"}]}",
+                null,
+                null,
+                null)));
+
+    clock.advance(Duration.ofSeconds(2));
+    pass(replica);
+
+    assertEquals("succeed", status(task));
+    assertEquals(
+        "default 1 1",
+        text("select account || ' ' || expected || ' ' || lost from callback_ledger"));
+    assertEquals("dispatch", text("select source from task_news where reason = 'result-host'"));
   }
 
   @Test
@@ -304,11 +363,79 @@ class DispatcherTest {
     assertEquals(5, kling.created.size());
     assertEquals("open", replica.accounts.all().get(0).breaker());
     assertTrue(explain(replica, late).reason().contains("does not answer"));
+    assertEquals(2, breakerShown(replica));
 
     clock.advance(Duration.ofSeconds(3));
     pass(replica);
     pass(replica);
     assertEquals("closed", replica.accounts.all().get(0).breaker());
+    assertEquals(0, breakerShown(replica));
+  }
+
+  private static double breakerShown(Replica replica) {
+    replica.metrics.accounts(
+        replica.accounts.all(), name -> replica.accounts.breaker(name).ordinal());
+    return replica.meters.get("tracker.dispatch.breaker").tag("account", "default").gauge().value();
+  }
+
+  @Test
+  void a_task_of_several_pictures_takes_as_many_slots() {
+    settings.put("kling.accounts.default.max-parallel", "9");
+    Replica replica = replica();
+    clock.advance(Duration.ofMillis(1));
+    String five = Replica.submit(replica.tasks, "acme", MODEL, 5, 5, null);
+    clock.advance(Duration.ofMillis(1));
+    String four = Replica.submit(replica.tasks, "acme", MODEL, 5, 4, null);
+    String one = submit(replica);
+
+    pass(replica);
+    pass(replica);
+    assertEquals(List.of(five, four), kling.created);
+
+    end(replica, four);
+    pass(replica);
+    assertEquals(List.of(five, four, one), kling.created);
+  }
+
+  @Test
+  void two_hundred_tasks_keep_five_slots_busy_to_the_end() {
+    settings.put("kling.accounts.default.max-parallel", "5");
+    Replica replica = replica();
+    Random random = new Random(20260131);
+    for (int i = 0; i < 200; i++) {
+      submit(replica);
+    }
+    Map<String, Instant> running = new HashMap<>();
+    int known = 0;
+    int most = 0;
+    long busyMillis = 0;
+    long wholeMillis = 0;
+    replica.dispatcher.runOnce();
+    settled(replica);
+    while (known < 200 || !running.isEmpty()) {
+      for (; known < kling.created.size(); known++) {
+        // As long as Kling's own renders take.
+        running.put(
+            kling.created.get(known), clock.instant().plusMillis(28_000 + random.nextInt(60_000)));
+      }
+      most = Math.max(most, running.size());
+      String next =
+          running.entrySet().stream().min(Map.Entry.comparingByValue()).orElseThrow().getKey();
+      Duration wait = Duration.between(clock.instant(), running.get(next));
+      if (known < 200) {
+        wholeMillis += 5 * wait.toMillis();
+        busyMillis += running.size() * wait.toMillis();
+      }
+      clock.advance(wait);
+      running.remove(next);
+      end(replica, next);
+      replica.dispatcher.runOnce();
+      settled(replica);
+    }
+
+    assertEquals(5, most);
+    assertEquals(200, new HashSet<>(kling.created).size());
+    assertTrue(busyMillis >= 0.95 * wholeMillis, busyMillis + " of " + wholeMillis + " ms");
   }
 
   @Test

@@ -33,6 +33,7 @@ import org.jspecify.annotations.Nullable;
 final class Replica implements AutoCloseable {
 
   final SimpleMeterRegistry meters = new SimpleMeterRegistry();
+  final DispatchMetrics metrics = new DispatchMetrics(meters);
   final DispatchConfig config;
   final Tasks tasks;
   final PoolStore pools;
@@ -65,7 +66,7 @@ final class Replica implements AutoCloseable {
             tracking.reports,
             tracking.config,
             config,
-            new DispatchMetrics(meters),
+            metrics,
             clock,
             executor);
     this.standings = new Standings(jdbi, tasks, pools, accounts, config, clock);

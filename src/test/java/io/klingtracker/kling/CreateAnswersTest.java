@@ -3,9 +3,13 @@ package io.klingtracker.kling;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import io.klingtracker.testing.OwnCertificate;
 import io.smallrye.config.SmallRyeConfigBuilder;
 import io.vertx.core.Vertx;
 import io.vertx.core.http.HttpServer;
+import io.vertx.core.http.HttpServerOptions;
+import io.vertx.core.net.PfxOptions;
+import java.nio.file.Path;
 import java.time.Clock;
 import java.time.Instant;
 import java.util.ArrayList;
@@ -15,6 +19,7 @@ import java.util.Map;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
@@ -28,6 +33,7 @@ class CreateAnswersTest {
   private volatile int status = 200;
   private volatile String body = "";
   private volatile boolean resets;
+  private volatile boolean silent;
   private HttpServer server;
   private KlingClient kling;
 
@@ -48,7 +54,7 @@ class CreateAnswersTest {
                                       + request.getHeader("Authorization"));
                               if (resets) {
                                 request.connection().close();
-                              } else {
+                              } else if (!silent) {
                                 request
                                     .response()
                                     .setStatusCode(status)
@@ -142,6 +148,14 @@ class CreateAnswersTest {
   }
 
   @Test
+  void no_answer_in_time_leaves_it_unknown() {
+    silent = true;
+
+    assertEquals("Unknown", create().getClass().getSimpleName());
+    assertEquals(1, requests.size());
+  }
+
+  @Test
   void a_refused_connection_proves_that_nothing_left() {
     server.close().toCompletionStage().toCompletableFuture().join();
 
@@ -158,6 +172,30 @@ class CreateAnswersTest {
   @Test
   void a_failed_handshake_proves_that_nothing_left() {
     kling = client("https://localhost:" + server.actualPort());
+
+    assertEquals("NotSent", create().getClass().getSimpleName());
+    assertEquals(List.of(), requests);
+  }
+
+  @Test
+  void a_certificate_that_nobody_vouches_for_proves_that_nothing_left(@TempDir Path directory) {
+    Path store = OwnCertificate.of("localhost", directory);
+    HttpServer tls =
+        vertx
+            .createHttpServer(
+                new HttpServerOptions()
+                    .setSsl(true)
+                    .setKeyCertOptions(
+                        new PfxOptions()
+                            .setPath(store.toString())
+                            .setPassword(OwnCertificate.PASSWORD)))
+            .requestHandler(
+                request -> {
+                  requests.add("over TLS");
+                  request.response().end();
+                });
+    tls.listen(0, "localhost").toCompletionStage().toCompletableFuture().join();
+    kling = client("https://localhost:" + tls.actualPort());
 
     assertEquals("NotSent", create().getClass().getSimpleName());
     assertEquals(List.of(), requests);

@@ -23,6 +23,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.stream.IntStream;
 import org.jdbi.v3.core.Jdbi;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
@@ -36,6 +37,7 @@ class ManyOpenTasksTest {
 
   private static final int MANY = 10_000;
   private static final int STRANGERS = 700;
+  private static final int NEWER = 3_000;
 
   @RegisterExtension static final TestDatabase DATABASE = TestDatabase.fresh();
 
@@ -52,6 +54,7 @@ class ManyOpenTasksTest {
                 new SimulatorSettings()
                     .account("default", "access", "secret-0123456789abcdef")
                     .apiKey("default", "api-key")
+                    .apiKey("newer", "newer-key")
                     .slots(MANY * 2)
                     .failRate(0.03)
                     .callbackStatuses(Set.of()))
@@ -78,28 +81,16 @@ class ManyOpenTasksTest {
   @Test
   void ten_thousand_silent_tasks_end_right_within_one_round_and_60_list_calls() {
     SimulatorClient control = new SimulatorClient(simulator.controlUrl());
-    openAll();
-    Tasks tasks = TasksOnDatabase.of(jdbi, clock);
-    Map<String, String> settings =
-        Map.of(
-            "kling.accounts.default.base-url", simulator.url(),
-            "kling.accounts.default.access-key", "access",
-            "kling.accounts.default.secret-key", "secret-0123456789abcdef",
-            "tracker.reconcile.rate", "100",
-            "kling.result-hosts", "localhost");
-    KlingClient kling = KlingParts.client(vertx, clock, settings);
-    ReconcileParts reconciler =
-        new ReconcileParts(
-            jdbi,
-            clock,
-            tasks,
-            new TrackingParts(jdbi, clock, tasks, settings),
-            kling,
-            (KlingLists) kling,
-            new SameThread(),
-            settings);
+    openAll("default", "text2video", taskIds);
 
-    reconciler.runOnce();
+    reconciler(
+            Map.of(
+                "kling.accounts.default.base-url", simulator.url(),
+                "kling.accounts.default.access-key", "access",
+                "kling.accounts.default.secret-key", "secret-0123456789abcdef",
+                "tracker.reconcile.rate", "100",
+                "kling.result-hosts", "localhost"))
+        .runOnce();
 
     assertEquals(0, number("select count(*) from open_task"));
     assertEquals(MANY, number("select count(*) from task where status in ('succeed', 'failed')"));
@@ -118,8 +109,47 @@ class ManyOpenTasksTest {
     assertEquals(MANY, number("select lost from callback_ledger where account = 'default'"));
   }
 
+  @Test
+  void the_newer_generation_is_read_by_cursor() {
+    SimulatorClient control = new SimulatorClient(simulator.controlUrl());
+    Instant now = clock.instant();
+    List<String> ids = IntStream.range(0, NEWER).mapToObj(i -> TaskId.next(now)).toList();
+    simulator.renderSilently("newer", ids);
+    openAll("newer", "text-to-video", ids);
+    Map<String, Long> before = control.totals().requests();
+
+    reconciler(
+            Map.of(
+                "kling.accounts.newer.base-url", simulator.url(),
+                "kling.accounts.newer.api-key", "newer-key",
+                "tracker.reconcile.rate", "100",
+                "kling.result-hosts", "localhost"))
+        .runOnce();
+
+    Map<String, Long> after = control.totals().requests();
+    assertEquals(0, number("select count(*) from open_task"));
+    assertEquals(NEWER, number("select count(*) from task where status in ('succeed', 'failed')"));
+    long pages = after.getOrDefault("list", 0L) - before.getOrDefault("list", 0L);
+    assertEquals(NEWER / KlingLists.PAGE, pages, "pages of 500");
+    assertEquals(before.getOrDefault("query", 0L), after.getOrDefault("query", 0L));
+  }
+
+  private ReconcileParts reconciler(Map<String, String> settings) {
+    Tasks tasks = TasksOnDatabase.of(jdbi, clock);
+    KlingClient kling = KlingParts.client(vertx, clock, settings);
+    return new ReconcileParts(
+        jdbi,
+        clock,
+        tasks,
+        new TrackingParts(jdbi, clock, tasks, settings),
+        kling,
+        (KlingLists) kling,
+        new SameThread(),
+        settings);
+  }
+
   /** As submission, dispatch and Kling's acceptance leave them, in bulk. */
-  private void openAll() {
+  private void openAll(String account, String kind, List<String> ids) {
     jdbi.useHandle(
         h -> {
           h.execute("insert into tenant values ('acme', 'Acme', now())");
@@ -128,14 +158,16 @@ class ManyOpenTasksTest {
                   with t as (
                     insert into task (id, tenant_id, kind, model, upstream_model, account, status, previous_status, sequence,
                       feed_position, created_at, dispatched_at, updated_at)
-                    select id, 'acme', 'text2video', 'kling-v3', 'kling-v3', 'default', 'submitted', 'queued', 2, 1, now(),
+                    select id, 'acme', :kind, 'kling-v3', 'kling-v3', :account, 'submitted', 'queued', 2, 1, now(),
                       now(), now() from unnest(cast(:ids as text[])) as g(id)
                     returning id
                   )
                   insert into open_task (task_id, account, upstream_model, family, slots, next_check_at)
-                  select id, 'default', 'kling-v3', 'video', 1, now() - interval '1 minute' from t
+                  select id, :account, 'kling-v3', 'video', 1, now() - interval '1 minute' from t
                   """)
-              .bindArray("ids", String.class, taskIds)
+              .bind("kind", kind)
+              .bind("account", account)
+              .bindArray("ids", String.class, ids)
               .execute();
           h.execute("analyze");
         });

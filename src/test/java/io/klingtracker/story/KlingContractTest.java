@@ -32,6 +32,7 @@ import java.net.http.HttpResponse;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.List;
+import java.util.Set;
 import java.util.UUID;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
@@ -102,6 +103,19 @@ class KlingContractTest {
     assertEquals(6, document.getInt(text2video + ".properties.multi_prompt.maxItems"));
     assertEquals(
         List.of("std", "pro", "4k"), document.getList(text2video + ".properties.mode.enum"));
+  }
+
+  @Test
+  void the_document_describes_the_target_of_kling_s_callbacks() {
+    String route = "paths.'/callbacks/kling/{task_id}/{token}'.post";
+    JsonPath document = given().get("/q/openapi?format=json").then().extract().jsonPath();
+
+    assertEquals(
+        List.of("task_id", "token", "webhook-id", "webhook-timestamp", "webhook-signature"),
+        document.getList(route + ".parameters.name"));
+    assertEquals(
+        Set.of("200", "400", "401", "408", "413", "429", "503"),
+        document.getMap(route + ".responses").keySet());
   }
 
   @Test

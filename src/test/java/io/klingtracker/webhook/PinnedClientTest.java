@@ -5,6 +5,7 @@ import static org.junit.jupiter.api.Assertions.assertInstanceOf;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.klingtracker.target.TargetPolicy;
+import io.klingtracker.testing.OwnCertificate;
 import io.vertx.core.Vertx;
 import io.vertx.core.net.PfxOptions;
 import java.net.InetAddress;
@@ -170,31 +171,9 @@ class PinnedClientTest {
   @Test
   void tls_wants_a_trusted_certificate_for_the_named_host(@TempDir Path directory)
       throws Exception {
-    Path store = directory.resolve("receiver.p12");
-    Process keytool =
-        new ProcessBuilder(
-                Path.of(System.getProperty("java.home"), "bin", "keytool").toString(),
-                "-genkeypair",
-                "-alias",
-                "receiver",
-                "-keyalg",
-                "EC",
-                "-storetype",
-                "PKCS12",
-                "-keystore",
-                store.toString(),
-                "-storepass",
-                "changeit",
-                "-validity",
-                "2",
-                "-dname",
-                "CN=hooks.example.com",
-                "-ext",
-                "SAN=dns:hooks.example.com")
-            .redirectErrorStream(true)
-            .start();
-    assertTrue(keytool.waitFor(30, TimeUnit.SECONDS));
-    PfxOptions trust = new PfxOptions().setPath(store.toString()).setPassword("changeit");
+    Path store = OwnCertificate.of("hooks.example.com", directory);
+    PfxOptions trust =
+        new PfxOptions().setPath(store.toString()).setPassword(OwnCertificate.PASSWORD);
     Resolver toReceiver = name -> answer(loopback());
     try (Receiver tls = Receiver.startTls(vertx, store);
         PinnedClient trusting = client(OPEN, toReceiver, trust);
