@@ -269,7 +269,8 @@ class DeliveryQueueTest {
       begun.add(count);
     }
 
-    // A bucket of 50 to begin with, and 50 a second after; each replica alone would take twenty a tick.
+    // A bucket of 50 to begin with, and 50 a second after; each replica alone would take twenty a
+    // tick.
     int first = begun.subList(0, 20).stream().mapToInt(Integer::intValue).sum();
     int second = begun.subList(20, 40).stream().mapToInt(Integer::intValue).sum();
     assertTrue(first >= 95 && first <= 100, begun.toString());
@@ -288,9 +289,7 @@ class DeliveryQueueTest {
       List<Future<Integer>> claims =
           IntStream.range(0, 3)
               .mapToObj(
-                  i ->
-                      pool.submit(
-                          () -> queue.claim(all, "r" + i, T0, LEASE).deliveries().size()))
+                  i -> pool.submit(() -> queue.claim(all, "r" + i, T0, LEASE).deliveries().size()))
               .toList();
       for (Future<Integer> claim : claims) {
         begun += claim.get();
@@ -420,8 +419,7 @@ class DeliveryQueueTest {
     assertEquals(List.of(), events.list("zeta", Long.MAX_VALUE, 10));
     for (String state : List.of("paused", "resumed")) {
       List<HostEventStore.HostEvent> claimed = events.claim(10, probe, LEASE);
-      assertEquals(
-          List.of(state), claimed.stream().map(HostEventStore.HostEvent::state).toList());
+      assertEquals(List.of(state), claimed.stream().map(HostEventStore.HostEvent::state).toList());
       assertEquals(List.of(), events.claim(10, probe, LEASE));
       // Whoever had it died: after the lease somebody else brings it there.
       assertEquals(claimed, events.claim(10, probe.plus(LEASE), LEASE));

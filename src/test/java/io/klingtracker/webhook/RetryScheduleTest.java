@@ -75,8 +75,7 @@ class RetryScheduleTest {
       long seconds,
       boolean hostTrouble) {
     expect(
-        STEADY.judge(
-            new Answer.Answered(status, retryAfter, "", Duration.ZERO), attempts, NOW, 7),
+        STEADY.judge(new Answer.Answered(status, retryAfter, "", Duration.ZERO), attempts, NOW, 7),
         verdict,
         seconds,
         hostTrouble);
@@ -85,8 +84,7 @@ class RetryScheduleTest {
   @ParameterizedTest
   @EnumSource
   void silence_has_its_documented_outcome(Failure failure) {
-    Verdict verdict =
-        STEADY.judge(new Answer.Unanswered(failure, "…", Duration.ZERO), 1, NOW, 7);
+    Verdict verdict = STEADY.judge(new Answer.Unanswered(failure, "…", Duration.ZERO), 1, NOW, 7);
     switch (failure) {
       case URL_REFUSED -> expect(verdict, "failed", 0, false);
       case STATUS, INTERNAL -> expect(verdict, "retry", 5, false);

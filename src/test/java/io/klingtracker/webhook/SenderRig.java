@@ -19,7 +19,10 @@ import java.util.Map;
 import java.util.concurrent.CompletableFuture;
 import org.jdbi.v3.core.Jdbi;
 
-/** A running sender over a test's database; every name leads to this machine, but those that begin with "gone.". */
+/**
+ * A running sender over a test's database; every name leads to this machine, but those that begin
+ * with "gone.".
+ */
 final class SenderRig implements AutoCloseable {
 
   static final Secrets ROOT = new Secrets("a-root-secret-for-tests-0123456789abcdef", List.of());

@@ -1,11 +1,11 @@
 package io.klingtracker.webhook;
 
-import io.klingtracker.secret.Secrets;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.standardwebhooks.Webhook;
+import io.klingtracker.secret.Secrets;
 import java.nio.charset.StandardCharsets;
 import java.security.KeyFactory;
 import java.security.SecureRandom;
@@ -152,8 +152,7 @@ class WebhookSignatureTest {
         keys.stream().map(WebhookKeysResource.Key::publicKey).toList());
     assertEquals(
         List.of(),
-        new WebhookKeysResource(
-                SenderRig.config(Map.of()), new Secrets(current, List.of(former)))
+        new WebhookKeysResource(SenderRig.config(Map.of()), new Secrets(current, List.of(former)))
             .keys()
             .keys());
   }
