@@ -4,14 +4,13 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
 import java.util.Map;
-import java.util.Optional;
 
 /**
  * What every measure works with.
  *
- * @param pgbench PostgreSQL's own load generator, where it is installed
+ * @param sql plain clients of PostgreSQL
  */
-record Bench(Options options, Stack stack, Report report, Optional<Pgbench> pgbench) {
+record Bench(Options options, Stack stack, Report report, SqlClients sql) {
 
   /** One group of measures. */
   interface Group {
@@ -39,18 +38,5 @@ record Bench(Options options, Stack stack, Report report, Optional<Pgbench> pgbe
 
   EventTap tap(String topic, boolean noting) {
     return new EventTap(stack.kafka().bootstrapServers(), topic, noting);
-  }
-
-  /** Runs a script by the fastest client there is; transactions a second. */
-  double fastest(
-      Database database,
-      SqlScript script,
-      int clients,
-      Map<String, Long> variables,
-      Duration time) {
-    double jdbc = JdbcClients.run(database, script, clients, variables, time).rate();
-    return pgbench
-        .map(program -> Math.max(jdbc, program.run(database, script, clients, variables, time)))
-        .orElse(jdbc);
   }
 }

@@ -32,7 +32,7 @@ final class Callbacks implements Bench.Group {
     Options options = bench.options();
     Database seed = bench.stack().database("callbacks_seed");
     long open = options.rows(OPEN_TASKS);
-    Tasks.ended(seed, 1, options.rows(HISTORY));
+    Tasks.endedInBulk(seed, options.rows(HISTORY));
     Database yardstick = bench.stack().copy(seed.name(), "callbacks_yardstick");
     Tasks.open(yardstick, 1, open);
     yardstick.execute("vacuum analyze task", "vacuum analyze task_event");
@@ -63,25 +63,25 @@ final class Callbacks implements Bench.Group {
       CallbackSide ungrouped,
       Database yardstick,
       Map<String, Long> variables) {
-    Duration time = bench.seconds(5);
-    Duration brief = bench.seconds(2);
+    Duration time = bench.seconds(4);
+    Duration brief = bench.seconds(1);
     CallbackSide.Result many = grouped.closed(MANY, time);
     rounds.add("ours 128", many.published());
     rounds.add("ours 128 answered", many.load().rate());
     rounds.add("lag", many.lag());
     rounds.add("events per callback", (double) many.events() / many.load().good());
-    rounds.add("cte 128", bench.fastest(yardstick, CTE, MANY, variables, time));
+    rounds.add("cte 128", bench.sql().rate(yardstick, CTE, MANY, variables, time));
     rounds.add("ours 32 ms", grouped.closed(SOME, brief).load().millis(50));
     rounds.add("single 32 ms", ungrouped.closed(SOME, brief).load().millis(50));
-    rounds.add("cte 16", bench.fastest(yardstick, CTE, 16, variables, brief));
-    rounds.add("orm 16", bench.fastest(yardstick, ORM, 16, variables, brief));
-    rounds.add("orm 128", bench.fastest(yardstick, ORM, MANY, variables, brief));
+    rounds.add("cte 16", bench.sql().rate(yardstick, CTE, 16, variables, brief));
+    rounds.add("orm 16", bench.sql().rate(yardstick, ORM, 16, variables, brief));
+    rounds.add("orm 128", bench.sql().rate(yardstick, ORM, MANY, variables, brief));
     CallbackSide.Result alone = grouped.closed(1, brief);
     rounds.add("ours 1", alone.load().rate());
     rounds.add("ours 1 ms", alone.load().millis(50));
     rounds.add("single 1 ms", ungrouped.closed(1, brief).load().millis(50));
-    rounds.add("cte 1", bench.fastest(yardstick, CTE, 1, variables, brief));
-    rounds.add("orm 1", bench.fastest(yardstick, ORM, 1, variables, brief));
+    rounds.add("cte 1", bench.sql().rate(yardstick, CTE, 1, variables, brief));
+    rounds.add("orm 1", bench.sql().rate(yardstick, ORM, 1, variables, brief));
     byte[] bare = Http.get("/q/health/live", Map.of());
     rounds.add(
         "bare 128",
@@ -95,7 +95,7 @@ final class Callbacks implements Bench.Group {
   private void sweep(Bench bench, CallbackSide grouped) {
     Chart chart = new Chart("Callbacks a second over connections", "connections", "callbacks/s");
     for (int connections : List.of(1, 4, 16, 32, 64, 128, 256)) {
-      CallbackSide.Result result = grouped.closed(connections, bench.seconds(3));
+      CallbackSide.Result result = grouped.closed(connections, bench.seconds(2));
       chart.point("answered", connections, result.load().rate());
       chart.point("published", connections, result.published());
     }

@@ -154,7 +154,7 @@ final class Events implements Bench.Group {
       side.closed(128, bench.seconds(10));
       bench.stack().kafka().stop();
       long before = side.tap().seen();
-      Load load = side.unpublished(128, bench.seconds(60));
+      Load load = side.unpublished(128, bench.seconds(45));
       Database.await(
           Duration.ofSeconds(60),
           () -> database.number("select count(*) from callback_pending") == 0);
@@ -173,7 +173,7 @@ final class Events implements Bench.Group {
           .ratio(
               "G8",
               "catch-up of %,d events after %d s without Kafka ÷ ingest"
-                  .formatted(waiting, bench.options().seconds(60)),
+                  .formatted(waiting, bench.options().seconds(45)),
               Spread.number(rate) + "/s",
               Spread.number(load.rate()) + "/s",
               Spread.of(rate / load.rate()),

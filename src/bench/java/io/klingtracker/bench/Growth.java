@@ -33,8 +33,8 @@ final class Growth implements Bench.Group {
       for (int size : sizes) {
         CallbackSide side = side(bench, size);
         kept.add(side);
-        side.closed(128, bench.seconds(10));
-        rates.point("published", size, side.closed(128, bench.seconds(4)).published());
+        side.closed(128, bench.seconds(6));
+        rates.point("published", size, side.closed(128, bench.seconds(3)).published());
         pages.point("page 1", size, page(bench, side, size, 1));
         if (size > PAGE * DEEP) {
           pages.point("page " + DEEP, size, page(bench, side, size, DEEP));
@@ -75,7 +75,7 @@ final class Growth implements Bench.Group {
     Database database = side.database();
     long updates = database.number(stat("n_tup_upd"));
     long hot = database.number(stat("n_tup_hot_upd"));
-    rounds.add("callbacks " + name, side.closed(128, bench.seconds(4)).published());
+    rounds.add("callbacks " + name, side.closed(128, bench.seconds(3)).published());
     // Sessions report what they did to the statistics a little later.
     Database.pause(1_500);
     double updated = database.number(stat("n_tup_upd")) - updates;
@@ -97,7 +97,7 @@ final class Growth implements Bench.Group {
         Http.get(
             "/v1/tasks?limit=" + PAGE + "&cursor=" + cursor,
             Map.of("Authorization", "Bearer " + Service.API_KEY));
-    return Loader.closed(side.port(), 1, Loader.always(request), bench.seconds(2))
+    return Loader.closed(side.port(), 1, Loader.always(request), bench.seconds(1))
         .clean("lists")
         .millis(50);
   }

@@ -77,7 +77,7 @@ final class Service implements AutoCloseable {
     config.forEach((key, value) -> command.add("-D" + key + "=" + value));
     command.addAll(List.of("-jar", jar.toString()));
     try {
-      log = Files.createTempFile(options.directory(), "service", ".log");
+      log = Files.createTempFile(options.directory().resolve("data"), "service", ".log");
       process =
           new ProcessBuilder(command)
               .redirectErrorStream(true)

@@ -83,7 +83,7 @@ final class Stack implements AutoCloseable {
 
   /** A copy of a database that nobody is connected to. */
   Database copy(String from, String name) {
-    postgres.execute("create database " + name + " template " + from);
+    postgres.execute("create database " + name + " template " + from + " strategy file_copy");
     return new Database(postgres, name);
   }
 

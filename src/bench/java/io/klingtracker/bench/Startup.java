@@ -1,13 +1,14 @@
 package io.klingtracker.bench;
 
+import java.io.IOException;
 import java.net.InetAddress;
 import java.net.Socket;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import java.util.Optional;
 
 /** From the start of the process to the first callback that is durable. */
 final class Startup implements Bench.Group {
@@ -22,26 +23,23 @@ final class Startup implements Bench.Group {
   }
 
   @Override
-  public void run(Bench bench) {
+  public void run(Bench bench) throws IOException {
     Database database = bench.stack().database("startup");
     Tasks.open(database, 1, 1_000);
-    Path aotJar = bench.options().directory().resolve("aot/quarkus-run.jar");
-    Path cache = bench.options().directory().resolve("aot/app.aot");
-    boolean aot = Files.exists(aotJar) && Files.exists(cache);
+    Optional<AotPackage> aot = AotPackage.make(bench, database);
     int[] next = {1};
     bench.service(database, "bench.startup", Map.of()).awaitReady().close();
     for (int round = 0; round < bench.options().rounds(); round++) {
       start(bench, database, "fast-jar", bench.options().jar(), List.of(), next);
-      if (aot) {
-        start(bench, database, "aot", aotJar, List.of("-XX:AOTCache=" + cache), next);
+      if (aot.isPresent()) {
+        start(bench, database, "aot", aot.get().jar(), aot.get().options(), next);
       }
     }
     bench.stack().drop(database);
     Report report = bench.report();
     report.figure("first durable callback, fast-jar", rounds.of("fast-jar").text(" s"));
     report.figure("memory then, fast-jar", rounds.of("fast-jar MiB").text(" MiB"));
-    if (!aot) {
-      report.note("G11: no AOT cache was built; it takes a JDK 25 and -Paot.");
+    if (aot.isEmpty()) {
       return;
     }
     report.ratio(
@@ -80,7 +78,7 @@ final class Startup implements Bench.Group {
       socket.getOutputStream().write(request);
       byte[] answer = socket.getInputStream().readNBytes(12);
       return new String(answer, java.nio.charset.StandardCharsets.US_ASCII).endsWith(" 200");
-    } catch (java.io.IOException e) {
+    } catch (IOException e) {
       return false;
     }
   }

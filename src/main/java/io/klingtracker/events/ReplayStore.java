@@ -137,7 +137,6 @@ class ReplayStore {
                                 row.getTimestamp("occurred_at").toInstant(),
                                 row.getString("traceparent"),
                                 row.getString("payload"),
-                                0,
                                 null)))
                 .list());
   }

@@ -37,7 +37,7 @@ class TimeLimits {
     filters.register(this::limit, EARLY);
   }
 
-  void limit(RoutingContext context) {
+  private void limit(RoutingContext context) {
     HttpServerRequest request = context.request();
     long answer =
         vertx.setTimer(

@@ -94,13 +94,7 @@ class DeliveryLog {
       """;
 
   private static final String RESUME =
-      """
-      with resumed as (
-        delete from webhook_host where tenant_id = :tenant and host = :host returning paused_at
-      )
-      select case when paused_at is not null then webhook_host_told(:tenant, :host, 'resumed', 'by order', :now) end as told
-      from resumed
-      """;
+      "delete from webhook_host where tenant_id = :tenant and host = :host";
 
   private static final String LOG_TEST =
       """
@@ -289,16 +283,10 @@ class DeliveryLog {
 
   /** Forgets what speaks against a lane; false when nothing did. */
   boolean resume(String tenant, String host) {
-    return !jdbi.withHandle(
+    return jdbi.withHandle(
             handle ->
-                handle
-                    .createQuery(RESUME)
-                    .bind("tenant", tenant)
-                    .bind("host", host)
-                    .bind("now", clock.instant())
-                    .map((row, context) -> host)
-                    .list())
-        .isEmpty();
+                handle.createUpdate(RESUME).bind("tenant", tenant).bind("host", host).execute())
+        > 0;
   }
 
   /** Notes a test. */

@@ -16,7 +16,9 @@ import java.util.UUID;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
 import java.util.concurrent.ConcurrentLinkedQueue;
+import java.util.concurrent.ThreadLocalRandom;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.function.Consumer;
 import org.jboss.logging.Logger;
 import org.jspecify.annotations.Nullable;
 
@@ -43,7 +45,8 @@ class WebhookSender {
   private final WebhookTraces traces;
   private final WebhookMetrics metrics;
   private final Clock clock;
-  private final Runnable hostChanged;
+  private final Consumer<HostStateChanged> hostStates;
+  private final HostRates rates;
   private final AtomicInteger inFlight = new AtomicInteger();
   private final ConcurrentLinkedQueue<Settlement> finished = new ConcurrentLinkedQueue<>();
 
@@ -61,7 +64,7 @@ class WebhookSender {
       WebhookConfig config,
       WebhookTraces traces,
       WebhookMetrics metrics,
-      Runnable hostChanged,
+      Consumer<HostStateChanged> hostStates,
       Clock clock) {
     this.queue = queue;
     this.secrets = secrets;
@@ -70,9 +73,10 @@ class WebhookSender {
     this.config = config;
     this.traces = traces;
     this.metrics = metrics;
-    this.hostChanged = hostChanged;
+    this.hostStates = hostStates;
     this.clock = clock;
     this.schedule = new RetrySchedule(config.retries(), config.jitter(), config.retryAfterCap());
+    this.rates = new HostRates(config.perHostRate());
     WebhookConfig.Breaker b = config.breaker();
     this.breaker = new Breaker(b.after(), b.first(), b.cap(), b.pauseAfter(), b.pausedProbe());
     if (config.lease().compareTo(config.timeout()) <= 0) {
@@ -139,7 +143,7 @@ class WebhookSender {
       LOG.infof("host=%s tenant=%s: webhooks flow again", change.host(), change.tenant());
     }
     metrics.laneChanged(change.paused());
-    hostChanged.run();
+    hostStates.accept(new HostStateChanged(change.tenant(), change.host(), change.paused()));
   }
 
   private boolean claimAndSend() {
@@ -155,11 +159,12 @@ class WebhookSender {
                 perHost(config.perHost(), inFlight.get(), config.inFlight()),
                 Math.max(1, config.inFlight() / 2),
                 breaker.after(),
-                config.perHostRate()),
+                rates.left(now)),
             UUID.randomUUID().toString(),
             now,
             config.lease());
     for (Delivery delivery : claimed.deliveries()) {
+      rates.spend(delivery.host(), now);
       metrics.inFlight(inFlight.incrementAndGet());
       send(delivery).thenAccept(answer -> finish(delivery, answer));
     }
@@ -207,7 +212,7 @@ class WebhookSender {
   private void finish(Delivery delivery, Answer answer) {
     Instant now = clock.instant();
     Verdict verdict =
-        schedule.judge(answer, delivery.attempts() + 1, now, delivery.eventId().hashCode());
+        schedule.judge(answer, delivery.attempts() + 1, now, ThreadLocalRandom.current());
     Settlement settlement = Settlement.of(delivery, answer, verdict, now);
     finished.add(settlement);
     metrics.inFlight(inFlight.decrementAndGet());
