@@ -35,7 +35,7 @@ class ArchitectureTest {
       new TreeMap<>(
           Map.ofEntries(
               Map.entry("time", Set.of()),
-              Map.entry("http", Set.of()),
+              Map.entry("http", Set.of("problem")),
               Map.entry("retry", Set.of()),
               Map.entry("problem", Set.of()),
               Map.entry("work", Set.of()),

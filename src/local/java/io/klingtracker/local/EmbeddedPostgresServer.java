@@ -41,6 +41,8 @@ public final class EmbeddedPostgresServer implements AutoCloseable {
           settings(Path.of(System.getProperty("java.io.tmpdir")))
               .setServerConfig("fsync", "off")
               .setServerConfig("full_page_writes", "off")
+              // Tests count the statements of a request.
+              .setServerConfig("shared_preload_libraries", "pg_stat_statements")
               .start());
     } catch (IOException e) {
       throw new UncheckedIOException("PostgreSQL did not start: " + e.getMessage(), e);

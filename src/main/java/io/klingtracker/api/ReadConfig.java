@@ -27,4 +27,8 @@ public interface ReadConfig {
   /** Longest span of one usage report. */
   @WithDefault("366D")
   Duration maxUsageSpan();
+
+  /** Longest time after the start that is spent on warming up before the service is ready. */
+  @WithDefault("1s")
+  Duration warmUp();
 }

@@ -31,6 +31,9 @@ class Callbacks {
   private final MeterRegistry meters;
   private final Map<String, WebhookSignature> signatures = new HashMap<>();
 
+  /** The account of every task, where there is but one. */
+  private final Optional<String> onlyAccount;
+
   @Inject
   Callbacks(
       ReceiptStore receipts,
@@ -47,6 +50,10 @@ class Callbacks {
     this.json = json;
     this.clock = clock;
     this.meters = meters;
+    this.onlyAccount =
+        kling.accounts().size() == 1
+            ? kling.accounts().keySet().stream().findAny()
+            : Optional.empty();
     kling
         .accounts()
         .forEach(
@@ -85,7 +92,8 @@ class Callbacks {
     if (signatures.isEmpty()) {
       return false;
     }
-    Optional<WebhookSignature> signature = receipts.account(taskId).map(signatures::get);
+    Optional<WebhookSignature> signature =
+        onlyAccount.or(() -> receipts.account(taskId)).map(signatures::get);
     if (signature.isEmpty()) {
       return false;
     }

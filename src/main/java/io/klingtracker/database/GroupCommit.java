@@ -33,7 +33,7 @@ public final class GroupCommit<T, R> implements AutoCloseable {
   private static final long STOP_MILLIS = 10_000;
 
   /** So many items in a row that wait in vain for a lock, and it is not the items. */
-  private static final int LOCKED_OUT = 3;
+  private static final int LOCKED_OUT = 2;
 
   private final String what;
   private final int batch;

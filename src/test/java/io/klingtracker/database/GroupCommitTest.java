@@ -150,9 +150,9 @@ class GroupCommitTest {
               return items;
             });
 
-    assertEquals(List.of("refused", "refused", "refused"), answers.subList(0, 3));
-    assertEquals(Collections.nCopies(17, "UNAVAILABLE"), answers.subList(3, 20));
-    assertEquals(5, tried.size());
+    assertEquals(List.of("refused", "refused"), answers.subList(0, 2));
+    assertEquals(Collections.nCopies(18, "UNAVAILABLE"), answers.subList(2, 20));
+    assertEquals(4, tried.size());
   }
 
   @Test

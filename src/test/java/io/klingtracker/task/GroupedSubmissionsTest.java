@@ -2,11 +2,15 @@ package io.klingtracker.task;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertInstanceOf;
+import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.klingtracker.database.GroupCommit;
+import io.klingtracker.problem.ErrorCode;
+import io.klingtracker.problem.ProblemException;
 import io.klingtracker.testing.Settings;
 import io.klingtracker.testing.TestDatabase;
 import java.time.Clock;
+import java.time.Duration;
 import java.time.Instant;
 import java.time.ZoneOffset;
 import java.util.ArrayList;
@@ -17,7 +21,12 @@ import java.util.UUID;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
 import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
+import org.jdbi.v3.core.Handle;
 import org.jdbi.v3.core.Jdbi;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -83,6 +92,64 @@ class GroupedSubmissionsTest {
           count(table + " where tenant_id = 'grouped'"),
           table + ", seed " + seed);
     }
+  }
+
+  @Test
+  void a_database_that_stands_still_puts_off_what_is_too_much_and_loses_nothing() throws Exception {
+    int senders = 60;
+    int room = 10;
+    TaskWriter writer =
+        new TaskWriter(
+            store,
+            Settings.of(
+                TaskConfig.class,
+                Map.of(
+                    "tracker.task.submit.queue",
+                    Integer.toString(room),
+                    "tracker.task.submit.writers",
+                    "1")),
+            () -> true);
+    ExecutorService threads = Executors.newFixedThreadPool(senders);
+    List<Future<Submission>> answers = new ArrayList<>();
+    CountDownLatch putOff = new CountDownLatch(senders - room - 1);
+    try (Handle other = jdbi.open()) {
+      other.begin();
+      other.execute("lock table task_request in exclusive mode");
+      for (int i = 0; i < senders; i++) {
+        NewTask task = task("grouped", "body " + i, null, null);
+        answers.add(
+            threads.submit(
+                () -> {
+                  try {
+                    return writer.submit(task, null);
+                  } catch (ProblemException e) {
+                    putOff.countDown();
+                    throw e;
+                  }
+                }));
+      }
+      // Nothing moves in the database, and they are answered all the same.
+      assertTrue(putOff.await(20, TimeUnit.SECONDS));
+      other.rollback();
+    } finally {
+      threads.shutdown();
+    }
+
+    int stored = 0;
+    for (Future<Submission> answer : answers) {
+      try {
+        assertInstanceOf(Submission.Stored.class, answer.get(20, TimeUnit.SECONDS));
+        stored++;
+      } catch (ExecutionException e) {
+        ProblemException problem = assertInstanceOf(ProblemException.class, e.getCause());
+        assertEquals(ErrorCode.UNAVAILABLE, problem.code());
+        assertEquals(Duration.ofSeconds(1), problem.retryAfter());
+      }
+    }
+    writer.close();
+    assertEquals(room + 1, stored);
+    assertEquals(stored, count("task"));
+    assertEquals(stored, count("dispatch_queue"));
   }
 
   /** Few keys and few external ids, so that they meet in every way. */

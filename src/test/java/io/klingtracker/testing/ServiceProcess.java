@@ -10,10 +10,13 @@ import java.net.http.HttpResponse;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.HashMap;
+import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.concurrent.TimeUnit;
+import java.util.stream.Stream;
 import org.awaitility.Awaitility;
 import org.jspecify.annotations.Nullable;
 
@@ -24,7 +27,10 @@ import org.jspecify.annotations.Nullable;
 public final class ServiceProcess implements AutoCloseable {
 
   private static final Duration START_LIMIT = Duration.ofSeconds(90);
-  private static final Duration STOP_LIMIT = Duration.ofSeconds(30);
+
+  /** A JVM may be told to write an AOT cache when it ends, which takes a while. */
+  private static final Duration STOP_LIMIT = Duration.ofSeconds(120);
+
   private static final Duration CALL_LIMIT = Duration.ofSeconds(20);
 
   private final Map<String, String> config = new HashMap<>();
@@ -88,7 +94,12 @@ public final class ServiceProcess implements AutoCloseable {
 
   private void launch() {
     String jar = System.getProperty("tracker.jar", "target/quarkus-app/quarkus-run.jar");
-    ProcessBuilder builder = new ProcessBuilder(java(), "-Xmx256m", "-jar", jar);
+    List<String> command = new ArrayList<>(List.of(java(), "-Xmx256m"));
+    Stream.of(System.getProperty("tracker.jvm", "").split(" "))
+        .filter(option -> !option.isEmpty())
+        .forEach(command::add);
+    command.addAll(List.of("-jar", jar));
+    ProcessBuilder builder = new ProcessBuilder(command);
     config.forEach((key, value) -> builder.environment().put(environmentName(key), value));
     builder.redirectErrorStream(true);
     builder.redirectOutput(ProcessBuilder.Redirect.appendTo(log.toFile()));
@@ -99,7 +110,10 @@ public final class ServiceProcess implements AutoCloseable {
     }
   }
 
-  /** The JDK of the tests, or the one that {@code -Dtracker.java} names. */
+  /**
+   * The JDK of the tests, or the one that {@code -Dtracker.java} names; {@code -Dtracker.jvm} gives
+   * it options.
+   */
   private static String java() {
     String own = Path.of(System.getProperty("java.home"), "bin", "java").toString();
     return System.getProperty("tracker.java", own);

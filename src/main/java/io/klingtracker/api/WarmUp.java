@@ -1,0 +1,75 @@
+package io.klingtracker.api;
+
+import io.klingtracker.task.News;
+import io.klingtracker.task.Source;
+import io.klingtracker.task.TaskFilter;
+import io.klingtracker.task.TaskId;
+import io.klingtracker.task.TaskSignal;
+import io.klingtracker.task.Tasks;
+import io.quarkus.runtime.StartupEvent;
+import jakarta.enterprise.context.ApplicationScoped;
+import jakarta.enterprise.event.Observes;
+import jakarta.inject.Inject;
+import java.time.Clock;
+import java.time.Duration;
+import java.time.Instant;
+import org.eclipse.microprofile.health.HealthCheck;
+import org.eclipse.microprofile.health.HealthCheckResponse;
+import org.eclipse.microprofile.health.Readiness;
+import org.jboss.logging.Logger;
+
+/**
+ * Goes through the statements of the hot paths a few times, about tasks that do not exist, before
+ * this replica is sent requests: connections are open, statements prepared, classes loaded. Never
+ * holds readiness up for longer than it may take.
+ */
+@Readiness
+@ApplicationScoped
+class WarmUp implements HealthCheck {
+
+  private static final Logger LOG = Logger.getLogger(WarmUp.class);
+  private static final String NOBODY = "warm-up";
+  private static final int ROUNDS = 50;
+  private static final int PAGE = 50;
+
+  private final Tasks tasks;
+  private final Clock clock;
+  private final Duration most;
+  private volatile Instant until;
+
+  @Inject
+  WarmUp(Tasks tasks, Clock clock, ReadConfig config) {
+    this.tasks = tasks;
+    this.clock = clock;
+    this.most = config.warmUp();
+    this.until = clock.instant().plus(most);
+  }
+
+  void onStart(@Observes StartupEvent start) {
+    until = clock.instant().plus(most);
+    Thread thread = new Thread(this::run, "warm-up");
+    thread.setDaemon(true);
+    thread.start();
+  }
+
+  private void run() {
+    try {
+      for (int round = 0; round < ROUNDS && clock.instant().isBefore(until); round++) {
+        String none = TaskId.next(clock.instant());
+        tasks.find(NOBODY, none);
+        tasks.page(NOBODY, TaskFilter.ofKind(NOBODY), null, PAGE);
+        tasks.apply(News.of(none, Source.ADMIN, new TaskSignal.Processing()));
+      }
+    } catch (RuntimeException e) {
+      // Whether the database is there is another check's to say.
+      LOG.debugf(e, "the warm-up ended early");
+    } finally {
+      until = clock.instant();
+    }
+  }
+
+  @Override
+  public HealthCheckResponse call() {
+    return HealthCheckResponse.named("warm-up").status(!clock.instant().isBefore(until)).build();
+  }
+}
