@@ -7,6 +7,7 @@ import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Map;
 import java.util.Properties;
 import kafka.server.KafkaConfig;
 import kafka.server.KafkaRaftServer;
@@ -27,21 +28,41 @@ public final class EmbeddedKafkaBroker implements AutoCloseable {
   private final int port;
   private final int controllerPort;
   private final boolean deleteOnClose;
+  private final Map<String, String> more;
   private @Nullable KafkaRaftServer server;
 
-  private EmbeddedKafkaBroker(Path directory, int port, int controllerPort, boolean deleteOnClose) {
+  private EmbeddedKafkaBroker(
+      Path directory,
+      int port,
+      int controllerPort,
+      boolean deleteOnClose,
+      Map<String, String> more) {
     this.directory = directory;
     this.port = port;
     this.controllerPort = controllerPort;
     this.deleteOnClose = deleteOnClose;
+    this.more = Map.copyOf(more);
   }
 
   /** A started broker on random ports that forgets everything when closed. */
   public static EmbeddedKafkaBroker ephemeral() {
+    return ephemeral(Map.of());
+  }
+
+  /**
+   * The same with settings of its own.
+   *
+   * @param more settings; a listener is added to ours, the others replace them
+   */
+  public static EmbeddedKafkaBroker ephemeral(Map<String, String> more) {
     try {
       EmbeddedKafkaBroker broker =
           new EmbeddedKafkaBroker(
-              Files.createTempDirectory("kling-kafka"), FreePort.find(), FreePort.find(), true);
+              Files.createTempDirectory("kling-kafka"),
+              FreePort.find(),
+              FreePort.find(),
+              true,
+              more);
       broker.start();
       return broker;
     } catch (IOException e) {
@@ -57,7 +78,7 @@ public final class EmbeddedKafkaBroker implements AutoCloseable {
    */
   public static EmbeddedKafkaBroker persistent(Path directory, int port) {
     // Only the broker itself talks to its controller, so that port may change between runs.
-    return new EmbeddedKafkaBroker(directory, port, FreePort.find(), false);
+    return new EmbeddedKafkaBroker(directory, port, FreePort.find(), false, Map.of());
   }
 
   /** Starts the broker; does nothing while it runs. */
@@ -125,6 +146,12 @@ public final class EmbeddedKafkaBroker implements AutoCloseable {
     // The session of a broker that was killed keeps its successor out until it ends.
     properties.setProperty("broker.heartbeat.interval.ms", "500");
     properties.setProperty("broker.session.timeout.ms", "3000");
+    more.forEach(
+        (key, value) ->
+            properties.merge(
+                key,
+                value,
+                (ours, theirs) -> key.contains("listener") ? ours + "," + theirs : theirs));
     return properties;
   }
 

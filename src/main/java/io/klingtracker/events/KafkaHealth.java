@@ -23,7 +23,7 @@ import org.jspecify.annotations.Nullable;
 @ApplicationScoped
 class KafkaHealth implements HealthCheck {
 
-  private static final Duration KEEP = Duration.ofSeconds(5);
+  private static final Duration KEEP = Duration.ofSeconds(1);
   private static final long WAIT_SECONDS = 2;
 
   private final Channels channels;

@@ -7,6 +7,7 @@ import org.jspecify.annotations.Nullable;
 /**
  * An event that Kafka has not acknowledged.
  *
+ * @param bytes about how much memory it takes
  * @param state the task as it is with this event, for the topic of latest states; null when that
  *     topic is off, or when a later event of the task will carry a newer state
  */
@@ -19,4 +20,5 @@ record OutboxMessage(
     Instant occurredAt,
     @Nullable String traceparent,
     String payload,
+    int bytes,
     @Nullable String state) {}

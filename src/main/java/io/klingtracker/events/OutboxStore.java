@@ -25,22 +25,29 @@ class OutboxStore {
 
   /**
    * Rows in the order of their ids, which within a task is the order of commits. What the relay
-   * holds already is left out before the limit, so that it never keeps others from being read.
+   * holds already is left out before the limit, so that it never keeps others from being read. The
+   * row that passes the bound of bytes is the last; a state is about as large as its event.
    */
   private static final String NEXT =
       """
-      select o.lane as o_lane, o.id as o_id, o.task_id as o_task, o.sequence as o_sequence, e.event_id, e.occurred_at,
-        e.traceparent, e.payload::text as payload, %s
-      from unnest(cast(:lanes as int[])) as l(lane)
-        cross join lateral (
-          select * from outbox x
-          where x.lane = l.lane and x.id <> all(cast(:known as bigint[]))
-            and not exists (select from outbox_parked p where p.task_id = x.task_id)
-          order by x.id limit :perLane) o
-        left join task_event e on e.task_id = o.task_id and e.sequence = o.sequence
-        left join task t on :state and t.id = o.task_id
-      order by o.id
-      limit :limit
+      select * from (
+        select q.*, sum(q.o_bytes) over (order by q.o_id) - q.o_bytes as o_before from (
+          select o.lane as o_lane, o.id as o_id, o.task_id as o_task, o.sequence as o_sequence, e.event_id,
+            e.occurred_at, e.traceparent, e.payload::text as payload,
+            coalesce(octet_length(e.payload::text), 0) * case when t.sequence = o.sequence then 2 else 1 end as o_bytes,
+            %s
+          from unnest(cast(:lanes as int[])) as l(lane)
+            cross join lateral (
+              select * from outbox x
+              where x.lane = l.lane and x.id <> all(cast(:known as bigint[]))
+                and not exists (select from outbox_parked p where p.task_id = x.task_id)
+              order by x.id limit :perLane) o
+            left join task_event e on e.task_id = o.task_id and e.sequence = o.sequence
+            left join task t on :state and t.id = o.task_id
+          order by o.id
+          limit :limit) q) r
+      where o_before < :bytes
+      order by o_id
       """
           .formatted(Task.COLUMNS);
 
@@ -121,13 +128,14 @@ class OutboxStore {
   }
 
   List<OutboxMessage> next(
-      Handle session, List<Integer> lanes, List<Long> known, int limit, boolean state) {
+      Handle session, List<Integer> lanes, List<Long> known, int limit, long bytes, boolean state) {
     return session
         .createQuery(NEXT)
         .bindArray("lanes", Integer.class, lanes)
         .bindArray("known", Long.class, known)
         .bind("perLane", Math.max(16, limit * 4 / Math.max(1, lanes.size())))
         .bind("limit", limit)
+        .bind("bytes", bytes)
         .bind("state", state)
         .map((row, context) -> message(row, state))
         .list();
@@ -147,6 +155,7 @@ class OutboxStore {
         gone ? Instant.EPOCH : row.getTimestamp("occurred_at").toInstant(),
         row.getString("traceparent"),
         gone ? "" : row.getString("payload"),
+        row.getInt("o_bytes"),
         state && !gone && row.getInt("sequence") == sequence ? view(row) : null);
   }
 

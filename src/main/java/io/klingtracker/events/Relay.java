@@ -42,6 +42,7 @@ final class Relay implements AutoCloseable {
   private @Nullable Handle session;
   private @Nullable WorkLoop loop;
   private volatile int held;
+  private volatile long heldBytes;
   private volatile int owned;
   private long nextRead;
   private long nextRebalance;
@@ -96,6 +97,9 @@ final class Relay implements AutoCloseable {
       }
       boolean more = read(current, now);
       send();
+      held = window.size();
+      heldBytes = window.bytes();
+      metrics.held(held, heldBytes);
       return more || !answers.isEmpty();
     } catch (RuntimeException e) {
       disconnect();
@@ -158,26 +162,27 @@ final class Relay implements AutoCloseable {
       news.compareAndSet(false, due && !reading.isEmpty());
       return false;
     }
-    if (room <= 0) {
+    long bytes = config.windowBytes() - window.bytes();
+    if (room <= 0 || bytes <= 0) {
       // Read on as soon as acknowledgements make room.
       news.set(true);
       return false;
     }
     nextRead = now + config.poll().toMillis();
     List<OutboxMessage> next =
-        store.next(current, reading, window.known(), room, config.state().enabled());
+        store.next(current, reading, window.known(), room, bytes, config.state().enabled());
     List<OutboxMessage> events = new ArrayList<>();
     for (OutboxMessage message : next) {
       // A row without an event: retention has removed the task. There is nothing left to send.
       (message.payload().isEmpty() ? unsettled : events).add(message);
     }
     window.add(events);
-    held = window.size();
-    boolean full = next.size() == room;
+    boolean full =
+        next.size() == room || next.stream().mapToLong(OutboxMessage::bytes).sum() >= bytes;
     if (full) {
       news.set(true);
     }
-    return full && window.size() < config.window();
+    return full && window.size() < config.window() && window.bytes() < config.windowBytes();
   }
 
   private void send() {
@@ -271,6 +276,11 @@ final class Relay implements AutoCloseable {
   /** How many events are in memory. */
   int held() {
     return held;
+  }
+
+  /** About how much memory they take. */
+  long heldBytes() {
+    return heldBytes;
   }
 
   /** Stops reading, waits a little for what is in flight, settles it and gives the lanes back. */

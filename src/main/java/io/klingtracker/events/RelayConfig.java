@@ -38,6 +38,10 @@ public interface RelayConfig {
   @WithDefault("2000")
   int window();
 
+  /** Most bytes of events held in memory, and of what one statement reads; an event may pass it. */
+  @WithDefault("16777216")
+  long windowBytes();
+
   /** Most events read by one statement. */
   @WithDefault("500")
   int batch();

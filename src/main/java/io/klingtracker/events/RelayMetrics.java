@@ -22,6 +22,8 @@ class RelayMetrics {
   private final Counter failures;
   private final Counter parkings;
   private volatile int lanes;
+  private volatile int held;
+  private volatile long heldBytes;
   private volatile long unpublished;
   private volatile long parked;
   private volatile @Nullable Instant oldest;
@@ -46,6 +48,13 @@ class RelayMetrics {
             .register(registry);
     Gauge.builder("tracker.events.lanes", () -> lanes)
         .description("Lanes of the outbox that this replica works off")
+        .register(registry);
+    Gauge.builder("tracker.events.held", () -> held)
+        .description("Events in this replica's memory on their way to Kafka")
+        .register(registry);
+    Gauge.builder("tracker.events.held.size", () -> heldBytes)
+        .description("About how much memory they take")
+        .baseUnit("bytes")
         .register(registry);
     Gauge.builder("tracker.events.unpublished", () -> unpublished)
         .description("Events that Kafka has not acknowledged, of all replicas")
@@ -80,6 +89,11 @@ class RelayMetrics {
 
   void lanes(int owned) {
     lanes = owned;
+  }
+
+  void held(int events, long bytes) {
+    held = events;
+    heldBytes = bytes;
   }
 
   void backlog(OutboxStore.Lag lag) {

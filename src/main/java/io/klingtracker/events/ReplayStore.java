@@ -137,6 +137,7 @@ class ReplayStore {
                                 row.getTimestamp("occurred_at").toInstant(),
                                 row.getString("traceparent"),
                                 row.getString("payload"),
+                                0,
                                 null)))
                 .list());
   }

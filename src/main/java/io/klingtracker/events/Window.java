@@ -31,6 +31,8 @@ final class Window {
       new PriorityQueue<>(Comparator.comparingLong(Waiting::until));
   private final Map<Integer, Integer> lanes = new HashMap<>();
 
+  private long bytes;
+
   private record Waiting(String taskId, long until) {}
 
   /** Takes events in the order of their ids; those already held are not to be given again. */
@@ -40,6 +42,7 @@ final class Window {
         continue;
       }
       lanes.merge(message.lane(), 1, Integer::sum);
+      bytes += message.bytes();
       Deque<OutboxMessage> queue = tasks.get(message.taskId());
       if (queue == null) {
         queue = new ArrayDeque<>();
@@ -108,6 +111,7 @@ final class Window {
 
   private void forget(OutboxMessage message) {
     if (known.remove(message.id()) != null) {
+      bytes -= message.bytes();
       lanes.computeIfPresent(message.lane(), (lane, count) -> count == 1 ? null : count - 1);
     }
   }
@@ -155,6 +159,11 @@ final class Window {
   /** Ids that need not be read again. */
   List<Long> known() {
     return List.copyOf(known.keySet());
+  }
+
+  /** About how much memory all of them take. */
+  long bytes() {
+    return bytes;
   }
 
   int size() {

@@ -37,7 +37,7 @@ class TimeLimits {
     filters.register(this::limit, EARLY);
   }
 
-  private void limit(RoutingContext context) {
+  void limit(RoutingContext context) {
     HttpServerRequest request = context.request();
     long answer =
         vertx.setTimer(

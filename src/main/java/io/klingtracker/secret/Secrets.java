@@ -59,6 +59,11 @@ public class Secrets {
     return derive(roots.get(0), purpose);
   }
 
+  /** The keys that {@link #derive} has given under each secret, the current one's first. */
+  public List<byte[]> deriveAll(String purpose) {
+    return roots.stream().map(root -> derive(root, purpose)).toList();
+  }
+
   /** Encrypts; the answer carries its nonce and can be opened after a restart. */
   public byte[] seal(byte[] plain) {
     byte[] nonce = new byte[NONCE_BYTES];

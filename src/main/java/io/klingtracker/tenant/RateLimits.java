@@ -13,6 +13,7 @@ import java.time.Duration;
 import java.time.Instant;
 import java.util.HashMap;
 import java.util.Map;
+import java.util.Objects;
 import java.util.UUID;
 import java.util.concurrent.ConcurrentHashMap;
 import org.jdbi.v3.core.Jdbi;
@@ -20,9 +21,10 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * A token bucket per key. Each replica decides alone and at once; several times a second it says
- * what it let through and takes what the others let through out of its own bucket. With n replicas
- * a window may therefore see (n - 1) × (burst + rate × sync) requests more than with one, and what
- * was too much is paid back by waiting longer.
+ * what it let through and takes what the others let through out of its own bucket. What one lets
+ * through another has counted two syncs later at most: with n replicas a window may therefore see
+ * (n - 1) × (burst + rate × 2 × sync) requests more than with one, and what was too much is paid
+ * back by waiting longer.
  */
 @ApplicationScoped
 class RateLimits {
@@ -35,15 +37,17 @@ class RateLimits {
         from unnest(cast(:keys as uuid[]), cast(:used as bigint[])) as u(key_id, used)
         on conflict (key_id, replica) do update set used = excluded.used, at = excluded.at
       )
-      select r.key_id, sum(r.used)::bigint as used from rate_use r
+      select r.key_id, r.replica, r.used, r.at from rate_use r
       where r.key_id = any(cast(:keys as uuid[])) and r.replica <> cast(:replica as uuid)
-      group by r.key_id
       """;
 
   private static final String PRUNE =
       "delete from rate_use where at < cast(:now as timestamptz) - interval '1 hour'";
 
   private static final Duration IDLE = Duration.ofMinutes(10);
+
+  /** What another replica says that it let through of a key, ever. */
+  private record Told(UUID key, UUID replica, long used, Instant at) {}
 
   private final Jdbi jdbi;
   private final Clock clock;
@@ -106,7 +110,7 @@ class RateLimits {
         (key, bucket) -> {
           if (bucket.idleSince(now.minus(IDLE))) {
             buckets.remove(key, bucket);
-          } else if (bucket.changed()) {
+          } else if (bucket.isActive()) {
             used.put(key, bucket.used());
           }
         });
@@ -121,19 +125,25 @@ class RateLimits {
                   .bindArray("used", Long.class, used.values())
                   .map(
                       (row, context) ->
-                          Map.entry(row.getObject("key_id", UUID.class), row.getLong("used")))
-                  .forEach(
-                      entry -> {
-                        TokenBucket bucket = buckets.get(entry.getKey());
-                        if (bucket != null) {
-                          bucket.others(entry.getValue());
-                        }
-                      }));
+                          new Told(
+                              row.getObject("key_id", UUID.class),
+                              row.getObject("replica", UUID.class),
+                              row.getLong("used"),
+                              row.getTimestamp("at").toInstant()))
+                  .forEach(this::hear));
+      used.keySet().stream().map(buckets::get).filter(Objects::nonNull).forEach(TokenBucket::heard);
     }
     if (now.isAfter(pruneAt)) {
       pruneAt = now.plus(IDLE);
       jdbi.useHandle(handle -> handle.createUpdate(PRUNE).bind("now", now).execute());
     }
     return false;
+  }
+
+  private void hear(Told told) {
+    TokenBucket bucket = buckets.get(told.key());
+    if (bucket != null) {
+      bucket.other(told.replica(), told.used(), told.at());
+    }
   }
 }

@@ -2,6 +2,9 @@ package io.klingtracker.tenant;
 
 import java.time.Duration;
 import java.time.Instant;
+import java.util.HashMap;
+import java.util.Map;
+import java.util.UUID;
 
 /** One key's tokens on this replica, and what other replicas took. */
 final class TokenBucket {
@@ -9,15 +12,21 @@ final class TokenBucket {
   /** Debts to other replicas beyond so many seconds of the rate are forgiven. */
   private static final int MOST_DEBT = 10;
 
+  private final Instant begun;
+  private final int burst;
   private double tokens;
   private Instant at;
   private long used;
   private long told = -1;
-  private long others = -1;
+  private boolean asked;
+  private boolean heard;
+  private final Map<UUID, Long> others = new HashMap<>();
   private double owed;
 
   TokenBucket(int burst, Instant now) {
+    this.burst = burst;
     this.tokens = burst;
+    this.begun = now;
     this.at = now;
   }
 
@@ -26,6 +35,7 @@ final class TokenBucket {
     // A clock that went back adds nothing.
     double seconds = Math.max(0, Duration.between(at, now).toMillis() / 1000.0);
     at = now;
+    asked = true;
     tokens = Math.min(burst, tokens + seconds * rate);
     tokens = Math.max(tokens - owed, -rate * MOST_DEBT);
     owed = 0;
@@ -37,21 +47,36 @@ final class TokenBucket {
     return Duration.ofMillis((long) Math.ceil((1 - tokens) / rate * 1000));
   }
 
-  /** What all others ever took, as far as it is remembered. */
-  synchronized void others(long total) {
-    if (others >= 0 && total > others) {
-      owed += total - others;
+  /**
+   * What another replica ever took, as far as it is remembered, and when it said so. Of what it
+   * took before this bucket was there no more counts than a burst, and nothing if it has been
+   * silent since.
+   */
+  synchronized void other(UUID replica, long total, Instant saidAt) {
+    Long known = others.put(replica, total);
+    if (known != null) {
+      owed += Math.max(0, total - known);
+    } else if (heard) {
+      owed += total;
+    } else if (!saidAt.isBefore(begun)) {
+      owed += Math.min(total, burst);
     }
-    others = total;
+  }
+
+  /** Everybody else who has said something has been heard. */
+  synchronized void heard() {
+    heard = true;
   }
 
   synchronized long used() {
     told = used;
+    asked = false;
     return used;
   }
 
-  synchronized boolean changed() {
-    return told != used;
+  /** Whether there is something to tell, or somebody to whom it matters what others say. */
+  synchronized boolean isActive() {
+    return asked || told != used;
   }
 
   synchronized boolean idleSince(Instant time) {

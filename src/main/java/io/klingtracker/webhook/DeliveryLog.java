@@ -94,7 +94,13 @@ class DeliveryLog {
       """;
 
   private static final String RESUME =
-      "delete from webhook_host where tenant_id = :tenant and host = :host";
+      """
+      with resumed as (
+        delete from webhook_host where tenant_id = :tenant and host = :host returning paused_at
+      )
+      select case when paused_at is not null then webhook_host_told(:tenant, :host, 'resumed', 'by order', :now) end as told
+      from resumed
+      """;
 
   private static final String LOG_TEST =
       """
@@ -283,10 +289,16 @@ class DeliveryLog {
 
   /** Forgets what speaks against a lane; false when nothing did. */
   boolean resume(String tenant, String host) {
-    return jdbi.withHandle(
+    return !jdbi.withHandle(
             handle ->
-                handle.createUpdate(RESUME).bind("tenant", tenant).bind("host", host).execute())
-        > 0;
+                handle
+                    .createQuery(RESUME)
+                    .bind("tenant", tenant)
+                    .bind("host", host)
+                    .bind("now", clock.instant())
+                    .map((row, context) -> host)
+                    .list())
+        .isEmpty();
   }
 
   /** Notes a test. */

@@ -13,7 +13,6 @@ import java.time.OffsetDateTime;
 import java.time.ZoneOffset;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Map;
 import org.jdbi.v3.core.Jdbi;
 
 /**
@@ -44,10 +43,9 @@ final class DeliveryQueue {
    * @param perHost in flight to one host, all replicas together
    * @param perTenant in flight for one tenant, all replicas together
    * @param breakerAfter failures in a row after which a host gets one delivery at a time
-   * @param spent hosts to which we sent within the last second, and what their rate has left
+   * @param hostRate deliveries a second that may begin to one host, all replicas together
    */
-  record Room(
-      int batch, int perHost, int perTenant, int breakerAfter, Map<String, Integer> spent) {}
+  record Room(int batch, int perHost, int perTenant, int breakerAfter, int hostRate) {}
 
   /**
    * What a claim brought.
@@ -79,10 +77,11 @@ final class DeliveryQueue {
         select host, tenant_id, count(*)::int as n from webhook_delivery
         where claimed_until is not null and claimed_until > :now group by host, tenant_id
       ), host_room as materialized (
-        select l.host, least(:perHost - coalesce(sum(f.n), 0), coalesce(min(s.room), :perHost))::int as room
+        select l.host, least(:perHost - coalesce(sum(f.n), 0), coalesce(min(floor(
+          s.tokens + greatest(0, extract(epoch from cast(:now as timestamptz) - s.at)) * :hostRate)), :perHost))::int as room
         from (select distinct host from lane) l
         left join flying f on f.host = l.host
-        left join unnest(:spentHosts, :spentRooms) as s (host, room) on s.host = l.host
+        left join webhook_rate s on s.host = l.host
         group by l.host
       ), tenant_room as materialized (
         select l.tenant_id, :perTenant - coalesce(sum(f.n), 0) as room
@@ -125,6 +124,14 @@ final class DeliveryQueue {
         update webhook_delivery d set claimed_until = :until, claimed_by = :claim
         from locked l where d.task_id = l.task_id and d.sequence = l.sequence
         returning d.*
+      ), spent as (
+        -- Two replicas that claim at once may take a bucket below nothing; it is filled up again before anybody takes more.
+        insert into webhook_rate as r (host, tokens, at)
+        select host, :hostRate - count(*), :now from claimed group by host order by host
+        on conflict (host) do update set
+          tokens = least(:hostRate, r.tokens + greatest(0, extract(epoch from excluded.at - r.at)) * :hostRate)
+            - (:hostRate - excluded.tokens),
+          at = greatest(r.at, excluded.at)
       )
       select p.task_id, p.sequence, p.behind, c.event_id, c.tenant_id, c.host, c.attempts, c.claimed_by,
         t.callback_url, t.created_at, e.payload, e.traceparent
@@ -140,7 +147,6 @@ final class DeliveryQueue {
   Claimed claim(Room room, String claim, Instant now, Duration lease) {
     List<Delivery> deliveries = new ArrayList<>();
     List<Position> behind = new ArrayList<>();
-    List<String> hosts = List.copyOf(room.spent().keySet());
     jdbi.useHandle(
         handle ->
             handle
@@ -152,9 +158,7 @@ final class DeliveryQueue {
                 .bind("perHost", room.perHost())
                 .bind("perTenant", room.perTenant())
                 .bind("breakerAfter", room.breakerAfter())
-                .bindArray("spentHosts", String.class, hosts)
-                .bindArray(
-                    "spentRooms", Integer.class, hosts.stream().map(room.spent()::get).toList())
+                .bind("hostRate", room.hostRate())
                 .map((row, context) -> row.getBoolean("behind") ? position(row) : delivery(row))
                 .forEach(
                     row -> {
@@ -305,7 +309,7 @@ final class DeliveryQueue {
         select distinct tenant, host from r where outcome = 'delivered'
       ), recovered as (
         delete from webhook_host h using healthy l where h.tenant_id = l.tenant and h.host = l.host
-        returning h.tenant_id, h.host, h.paused_at
+        returning h.tenant_id, h.host, h.paused_at, h.last_failed_at
       ), failing as (
         select r.tenant, r.host, count(*) filter (where r.trouble)::int as trouble, max(r.at) as at,
           max(r.hold_until) as hold_until, (array_agg(r.reason order by r.at desc))[1] as reason
@@ -341,11 +345,15 @@ final class DeliveryQueue {
               cast(:breakerCap as interval),
               cast(:breakerFirst as interval) * power(2, least(h.trouble + excluded.trouble - :breakerAfter, 20))))
             else greatest(h.open_until, excluded.open_until) end
-        returning h.tenant_id, h.host, h.paused_at = h.last_failed_at as paused
+        returning h.tenant_id, h.host, h.paused_at = h.last_failed_at as paused, h.paused_at as at, h.last_reason
+      ), changed as materialized (
+        select tenant_id, host, true as paused, last_reason as reason, at from noted where paused
+        union all
+        select tenant_id, host, false, 'delivered', (select max(at) from r) from recovered where paused_at is not null
       )
-      select tenant_id, host, true as paused from noted where paused
-      union all
-      select tenant_id, host, false from recovered where paused_at is not null
+      select tenant_id, host, paused,
+        webhook_host_told(tenant_id, host, case when paused then 'paused' else 'resumed' end, reason, at) as told
+      from changed order by tenant_id, host
       """;
 
   /**

@@ -5,8 +5,9 @@ import java.time.Duration;
 import java.time.Instant;
 import java.time.ZonedDateTime;
 import java.time.format.DateTimeFormatter;
+import java.util.ArrayList;
 import java.util.List;
-import java.util.random.RandomGenerator;
+import java.util.SplittableRandom;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -17,6 +18,9 @@ import org.jspecify.annotations.Nullable;
  * @param retryAfterCap the longest {@code Retry-After} honoured
  */
 record RetrySchedule(List<Duration> delays, double jitter, Duration retryAfterCap) {
+
+  /** Share of the configured whole that is never fallen short of. */
+  private static final double SHORTEST_WHOLE = 0.95;
 
   private static final int GONE = 410;
   private static final int TOO_MANY_REQUESTS = 429;
@@ -35,8 +39,9 @@ record RetrySchedule(List<Duration> delays, double jitter, Duration retryAfterCa
    * Judges an attempt.
    *
    * @param attempts made so far, this one included
+   * @param seed the delivery's own: it always has the same waits
    */
-  Verdict judge(Answer answer, int attempts, Instant now, RandomGenerator random) {
+  Verdict judge(Answer answer, int attempts, Instant now, long seed) {
     if (answer instanceof Answer.Answered answered) {
       if (answered.status() / 100 == 2) {
         return new Verdict.Delivered();
@@ -46,15 +51,15 @@ record RetrySchedule(List<Duration> delays, double jitter, Duration retryAfterCa
         return new Verdict.Failed("the receiver wants no more (status 410)", false, true);
       }
       boolean trouble = answered.status() >= 500 || answered.status() == TOO_MANY_REQUESTS;
-      return again(reason, trouble, retryAfter(answered.retryAfter(), now), attempts, now, random);
+      return again(reason, trouble, retryAfter(answered.retryAfter(), now), attempts, now, seed);
     }
     Answer.Unanswered unanswered = (Answer.Unanswered) answer;
     String reason = unanswered.failure().word() + ": " + unanswered.detail();
     return switch (unanswered.failure()) {
       case URL_REFUSED -> new Verdict.Failed(reason, false, false);
-      case STATUS, INTERNAL -> again(reason, false, Duration.ZERO, attempts, now, random);
+      case STATUS, INTERNAL -> again(reason, false, Duration.ZERO, attempts, now, seed);
       case ADDRESS_REFUSED, DNS, CONNECT, TLS, TIMEOUT, RESET, PROTOCOL ->
-          again(reason, true, Duration.ZERO, attempts, now, random);
+          again(reason, true, Duration.ZERO, attempts, now, seed);
     };
   }
 
@@ -64,18 +69,37 @@ record RetrySchedule(List<Duration> delays, double jitter, Duration retryAfterCa
       Duration retryAfter,
       int attempts,
       Instant now,
-      RandomGenerator random) {
+      long seed) {
     if (attempts > delays.size()) {
       return new Verdict.Failed(
           reason + "; gave up after " + attempts + " attempts", hostTrouble, false);
     }
-    double spread = 1 + jitter * (2 * random.nextDouble() - 1);
-    Duration delay = Duration.ofMillis(Math.round(delays.get(attempts - 1).toMillis() * spread));
+    Duration delay = waits(seed).get(attempts - 1);
     return new Verdict.Retry(
         now.plus(delay.compareTo(retryAfter) < 0 ? retryAfter : delay),
         reason,
         hostTrouble,
         hostTrouble && delay.compareTo(retryAfter) < 0);
+  }
+
+  /**
+   * A delivery's waits: each as configured but for the jitter, and all together hardly shorter than
+   * configured, since the later make up for what the earlier fell short of.
+   */
+  List<Duration> waits(long seed) {
+    SplittableRandom random = new SplittableRandom(seed);
+    double missing = delays.stream().mapToLong(Duration::toMillis).sum() * SHORTEST_WHOLE;
+    double mostLater = delays.stream().mapToLong(Duration::toMillis).sum() * (1 + jitter);
+    List<Duration> waits = new ArrayList<>();
+    for (Duration delay : delays) {
+      double millis = delay.toMillis();
+      mostLater -= millis * (1 + jitter);
+      double drawn = millis * (1 + jitter * (2 * random.nextDouble() - 1));
+      long wait = Math.round(Math.min(millis * (1 + jitter), Math.max(drawn, missing - mostLater)));
+      missing -= wait;
+      waits.add(Duration.ofMillis(wait));
+    }
+    return waits;
   }
 
   /** Seconds or a date; anything else, and anything in the past, is no wish at all. */

@@ -11,6 +11,7 @@ import java.security.Signature;
 import java.security.interfaces.EdECPublicKey;
 import java.security.spec.NamedParameterSpec;
 import java.util.Base64;
+import java.util.List;
 
 /**
  * The service's own ed25519 key pair: receivers that share no secret check {@code v1a} signatures
@@ -18,6 +19,7 @@ import java.util.Base64;
  */
 final class SigningKey {
 
+  private static final String PURPOSE = "webhook-ed25519";
   private static final String ALGORITHM = "Ed25519";
   private static final int SEED_BYTES = 32;
 
@@ -31,7 +33,12 @@ final class SigningKey {
 
   /** The service's pair, which hangs on {@code tracker.secret}. */
   static SigningKey of(Secrets secrets) {
-    return ofSeed(secrets.derive("webhook-ed25519"));
+    return ofSeed(secrets.derive(PURPOSE));
+  }
+
+  /** The service's pair and its former ones, under which receivers may still hold signatures. */
+  static List<SigningKey> all(Secrets secrets) {
+    return secrets.deriveAll(PURPOSE).stream().map(SigningKey::ofSeed).toList();
   }
 
   /** The pair that belongs to a seed: the same seed, the same pair, on every replica. */

@@ -42,7 +42,7 @@ public interface WebhookConfig {
   @WithDefault("10")
   int perHost();
 
-  /** Deliveries a second that one process begins to one host. */
+  /** Deliveries a second that begin to one host, all replicas together. */
   @WithDefault("50")
   int perHostRate();
 
@@ -83,6 +83,10 @@ public interface WebhookConfig {
 
   /** Name server, {@code address:port}, asked instead of the machine's. */
   Optional<String> dnsServer();
+
+  /** Topic on which is told that a host was paused or flows again. */
+  @WithDefault("kling.webhook.hosts")
+  String hostTopic();
 
   /** Circuit breaker and pause. */
   interface Breaker {

@@ -20,13 +20,15 @@ public class WebhookKeysResource {
   /** A public key as Standard Webhooks writes it. */
   public record Key(String algorithm, @JsonProperty("public_key") String publicKey) {}
 
-  /** All that may have signed; none while signing with ed25519 is off. */
+  /** All that may have signed, the current first; none while signing with ed25519 is off. */
   public record Keys(List<Key> keys) {}
 
   @Inject
   WebhookKeysResource(WebhookConfig config, Secrets root) {
     keys =
-        config.ed25519() ? List.of(new Key("ed25519", SigningKey.of(root).publicKey())) : List.of();
+        config.ed25519()
+            ? SigningKey.all(root).stream().map(key -> new Key("ed25519", key.publicKey())).toList()
+            : List.of();
   }
 
   /** The keys. */

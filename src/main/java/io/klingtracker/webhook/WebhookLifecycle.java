@@ -8,7 +8,6 @@ import io.quarkus.runtime.ShutdownEvent;
 import io.quarkus.runtime.StartupEvent;
 import io.vertx.core.Vertx;
 import jakarta.annotation.Priority;
-import jakarta.enterprise.event.Event;
 import jakarta.enterprise.event.Observes;
 import jakarta.inject.Inject;
 import jakarta.inject.Singleton;
@@ -36,6 +35,8 @@ class WebhookLifecycle {
   private final WebhookSender sender;
   private @Nullable WorkLoop sending;
   private @Nullable WorkLoop sweeping;
+  private final HostNews news;
+  private volatile @Nullable WorkLoop telling;
 
   @Inject
   WebhookLifecycle(
@@ -48,13 +49,14 @@ class WebhookLifecycle {
       WebhookSweep sweep,
       WebhookTraces traces,
       WebhookMetrics metrics,
-      Event<HostStateChanged> hostStates,
+      HostNews news,
       Vertx vertx,
       Clock clock) {
     this.config = config;
     this.first = first;
     this.secrets = secrets;
     this.sweep = sweep;
+    this.news = news;
     this.resolver = new DnsResolver(config.connectTimeout(), config.dnsServer().orElse(null));
     this.client =
         new PinnedClient(
@@ -74,7 +76,7 @@ class WebhookLifecycle {
             config,
             traces,
             metrics,
-            hostStates::fire,
+            this::hostChanged,
             clock);
   }
 
@@ -87,6 +89,7 @@ class WebhookLifecycle {
     sender.wakeBy(loop::wake);
     sending = loop;
     sweeping = WorkLoop.start("webhook-sweep", config.sweepEvery(), sweep::runOnce);
+    telling = WorkLoop.start("webhook-hosts", config.sweepEvery(), news::runOnce);
   }
 
   void onChange(@Observes TasksChanged changes) {
@@ -99,6 +102,9 @@ class WebhookLifecycle {
   void onStop(@Observes ShutdownEvent stop) throws InterruptedException {
     if (sweeping != null) {
       sweeping.close();
+    }
+    if (telling != null) {
+      telling.close();
     }
     if (sending != null) {
       sending.close();
@@ -130,6 +136,14 @@ class WebhookLifecycle {
   void wake() {
     if (sending != null) {
       sending.wake();
+    }
+    hostChanged();
+  }
+
+  private void hostChanged() {
+    WorkLoop loop = telling;
+    if (loop != null) {
+      loop.wake();
     }
   }
 }

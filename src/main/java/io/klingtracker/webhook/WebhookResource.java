@@ -4,6 +4,7 @@ import com.fasterxml.jackson.annotation.JsonInclude;
 import com.fasterxml.jackson.annotation.JsonProperty;
 import io.klingtracker.problem.ErrorCode;
 import io.klingtracker.problem.ProblemException;
+import io.klingtracker.secret.Cursors;
 import io.klingtracker.secret.Secrets;
 import io.klingtracker.tenant.CurrentCaller;
 import io.klingtracker.time.Rfc3339;
@@ -30,6 +31,7 @@ import org.jspecify.annotations.Nullable;
 @Produces(MediaType.APPLICATION_JSON)
 public class WebhookResource {
 
+  private static final String LIST = "webhook-deliveries";
   private static final int DEFAULT_LIMIT = 50;
   private static final int MAX_LIMIT = 200;
   private static final Set<String> STATES = Set.of("pending", "delivered", "failed", "coalesced");
@@ -40,6 +42,8 @@ public class WebhookResource {
   private final WebhookConfig config;
   private final Secrets root;
   private final CurrentCaller caller;
+  private final Redelivery redelivery;
+  private final Cursors cursors;
 
   /** A page of deliveries and where the next begins. */
   public record Page(
@@ -66,6 +70,19 @@ public class WebhookResource {
       @JsonProperty("failing_hosts") List<HostView> failingHosts) {}
 
   /**
+   * Which failed deliveries to make again.
+   *
+   * @param since failed at or after this time
+   * @param until failed before this time; now if left out
+   * @param confirm false or left out to be told the count only
+   */
+  public record Order(
+      @Nullable String since,
+      @Nullable String until,
+      @Nullable String host,
+      @Nullable Boolean confirm) {}
+
+  /**
    * A change of settings.
    *
    * @param rotateSecret true to have a new secret made
@@ -84,12 +101,16 @@ public class WebhookResource {
       WebhookLifecycle lifecycle,
       WebhookConfig config,
       Secrets root,
+      Redelivery redelivery,
+      Cursors cursors,
       CurrentCaller caller) {
     this.log = log;
     this.secrets = secrets;
     this.lifecycle = lifecycle;
     this.config = config;
     this.root = root;
+    this.redelivery = redelivery;
+    this.cursors = cursors;
     this.caller = caller;
   }
 
@@ -107,10 +128,13 @@ public class WebhookResource {
       throw invalid("state '" + state + "' is none of pending, delivered, failed, coalesced");
     }
     int size = limit(limit);
-    UUID before = cursor == null ? null : cursor(cursor);
+    UUID before = cursor == null ? null : position(cursor);
     List<DeliveryLog.Entry> page =
         log.list(caller.tenant(), new DeliveryLog.Filter(taskId, state, host, before), size);
-    String next = page.size() < size ? null : page.get(page.size() - 1).id();
+    String next =
+        page.size() < size
+            ? null
+            : cursors.seal(LIST, caller.tenant(), page.get(page.size() - 1).id());
     return new Page(page.stream().map(entry -> DeliveryView.of(entry, null)).toList(), next);
   }
 
@@ -144,6 +168,17 @@ public class WebhookResource {
         .orElseThrow(
             () ->
                 new ProblemException(ErrorCode.NOT_FOUND, "no webhook delivery has the id " + id));
+  }
+
+  /** Counts what of the caller's has failed; with {@code confirm}, delivers it again. */
+  @POST
+  @Path("/redeliver")
+  @Consumes(MediaType.APPLICATION_JSON)
+  @Operation(summary = "Deliver again what has failed since a time (count first)")
+  public Redelivery.Result redeliver(@Nullable Order order) {
+    Order given = order == null ? new Order(null, null, null, null) : order;
+    return redelivery.order(
+        given.since(), given.until(), caller.tenant(), given.host(), given.confirm());
   }
 
   /** How webhooks are signed and sent. */
@@ -204,18 +239,6 @@ public class WebhookResource {
         log.hosts(caller.tenant(), false).stream().map(HostView::of).toList());
   }
 
-  /** Lets deliveries to a host flow again at once. */
-  @POST
-  @Path("/hosts/{host}/resume")
-  @Operation(summary = "Resume a paused host")
-  public Response resume(@PathParam("host") String host) {
-    if (!log.resume(caller.tenant(), host)) {
-      throw new ProblemException(ErrorCode.NOT_FOUND, "deliveries to " + host + " are not held up");
-    }
-    lifecycle.wake();
-    return Response.noContent().build();
-  }
-
   private static UUID id(String text) {
     try {
       return UUID.fromString(text);
@@ -224,12 +247,12 @@ public class WebhookResource {
     }
   }
 
-  private static UUID cursor(String text) {
-    try {
-      return UUID.fromString(text);
-    } catch (IllegalArgumentException e) {
-      throw invalid("cursor is not one that we gave; leave it out to begin with the newest");
-    }
+  private UUID position(String cursor) {
+    return cursors
+        .open(LIST, caller.tenant(), cursor)
+        .map(UUID::fromString)
+        .orElseThrow(
+            () -> invalid("cursor is not one that we gave; leave it out to begin with the newest"));
   }
 
   private static int limit(@Nullable String value) {

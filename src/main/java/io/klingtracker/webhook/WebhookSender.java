@@ -16,9 +16,7 @@ import java.util.UUID;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
 import java.util.concurrent.ConcurrentLinkedQueue;
-import java.util.concurrent.ThreadLocalRandom;
 import java.util.concurrent.atomic.AtomicInteger;
-import java.util.function.Consumer;
 import org.jboss.logging.Logger;
 import org.jspecify.annotations.Nullable;
 
@@ -45,8 +43,7 @@ class WebhookSender {
   private final WebhookTraces traces;
   private final WebhookMetrics metrics;
   private final Clock clock;
-  private final Consumer<HostStateChanged> hostStates;
-  private final HostRates rates;
+  private final Runnable hostChanged;
   private final AtomicInteger inFlight = new AtomicInteger();
   private final ConcurrentLinkedQueue<Settlement> finished = new ConcurrentLinkedQueue<>();
 
@@ -64,7 +61,7 @@ class WebhookSender {
       WebhookConfig config,
       WebhookTraces traces,
       WebhookMetrics metrics,
-      Consumer<HostStateChanged> hostStates,
+      Runnable hostChanged,
       Clock clock) {
     this.queue = queue;
     this.secrets = secrets;
@@ -73,10 +70,9 @@ class WebhookSender {
     this.config = config;
     this.traces = traces;
     this.metrics = metrics;
-    this.hostStates = hostStates;
+    this.hostChanged = hostChanged;
     this.clock = clock;
     this.schedule = new RetrySchedule(config.retries(), config.jitter(), config.retryAfterCap());
-    this.rates = new HostRates(config.perHostRate());
     WebhookConfig.Breaker b = config.breaker();
     this.breaker = new Breaker(b.after(), b.first(), b.cap(), b.pauseAfter(), b.pausedProbe());
     if (config.lease().compareTo(config.timeout()) <= 0) {
@@ -143,7 +139,7 @@ class WebhookSender {
       LOG.infof("host=%s tenant=%s: webhooks flow again", change.host(), change.tenant());
     }
     metrics.laneChanged(change.paused());
-    hostStates.accept(new HostStateChanged(change.tenant(), change.host(), change.paused()));
+    hostChanged.run();
   }
 
   private boolean claimAndSend() {
@@ -159,12 +155,11 @@ class WebhookSender {
                 perHost(config.perHost(), inFlight.get(), config.inFlight()),
                 Math.max(1, config.inFlight() / 2),
                 breaker.after(),
-                rates.left(now)),
+                config.perHostRate()),
             UUID.randomUUID().toString(),
             now,
             config.lease());
     for (Delivery delivery : claimed.deliveries()) {
-      rates.spend(delivery.host(), now);
       metrics.inFlight(inFlight.incrementAndGet());
       send(delivery).thenAccept(answer -> finish(delivery, answer));
     }
@@ -212,7 +207,7 @@ class WebhookSender {
   private void finish(Delivery delivery, Answer answer) {
     Instant now = clock.instant();
     Verdict verdict =
-        schedule.judge(answer, delivery.attempts() + 1, now, ThreadLocalRandom.current());
+        schedule.judge(answer, delivery.attempts() + 1, now, delivery.eventId().hashCode());
     Settlement settlement = Settlement.of(delivery, answer, verdict, now);
     finished.add(settlement);
     metrics.inFlight(inFlight.decrementAndGet());

@@ -48,9 +48,26 @@ class WebhookSweep {
   /** A lane that has long had nothing to send is not in trouble any more. */
   private static final String FORGET_HOSTS =
       """
-      delete from webhook_host h where h.last_failed_at < :before and not exists (
-        select from webhook_delivery d where d.tenant_id = h.tenant_id and d.host = h.host)
+      with gone as (
+        delete from webhook_host h where h.last_failed_at < :before and not exists (
+          select from webhook_delivery d where d.tenant_id = h.tenant_id and d.host = h.host)
+        returning h.tenant_id, h.host, h.paused_at
+      )
+      select webhook_host_told(tenant_id, host, 'resumed', 'nothing to send for long', :now) as told from gone
+      where paused_at is not null
       """;
+
+  /** What Kafka does not have yet stays. */
+  private static final String FORGET_HOST_EVENTS =
+      """
+      delete from webhook_host_event e where e.id in (
+        select id from webhook_host_event where at < :before limit :batch)
+        and not exists (select from webhook_host_outbox o where o.id = e.id)
+      """;
+
+  /** After a minute every bucket is full again, as one that has no row. */
+  private static final String FORGET_RATES =
+      "delete from webhook_rate where at < cast(:now as timestamptz) - interval '1 minute'";
 
   private static final String SAMPLE =
       """
@@ -82,7 +99,16 @@ class WebhookSweep {
     more |= sweep(FORGET_ATTEMPTS, now, config.keep()) == BATCH;
     more |= sweep(FORGET_SETTLED, now, config.keep()) == BATCH;
     sweep(FORGET_SECRETS, now, config.keep());
-    sweep(FORGET_HOSTS, now, config.keep());
+    sweep(FORGET_HOST_EVENTS, now, config.keep());
+    jdbi.useHandle(handle -> handle.createUpdate(FORGET_RATES).bind("now", now).execute());
+    jdbi.useHandle(
+        handle ->
+            handle
+                .createQuery(FORGET_HOSTS)
+                .bind("before", now.minus(config.keep()))
+                .bind("now", now)
+                .mapTo(String.class)
+                .list());
     return more;
   }
 

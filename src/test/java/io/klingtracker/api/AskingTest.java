@@ -11,6 +11,9 @@ import static org.hamcrest.Matchers.nullValue;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import io.klingtracker.simulator.Fault;
+import io.klingtracker.simulator.FaultRule;
+import io.klingtracker.simulator.Operation;
 import io.klingtracker.testing.TestTenant;
 import io.klingtracker.testing.TrackerStack;
 import io.quarkus.test.common.QuarkusTestResource;
@@ -70,6 +73,43 @@ class AskingTest {
         .then()
         .statusCode(200)
         .body("task_id", equalTo(id));
+  }
+
+  @Test
+  void a_submission_that_prefers_to_wait_is_answered_with_the_end() {
+    Response done = submit("wait=30");
+
+    done.then()
+        .statusCode(200)
+        .header("Preference-Applied", "wait=30")
+        .body("code", equalTo(0))
+        .body("data.task_status", equalTo("succeed"))
+        .body("data.task_result.videos[0].url", containsString("http"));
+  }
+
+  @Test
+  void a_submission_does_not_wait_longer_than_it_prefers() {
+    TrackerStack.simulator()
+        .fault(FaultRule.on(Operation.RENDER, new Fault.RenderTakes(5000, 5100)).times(1));
+    long begun = System.nanoTime();
+    Response open = submit("respond-async, wait=1");
+    Duration took = Duration.ofNanos(System.nanoTime() - begun);
+
+    open.then()
+        .statusCode(200)
+        .header("Preference-Applied", "wait=1")
+        .body("data.task_status", equalTo("submitted"));
+    assertTrue(took.compareTo(Duration.ofMillis(950)) > 0, "took " + took);
+    assertTrue(took.compareTo(Duration.ofMillis(2900)) < 0, "took " + took);
+    submit("return=minimal").then().statusCode(200).header("Preference-Applied", nullValue());
+  }
+
+  private Response submit(String prefer) {
+    return tenant
+        .caller()
+        .header("Prefer", prefer)
+        .body("{\"model_name\":\"kling-v3\",\"prompt\":\"a cat\"}")
+        .post("/kling/v1/videos/text2video");
   }
 
   @ParameterizedTest

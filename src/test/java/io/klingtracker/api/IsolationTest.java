@@ -46,6 +46,7 @@ import org.junit.jupiter.api.Test;
 class IsolationTest {
 
   private static final Duration SLOWEST = Duration.ofSeconds(30);
+  private static final String RECEIVER = "127.0.0.1:65000";
 
   /** What the stranger tries. */
   private enum Try {
@@ -86,11 +87,24 @@ class IsolationTest {
     add("GET /v1/events/stream", Try.STREAM, "/v1/events/stream", null);
     add("GET /v1/webhooks/deliveries", Try.OWN, "/v1/webhooks/deliveries", null);
     ids("GET /v1/webhooks/deliveries", "/v1/webhooks/deliveries?task_id=%s");
+    ids("GET /v1/webhooks/deliveries", "/v1/webhooks/deliveries?host=%s");
+    String deliveries = "/v1/webhooks/deliveries?cursor=%s";
+    add("GET /v1/webhooks/deliveries", Try.CURSOR, deliveries, "/v1/webhooks/deliveries?limit=1");
     ids("GET /v1/webhooks/deliveries/{id}", "/v1/webhooks/deliveries/%s");
     ids("POST /v1/webhooks/deliveries/{id}/redeliver", "/v1/webhooks/deliveries/%s/redeliver");
     add("GET /v1/webhooks/settings", Try.OWN, "/v1/webhooks/settings", null);
     add("PUT /v1/webhooks/settings", Try.OWN, "/v1/webhooks/settings", "{}");
     ids("POST /v1/webhooks/hosts/{host}/resume", "/v1/webhooks/hosts/%s/resume");
+    add("GET /v1/webhooks/hosts", Try.OWN, "/v1/webhooks/hosts", null);
+    add("GET /v1/webhooks/hosts/events", Try.OWN, "/v1/webhooks/hosts/events", null);
+    String hostEvents = "/v1/webhooks/hosts/events?cursor=%s";
+    add("GET /v1/webhooks/hosts/events", Try.CURSOR, hostEvents, "/v1/webhooks/hosts/events");
+    String since = "{\"since\":\"2020-01-01T00:00:00Z\",\"confirm\":true}";
+    add("POST /v1/webhooks/redeliver", Try.OWN, "/v1/webhooks/redeliver", since);
+    ids(
+        "POST /v1/webhooks/redeliver",
+        "/v1/webhooks/redeliver",
+        "{\"since\":\"2020-01-01T00:00:00Z\",\"host\":\"%s\",\"confirm\":true}");
     add("POST /v1/webhooks/test", Try.OWN, "/v1/webhooks/test", "{}");
     ids("GET /kling/v1/{path}", "/kling/v1/videos/text2video/%s");
     add("GET /kling/v1/{path}", Try.OWN, "/kling/v1/videos/text2video?pageSize=500", null);
@@ -98,6 +112,7 @@ class IsolationTest {
     ids("GET /kling/tasks", "/kling/tasks?task_ids=%s");
     ids("GET /kling/tasks", "/kling/tasks?external_task_ids=%s");
     add("POST /kling/tasks", Try.OWN, "/kling/tasks", "{}");
+    ids("POST /kling/tasks", "/kling/tasks", "{\"cursor\":\"%s\"}");
     add("POST /kling/text-to-video/{model}", Try.OWN, "/kling/text-to-video/kling-3.0", "{}");
     add("POST /kling/image-to-video/{model}", Try.OWN, "/kling/image-to-video/kling-3.0", "{}");
     ids("POST /callbacks/kling/{task_id}/{token}", "/callbacks/kling/%s/AAAAAAAAAAAAAAAA", "{}");
@@ -133,7 +148,7 @@ class IsolationTest {
     stranger = TestTenant.create();
     String external = "theirs-" + UUID.randomUUID();
     String task = owner.submit(external);
-    owner.submit("second-" + UUID.randomUUID());
+    String told = submitWithCallback();
     await().atMost(SLOWEST).until(() -> klingTaskId(task) != null);
     String event =
         jdbi.withHandle(
@@ -149,6 +164,45 @@ class IsolationTest {
         String.valueOf(klingTaskId(task)),
         "1" + "2".repeat(String.valueOf(klingTaskId(task)).length() - 1));
     ownersIds.put(event, UUID.randomUUID().toString());
+    ownersIds.put(RECEIVER, RECEIVER.replace("65000", "65001"));
+    await()
+        .atMost(SLOWEST)
+        .until(
+            () ->
+                owner
+                        .caller()
+                        .get("/v1/webhooks/deliveries?task_id=" + told)
+                        .<List<String>>path("deliveries.id")
+                        .size()
+                    >= 2);
+    List<String> deliveries =
+        owner.caller().get("/v1/webhooks/deliveries?task_id=" + told).path("deliveries.id");
+    ownersIds.put(deliveries.get(0), UUID.randomUUID().toString());
+    // More than a page of them, so that there is a cursor.
+    jdbi.useHandle(
+        h ->
+            h.createUpdate(
+                    """
+                    insert into webhook_host_event (tenant_id, host, state, reason, at)
+                    select :tenant, :host, 'paused', 'status 503', now() from generate_series(1, 101)
+                    """)
+                .bind("tenant", owner.id())
+                .bind("host", RECEIVER)
+                .execute());
+  }
+
+  /** Nobody listens there: its deliveries stay, and so does what is known of the host. */
+  private String submitWithCallback() {
+    return owner
+        .caller()
+        .body(
+            "{\"model_name\":\"kling-v3\",\"prompt\":\"a cat\",\"callback_url\":\"http://%s/hook\"}"
+                .formatted(RECEIVER))
+        .post("/kling/v1/videos/text2video")
+        .then()
+        .statusCode(200)
+        .extract()
+        .path("data.task_id");
   }
 
   @Test

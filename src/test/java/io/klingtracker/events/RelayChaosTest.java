@@ -2,14 +2,17 @@ package io.klingtracker.events;
 
 import static org.awaitility.Awaitility.await;
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.klingtracker.local.EmbeddedKafkaBroker;
+import io.klingtracker.local.FreePort;
 import io.klingtracker.testing.TestDatabase;
 import io.klingtracker.testing.TrackerStack;
 import io.quarkus.test.common.QuarkusTestResource;
 import io.quarkus.test.junit.QuarkusTest;
 import jakarta.inject.Inject;
+import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.HashMap;
@@ -24,6 +27,8 @@ import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import java.util.concurrent.atomic.AtomicInteger;
+import org.apache.kafka.clients.admin.Admin;
+import org.apache.kafka.common.config.ConfigResource;
 import org.jdbi.v3.core.Handle;
 import org.jdbi.v3.core.Jdbi;
 import org.jdbi.v3.core.JdbiException;
@@ -32,6 +37,7 @@ import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.RegisterExtension;
+import org.junit.jupiter.api.io.TempDir;
 
 /**
  * Everything that can break between a commit and Kafka, at once. {@code -Dchaos.outage=30} makes
@@ -57,9 +63,61 @@ class RelayChaosTest {
 
   private final Jdbi jdbi = DATABASE.jdbi();
 
+  @TempDir static Path directory;
+
+  private static final String PASSWORD = "keeps-out-nobody";
+  private static final int SECURE_PORT = FreePort.find();
+
   @BeforeAll
-  static void a_broker() {
-    broker = EmbeddedKafkaBroker.ephemeral();
+  static void a_broker() throws Exception {
+    Path keys = directory.resolve("kafka.p12");
+    int exit =
+        new ProcessBuilder(
+                Path.of(System.getProperty("java.home"), "bin", "keytool").toString(),
+                "-genkeypair",
+                "-alias",
+                "kafka",
+                "-keyalg",
+                "EC",
+                "-validity",
+                "2",
+                "-dname",
+                "CN=localhost",
+                "-ext",
+                "san=dns:localhost",
+                "-storetype",
+                "PKCS12",
+                "-keystore",
+                keys.toString(),
+                "-storepass",
+                PASSWORD)
+            .redirectErrorStream(true)
+            .redirectOutput(directory.resolve("keytool.log").toFile())
+            .start()
+            .waitFor();
+    assertEquals(0, exit);
+    String secure = "SASL_SSL://localhost:" + SECURE_PORT;
+    broker =
+        EmbeddedKafkaBroker.ephemeral(
+            Map.of(
+                "listeners",
+                secure,
+                "advertised.listeners",
+                secure,
+                "listener.security.protocol.map",
+                "SASL_SSL:SASL_SSL",
+                "sasl.enabled.mechanisms",
+                "PLAIN",
+                "listener.name.sasl_ssl.plain.sasl.jaas.config",
+                "org.apache.kafka.common.security.plain.PlainLoginModule required user_tracker=\""
+                    + PASSWORD
+                    + "\";",
+                "ssl.keystore.location",
+                keys.toString(),
+                "ssl.keystore.password",
+                PASSWORD,
+                "ssl.keystore.type",
+                "PKCS12"));
   }
 
   @AfterAll
@@ -250,6 +308,86 @@ class RelayChaosTest {
             .map(record -> Integer.parseInt(record.headers().get("ce_sequence")))
             .toList();
     assertEquals(List.of(1, 2, 3), sequences);
+  }
+
+  @Test
+  void the_usual_settings_of_kafka_bring_tls_and_a_password() {
+    RelayRig rig = new RelayRig(jdbi, Map.of("topic", "secured", "topics.partitions", "3"));
+    rig.tenant();
+    jdbi.useTransaction(handle -> RelayRig.submit(handle, RelayRig.taskId(0)));
+    try (KafkaWays.Publisher publisher = ways.start(rig, secured("wrong"))) {
+      await().atMost(LIMIT).until(() -> publisher.relay.held() == 1);
+      assertEquals(1, rig.unpublished());
+    }
+    try (KafkaWays.Publisher publisher = ways.start(rig, secured(PASSWORD))) {
+      await().atMost(LIMIT).until(() -> rig.unpublished() == 0);
+      assertTrue(publisher.relay.owned() > 0);
+    }
+    List<RelayRig.Seen> seen = RelayRig.topic(broker.bootstrapServers(), "secured");
+    assertEquals(List.of(RelayRig.taskId(0)), seen.stream().map(RelayRig.Seen::key).toList());
+  }
+
+  private static Map<String, String> secured(String password) {
+    return Map.of(
+        "bootstrap.servers",
+        "localhost:" + SECURE_PORT,
+        "security.protocol",
+        "SASL_SSL",
+        "sasl.mechanism",
+        "PLAIN",
+        "sasl.jaas.config",
+        "org.apache.kafka.common.security.plain.PlainLoginModule required username=\"tracker\" password=\""
+            + password
+            + "\";",
+        "ssl.truststore.location",
+        directory.resolve("kafka.p12").toString(),
+        "ssl.truststore.password",
+        PASSWORD,
+        "ssl.truststore.type",
+        "PKCS12");
+  }
+
+  @Test
+  void topics_are_made_as_configured_where_that_is_allowed() throws Exception {
+    Map<String, Object> connection = Map.of("bootstrap.servers", broker.bootstrapServers());
+    try (Admin admin = Admin.create(connection)) {
+      new KafkaTopics(() -> connection, RelayRig.config(topics("forbidden", "false"))).ensure();
+      new KafkaTopics(() -> connection, RelayRig.config(topics("allowed", "true"))).ensure();
+
+      Set<String> made = admin.listTopics().names().get();
+      assertFalse(made.contains("forbidden") || made.contains("forbidden-state"));
+      ConfigResource state = new ConfigResource(ConfigResource.Type.TOPIC, "allowed-state");
+      assertEquals(
+          5,
+          admin
+              .describeTopics(Set.of("allowed"))
+              .allTopicNames()
+              .get()
+              .get("allowed")
+              .partitions()
+              .size());
+      assertEquals(
+          "compact",
+          admin
+              .describeConfigs(Set.of(state))
+              .all()
+              .get()
+              .get(state)
+              .get("cleanup.policy")
+              .value());
+    }
+  }
+
+  private static Map<String, String> topics(String name, String create) {
+    return Map.of(
+        "topic",
+        name,
+        "state.topic",
+        name + "-state",
+        "topics.create",
+        create,
+        "topics.partitions",
+        "5");
   }
 
   private static double seconds(long since) {

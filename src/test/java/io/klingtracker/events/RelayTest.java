@@ -224,6 +224,26 @@ class RelayTest {
   }
 
   @Test
+  void memory_is_bounded_in_bytes_too_and_large_events_pass_one_by_one() {
+    int padding = 3_000;
+    RelayRig small = new RelayRig(jdbi, Map.of("window-bytes", "10000"));
+    List<String> ids = tasks(40, 0);
+    jdbi.useTransaction(handle -> RelayRig.change(handle, ids, "x".repeat(padding)));
+    jdbi.useTransaction(handle -> RelayRig.change(handle, ids.subList(0, 2), "x".repeat(50_000)));
+    try (Relay relay = small.relay(kafka)) {
+      for (int i = 0; i < 1_000 && small.unpublished() > 0; i++) {
+        relay.runOnce();
+        // The bound, and the event that passes it, which may go with its state.
+        assertTrue(relay.heldBytes() < 10_000 + 2 * 51_000, "held " + relay.heldBytes());
+        assertTrue(
+            relay.held() < 60 || relay.heldBytes() < 10_000, "held " + relay.held() + " events");
+      }
+    }
+    assertEquals(0, small.unpublished());
+    assertEquals(82, kafka.taken.size());
+  }
+
+  @Test
   void a_task_cannot_leave_out_a_number() {
     String id = tasks(1, 1).get(0);
     for (int wrong : new int[] {1, 4}) {

@@ -18,17 +18,21 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 import com.standardwebhooks.Webhook;
 import com.sun.net.httpserver.HttpExchange;
 import com.sun.net.httpserver.HttpServer;
+import io.klingtracker.testing.Schemas;
+import io.klingtracker.testing.TestTenant;
 import io.klingtracker.testing.TrackerStack;
 import io.quarkus.test.common.QuarkusTestResource;
 import io.quarkus.test.junit.QuarkusTest;
 import io.restassured.response.Response;
 import io.restassured.specification.RequestSpecification;
+import jakarta.inject.Inject;
 import java.io.IOException;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.time.Instant;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.UUID;
@@ -36,6 +40,11 @@ import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.Executors;
 import java.util.function.ToIntFunction;
+import org.apache.kafka.clients.consumer.ConsumerRecord;
+import org.apache.kafka.clients.consumer.KafkaConsumer;
+import org.apache.kafka.common.TopicPartition;
+import org.apache.kafka.common.serialization.StringDeserializer;
+import org.jdbi.v3.core.Jdbi;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Tag;
@@ -52,6 +61,8 @@ class WebhookStoryTest {
   private static final String CREATE = "/kling/v1/videos/text2video";
   private static final String KEY = "test-api-key-0001";
   private static final ObjectMapper JSON = new ObjectMapper();
+
+  @Inject Jdbi jdbi;
 
   private final List<Received> received = new CopyOnWriteArrayList<>();
   private volatile ToIntFunction<Received> answer = webhook -> 200;
@@ -227,6 +238,141 @@ class WebhookStoryTest {
             .map(r -> Integer.parseInt(r.header("tracker-sequence")))
             .toList();
     assertEquals(sequences.stream().sorted().toList(), sequences);
+  }
+
+  @Test
+  void a_tenant_recovers_what_has_failed_and_nobody_elses() throws Exception {
+    TestTenant tenant = TestTenant.create();
+    answer = webhook -> 410;
+    Instant before = Instant.now();
+    String id = submitAs(tenant);
+    await(
+        () ->
+            tenant
+                    .caller()
+                    .get("/v1/webhooks/deliveries?state=failed&task_id=" + id)
+                    .<List<String>>path("deliveries.id")
+                    .size()
+                >= 3);
+    String order = "{\"since\":\"" + before + "\",\"host\":\"" + host() + "\"";
+    TestTenant.create()
+        .caller()
+        .body(order + ",\"confirm\":true}")
+        .post("/v1/webhooks/redeliver")
+        .then()
+        .statusCode(200)
+        .body("count", equalTo(0));
+    tenant
+        .caller()
+        .body(order + "}")
+        .post("/v1/webhooks/redeliver")
+        .then()
+        .body("count", equalTo(3))
+        .body("redelivered", equalTo(0));
+    answer = webhook -> 200;
+    received.clear();
+    tenant
+        .caller()
+        .body(order + ",\"confirm\":true}")
+        .post("/v1/webhooks/redeliver")
+        .then()
+        .body("redelivered", equalTo(3));
+    await(() -> received.size() == 3);
+    tenant.caller().body("{}").post("/v1/webhooks/redeliver").then().statusCode(400);
+  }
+
+  @Test
+  void a_paused_host_is_told_by_kafka_and_by_the_api_and_so_is_its_return() throws Exception {
+    TestTenant tenant = TestTenant.create();
+    answer = webhook -> 503;
+    // It has failed for five days; the next failure is the one too many.
+    jdbi.useHandle(
+        h ->
+            h.createUpdate(
+                    """
+                    insert into webhook_host (tenant_id, host, trouble, failing_since, last_failed_at, last_reason)
+                    values (:tenant, :host, 1, now() - interval '6 days', now() - interval '1 hour', 'status 503')
+                    """)
+                .bind("tenant", tenant.id())
+                .bind("host", host())
+                .execute());
+    submitAs(tenant);
+    String hosts = "/v1/webhooks/hosts";
+    await(() -> tenant.caller().get(hosts + "?paused=true").<List<?>>path("hosts").size() == 1);
+
+    tenant.caller().post(hosts + "/" + host() + "/resume").then().statusCode(204);
+
+    tenant
+        .caller()
+        .get(hosts + "/events")
+        .then()
+        .statusCode(200)
+        .body("events.state", equalTo(List.of("resumed", "paused")))
+        .body("events.reason", equalTo(List.of("by order", "status 503")))
+        .body("events.tenant", hasItems(tenant.id()))
+        .body("next_cursor", nullValue());
+    caller().get(hosts + "/events?cursor=x").then().statusCode(400);
+    TestTenant.create().caller().get(hosts + "/events").then().body("events", empty());
+    List<String> ids = tenant.caller().get(hosts + "/events").path("events.event_id");
+    given()
+        .get("/q/metrics")
+        .then()
+        .body(containsString("tracker_webhook_hosts_changes_total{to=\"paused\"}"));
+
+    List<ConsumerRecord<String, String>> told = hostRecords(tenant.id() + "/" + host(), 2);
+    assertEquals(
+        List.of("kling.webhook.host-paused.v1", "kling.webhook.host-resumed.v1"),
+        told.stream().map(r -> header(r, "ce_type")).toList());
+    assertEquals(
+        List.of(ids.get(1), ids.get(0)), told.stream().map(r -> header(r, "ce_id")).toList());
+    for (ConsumerRecord<String, String> record : told) {
+      JsonNode event = Schemas.host(record.value());
+      assertEquals(tenant.id(), event.path("tenant").asText());
+      assertEquals(header(record, "ce_id"), event.path("event_id").asText());
+      assertEquals("1.0", header(record, "ce_specversion"));
+      assertEquals("/kling-task-tracker", header(record, "ce_source"));
+      assertEquals(host(), header(record, "ce_subject"));
+    }
+  }
+
+  private static String header(ConsumerRecord<String, String> record, String name) {
+    return new String(record.headers().lastHeader(name).value(), StandardCharsets.UTF_8);
+  }
+
+  private static List<ConsumerRecord<String, String>> hostRecords(String key, int count) {
+    List<ConsumerRecord<String, String>> found = new ArrayList<>();
+    try (KafkaConsumer<String, String> consumer =
+        new KafkaConsumer<>(
+            Map.of("bootstrap.servers", TrackerStack.kafkaBootstrapServers()),
+            new StringDeserializer(),
+            new StringDeserializer())) {
+      consumer.assign(
+          consumer.partitionsFor("kling.webhook.hosts").stream()
+              .map(p -> new TopicPartition(p.topic(), p.partition()))
+              .toList());
+      consumer.seekToBeginning(consumer.assignment());
+      await(
+          () -> {
+            for (ConsumerRecord<String, String> record : consumer.poll(Duration.ofMillis(200))) {
+              if (record.key().equals(key)) {
+                found.add(record);
+              }
+            }
+            return found.size() >= count;
+          });
+    }
+    return found;
+  }
+
+  private String submitAs(TestTenant tenant) {
+    return tenant
+        .caller()
+        .body(body("own-" + UUID.randomUUID(), url()))
+        .post(CREATE)
+        .then()
+        .statusCode(200)
+        .extract()
+        .path("data.task_id");
   }
 
   @Test

@@ -5,6 +5,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.time.Duration;
 import java.time.Instant;
+import java.util.UUID;
 import org.junit.jupiter.api.Test;
 
 class TokenBucketTest {
@@ -42,13 +43,26 @@ class TokenBucketTest {
   @Test
   void what_others_took_is_paid_back() {
     TokenBucket bucket = new TokenBucket(4, NOW);
-    bucket.others(100);
+    UUID other = UUID.randomUUID();
+    bucket.other(other, 100, NOW.minusSeconds(5));
+    bucket.heard();
     assertEquals(4, taken(bucket, NOW));
-    bucket.others(106);
+    bucket.other(other, 106, NOW);
 
     // Six tokens of debt at two a second, and one to take.
     assertEquals(Duration.ofMillis(3500), bucket.take(2, 4, NOW));
     assertEquals(1, taken(bucket, NOW.plusMillis(3500)));
+  }
+
+  @Test
+  void what_others_took_before_is_a_burst_at_most_and_a_newcomer_counts_in_full() {
+    TokenBucket bucket = new TokenBucket(4, NOW);
+    bucket.other(UUID.randomUUID(), 1000, NOW);
+    bucket.heard();
+    assertEquals(Duration.ofMillis(500), bucket.take(2, 4, NOW));
+
+    bucket.other(UUID.randomUUID(), 3, NOW);
+    assertEquals(Duration.ofMillis(2000), bucket.take(2, 4, NOW));
   }
 
   private static int taken(TokenBucket bucket, Instant at) {

@@ -18,6 +18,7 @@ public final class Schemas {
 
   private static final ObjectMapper JSON = new ObjectMapper();
   private static final JsonSchema EVENT = schema("task-status-changed.v1.json");
+  private static final JsonSchema HOST = schema("webhook-host.v1.json");
   private static final JsonSchema TASK = schema("task.v1.json");
 
   private Schemas() {}
@@ -30,6 +31,11 @@ public final class Schemas {
   /** Fails unless the text is a task as published; returns it read. */
   public static JsonNode task(String text) {
     return check(TASK, text);
+  }
+
+  /** Fails unless the text is a webhook host's change as published; returns it read. */
+  public static JsonNode host(String text) {
+    return check(HOST, text);
   }
 
   private static JsonNode check(JsonSchema schema, String text) {

@@ -49,7 +49,7 @@ class WatchTest {
     watch.task("task_a", task::countDown);
     watch.tenant("acme", tenant::countDown);
     // A replica that has just begun to listen wakes everybody once.
-    awaitListening(watch);
+    Watches.awaitListening(watch, DATABASE.jdbi());
     watch.task("task_b", others::incrementAndGet);
     watch.tenant("umbrella", others::incrementAndGet);
 
@@ -64,7 +64,7 @@ class WatchTest {
   void a_change_on_one_replica_wakes_who_waits_on_another() throws Exception {
     Watch here = replica(10);
     Watch there = replica(10);
-    awaitListening(there);
+    Watches.awaitListening(there, DATABASE.jdbi());
     CountDownLatch woken = new CountDownLatch(1);
     there.task("task_a", woken::countDown);
 
@@ -118,24 +118,6 @@ class WatchTest {
     watch.start();
     replicas.add(watch);
     return watch;
-  }
-
-  /** The first thing a listener does once it is heard is to wake everybody. */
-  private static void awaitListening(Watch watch) throws InterruptedException {
-    CountDownLatch heard = new CountDownLatch(1);
-    try (Watch.Watching waiting = watch.task("task_listening", heard::countDown)) {
-      while (!heard.await(20, TimeUnit.MILLISECONDS)) {
-        DATABASE
-            .jdbi()
-            .useHandle(
-                handle ->
-                    handle
-                        .createQuery(
-                            "select pg_notify('kling_task_tracker_changes', 'other task_listening')")
-                        .mapTo(String.class)
-                        .list());
-      }
-    }
   }
 
   private static TasksChanged change(String task, String tenant) {

@@ -1,39 +1,54 @@
 package io.klingtracker.watch;
 
+import io.klingtracker.task.TasksChanged;
+import io.klingtracker.testing.Settings;
 import java.time.Clock;
-import java.time.Duration;
+import java.util.Map;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
 import org.jdbi.v3.core.Jdbi;
 
-/** Makes a {@link Watch} for tests of other packages; it is not started, so it wakes nobody. */
+/** Makes a {@link Watch} for tests of other packages. */
 public final class Watches {
 
   private Watches() {}
 
-  /** Over the given database. */
+  /** Over the given database; it is not started, so it wakes nobody. */
   public static Watch over(Jdbi jdbi) {
-    return new Watch(
-        jdbi,
-        new WatchConfig() {
-          @Override
-          public int maxWatchers() {
-            return 10;
-          }
+    return new Watch(jdbi, Settings.of(WatchConfig.class, Map.of()), Clock.systemUTC());
+  }
 
-          @Override
-          public int queue() {
-            return 10;
-          }
+  /** A replica's, with the service's settings, once it hears what other replicas say. */
+  public static Watch listening(Jdbi jdbi) throws InterruptedException {
+    Watch watch = over(jdbi);
+    watch.start();
+    awaitListening(watch, jdbi);
+    return watch;
+  }
 
-          @Override
-          public Duration announcePause() {
-            return Duration.ofMillis(10);
-          }
+  /** As the commit of changes on the watch's own replica does. */
+  public static void changed(Watch watch, TasksChanged changes) {
+    watch.onChange(changes);
+  }
 
-          @Override
-          public Duration net() {
-            return Duration.ofSeconds(10);
-          }
-        },
-        Clock.systemUTC());
+  /** Ends what {@link #listening} began. */
+  public static void stop(Watch watch) {
+    watch.stop();
+  }
+
+  /** The first thing a listener does once it is heard is to wake everybody. */
+  static void awaitListening(Watch watch, Jdbi jdbi) throws InterruptedException {
+    CountDownLatch heard = new CountDownLatch(1);
+    try (Watch.Watching waiting = watch.task("task_listening", heard::countDown)) {
+      while (!heard.await(20, TimeUnit.MILLISECONDS)) {
+        jdbi.useHandle(
+            handle ->
+                handle
+                    .createQuery(
+                        "select pg_notify('kling_task_tracker_changes', 'other task_listening')")
+                    .mapTo(String.class)
+                    .list());
+      }
+    }
   }
 }

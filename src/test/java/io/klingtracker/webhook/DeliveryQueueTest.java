@@ -38,6 +38,10 @@ class DeliveryQueueTest {
   private static final Instant T0 = Instant.parse("2026-03-01T10:00:00Z");
   private static final Duration LEASE = Duration.ofSeconds(30);
   private static final Duration PAUSE = Duration.ofSeconds(1);
+
+  /** More than any test sends in a second, but for those of the rate. */
+  private static final int RATE = 1000;
+
   private static final Breaker BREAKER =
       new Breaker(
           5, Duration.ofSeconds(5), Duration.ofMinutes(1), Duration.ofDays(5), Duration.ofHours(1));
@@ -231,7 +235,7 @@ class DeliveryQueueTest {
     }
     planned.change(planned.task("acme", "http://fast.example/", T0), 2, "submitted", T0);
 
-    List<Delivery> claimed = claim(T0, room(100, 10, Map.of()));
+    List<Delivery> claimed = claim(T0, room(100, 10));
 
     assertEquals(11, claimed.size());
     Map<String, Long> perTenant =
@@ -239,19 +243,64 @@ class DeliveryQueueTest {
             .filter(d -> d.host().equals("slow.example"))
             .collect(Collectors.groupingBy(Delivery::tenant, Collectors.counting()));
     assertEquals(Map.of("acme", 5L, "zeta", 5L), perTenant);
-    assertEquals(List.of(), claim(T0, room(100, 10, Map.of())));
+    assertEquals(List.of(), claim(T0, room(100, 10)));
     settle(delivered(claimed.get(0), T0));
-    assertEquals(1, claim(T0, room(100, 10, Map.of())).size());
+    assertEquals(1, claim(T0, room(100, 10)).size());
   }
 
   @Test
-  void a_host_whose_rate_is_spent_waits() {
-    for (int i = 0; i < 10; i++) {
+  void a_host_gets_no_more_a_second_than_its_rate_from_all_replicas_together() {
+    for (int i = 0; i < 400; i++) {
       planned.change(planned.task("acme", "http://a.example/", T0), 2, "submitted", T0);
     }
+    Room hasty = new Room(100, 10, 1000, BREAKER.after(), 50);
+    List<DeliveryQueue> replicas = List.of(queue, new DeliveryQueue(database.jdbi()));
+    List<Integer> begun = new ArrayList<>();
+    for (int tick = 0; tick < 40; tick++) {
+      Instant now = T0.plusMillis(tick * 50L);
+      int count = 0;
+      for (DeliveryQueue replica : replicas) {
+        for (Delivery delivery :
+            replica.claim(hasty, UUID.randomUUID().toString(), now, LEASE).deliveries()) {
+          count++;
+          replica.settle(List.of(delivered(delivery, now)), BREAKER);
+        }
+      }
+      begun.add(count);
+    }
 
-    assertEquals(3, claim(T0, room(100, 10, Map.of("a.example", 3))).size());
-    assertEquals(0, claim(T0, room(100, 10, Map.of("a.example", 0))).size());
+    // A bucket of 50 to begin with, and 50 a second after; each replica alone would take twenty a
+    // tick.
+    int first = begun.subList(0, 20).stream().mapToInt(Integer::intValue).sum();
+    int second = begun.subList(20, 40).stream().mapToInt(Integer::intValue).sum();
+    assertTrue(first >= 95 && first <= 100, begun.toString());
+    assertTrue(second >= 48 && second <= 52, begun.toString());
+  }
+
+  @Test
+  void replicas_that_claim_at_the_same_moment_pay_back_what_was_too_much() throws Exception {
+    for (int i = 0; i < 300; i++) {
+      planned.change(planned.task("acme", "http://a.example/", T0), 2, "submitted", T0);
+    }
+    Room all = new Room(100, 100, 1000, BREAKER.after(), 50);
+    ExecutorService pool = Executors.newFixedThreadPool(3);
+    int begun = 0;
+    try {
+      List<Future<Integer>> claims =
+          IntStream.range(0, 3)
+              .mapToObj(
+                  i -> pool.submit(() -> queue.claim(all, "r" + i, T0, LEASE).deliveries().size()))
+              .toList();
+      for (Future<Integer> claim : claims) {
+        begun += claim.get();
+      }
+    } finally {
+      pool.shutdownNow();
+    }
+    assertTrue(begun >= 50 && begun <= 150, "begun " + begun);
+
+    int later = queue.claim(all, "later", T0.plusSeconds(3), LEASE).deliveries().size();
+    assertTrue(begun + later <= 50 + 3 * 50, begun + " and " + later);
   }
 
   @Test
@@ -265,7 +314,7 @@ class DeliveryQueueTest {
     }
     planned.change(planned.task("quiet", "http://q.example/", T0), 2, "submitted", T0);
 
-    List<Delivery> claimed = claim(T0, room(4, 10, Map.of()));
+    List<Delivery> claimed = claim(T0, room(4, 10));
 
     assertEquals(4, claimed.size());
     assertTrue(claimed.stream().anyMatch(d -> d.tenant().equals("quiet")));
@@ -281,9 +330,9 @@ class DeliveryQueueTest {
 
     assertEquals(
         Map.of("greedy", 6L, "other", 1L),
-        claim(T0, new Room(100, 10, 6, BREAKER.after(), Map.of())).stream()
+        claim(T0, new Room(100, 10, 6, BREAKER.after(), RATE)).stream()
             .collect(Collectors.groupingBy(Delivery::tenant, Collectors.counting())));
-    assertEquals(List.of(), claim(T0, new Room(100, 10, 6, BREAKER.after(), Map.of())));
+    assertEquals(List.of(), claim(T0, new Room(100, 10, 6, BREAKER.after(), RATE)));
   }
 
   @ParameterizedTest
@@ -300,7 +349,7 @@ class DeliveryQueueTest {
     planned.change(
         planned.task("zeta", "http://dead.example/", T0), 2, "submitted", T0.plusSeconds(1));
     Instant retry = T0.plus(Duration.ofHours(1));
-    claim(T0, room(5, 10, Map.of())).forEach(d -> settle(failed(d, T0, retry)));
+    claim(T0, room(5, 10)).forEach(d -> settle(failed(d, T0, retry)));
 
     // Another tenant's lane to the same host is its own.
     assertEquals(List.of("zeta"), claim(T0.plusSeconds(4)).stream().map(Delivery::tenant).toList());
@@ -360,6 +409,23 @@ class DeliveryQueueTest {
     assertEquals(
         List.of(new LaneChange("acme", "dead.example", false)), settle(delivered(delivery, probe)));
     assertEquals(List.of(), planned.hosts());
+    // Both are written where they cannot be lost, and Kafka is told in this order.
+    HostEventStore events = new HostEventStore(database.jdbi());
+    assertEquals(
+        List.of("resumed delivered " + probe, "paused connect " + at),
+        events.list("acme", Long.MAX_VALUE, 10).stream()
+            .map(e -> e.state() + " " + e.reason() + " " + e.at())
+            .toList());
+    assertEquals(List.of(), events.list("zeta", Long.MAX_VALUE, 10));
+    for (String state : List.of("paused", "resumed")) {
+      List<HostEventStore.HostEvent> claimed = events.claim(10, probe, LEASE);
+      assertEquals(List.of(state), claimed.stream().map(HostEventStore.HostEvent::state).toList());
+      assertEquals(List.of(), events.claim(10, probe, LEASE));
+      // Whoever had it died: after the lease somebody else brings it there.
+      assertEquals(claimed, events.claim(10, probe.plus(LEASE), LEASE));
+      events.sent(claimed.get(0));
+    }
+    assertEquals(List.of(), events.claim(10, probe.plus(LEASE), LEASE));
   }
 
   @Test
@@ -429,7 +495,7 @@ class DeliveryQueueTest {
       int idle = 0;
       while (idle < 20) {
         now = now.plusSeconds(1);
-        List<Delivery> claimed = claim(now, room(7, 3, Map.of()));
+        List<Delivery> claimed = claim(now, room(7, 3));
         boolean nothing = claimed.isEmpty() && changes.isDone() && planned.waiting().isEmpty();
         idle = nothing ? idle + 1 : 0;
         for (Delivery delivery : claimed) {
@@ -453,7 +519,7 @@ class DeliveryQueueTest {
   }
 
   private List<Delivery> claim(Instant now) {
-    return claim(now, room(100, 10, Map.of()));
+    return claim(now, room(100, 10));
   }
 
   /** As the sender does: whatever stands out of turn is queued up, and the claim repeated. */
@@ -475,8 +541,8 @@ class DeliveryQueueTest {
     return queue.settle(List.of(settlement), BREAKER);
   }
 
-  private static Room room(int batch, int perHost, Map<String, Integer> spent) {
-    return new Room(batch, perHost, 1000, BREAKER.after(), spent);
+  private static Room room(int batch, int perHost) {
+    return new Room(batch, perHost, 1000, BREAKER.after(), RATE);
   }
 
   private static Settlement delivered(Delivery delivery, Instant at) {

@@ -9,6 +9,8 @@ import io.vertx.core.Vertx;
 import java.net.InetAddress;
 import java.time.Clock;
 import java.time.Duration;
+import java.util.ArrayDeque;
+import java.util.Deque;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.CompletableFuture;
@@ -127,6 +129,33 @@ class ForbiddenTargetsTest {
       for (String spelling : NAMES) {
         assertEquals(Failure.ADDRESS_REFUSED, failure(client, receiver, spelling), spelling);
       }
+      assertEquals(0, receiver.connections());
+    } finally {
+      vertx.close();
+    }
+  }
+
+  @Test
+  void a_name_that_is_public_at_first_and_private_then_never_connects() throws Exception {
+    Vertx vertx = Vertx.vertx();
+    InetAddress loopback = InetAddress.getByAddress(new byte[] {127, 0, 0, 1});
+    // A public address where nobody answers this port; no attempt may look a second time.
+    InetAddress elsewhere = InetAddress.getByAddress(new byte[] {(byte) 192, 88, 98, 1});
+    Deque<InetAddress> answers = new ArrayDeque<>(List.of(elsewhere, loopback));
+    try (Receiver receiver = Receiver.start(vertx);
+        PinnedClient client =
+            new PinnedClient(
+                vertx,
+                name -> CompletableFuture.completedFuture(List.of(answers.remove())),
+                CLOSED,
+                new PinnedClient.Limits(Duration.ofMillis(300), Duration.ofMillis(600), 1024, 5),
+                null,
+                Clock.systemUTC())) {
+      String url = "http://rebind.example.com:PORT/";
+      Failure first = failure(client, receiver, url);
+      assertTrue(List.of(Failure.CONNECT, Failure.TIMEOUT).contains(first), first.toString());
+      assertEquals(1, answers.size());
+      assertEquals(Failure.ADDRESS_REFUSED, failure(client, receiver, url));
       assertEquals(0, receiver.connections());
     } finally {
       vertx.close();

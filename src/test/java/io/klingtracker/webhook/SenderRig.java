@@ -17,17 +17,18 @@ import java.time.Duration;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.CompletableFuture;
-import java.util.concurrent.CopyOnWriteArrayList;
 import org.jdbi.v3.core.Jdbi;
 
-/** A running sender over a test's database; every name leads to this machine. */
+/**
+ * A running sender over a test's database; every name leads to this machine, but those that begin
+ * with "gone.".
+ */
 final class SenderRig implements AutoCloseable {
 
   static final Secrets ROOT = new Secrets("a-root-secret-for-tests-0123456789abcdef", List.of());
 
   final WebhookSender sender;
   final SecretStore secrets;
-  final List<HostStateChanged> hostStates = new CopyOnWriteArrayList<>();
   private final PinnedClient client;
   private final WorkLoop loop;
 
@@ -37,7 +38,10 @@ final class SenderRig implements AutoCloseable {
     client =
         new PinnedClient(
             vertx,
-            name -> CompletableFuture.completedFuture(List.of(loopback())),
+            name ->
+                name.startsWith("gone.")
+                    ? CompletableFuture.failedFuture(new UnknownHostException(name))
+                    : CompletableFuture.completedFuture(List.of(loopback())),
             new TargetPolicy(true, List.of(), List.of()),
             new PinnedClient.Limits(
                 config.connectTimeout(), config.timeout(), config.answerBytes(), config.perHost()),
@@ -52,7 +56,7 @@ final class SenderRig implements AutoCloseable {
             config,
             new WebhookTraces(OpenTelemetry.noop().getTracer("test")),
             new WebhookMetrics(new SimpleMeterRegistry()),
-            hostStates::add,
+            () -> {},
             clock);
     loop = WorkLoop.start("webhooks-under-test", Duration.ofMillis(50), sender::runOnce);
     sender.wakeBy(loop::wake);

@@ -5,11 +5,13 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.standardwebhooks.Webhook;
+import io.klingtracker.testing.OwnCertificate;
 import io.klingtracker.testing.TestDatabase;
 import io.vertx.core.Vertx;
 import io.vertx.core.http.HttpServer;
 import java.lang.management.ManagementFactory;
 import java.net.ServerSocket;
+import java.nio.file.Path;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.Arrays;
@@ -23,6 +25,7 @@ import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.RegisterExtension;
+import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
@@ -42,20 +45,23 @@ class WebhookSenderTest {
           "tracker.webhook.breaker.cap", "10ms");
 
   private static Vertx vertx;
+  private static Receiver tlsReceiver;
 
   private final PlannedDeliveries planned = new PlannedDeliveries(database.jdbi());
 
   @BeforeAll
-  static void start() {
+  static void start(@TempDir Path directory) throws Exception {
     vertx = Vertx.vertx();
+    tlsReceiver = Receiver.startTls(vertx, OwnCertificate.of("r.example", directory));
   }
 
   @AfterAll
   static void stop() {
+    tlsReceiver.close();
     vertx.close();
   }
 
-  /** The receiver matrix, second half: what becomes of a delivery. See src/docs/webhooks.md. */
+  /** The receiver matrix: what becomes of a delivery. See src/docs/webhooks.md. */
   @ParameterizedTest
   @CsvSource({
     "/200, delivered, 1, ",
@@ -71,19 +77,28 @@ class WebhookSenderTest {
     "/slow-body, failed, 3, timeout",
     "/reset, failed, 3, reset",
     "/garbage, failed, 3, protocol",
+    "tls, failed, 3, tls",
+    "dns, failed, 3, dns",
   })
   void every_receiver_has_its_documented_outcome(
       String path, String state, int attempts, String failure) {
     try (Receiver receiver = Receiver.start(vertx);
         SenderRig rig = SenderRig.start(vertx, database.jdbi(), HASTY)) {
-      String task =
-          planned.task("acme", "http://r.example:" + receiver.port() + path, Instant.now());
+      String url =
+          switch (path) {
+            // Nobody vouches for the certificate that is shown.
+            case "tls" -> "https://r.example:" + tlsReceiver.port() + "/200";
+            case "dns" -> "http://gone.example:" + receiver.port() + "/200";
+            default -> "http://r.example:" + receiver.port() + path;
+          };
+      String task = planned.task("acme", url, Instant.now());
       planned.change(task, 2, "submitted", Instant.now());
       rig.wake();
 
       awaitQuiet();
       assertEquals(List.of("2 " + state + " " + attempts), planned.settled(task));
-      assertEquals(attempts, receiver.requests().size());
+      assertEquals(path.startsWith("/") ? attempts : 0, receiver.requests().size());
+      assertEquals(0, tlsReceiver.requests().size());
       List<String> failures = strings("select coalesce(failure, '') from webhook_attempt");
       assertEquals(attempts, failures.size());
       assertEquals(failure == null ? "" : failure, failures.get(0));

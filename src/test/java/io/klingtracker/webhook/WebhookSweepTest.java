@@ -42,7 +42,7 @@ class WebhookSweepTest {
     DeliveryQueue queue = new DeliveryQueue(database.jdbi());
     Delivery delivery =
         queue
-            .claim(new DeliveryQueue.Room(1, 1, 1, 5, Map.of()), "me", T0, Duration.ofSeconds(30))
+            .claim(new DeliveryQueue.Room(1, 1, 1, 5, 50), "me", T0, Duration.ofSeconds(30))
             .deliveries()
             .get(0);
     queue.settle(

@@ -1,0 +1,103 @@
+package io.klingtracker.webhook;
+
+import jakarta.inject.Inject;
+import jakarta.inject.Singleton;
+import java.sql.ResultSet;
+import java.sql.SQLException;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.List;
+import org.jdbi.v3.core.Jdbi;
+
+/** Pauses and their ends, as the statements that made them wrote them. */
+@Singleton
+class HostEventStore {
+
+  private static final String CLAIM =
+      """
+      with head as (
+        select o.tenant_id, o.host, o.id from webhook_host_outbox o
+        where (o.claimed_until is null or o.claimed_until <= :now) and not exists (
+          select from webhook_host_outbox e where e.tenant_id = o.tenant_id and e.host = o.host and e.id < o.id)
+        order by o.id limit :batch for update skip locked
+      ), claimed as (
+        update webhook_host_outbox o set claimed_until = :until from head h
+        where o.tenant_id = h.tenant_id and o.host = h.host and o.id = h.id returning o.id
+      )
+      select e.* from webhook_host_event e join claimed c on c.id = e.id order by e.id
+      """;
+
+  private static final String SENT =
+      "delete from webhook_host_outbox where tenant_id = :tenant and host = :host and id = :id";
+
+  private static final String LIST =
+      """
+      select * from webhook_host_event where tenant_id = :tenant and id < :before order by id desc limit :limit
+      """;
+
+  private final Jdbi jdbi;
+
+  /** A lane was paused, or flows again. */
+  record HostEvent(
+      long id,
+      String eventId,
+      String tenant,
+      String host,
+      String state,
+      String reason,
+      Instant at) {}
+
+  @Inject
+  HostEventStore(Jdbi jdbi) {
+    this.jdbi = jdbi;
+  }
+
+  /** The oldest of each lane that Kafka does not have and nobody is bringing there. */
+  List<HostEvent> claim(int batch, Instant now, Duration lease) {
+    return jdbi.withHandle(
+        handle ->
+            handle
+                .createQuery(CLAIM)
+                .bind("now", now)
+                .bind("until", now.plus(lease))
+                .bind("batch", batch)
+                .map((row, context) -> event(row))
+                .list());
+  }
+
+  /** Kafka has it. */
+  void sent(HostEvent event) {
+    jdbi.useHandle(
+        handle ->
+            handle
+                .createUpdate(SENT)
+                .bind("tenant", event.tenant())
+                .bind("host", event.host())
+                .bind("id", event.id())
+                .execute());
+  }
+
+  /** A tenant's, newest first, older than the one numbered {@code before}. */
+  List<HostEvent> list(String tenant, long before, int limit) {
+    return jdbi.withHandle(
+        handle ->
+            handle
+                .createQuery(LIST)
+                .bind("tenant", tenant)
+                .bind("before", before)
+                .bind("limit", limit)
+                .map((row, context) -> event(row))
+                .list());
+  }
+
+  private static HostEvent event(ResultSet row) throws SQLException {
+    return new HostEvent(
+        row.getLong("id"),
+        row.getString("event_id"),
+        row.getString("tenant_id"),
+        row.getString("host"),
+        row.getString("state"),
+        row.getString("reason"),
+        row.getTimestamp("at").toInstant());
+  }
+}

@@ -1,0 +1,104 @@
+package io.klingtracker.webhook;
+
+import com.fasterxml.jackson.annotation.JsonProperty;
+import io.klingtracker.problem.ErrorCode;
+import io.klingtracker.problem.ProblemException;
+import io.klingtracker.secret.Cursors;
+import io.klingtracker.tenant.CurrentCaller;
+import jakarta.inject.Inject;
+import jakarta.ws.rs.DefaultValue;
+import jakarta.ws.rs.GET;
+import jakarta.ws.rs.POST;
+import jakarta.ws.rs.Path;
+import jakarta.ws.rs.PathParam;
+import jakarta.ws.rs.Produces;
+import jakarta.ws.rs.QueryParam;
+import jakarta.ws.rs.core.MediaType;
+import jakarta.ws.rs.core.Response;
+import java.util.List;
+import org.eclipse.microprofile.openapi.annotations.Operation;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * A tenant's hosts in trouble: which they are, what became of them, and letting them flow again.
+ */
+@Path("/v1/webhooks/hosts")
+@Produces(MediaType.APPLICATION_JSON)
+public class WebhookHostResource {
+
+  private static final String LIST = "webhook-hosts";
+  private static final int PAGE = 100;
+
+  private final DeliveryLog log;
+  private final HostEventStore events;
+  private final WebhookLifecycle lifecycle;
+  private final Cursors cursors;
+  private final CurrentCaller caller;
+
+  /** Hosts whose deliveries fail, paused ones first. */
+  public record Hosts(List<HostView> hosts) {}
+
+  /** A page of what became of hosts, and where the next begins. */
+  public record HostEvents(
+      List<HostEventView> events, @JsonProperty("next_cursor") @Nullable String nextCursor) {}
+
+  @Inject
+  WebhookHostResource(
+      DeliveryLog log,
+      HostEventStore events,
+      WebhookLifecycle lifecycle,
+      Cursors cursors,
+      CurrentCaller caller) {
+    this.log = log;
+    this.events = events;
+    this.lifecycle = lifecycle;
+    this.cursors = cursors;
+    this.caller = caller;
+  }
+
+  /** The caller's hosts whose deliveries fail. */
+  @GET
+  @Operation(summary = "Failing and paused hosts")
+  public Hosts hosts(@QueryParam("paused") @DefaultValue("false") boolean paused) {
+    return new Hosts(log.hosts(caller.tenant(), paused).stream().map(HostView::of).toList());
+  }
+
+  /** Pauses of the caller's hosts and their ends, newest first; the same as on Kafka. */
+  @GET
+  @Path("/events")
+  @Operation(summary = "When hosts were paused and resumed")
+  public HostEvents events(@QueryParam("cursor") @Nullable String cursor) {
+    String tenant = caller.tenant();
+    List<HostEventStore.HostEvent> page = events.list(tenant, before(tenant, cursor), PAGE);
+    return new HostEvents(
+        page.stream().map(HostEventView::of).toList(),
+        page.size() < PAGE
+            ? null
+            : cursors.seal(LIST, tenant, Long.toString(page.get(PAGE - 1).id())));
+  }
+
+  private long before(String tenant, @Nullable String cursor) {
+    return cursor == null
+        ? Long.MAX_VALUE
+        : cursors
+            .open(LIST, tenant, cursor)
+            .map(Long::parseLong)
+            .orElseThrow(
+                () ->
+                    new ProblemException(
+                        ErrorCode.INVALID_REQUEST,
+                        "cursor is not one that we gave; leave it out to begin with the newest"));
+  }
+
+  /** Lets deliveries to a host flow again at once. */
+  @POST
+  @Path("/{host}/resume")
+  @Operation(summary = "Resume a paused host")
+  public Response resume(@PathParam("host") String host) {
+    if (!log.resume(caller.tenant(), host)) {
+      throw new ProblemException(ErrorCode.NOT_FOUND, "deliveries to " + host + " are not held up");
+    }
+    lifecycle.wake();
+    return Response.noContent().build();
+  }
+}

@@ -1,0 +1,123 @@
+package io.klingtracker.http;
+
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import io.klingtracker.testing.Settings;
+import io.vertx.core.Vertx;
+import io.vertx.core.http.HttpServer;
+import io.vertx.ext.web.Router;
+import java.io.IOException;
+import java.io.InputStream;
+import java.io.OutputStream;
+import java.net.Socket;
+import java.net.SocketException;
+import java.nio.charset.StandardCharsets;
+import java.time.Duration;
+import java.util.Map;
+import java.util.concurrent.TimeUnit;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+
+/** Requests that take too long are cut off, byte by byte on a connection of the test's own. */
+class TimeLimitsTest {
+
+  private static final Duration LIMIT = Duration.ofMillis(300);
+
+  private static Vertx vertx;
+  private static int port;
+
+  @BeforeAll
+  static void a_server_with_short_limits() throws Exception {
+    vertx = Vertx.vertx();
+    HttpConfig config =
+        Settings.of(
+            HttpConfig.class,
+            Map.of("tracker.http.body-time", "300ms", "tracker.http.answer-time", "300ms"));
+    Router router = Router.router(vertx);
+    router.route().handler(new TimeLimits(vertx, config)::limit);
+    router
+        .route("/upload")
+        .handler(call -> call.request().body().onSuccess(body -> call.end("got " + body)));
+    router.route("/silent").handler(call -> {});
+    HttpServer server = vertx.createHttpServer().requestHandler(router);
+    port =
+        server
+            .listen(0, "127.0.0.1")
+            .toCompletionStage()
+            .toCompletableFuture()
+            .get(10, TimeUnit.SECONDS)
+            .actualPort();
+  }
+
+  @AfterAll
+  static void stop() {
+    vertx.close();
+  }
+
+  @Test
+  void a_body_that_drips_in_is_cut_off_however_steadily() throws Exception {
+    long begun = System.nanoTime();
+    try (Socket socket = new Socket("127.0.0.1", port)) {
+      socket.setSoTimeout(5000);
+      OutputStream out = socket.getOutputStream();
+      out.write(head("POST", "/upload", "Content-Length: 100000"));
+      boolean cut = false;
+      for (int i = 0; i < 200 && !cut; i++) {
+        try {
+          out.write('x');
+          out.flush();
+          TimeUnit.MILLISECONDS.sleep(20); // the drip
+        } catch (SocketException e) {
+          cut = true;
+        }
+      }
+      assertTrue(cut || ended(socket), "still open");
+    }
+    assertTook(begun);
+  }
+
+  @Test
+  void a_request_without_an_answer_in_time_is_cut_off() throws Exception {
+    long begun = System.nanoTime();
+    try (Socket socket = new Socket("127.0.0.1", port)) {
+      socket.setSoTimeout(5000);
+      socket.getOutputStream().write(head("GET", "/silent", "Accept: */*"));
+      assertTrue(ended(socket), "still open");
+    }
+    assertTook(begun);
+  }
+
+  @Test
+  void a_request_in_time_is_answered() throws Exception {
+    try (Socket socket = new Socket("127.0.0.1", port)) {
+      socket.setSoTimeout(5000);
+      OutputStream out = socket.getOutputStream();
+      out.write(head("POST", "/upload", "Content-Length: 2\r\nConnection: close"));
+      out.write("ok".getBytes(StandardCharsets.UTF_8));
+      String answer = new String(socket.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
+      assertTrue(answer.startsWith("HTTP/1.1 200") && answer.endsWith("got ok"), answer);
+    }
+  }
+
+  private static byte[] head(String method, String path, String headers) {
+    return "%s %s HTTP/1.1\r\nHost: localhost\r\n%s\r\n\r\n"
+        .formatted(method, path, headers)
+        .getBytes(StandardCharsets.UTF_8);
+  }
+
+  private static boolean ended(Socket socket) throws IOException {
+    try {
+      InputStream in = socket.getInputStream();
+      return in.read() < 0;
+    } catch (SocketException e) {
+      return true;
+    }
+  }
+
+  private static void assertTook(long begun) {
+    Duration took = Duration.ofNanos(System.nanoTime() - begun);
+    assertTrue(took.compareTo(LIMIT.minusMillis(50)) > 0, "after " + took);
+    assertTrue(took.compareTo(LIMIT.multipliedBy(10)) < 0, "after " + took);
+  }
+}
