@@ -80,6 +80,9 @@ class KeysTest {
     "read, GET, /kling/v1/videos/text2video, 200",
     "read, POST, /v1/tasks/batch, 200",
     "read, POST, /kling/v1/videos/text2video, 403",
+    "webhooks, GET, /v1/webhooks/settings, 200",
+    "read, GET, /v1/webhooks/settings, 403",
+    "submit, POST, /v1/webhooks/redeliver, 403",
     "webhooks, GET, /v1/tasks, 403",
     "webhooks, POST, /kling/v1/videos/text2video, 403",
   })
@@ -162,6 +165,26 @@ class KeysTest {
         .then()
         .statusCode(400)
         .body("detail", containsString("expires_at"));
+  }
+
+  @Test
+  void a_key_that_has_ended_ends_its_pair_too() {
+    long now = Instant.now().getEpochSecond();
+    for (String end : List.of("expires_at = now() - interval '1 second'", "revoked_at = now()")) {
+      TestTenant tenant = TestTenant.create();
+      jdbi.useHandle(
+          h ->
+              h.createUpdate("update api_key set " + end + " where id = cast(:id as uuid)")
+                  .bind("id", tenant.keyId())
+                  .execute());
+      String token = jwt(tenant.accessKey(), tenant.secretKey(), now - 5, now + 1800);
+      given()
+          .header("Authorization", "Bearer " + token)
+          .get(CREATE)
+          .then()
+          .statusCode(401)
+          .body("code", equalTo(1002));
+    }
   }
 
   @Test
