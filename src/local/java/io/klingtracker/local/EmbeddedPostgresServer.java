@@ -43,6 +43,8 @@ public final class EmbeddedPostgresServer implements AutoCloseable {
               .setServerConfig("full_page_writes", "off")
               // Tests count the statements of a request.
               .setServerConfig("shared_preload_libraries", "pg_stat_statements")
+              // Debezium reads the log.
+              .setServerConfig("wal_level", "logical")
               .start());
     } catch (IOException e) {
       throw new UncheckedIOException("PostgreSQL did not start: " + e.getMessage(), e);

@@ -6,10 +6,11 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import io.debezium.embedded.Connect;
 import io.debezium.engine.ChangeEvent;
 import io.debezium.engine.DebeziumEngine;
-import io.klingtracker.database.JdbiProducer;
+import io.klingtracker.local.EmbeddedPostgresServer;
+import io.klingtracker.testing.TestDatabase;
 import io.klingtracker.testing.TrackerStack;
-import io.zonky.test.db.postgres.embedded.EmbeddedPostgres;
 import java.io.Reader;
+import java.net.URI;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -32,10 +33,9 @@ import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.serialization.StringDeserializer;
 import org.apache.kafka.common.serialization.StringSerializer;
 import org.apache.kafka.connect.source.SourceRecord;
-import org.flywaydb.core.Flyway;
 import org.jdbi.v3.core.Jdbi;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.api.extension.RegisterExtension;
 
 /** Debezium's event router over the table of events gives the records that our relay gives. */
 class DebeziumTest {
@@ -43,7 +43,7 @@ class DebeziumTest {
   private static final Duration LIMIT = Duration.ofSeconds(60);
   private static final int EVENTS_PER_SECOND = 200;
 
-  @TempDir Path directory;
+  @RegisterExtension static final TestDatabase DATABASE = TestDatabase.fresh();
 
   @Test
   void debezium_gives_the_same_records_as_the_relay() throws Exception {
@@ -61,27 +61,14 @@ class DebeziumTest {
                 Map.of("topic", theirs, "state.enabled", "false", "topics.partitions", "1")))
         .ensure();
     ExecutorService threads = Executors.newFixedThreadPool(2);
-    try (EmbeddedPostgres postgres =
-            EmbeddedPostgres.builder()
-                .setLocaleConfig("locale", "C")
-                .setServerConfig("wal_level", "logical")
-                .setServerConfig("fsync", "off")
-                .setServerConfig("unix_socket_directories", "")
-                .setPGStartupWait(LIMIT)
-                .start();
-        KafkaProducer<String, String> producer =
-            new KafkaProducer<>(
-                ProducerSettings.of(connection), new StringSerializer(), new StringSerializer())) {
-      Flyway.configure()
-          .dataSource(postgres.getPostgresDatabase())
-          .locations("classpath:db/migration")
-          .load()
-          .migrate();
-      Jdbi jdbi = JdbiProducer.over(postgres.getPostgresDatabase());
+    Jdbi jdbi = DATABASE.jdbi();
+    try (KafkaProducer<String, String> producer =
+        new KafkaProducer<>(
+            ProducerSettings.of(connection), new StringSerializer(), new StringSerializer())) {
       RelayRig rig = new RelayRig(jdbi, settings);
       rig.tenant();
       try (DebeziumEngine<ChangeEvent<SourceRecord, SourceRecord>> engine =
-              engine(postgres.getPort(), theirs, producer);
+              engine(theirs, producer);
           Relay relay = rig.relay(rig.sink(producer, connection))) {
         threads.execute(engine);
         relay.start();
@@ -134,18 +121,21 @@ class DebeziumTest {
 
   /** The engine with the settings that the documentation names; its sink is what Connect does. */
   private DebeziumEngine<ChangeEvent<SourceRecord, SourceRecord>> engine(
-      int port, String topic, KafkaProducer<String, String> producer) throws Exception {
+      String topic, KafkaProducer<String, String> producer) throws Exception {
     Properties properties = new Properties();
     try (Reader documented =
         Files.newBufferedReader(Path.of("src/docs/debezium-connector.properties"))) {
       properties.load(documented);
     }
     properties.setProperty("name", "test");
-    properties.setProperty("database.hostname", "localhost");
-    properties.setProperty("database.port", Integer.toString(port));
-    properties.setProperty("database.user", "postgres");
+    URI database = URI.create(DATABASE.jdbcUrl().substring("jdbc:".length()));
+    properties.setProperty("database.hostname", database.getHost());
+    properties.setProperty("database.port", Integer.toString(database.getPort()));
+    properties.setProperty("database.user", EmbeddedPostgresServer.USER);
     properties.setProperty("database.password", "");
-    properties.setProperty("database.dbname", "postgres");
+    properties.setProperty("database.dbname", database.getPath().substring(1));
+    // The server is shared: no slot of ours may keep its log.
+    properties.setProperty("slot.drop.on.stop", "true");
     properties.setProperty(
         "offset.storage", "org.apache.kafka.connect.storage.MemoryOffsetBackingStore");
     return DebeziumEngine.create(Connect.class)

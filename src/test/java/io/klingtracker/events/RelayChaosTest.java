@@ -54,7 +54,7 @@ class RelayChaosTest {
   private static final int EVENTS = 20_000;
   private static final int WRITERS = 4;
   private static final int MAX_CHANGES = 20;
-  private static final Duration WRITING = Duration.ofSeconds(8);
+  private static final Duration WRITING = Duration.ofSeconds(5);
   private static final Duration LIMIT = Duration.ofSeconds(90);
 
   private static EmbeddedKafkaBroker broker;
@@ -128,7 +128,7 @@ class RelayChaosTest {
   @Test
   void whatever_breaks_every_committed_change_arrives_in_order_and_no_other() throws Exception {
     long seed = Long.getLong("chaos.seed", System.nanoTime());
-    int outageSeconds = Integer.getInteger("chaos.outage", 3);
+    int outageSeconds = Integer.getInteger("chaos.outage", 2);
     Random random = new Random(seed);
     RelayRig rig = new RelayRig(jdbi, Map.of("topic", "chaos", "state.enabled", "false"));
     rig.tenant();
@@ -155,7 +155,7 @@ class RelayChaosTest {
       Future<?> outage =
           threads.submit(
               () -> {
-                pause(Duration.ofMillis(1500));
+                pause(Duration.ofMillis(1000));
                 broker.stop();
                 pause(Duration.ofSeconds(outageSeconds));
                 broker.start();
