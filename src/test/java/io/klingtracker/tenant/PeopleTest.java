@@ -41,7 +41,6 @@ import org.junit.jupiter.api.Test;
 @Tag("story")
 @QuarkusTest
 @QuarkusTestResource(TrackerStack.class)
-@Tag("story")
 class PeopleTest {
 
   private static final String CREATE = "/kling/v1/videos/text2video";
