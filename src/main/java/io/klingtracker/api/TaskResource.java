@@ -11,6 +11,7 @@ import io.klingtracker.task.TaskView;
 import io.klingtracker.task.Tasks;
 import io.klingtracker.tenant.CurrentCaller;
 import io.klingtracker.tracking.WaitingTasks;
+import io.klingtracker.tracking.WaitingTasks.Seen;
 import io.klingtracker.tracking.WaitingTasks.Standing;
 import io.smallrye.common.annotation.Blocking;
 import io.smallrye.mutiny.Uni;
@@ -93,13 +94,18 @@ public class TaskResource {
       @HeaderParam("If-None-Match") @Nullable String ifNoneMatch) {
     Duration most = Duration.ofSeconds(Parameters.number("wait", wait, 0, 0, maxWait));
     int past = Parameters.number("after", after, -1, 0, Integer.MAX_VALUE);
-    Task task = finals.get(caller.tenant(), id).orElseGet(() -> find(id));
+    Seen found =
+        finals
+            .get(caller.tenant(), id)
+            .map(known -> new Seen(known, null))
+            .orElseGet(() -> see(id));
+    Task task = found.task();
     finals.keep(id, task);
     if (most.isZero()) {
       return Uni.createFrom()
           .item(
               task.status() == TaskStatus.QUEUED
-                  ? answer(view(task, waiting.standing(task)))
+                  ? answer(view(task, found.standing()))
                   : answer(task, ifNoneMatch));
     }
     int seen = past < 0 ? task.sequence() : past;
@@ -204,10 +210,15 @@ public class TaskResource {
     return Response.ok(view).header("Cache-Control", "private, no-cache").build();
   }
 
+  private Seen see(String id) {
+    return waiting.see(caller.tenant(), id).orElseThrow(() -> none(id));
+  }
+
   private Task find(String id) {
-    return tasks
-        .findByAnyId(caller.tenant(), id)
-        .orElseThrow(
-            () -> new ProblemException(ErrorCode.TASK_NOT_FOUND, "no task has the id " + id));
+    return tasks.findByAnyId(caller.tenant(), id).orElseThrow(() -> none(id));
+  }
+
+  private static ProblemException none(String id) {
+    return new ProblemException(ErrorCode.TASK_NOT_FOUND, "no task has the id " + id);
   }
 }

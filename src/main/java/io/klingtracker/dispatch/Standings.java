@@ -36,16 +36,22 @@ class Standings implements WaitingTasks {
   /** How long one look at the slots serves. */
   private static final Duration VIEW_LIFE = Duration.ofSeconds(1);
 
-  static final String POSITION =
+  /** Of the task {@code t}. */
+  private static final String PLACE =
       """
-      select q.*,
+      select q.tenant_id as place_tenant, q.family as place_family, q.model as place_model, q.slots as place_slots,
+        q.due_at as place_due_at, q.deadline_at as place_deadline_at, q.claimed_until as place_claimed_until,
+        q.attempts as place_attempts, q.sent_at as place_sent_at, q.reason as place_reason,
         (select count(*) from (select from dispatch_queue a where a.sent_at is null and a.tenant_id = q.tenant_id
            and a.family = q.family and a.model = q.model and a.priority > q.priority limit :most) x)
         + (select count(*) from (select from dispatch_queue a where a.sent_at is null and a.tenant_id = q.tenant_id
            and a.family = q.family and a.model = q.model and a.priority = q.priority and a.task_id < q.task_id
-           limit :most) x) as ahead
-      from dispatch_queue q where q.task_id = :id
+           limit :most) x) as place_ahead
+      from dispatch_queue q where q.task_id = t.id
       """;
+
+  static final String POSITION =
+      "select p.* from (select cast(:id as text) as id) t cross join lateral (" + PLACE + ") p";
 
   private static final String NEXT_CHECK =
       "select account, next_check_at from open_task where task_id = :id";
@@ -78,6 +84,8 @@ class Standings implements WaitingTasks {
       @Nullable Instant sentAt,
       @Nullable String reason,
       int ahead) {}
+
+  private record Found(Task task, @Nullable Place place) {}
 
   private record View(
       Instant at,
@@ -121,13 +129,32 @@ class Standings implements WaitingTasks {
   }
 
   @Override
+  public Optional<Seen> see(String tenant, String id) {
+    // The place is judged when the connection is back: that may take another one.
+    return tasks
+        .findByAnyId(tenant, id, PLACE, Map.of("most", COUNTED), (row, context) -> found(row))
+        .map(
+            found ->
+                new Seen(
+                    found.task(),
+                    found.place() == null ? null : standing(found.task(), found.place())));
+  }
+
+  private static Found found(ResultSet row) throws SQLException {
+    Task task = Task.of(row);
+    boolean waits = task.status() == TaskStatus.QUEUED && row.getString("place_tenant") != null;
+    return new Found(task, waits ? place(row) : null);
+  }
+
+  @Override
   public Standing standing(Task task) {
     Optional<Place> place =
         task.status() == TaskStatus.QUEUED ? place(task.id()) : Optional.empty();
-    if (place.isPresent()) {
-      return place.get().sentAt() == null ? waiting(task, place.get()) : sent(place.get());
-    }
-    return away(task);
+    return place.map(found -> standing(task, found)).orElseGet(() -> away(task));
+  }
+
+  private Standing standing(Task task, Place place) {
+    return place.sentAt() == null ? waiting(task, place) : sent(place);
   }
 
   /** Counts up to a bound, so that a flood does not make its counting slow. */
@@ -297,17 +324,17 @@ class Standings implements WaitingTasks {
 
   private static Place place(ResultSet row) throws SQLException {
     return new Place(
-        row.getString("tenant_id"),
-        row.getString("family"),
-        row.getString("model"),
-        row.getInt("slots"),
-        row.getTimestamp("due_at").toInstant(),
-        instant(row.getTimestamp("deadline_at")),
-        instant(row.getTimestamp("claimed_until")),
-        row.getInt("attempts"),
-        instant(row.getTimestamp("sent_at")),
-        row.getString("reason"),
-        (int) Math.min(COUNTED, row.getLong("ahead")));
+        row.getString("place_tenant"),
+        row.getString("place_family"),
+        row.getString("place_model"),
+        row.getInt("place_slots"),
+        row.getTimestamp("place_due_at").toInstant(),
+        instant(row.getTimestamp("place_deadline_at")),
+        instant(row.getTimestamp("place_claimed_until")),
+        row.getInt("place_attempts"),
+        instant(row.getTimestamp("place_sent_at")),
+        row.getString("place_reason"),
+        (int) Math.min(COUNTED, row.getLong("place_ahead")));
   }
 
   private View view() {

@@ -7,6 +7,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import org.jdbi.v3.core.Jdbi;
+import org.jdbi.v3.core.mapper.RowMapper;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -68,6 +69,22 @@ class TaskRepository {
   /** By our id, the caller's or Kling's. */
   Optional<Task> findByAnyId(String tenant, String id) {
     return find(BY_ANY, tenant, id);
+  }
+
+  /** By our id, the caller's or Kling's, with what {@code beside} finds about it. */
+  <T> Optional<T> findByAnyId(
+      String tenant, String id, String beside, Map<String, ?> values, RowMapper<T> mapper) {
+    String statement =
+        "select * from (" + BY_ANY + ") as t left join lateral (" + beside + ") as b on true";
+    return jdbi.withHandle(
+        handle ->
+            handle
+                .createQuery(statement)
+                .bindMap(values)
+                .bind("tenant", tenant)
+                .bind("id", id)
+                .map(mapper)
+                .findOne());
   }
 
   private Optional<Task> find(String statement, String tenant, String id) {

@@ -12,6 +12,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import org.jdbi.v3.core.Jdbi;
+import org.jdbi.v3.core.mapper.RowMapper;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -175,6 +176,19 @@ public class Tasks {
   /** One task by our id, the caller's or Kling's. */
   public Optional<Task> findByAnyId(String tenant, String id) {
     return isStorable(id) ? repository.findByAnyId(tenant, id) : Optional.empty();
+  }
+
+  /**
+   * The same, with what stands beside the task in a feature's own table, in one statement.
+   *
+   * @param beside a query about {@code t.id}; its columns must not be named as a task's are
+   * @param values what it has besides {@code :id} and {@code :tenant}
+   */
+  public <T> Optional<T> findByAnyId(
+      String tenant, String id, String beside, Map<String, ?> values, RowMapper<T> mapper) {
+    return isStorable(id)
+        ? repository.findByAnyId(tenant, id, beside, values, mapper)
+        : Optional.empty();
   }
 
   /**

@@ -2,10 +2,21 @@ package io.klingtracker.tracking;
 
 import io.klingtracker.task.Task;
 import java.time.Instant;
+import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 
 /** Tasks on their way to Kling: why each still waits, and for how long it may. */
 public interface WaitingTasks {
+
+  /** A task by any of its ids, with where it stands as long as it waits in our queue. */
+  Optional<Seen> see(String tenant, String id);
+
+  /**
+   * A task and its place.
+   *
+   * @param standing null when it does not wait in our queue
+   */
+  record Seen(Task task, @Nullable Standing standing) {}
 
   /** Where a task stands and what happens next. Says something sensible of ended tasks too. */
   Standing standing(Task task);

@@ -675,6 +675,8 @@ class DispatcherTest {
     assertEquals(clock.instant().plusSeconds(60), standing.estimatedDispatchAt());
     assertEquals(clock.instant().plusSeconds(120), standing.estimatedFinishAt());
     assertTrue(standing.reason().contains("all 2 slots"), standing.reason());
+    assertEquals(standing, replica.standings.see("acme", last).orElseThrow().standing());
+    assertTrue(replica.standings.see("acme", "none").isEmpty());
     Standing running = explain(replica, kling.created.get(0));
     assertNull(running.position());
     assertNotNull(running.next());
