@@ -88,7 +88,8 @@ class Admission {
     return query != null && query.contains("wait=")
         || prefer != null && prefer.contains("wait")
         || accept != null && accept.contains("text/event-stream")
-        || request.path().endsWith("/stream");
+        || request.path().endsWith("/stream")
+        || request.path().startsWith("/v1/tasks/") && request.path().endsWith("/events");
   }
 
   private static void putOff(RoutingContext context, Gate gate, boolean kling) {
