@@ -226,7 +226,12 @@ class CallbackTest {
     simulator.close();
 
     start(quick().directory(directory));
-    assertEquals("succeed", next().json().get("task_status").asText());
+    String told = next().json().get("task_status").asText();
+    if (told.equals("processing")) {
+      // The kill came before its answer was noted: it is told again.
+      told = next().json().get("task_status").asText();
+    }
+    assertEquals("succeed", told);
     JsonNode body = Json.MAPPER.readTree(caller.get("/v1/videos/text2video/" + id).body());
     assertEquals("succeed", body.at("/data/task_status").asText());
     assertEquals(400, caller.post("/v1/videos/text2video", duplicate()).statusCode());
