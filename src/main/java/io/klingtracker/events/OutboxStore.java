@@ -36,16 +36,17 @@ class OutboxStore {
             e.occurred_at, e.traceparent, e.payload::text as payload,
             coalesce(octet_length(e.payload::text), 0) * case when t.sequence = o.sequence then 2 else 1 end as o_bytes,
             %s
-          from unnest(cast(:lanes as int[])) as l(lane)
-            cross join lateral (
-              select * from outbox x
-              where x.lane = l.lane and x.id <> all(cast(:known as bigint[]))
-                and not exists (select from outbox_parked p where p.task_id = x.task_id)
-              order by x.id limit :perLane) o
+          from (
+            select x.* from unnest(cast(:lanes as int[])) as l(lane)
+              cross join lateral (
+                select * from outbox x
+                where x.lane = l.lane and x.id <> all(cast(:known as bigint[]))
+                  and not exists (select from outbox_parked p where p.task_id = x.task_id)
+                order by x.id limit :perLane) x
+            -- Here, not below: only what is taken is joined.
+            order by x.id limit :limit) o
             left join task_event e on e.task_id = o.task_id and e.sequence = o.sequence
-            left join task t on :state and t.id = o.task_id
-          order by o.id
-          limit :limit) q) r
+            left join task t on :state and t.id = o.task_id) q) r
       where o_before < :bytes
       order by o_id
       """

@@ -163,8 +163,8 @@ final class Relay implements AutoCloseable {
       return false;
     }
     long bytes = config.windowBytes() - window.bytes();
-    if (room <= 0 || bytes <= 0) {
-      // Read on as soon as acknowledgements make room.
+    if (room < Math.max(1, Math.min(config.batch(), config.window() / 4)) || bytes <= 0) {
+      // Read on when acknowledgements have made room: every read looks into every lane.
       news.set(true);
       return false;
     }

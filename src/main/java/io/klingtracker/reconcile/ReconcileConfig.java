@@ -33,10 +33,10 @@ public interface ReconcileConfig {
   int parallel();
 
   /**
-   * A claim that is not renewed for this long is another replica's to take; longer than a call may
-   * last.
+   * A claim that is not renewed for this long is another replica's to take; while Kling is being
+   * asked, it is renewed after a third of that.
    */
-  @WithDefault("90s")
+  @WithDefault("30s")
   Duration lease();
 
   /** The net under the wake-ups. */

@@ -41,6 +41,8 @@ class KillIT {
             // A dead replica's work is taken over sooner than in production.
             .with("tracker.dispatch.lease", "2s")
             .with("tracker.dispatch.resend-after", "2s")
+            .with("tracker.callback.work.lease", "2s")
+            .with("tracker.reconcile.lease", "2s")
             .with("tracker.check.first", "2s")
             .start();
   }

@@ -64,6 +64,8 @@ class WebhookKillIT {
             .with("tracker.webhook.lease", "4s")
             .with("tracker.dispatch.lease", "2s")
             .with("tracker.dispatch.resend-after", "2s")
+            .with("tracker.callback.work.lease", "2s")
+            .with("tracker.reconcile.lease", "2s")
             .with("tracker.check.first", "2s")
             .with("tracker.check.cap", "2s")
             .start()) {
