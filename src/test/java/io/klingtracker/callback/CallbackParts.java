@@ -16,6 +16,7 @@ import io.vertx.ext.web.Router;
 import java.nio.charset.StandardCharsets;
 import java.time.Clock;
 import java.util.Map;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
@@ -52,19 +53,24 @@ public final class CallbackParts implements AutoCloseable {
 
   /** The answer's HTTP status. */
   public int receive(String taskId, String body, String id, String timestamp, String signature) {
-    CallbackHeaders headers =
-        new CallbackHeaders(id, timestamp, signature, "application/json", "test");
     try {
-      callbacks
-          .receive(taskId, headers, body.getBytes(StandardCharsets.UTF_8))
-          .toCompletableFuture()
-          .join();
+      take(taskId, body, id, timestamp, signature).join();
       return 200;
     } catch (ProblemException e) {
       return e.code().klingHttpStatus();
     } catch (CompletionException e) {
       return ((ProblemException) e.getCause()).code().klingHttpStatus();
     }
+  }
+
+  /** Ends when it is durable; waits itself only when its caller is the one who writes. */
+  CompletableFuture<Void> take(
+      String taskId, String body, String id, String timestamp, String signature) {
+    CallbackHeaders headers =
+        new CallbackHeaders(id, timestamp, signature, "application/json", "test");
+    return callbacks
+        .receive(taskId, headers, body.getBytes(StandardCharsets.UTF_8))
+        .toCompletableFuture();
   }
 
   /** Works off what is stored. */
