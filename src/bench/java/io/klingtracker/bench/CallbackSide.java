@@ -54,6 +54,11 @@ final class CallbackSide implements AutoCloseable {
     rate = Math.max(rate, perSecond);
   }
 
+  /** Loads the service until it is compiled, for so many seconds at most. */
+  void warmUp(int seconds, int connections) {
+    service.warmUp(seconds, step -> closed(connections, Duration.ofSeconds(step)));
+  }
+
   /** As fast as so many connections go, until everything is published. */
   Result closed(int connections, Duration time) {
     SignedCallbacks callbacks = callbacks(Math.min(rate * 1.6, connections * 2_500.0), time);

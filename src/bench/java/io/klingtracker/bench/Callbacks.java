@@ -44,8 +44,8 @@ final class Callbacks implements Bench.Group {
     Map<String, String> oneByOne = Map.of("tracker.group-commit.enabled", "false");
     try (CallbackSide grouped = new CallbackSide(bench, ours, "bench.callbacks", Map.of());
         CallbackSide ungrouped = new CallbackSide(bench, single, "bench.single", oneByOne)) {
-      grouped.closed(MANY, bench.seconds(15));
-      ungrouped.closed(SOME, bench.seconds(10));
+      grouped.warmUp(options.seconds(120), MANY);
+      ungrouped.warmUp(options.seconds(60), SOME);
       for (int round = 0; round < options.rounds(); round++) {
         round(bench, grouped, ungrouped, yardstick, variables);
       }

@@ -37,7 +37,8 @@ final class Submissions implements Bench.Group {
     Database ours = bench.stack().copy(seed.name(), "submissions_ours");
     bench.stack().drop(seed);
     try (Service service = bench.service(ours, "bench.submissions", Map.of()).awaitReady()) {
-      submit(service, 128, bench.seconds(15));
+      service.warmUp(
+          bench.options().seconds(120), step -> submit(service, 128, Duration.ofSeconds(step)));
       for (int round = 0; round < bench.options().rounds(); round++) {
         for (int connections : CONNECTIONS) {
           Duration time = bench.seconds(2);

@@ -1,16 +1,20 @@
 package io.klingtracker.api;
 
 import io.quarkus.vertx.http.runtime.filters.Filters;
+import io.vertx.core.buffer.Buffer;
 import io.vertx.core.http.HttpHeaders;
+import io.vertx.core.http.HttpServerRequest;
 import io.vertx.ext.web.RoutingContext;
+import io.vertx.ext.web.impl.RoutingContextInternal;
 import jakarta.enterprise.event.Observes;
 import jakarta.inject.Inject;
 import jakarta.inject.Singleton;
 import java.util.UUID;
 
 /**
- * Refuses bodies that say beforehand how much too large they are, before a byte of them is read and
- * in Kling's shape where Kling's clients call. What does not say is counted while it is read.
+ * Bodies by their announced length. Those that are too large are refused before a byte of them is
+ * read, in Kling's shape where Kling's clients call; small ones are read before a thread is taken
+ * for the request. What does not say how long it is, is counted while it is read.
  */
 @Singleton
 class BodyLimit {
@@ -38,12 +42,40 @@ class BodyLimit {
   }
 
   private void check(RoutingContext call) {
-    boolean kling = call.request().path().startsWith("/kling/");
-    int most = kling ? Math.max(config.maxBody(), config.maxMediaBody()) : config.maxBody();
-    if (length(call) <= most) {
+    String path = call.request().path();
+    if (path.startsWith("/callbacks/")) {
       call.next();
       return;
     }
+    boolean kling = path.startsWith("/kling/");
+    int most = kling ? Math.max(config.maxBody(), config.maxMediaBody()) : config.maxBody();
+    long length = length(call);
+    if (length > 0 && length <= Math.min(config.earlyBody(), most)) {
+      readEarly(call, (int) length);
+    } else if (length <= most) {
+      call.next();
+    } else {
+      refuse(call, kling, most);
+    }
+  }
+
+  /** The request goes on when the body is there: a worker thread need not wait for it. */
+  private static void readEarly(RoutingContext call, int length) {
+    HttpServerRequest request = call.request();
+    if ("100-continue".equalsIgnoreCase(request.getHeader(HttpHeaders.EXPECT))) {
+      request.response().writeContinue();
+    }
+    Buffer body = Buffer.buffer(length);
+    request.handler(body::appendBuffer);
+    request.endHandler(
+        end -> {
+          ((RoutingContextInternal) call).setBody(body);
+          call.next();
+        });
+    request.resume();
+  }
+
+  private static void refuse(RoutingContext call, boolean kling, int most) {
     String body = (kling ? KLING : PROBLEM).formatted(most, UUID.randomUUID());
     // The rest of the body is on its way; there is no reading past it.
     call.response()

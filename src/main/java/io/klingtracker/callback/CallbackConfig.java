@@ -29,7 +29,7 @@ public interface CallbackConfig {
   int queue();
 
   /** Threads that store callbacks; those of one task share a thread. */
-  @WithDefault("2")
+  @WithDefault("1")
   int writers();
 
   /** Most callbacks stored, or worked off, in one statement. */

@@ -3,13 +3,12 @@ package io.klingtracker.callback;
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import io.klingtracker.kling.KlingConfig;
-import io.klingtracker.kling.KlingReader;
+import io.klingtracker.kling.KlingNews;
 import io.klingtracker.problem.ErrorCode;
 import io.klingtracker.problem.ProblemException;
 import io.micrometer.core.instrument.MeterRegistry;
 import jakarta.inject.Inject;
 import jakarta.inject.Singleton;
-import java.io.IOException;
 import java.time.Clock;
 import java.util.HashMap;
 import java.util.Map;
@@ -17,15 +16,14 @@ import java.util.Optional;
 import java.util.concurrent.CompletionStage;
 
 /**
- * Takes callbacks whose token is right: checks the signature, and has them stored. What they change
- * is worked off afterwards, so that neither Kling nor a lock is in the way of the answer.
+ * Takes callbacks whose token is right: checks the signature, and has them stored; neither Kling
+ * nor a lock is in the way of the answer.
  */
 @Singleton
 class Callbacks {
 
   private final ReceiptStore receipts;
   private final ReceiptWriter writer;
-  private final PendingCallbacks pending;
   private final ObjectMapper json;
   private final Clock clock;
   private final MeterRegistry meters;
@@ -38,7 +36,6 @@ class Callbacks {
   Callbacks(
       ReceiptStore receipts,
       ReceiptWriter writer,
-      PendingCallbacks pending,
       CallbackConfig config,
       KlingConfig kling,
       ObjectMapper json,
@@ -46,7 +43,6 @@ class Callbacks {
       MeterRegistry meters) {
     this.receipts = receipts;
     this.writer = writer;
-    this.pending = pending;
     this.json = json;
     this.clock = clock;
     this.meters = meters;
@@ -74,17 +70,16 @@ class Callbacks {
    */
   CompletionStage<Void> receive(String taskId, CallbackHeaders headers, byte[] body) {
     boolean signed = isSigned(taskId, headers, body);
-    boolean readable = isReadable(body);
-    Receipt receipt = Receipt.of(taskId, body, json(headers), signed, readable, clock.instant());
+    KlingNews said = PendingCallbacks.read(body).orElse(null);
+    Receipt receipt = Receipt.of(taskId, body, json(headers), signed, said, clock.instant());
     return writer
         .keep(receipt)
         .thenRun(
             () -> {
-              count(readable ? "accepted" : "unreadable");
-              if (!readable) {
+              count(said == null ? "unreadable" : "accepted");
+              if (said == null) {
                 throw new ProblemException(ErrorCode.INVALID_REQUEST, "not JSON, or no task in it");
               }
-              pending.wake();
             });
   }
 
@@ -113,14 +108,6 @@ class Callbacks {
 
   private void count(String verdict) {
     meters.counter("tracker.callbacks.received", "verdict", verdict).increment();
-  }
-
-  private static boolean isReadable(byte[] body) {
-    try {
-      return KlingReader.task(KlingReader.parse(body)).isPresent();
-    } catch (IOException e) {
-      return false;
-    }
   }
 
   private String json(CallbackHeaders headers) {

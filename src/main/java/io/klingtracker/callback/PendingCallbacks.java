@@ -34,9 +34,9 @@ import org.jboss.logging.Logger;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Works stored callbacks off: lets each change what it may change. A task that another transaction
- * holds is not waited for; its callback comes again soon. What a crash interrupts is done again,
- * which changes nothing twice.
+ * Works off the stored callbacks that were not applied at once: lets each change what it may
+ * change. A task that another transaction holds is not waited for; its callback comes again soon.
+ * What a crash interrupts is done again, which changes nothing twice.
  */
 @Singleton
 class PendingCallbacks {
@@ -56,7 +56,11 @@ class PendingCallbacks {
   private final Clock clock;
   private final Backoff backoff;
   private final RandomGenerator random = RandomGenerator.getDefault();
+  private final List<Reports.Report> unbooked = new ArrayList<>();
   private volatile @Nullable WorkLoop loop;
+
+  /** More than these are booked by who brings them. */
+  private static final int MAX_UNBOOKED = 2_000;
 
   /** A callback, read. */
   private record Read(PendingCallback callback, KlingNews said, PendingCallback.Standing task) {
@@ -111,6 +115,7 @@ class PendingCallbacks {
     if (running != null) {
       running.close();
     }
+    reports(takeUnbooked());
   }
 
   /** There is a new one. */
@@ -121,8 +126,37 @@ class PendingCallbacks {
     }
   }
 
+  /**
+   * These were applied as they were stored; what is learnt from them is booked by the next pass.
+   */
+  void applied(List<Reports.Report> reports) {
+    List<Reports.Report> tooMany = List.of();
+    synchronized (unbooked) {
+      unbooked.addAll(reports);
+      if (unbooked.size() >= MAX_UNBOOKED) {
+        tooMany = takeUnbooked();
+      }
+    }
+    reports(tooMany);
+  }
+
+  private void reports(List<Reports.Report> done) {
+    if (!done.isEmpty()) {
+      reports.book(done);
+    }
+  }
+
+  private List<Reports.Report> takeUnbooked() {
+    synchronized (unbooked) {
+      List<Reports.Report> taken = List.copyOf(unbooked);
+      unbooked.clear();
+      return taken;
+    }
+  }
+
   /** One pass; true when a full batch suggests that there is more. */
   boolean runOnce() {
+    reports(takeUnbooked());
     List<PendingCallback> claimed = store.claim(config.batch());
     Map<Long, String> verdicts = new HashMap<>();
     List<Read> news = new ArrayList<>();
@@ -276,7 +310,8 @@ class PendingCallbacks {
     return outcome instanceof Outcome.Moved ? "applied" : "no-task";
   }
 
-  private static Optional<KlingNews> read(byte[] body) {
+  /** The news in a body; empty when it is not JSON or there is none in it. */
+  static Optional<KlingNews> read(byte[] body) {
     try {
       return KlingReader.task(KlingReader.parse(body));
     } catch (IOException e) {

@@ -1,16 +1,18 @@
 package io.klingtracker.callback;
 
+import io.klingtracker.kling.KlingNews;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
 import java.time.Instant;
 import java.util.HexFormat;
+import org.jspecify.annotations.Nullable;
 
 /**
  * An authentic callback, as it is stored.
  *
  * @param hash SHA-256 of the body, hexadecimal
  * @param headers JSON of the headers of interest
- * @param readable whether there is news in it; what is not readable is kept for people
+ * @param said the news in it; null when there is none to be read, which is kept for people
  * @param repeats how often the same body came besides, in the same moment
  */
 @SuppressWarnings("ArrayRecordComponent") // told apart by task and hash, never as a record
@@ -20,7 +22,7 @@ record Receipt(
     byte[] body,
     String headers,
     boolean signed,
-    boolean readable,
+    @Nullable KlingNews said,
     Instant receivedAt,
     int repeats) {
 
@@ -29,9 +31,9 @@ record Receipt(
       byte[] body,
       String headers,
       boolean signed,
-      boolean readable,
+      @Nullable KlingNews said,
       Instant receivedAt) {
-    return new Receipt(taskId, sha256(body), body, headers, signed, readable, receivedAt, 0);
+    return new Receipt(taskId, sha256(body), body, headers, signed, said, receivedAt, 0);
   }
 
   /** What is stored once. */
@@ -46,7 +48,7 @@ record Receipt(
         body,
         headers,
         signed || other.signed,
-        readable,
+        said,
         receivedAt,
         repeats + 1 + other.repeats);
   }

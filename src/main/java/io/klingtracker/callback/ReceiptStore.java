@@ -33,29 +33,31 @@ class ReceiptStore {
   private static final String KEEP =
       """
       with given as (
-        select task_id, decode(hash, 'hex') as body_hash, decode(body, 'base64') as body, headers, signed, readable,
+        select task_id, decode(hash, 'hex') as body_hash, decode(body, 'base64') as body, headers, signed, verdict,
           received_at, repeats
-        from unnest(cast(:tasks as text[]), cast(:hashes as text[]), cast(:bodies as text[]), cast(:headers as json[]),
-          cast(:signed as boolean[]), cast(:readable as boolean[]), cast(:received as timestamptz[]), cast(:repeats as int[]))
-        as g(task_id, hash, body, headers, signed, readable, received_at, repeats)
+        -- By way of subqueries, so that the planner keeps one plan; see FreshPlans.
+        from unnest((select cast(:tasks as text[])), (select cast(:hashes as text[])), (select cast(:bodies as text[])),
+          (select cast(:headers as json[])), (select cast(:signed as boolean[])), (select cast(:verdicts as text[])),
+          (select cast(:received as timestamptz[])), (select cast(:repeats as int[])))
+        as g(task_id, hash, body, headers, signed, verdict, received_at, repeats)
       ),
       kept as (
         insert into callback_receipt (task_id, body_hash, body, headers, signed, verdict, received_at, repeated)
-        select g.task_id, g.body_hash, g.body, g.headers, g.signed,
-          case when g.readable then 'pending' else 'unreadable' end, g.received_at, g.repeats
+        select g.task_id, g.body_hash, g.body, g.headers, g.signed, g.verdict, g.received_at, g.repeats
         from given g
-        where (select count(*) from callback_receipt r where r.task_id = g.task_id) < :perTask
+        where g.verdict = 'applied' or (select count(*) from callback_receipt r where r.task_id = g.task_id) < :perTask
           or exists (select from callback_receipt r where r.task_id = g.task_id and r.body_hash = g.body_hash)
         order by g.task_id, g.body_hash
         on conflict on constraint callback_receipt_once do update set
           repeated = callback_receipt.repeated + 1 + excluded.repeated, repeated_at = excluded.received_at,
-          signed = callback_receipt.signed or excluded.signed
+          signed = callback_receipt.signed or excluded.signed,
+          verdict = case when excluded.verdict = 'applied' then excluded.verdict else callback_receipt.verdict end
         returning id, task_id, body_hash
       ),
       waiting as (
         insert into callback_pending (receipt_id, due_at)
         select k.id, g.received_at from kept k join given g on g.task_id = k.task_id and g.body_hash = k.body_hash
-        where g.readable
+        where g.verdict = 'pending'
         order by k.id
         on conflict do nothing
       )
@@ -166,9 +168,10 @@ class ReceiptStore {
    * Durable when this returns; the same body for the same task again is counted.
    *
    * @param receipts none of them twice
+   * @param applied keys of those whose news is worked off already, by this transaction
    * @return the keys of those that are stored; a task with too many different ones gets no more
    */
-  Set<String> keep(Collection<Receipt> receipts) {
+  Set<String> keep(Collection<Receipt> receipts, Set<String> applied) {
     List<Receipt> sorted =
         receipts.stream()
             .sorted(Comparator.comparing(Receipt::taskId).thenComparing(Receipt::hash))
@@ -192,9 +195,9 @@ class ReceiptStore {
                         String.class,
                         sorted.stream().map(r -> Boolean.toString(r.signed())).toList())
                     .bindArray(
-                        "readable",
+                        "verdicts",
                         String.class,
-                        sorted.stream().map(r -> Boolean.toString(r.readable())).toList())
+                        sorted.stream().map(r -> verdict(r, applied)).toList())
                     .bindArray(
                         "received",
                         String.class,
@@ -204,6 +207,13 @@ class ReceiptStore {
                     .bind("perTask", perTask)
                     .mapTo(String.class)
                     .list()));
+  }
+
+  private static String verdict(Receipt receipt, Set<String> applied) {
+    if (receipt.said() == null) {
+      return "unreadable";
+    }
+    return applied.contains(receipt.key()) ? "applied" : "pending";
   }
 
   /** The account that runs the task, once there is one. */

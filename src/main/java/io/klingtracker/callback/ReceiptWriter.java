@@ -2,30 +2,62 @@ package io.klingtracker.callback;
 
 import io.klingtracker.database.GroupCommit;
 import io.klingtracker.database.GroupCommitConfig;
+import io.klingtracker.kling.KlingNews;
+import io.klingtracker.kling.KlingStatus;
 import io.klingtracker.problem.ErrorCode;
 import io.klingtracker.problem.ProblemException;
+import io.klingtracker.problem.ProblemMapper;
+import io.klingtracker.task.Advanced;
+import io.klingtracker.task.News;
+import io.klingtracker.task.Outcome;
+import io.klingtracker.task.Source;
+import io.klingtracker.task.Tasks;
+import io.klingtracker.tracking.KlingWords;
+import io.klingtracker.tracking.Reports;
 import jakarta.annotation.PreDestroy;
 import jakarta.inject.Inject;
 import jakarta.inject.Singleton;
 import java.time.Duration;
+import java.util.ArrayList;
+import java.util.Collection;
+import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Set;
 import java.util.concurrent.CompletionStage;
+import org.jboss.logging.Logger;
 
-/** Stores receipts in groups; those of a task in the order in which they came. */
+/**
+ * Stores receipts in groups; those of a task in the order in which they came. A callback that is
+ * certainly Kling's and moves its task without a second look does so in the same transaction; what
+ * all others change is worked off afterwards.
+ */
 @Singleton
 class ReceiptWriter {
 
   private static final Duration FULL = Duration.ofSeconds(1);
 
+  private static final Logger LOG = Logger.getLogger(ReceiptWriter.class);
+
   private final ReceiptStore store;
+  private final Tasks tasks;
+  private final PendingCallbacks pending;
+  private final CallbackConfig.Verify verify;
   private final GroupCommit<Receipt, Boolean> groups;
 
   @Inject
-  ReceiptWriter(ReceiptStore store, CallbackConfig config, GroupCommitConfig grouping) {
+  ReceiptWriter(
+      ReceiptStore store,
+      Tasks tasks,
+      PendingCallbacks pending,
+      CallbackConfig config,
+      GroupCommitConfig grouping) {
     this.store = store;
+    this.tasks = tasks;
+    this.pending = pending;
+    this.verify = config.verify();
     this.groups =
         new GroupCommit<>(
             "callbacks",
@@ -59,7 +91,88 @@ class ReceiptWriter {
   private List<Boolean> write(List<Receipt> receipts) {
     Map<String, Receipt> different = new LinkedHashMap<>();
     receipts.forEach(receipt -> different.merge(receipt.key(), receipt, Receipt::and));
-    Set<String> kept = store.keep(different.values());
+    Map<String, Receipt> plain = plain(different.values());
+    Set<String> kept = keep(different.values(), plain);
     return receipts.stream().map(receipt -> kept.contains(receipt.key())).toList();
+  }
+
+  private Set<String> keep(Collection<Receipt> receipts, Map<String, Receipt> plain) {
+    if (plain.isEmpty()) {
+      return keepOnly(receipts);
+    }
+    List<News> news = plain.values().stream().map(ReceiptWriter::news).toList();
+    List<Reports.Report> moved = new ArrayList<>();
+    Set<String> applied = new HashSet<>();
+    try {
+      Set<String> kept =
+          tasks.advance(
+              news,
+              advanced -> {
+                for (Advanced one : advanced) {
+                  Receipt receipt = Objects.requireNonNull(plain.get(one.change().taskId()));
+                  applied.add(receipt.key());
+                  moved.add(report(receipt, one));
+                }
+                return store.keep(receipts, applied);
+              });
+      pending.applied(moved);
+      if (applied.size() < receipts.size()) {
+        pending.wake();
+      }
+      return kept;
+    } catch (RuntimeException e) {
+      if (ProblemMapper.isDatabaseAway(e) && !ProblemMapper.isLockTimeout(e)) {
+        throw e;
+      }
+      // Storing must not fail for what one of them says: they are worked off one by one.
+      LOG.debugf("%d callbacks are not applied at once: %s", news.size(), e.getMessage());
+      return keepOnly(receipts);
+    }
+  }
+
+  private Set<String> keepOnly(Collection<Receipt> receipts) {
+    Set<String> kept = store.keep(receipts, Set.of());
+    pending.wake();
+    return kept;
+  }
+
+  /**
+   * Of those that are certainly Kling's word on the task that they were sent for: the first of each
+   * task, by task.
+   */
+  private Map<String, Receipt> plain(Collection<Receipt> receipts) {
+    Map<String, Receipt> first = new LinkedHashMap<>();
+    receipts.forEach(receipt -> first.putIfAbsent(receipt.taskId(), receipt));
+    first.values().removeIf(receipt -> !verify.trusts(receipt.signed()) || !isPlain(receipt));
+    return first;
+  }
+
+  private static boolean isPlain(Receipt receipt) {
+    KlingNews said = receipt.said();
+    if (said == null || said.klingTaskId() == null || said.status() == KlingStatus.UNKNOWN) {
+      return false;
+    }
+    String named = said.externalTaskId();
+    return named == null || named.isEmpty() || named.equals(receipt.taskId());
+  }
+
+  private static News news(Receipt receipt) {
+    // The plan of when to ask stays as it is: it was made from how long such renders take.
+    return KlingWords.toNews(
+            receipt.taskId(), Source.CALLBACK, Objects.requireNonNull(receipt.said()), null)
+        .orElseThrow();
+  }
+
+  private static Reports.Report report(Receipt receipt, Advanced advanced) {
+    return new Reports.Report(
+        receipt.taskId(),
+        advanced.kind(),
+        advanced.upstreamModel(),
+        advanced.account(),
+        Source.CALLBACK,
+        Objects.requireNonNull(receipt.said()),
+        new Outcome.Moved(advanced.change()),
+        advanced.leadMillis(),
+        true);
   }
 }

@@ -28,6 +28,10 @@ public interface DispatchConfig {
   @WithDefault("500ms")
   Duration poll();
 
+  /** Least time between two looks into the queue when there was nothing more to send. */
+  @WithDefault("10ms")
+  Duration rest();
+
   /** First wait after a create that Kling put off, or before it is asked again. */
   @WithDefault("1s")
   Duration retryFirst();

@@ -46,7 +46,7 @@ class DispatchLoop {
 
   void onStart(@Observes StartupEvent start) {
     if (config.enabled()) {
-      WorkLoop started = WorkLoop.start("dispatcher", config.poll(), this::runOnce);
+      WorkLoop started = WorkLoop.start("dispatcher", config.poll(), config.rest(), this::runOnce);
       dispatcher.onSettled(started::wake);
       loop = started;
     }

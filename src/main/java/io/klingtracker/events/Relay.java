@@ -69,7 +69,7 @@ final class Relay implements AutoCloseable {
   }
 
   void start() {
-    loop = WorkLoop.start("relay", config.poll(), this::runOnce);
+    loop = WorkLoop.start("relay", config.poll(), config.rest(), this::runOnce);
   }
 
   /** There are new events. */
@@ -100,7 +100,7 @@ final class Relay implements AutoCloseable {
       held = window.size();
       heldBytes = window.bytes();
       metrics.held(held, heldBytes);
-      return more || !answers.isEmpty();
+      return more;
     } catch (RuntimeException e) {
       disconnect();
       throw e;

@@ -36,7 +36,7 @@ public interface TaskConfig {
     int queue();
 
     /** Groups stored at the same time. */
-    @WithDefault("2")
+    @WithDefault("1")
     int writers();
 
     /** Most submissions stored in one statement. */

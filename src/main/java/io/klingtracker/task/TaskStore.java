@@ -1,17 +1,14 @@
 package io.klingtracker.task;
 
-import io.klingtracker.time.Rfc3339;
+import io.klingtracker.database.FreshPlans;
 import jakarta.inject.Inject;
 import jakarta.inject.Singleton;
 import java.math.BigDecimal;
 import java.sql.ResultSet;
 import java.sql.SQLException;
 import java.time.Clock;
-import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
-import java.util.Comparator;
-import java.util.HashMap;
 import java.util.HexFormat;
 import java.util.IdentityHashMap;
 import java.util.LinkedHashMap;
@@ -26,50 +23,12 @@ import org.jdbi.v3.core.statement.UnableToExecuteStatementException;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The statements that write a task. Each is one round trip and one commit: the change, its event,
- * and the queue rows of the work that it causes come into being together or not at all.
+ * The statements by which tasks come into being and are taken back. Each is one round trip and one
+ * commit: the change, its event, and the queue rows of the work that it causes come into being
+ * together or not at all.
  */
 @Singleton
 class TaskStore {
-
-  private static final String UNIQUE_VIOLATION = "23505";
-
-  /** Different pieces of news that changed nothing, kept for each task; more are dropped. */
-  private static final int NEWS_LIMIT = 500;
-
-  /**
-   * What is on Kafka and in every feed; the names are contract. Written once, here, from the task
-   * as it now is.
-   */
-  private static final String PAYLOAD =
-      """
-      json_build_object(
-        'event_id', m.event_id, 'sequence', m.sequence, 'task_id', m.id, 'external_task_id', m.external_task_id,
-        'kling_task_id', m.kling_task_id, 'tenant', m.tenant_id, 'account', m.account, 'kind', m.kind,
-        'model', m.model, 'status', m.status, 'previous_status', m.previous_status,
-        'status_message', m.status_message, 'error_code', m.error_code, 'late', m.late, 'source', m.source,
-        'occurred_at', to_char(m.updated_at at time zone 'UTC', %s),
-        'result', m.result, 'units', m.units)
-      """
-          .formatted(Rfc3339.SQL_PATTERN);
-
-  /** From the rows in {@code moved}: the event, its place in the outbox. */
-  private static final String EVENT =
-      """
-      event as (
-        insert into task_event (task_id, sequence, event_id, tenant_id, status, previous_status, source, occurred_at,
-            feed_position, traceparent, payload)
-        select m.id, m.sequence, m.event_id, m.tenant_id, m.status, m.previous_status, m.source, m.updated_at,
-            m.feed_position, m.traceparent, %s
-        from moved m
-        returning id, task_id, sequence
-      ),
-      relayed as (
-        insert into outbox (lane, id, task_id, sequence)
-        select outbox_lane(task_id), id, task_id, sequence from event
-      )\
-      """
-          .formatted(PAYLOAD);
 
   /**
    * Stores several submissions. Those that repeat an Idempotency-Key or an external id of before
@@ -80,12 +39,16 @@ class TaskStore {
   private static final String SUBMIT =
       """
       with given as (
+        -- By way of subqueries, so that the planner keeps one plan; see FreshPlans.
         select * from unnest(
-          cast(:ids as text[]), cast(:tenants as text[]), cast(:keys as text[]), cast(:hashes as text[]),
-          cast(:requestIds as uuid[]), cast(:kinds as text[]), cast(:externalTaskIds as text[]), cast(:models as text[]),
-          cast(:upstreamModels as text[]), cast(:callbackUrls as text[]), cast(:units as numeric[]), cast(:apiKeys as uuid[]),
-          cast(:eventIds as uuid[]), cast(:traceparents as text[]), cast(:bodies as text[]), cast(:families as text[]),
-          cast(:slots as int[]), cast(:priorities as int[]), cast(:deadlines as timestamptz[])) with ordinality
+          (select cast(:ids as text[])), (select cast(:tenants as text[])), (select cast(:keys as text[])),
+          (select cast(:hashes as text[])), (select cast(:requestIds as uuid[])), (select cast(:kinds as text[])),
+          (select cast(:externalTaskIds as text[])), (select cast(:models as text[])),
+          (select cast(:upstreamModels as text[])), (select cast(:callbackUrls as text[])),
+          (select cast(:units as numeric[])), (select cast(:apiKeys as uuid[])), (select cast(:eventIds as uuid[])),
+          (select cast(:traceparents as text[])), (select cast(:bodies as text[])),
+          (select cast(:families as text[])), (select cast(:slots as int[])), (select cast(:priorities as int[])),
+          (select cast(:deadlines as timestamptz[]))) with ordinality
         as g(id, tenant_id, key, request_hash, request_id, kind, external_task_id, model, upstream_model, callback_url, units,
              api_key_id, event_id, traceparent, body, family, slots, priority, deadline_at, place)
       ),
@@ -130,7 +93,7 @@ class TaskStore {
         from stored s join asked a on a.id = s.id
       ),
       """
-          + EVENT
+          + TaskSql.EVENT
           + """
 
           select a.id, s.id is not null as stored, a.taken and not a.later_with_key as taken, a.same_request,
@@ -138,120 +101,6 @@ class TaskStore {
           from asked a left join stored s on s.id = a.id
             left join lateral (select * from task where id = a.first_id limit 1) t on true
           """;
-
-  /**
-   * Applies one piece of news to each of several tasks. The lifecycle stands in the {@code where},
-   * so repeated or late news updates no row. Rows are locked in id order, so that two batches
-   * cannot deadlock. News too old to move its task may still be the first to name Kling's id, since
-   * a callback can overtake the create's answer.
-   */
-  private static final String APPLY =
-      """
-      with news as (
-        select * from unnest(
-          cast(:ids as text[]), cast(:statuses as task_status[]), cast(:sources as text[]), cast(:words as text[]),
-          cast(:klingIds as text[]), cast(:messages as text[]), cast(:codes as int[]), cast(:results as json[]),
-          cast(:units as numeric[]), cast(:checks as timestamptz[]), cast(:eventIds as uuid[]),
-          cast(:traceparents as text[]))
-        as n(task_id, status, source, word, kling_task_id, message, code, result, units, next_check_at, event_id,
-             traceparent)
-      ),
-      before as (
-        select t.id, t.status, t.kling_task_id from task t join news n on n.task_id = t.id
-        order by t.id for no key update of t %s
-      ),
-      updated as (
-        update task t set
-          previous_status = t.status,
-          status = n.status,
-          sequence = t.sequence + 1,
-          status_message = nullif(n.message, ''),
-          error_code = n.code,
-          late = t.status = 'expired',
-          kling_task_id = coalesce(t.kling_task_id, n.kling_task_id),
-          account = coalesce(t.account, (select o.account from open_task o where o.task_id = t.id)),
-          result = n.result,
-          units = coalesce(n.units, t.units),
-          dispatched_at = coalesce(t.dispatched_at,
-            case when n.status in ('submitted', 'processing', 'succeed')
-                   or n.status = 'failed' and n.kling_task_id is not null then cast(:now as timestamptz) end),
-          updated_at = cast(:now as timestamptz),
-          finished_at = case when n.status in ('succeed', 'failed', 'canceled') then cast(:now as timestamptz) end,
-          result_expires_at = case when n.status = 'succeed' then cast(:now as timestamptz) + cast(:resultLife as interval) end,
-          feed_position = greatest(t.feed_position, pg_current_xact_id()::text::bigint)
-        from news n join before b on b.id = n.task_id
-        where t.id = n.task_id and task_accepts(t.status, n.status)
-          and (t.kling_task_id is null or n.kling_task_id is null or t.kling_task_id = n.kling_task_id)
-        returning t.*
-      ),
-      moved as (
-        -- What we do on our own goes on with the trace of the submission.
-        select u.*, n.event_id, n.source, n.next_check_at,
-          coalesce(n.traceparent,
-            (select e.traceparent from task_event e where e.task_id = u.id and e.sequence = 1)) as traceparent
-        from updated u join news n on n.task_id = u.id
-      ),
-      """
-          + EVENT
-          + """
-          ,
-          told as (
-            insert into webhook_delivery (task_id, sequence, event_id, tenant_id, host, status, planned_at, due_at)
-            select m.id, m.sequence, m.event_id, m.tenant_id, webhook_host(m.callback_url), m.status, m.updated_at, m.updated_at
-            from moved m where m.callback_url is not null
-          ),
-          dispatched as (delete from dispatch_queue q using moved m where q.task_id = m.id),
-          ended as (
-            delete from open_task o using moved m where o.task_id = m.id and m.status in ('succeed', 'failed', 'canceled')
-          ),
-          watched as (
-            update open_task o set
-              -- An end that waits for its proof is asked about when that was planned, whatever older news comes beside it.
-              next_check_at = case when o.proving is null then coalesce(m.next_check_at, o.next_check_at)
-                else o.next_check_at end,
-              slots = case when m.status = 'expired' then 0 else o.slots end
-            from moved m where o.task_id = m.id and m.status in ('submitted', 'processing', 'expired')
-          ),
-          adopted as (
-            update task t set kling_task_id = n.kling_task_id,
-              account = coalesce(t.account, (select o.account from open_task o where o.task_id = t.id))
-            from news n join before b on b.id = n.task_id
-            where t.id = n.task_id and b.kling_task_id is null and n.kling_task_id is not null
-              and not task_accepts(b.status, n.status)
-          ),
-          ignored as (
-            select b.id, n.source, n.word, n.message,
-              case when b.kling_task_id <> n.kling_task_id then 'other-task'
-                   when b.status = n.status then 'repeated'
-                   when b.status in ('succeed', 'failed') and n.status in ('succeed', 'failed') then 'contradicts'
-                   else 'older' end as reason
-            from news n join before b on b.id = n.task_id
-            where not exists (select from moved m where m.id = b.id)
-          ),
-          noted as (
-            insert into task_news (task_id, at, source, status, reason, detail)
-            select i.id, cast(:now as timestamptz), i.source, i.word, i.reason, nullif(i.message, '')
-            from ignored i
-            where (select count(*) from task_news w where w.task_id = i.id) < :newsLimit
-            %s
-          )
-          select n.task_id as id, t.id is not null as known, coalesce(m.status, b.status)::text as status, m.sequence,
-            m.tenant_id, i.reason
-          from news n left join before b on b.id = n.task_id left join moved m on m.id = n.task_id
-            left join ignored i on i.id = n.task_id left join task t on t.id = n.task_id and b.id is null
-          """;
-
-  /** The very same news again is counted, so that a sender who repeats himself fills no table. */
-  private static final String COUNTED =
-      """
-      on conflict (task_id, source, reason, coalesce(status, ''), hashtextextended(coalesce(detail, ''), 0))
-        do update set repeats = task_news.repeats + 1, repeated_at = excluded.at
-      """;
-
-  private static final String APPLY_WAITING = APPLY.formatted("", COUNTED);
-
-  /** Leaves out tasks that another transaction holds. */
-  private static final String APPLY_UNLOCKED = APPLY.formatted("skip locked", COUNTED);
 
   /**
    * Ends tasks that wait for dispatch, if nothing was sent for them, or if what was sent is proved
@@ -294,24 +143,13 @@ class TaskStore {
       ),
       freed as (delete from open_task o using taken k where o.task_id = k.task_id),
       """
-          + EVENT
+          + TaskSql.EVENT
+          + ",\n"
+          + TaskSql.TOLD
           + """
-              ,
-              told as (
-            insert into webhook_delivery (task_id, sequence, event_id, tenant_id, host, status, planned_at, due_at)
-            select m.id, m.sequence, m.event_id, m.tenant_id, webhook_host(m.callback_url), m.status, m.updated_at, m.updated_at
-            from moved m where m.callback_url is not null
-          )
-              select id, tenant_id, sequence from moved
-          """;
 
-  private static final String NOTE =
-      """
-      insert into task_news (task_id, at, source, status, reason, detail)
-      select id, cast(:now as timestamptz), :source, :status, :reason, :detail from task
-      where id = :id and (select count(*) from task_news where task_id = :id) < :newsLimit
-      """
-          + COUNTED;
+          select id, tenant_id, sequence from moved
+          """;
 
   /** A task that another program submits: nothing is dispatched, and it holds no slot of ours. */
   private static final String TRACK =
@@ -332,7 +170,7 @@ class TaskStore {
         select id, account, upstream_model, :family, 0, created_at, true, external_task_id from stored
       ),
       """
-          + EVENT
+          + TaskSql.EVENT
           + """
 
           select id from stored
@@ -340,13 +178,12 @@ class TaskStore {
 
   private final Jdbi jdbi;
   private final Clock clock;
-  private final Duration resultLife;
+  private final FreshPlans plans = new FreshPlans();
 
   @Inject
-  TaskStore(Jdbi jdbi, Clock clock, TaskConfig config) {
+  TaskStore(Jdbi jdbi, Clock clock) {
     this.jdbi = jdbi;
     this.clock = clock;
-    this.resultLife = config.resultLife();
   }
 
   /** Answers each submission, in their order; see {@link #SUBMIT}. */
@@ -372,53 +209,54 @@ class TaskStore {
     Map<TaskWriter.Submitted, Submission> answers = new IdentityHashMap<>();
     try {
       jdbi.useHandle(
-          handle ->
-              handle
-                  .createQuery(SUBMIT)
-                  .bindArray("ids", String.class, byId.keySet())
-                  .bindArray("tenants", String.class, each(tasks, NewTask::tenant))
-                  .bindArray("keys", String.class, each(tasks, ofKey(NewTask.Idempotency::key)))
-                  .bindArray(
-                      "hashes",
-                      String.class,
-                      each(tasks, ofKey(key -> HexFormat.of().formatHex(key.requestHash()))))
-                  .bindArray(
-                      "requestIds", UUID.class, each(tasks, ofKey(NewTask.Idempotency::requestId)))
-                  .bindArray("kinds", String.class, each(tasks, NewTask::kind))
-                  .bindArray("externalTaskIds", String.class, each(tasks, NewTask::externalTaskId))
-                  .bindArray("models", String.class, each(tasks, NewTask::model))
-                  .bindArray("upstreamModels", String.class, each(tasks, NewTask::upstreamModel))
-                  .bindArray("callbackUrls", String.class, each(tasks, NewTask::callbackUrl))
-                  .bindArray("units", BigDecimal.class, each(tasks, NewTask::units))
-                  .bindArray("apiKeys", UUID.class, each(tasks, NewTask::apiKey))
-                  .bindArray("eventIds", UUID.class, each(tasks, task -> EventId.next(now)))
-                  .bindArray(
-                      "traceparents", String.class, each(group, TaskWriter.Submitted::traceparent))
-                  .bindArray("bodies", String.class, each(tasks, NewTask::body))
-                  .bindArray("families", String.class, each(tasks, NewTask::family))
-                  .bindArray("slots", Integer.class, each(tasks, NewTask::slots))
-                  .bindArray("priorities", Integer.class, each(tasks, NewTask::priority))
-                  .bindArray(
-                      "deadlines",
-                      String.class,
-                      each(
-                          tasks,
-                          task -> task.deadline() == null ? null : task.deadline().toString()))
-                  .bind("now", now)
-                  .map(
-                      (row, context) -> {
-                        TaskWriter.Submitted submitted =
-                            Objects.requireNonNull(byId.get(row.getString("id")));
-                        submission(submitted, row, now)
-                            .ifPresent(answer -> answers.put(submitted, answer));
-                        return submitted;
-                      })
-                  .list());
+          handle -> {
+            plans.on(handle);
+            handle
+                .createQuery(SUBMIT)
+                .bindArray("ids", String.class, byId.keySet())
+                .bindArray("tenants", String.class, each(tasks, NewTask::tenant))
+                .bindArray("keys", String.class, each(tasks, ofKey(NewTask.Idempotency::key)))
+                .bindArray(
+                    "hashes",
+                    String.class,
+                    each(tasks, ofKey(key -> HexFormat.of().formatHex(key.requestHash()))))
+                .bindArray(
+                    "requestIds", UUID.class, each(tasks, ofKey(NewTask.Idempotency::requestId)))
+                .bindArray("kinds", String.class, each(tasks, NewTask::kind))
+                .bindArray("externalTaskIds", String.class, each(tasks, NewTask::externalTaskId))
+                .bindArray("models", String.class, each(tasks, NewTask::model))
+                .bindArray("upstreamModels", String.class, each(tasks, NewTask::upstreamModel))
+                .bindArray("callbackUrls", String.class, each(tasks, NewTask::callbackUrl))
+                .bindArray("units", BigDecimal.class, each(tasks, NewTask::units))
+                .bindArray("apiKeys", UUID.class, each(tasks, NewTask::apiKey))
+                .bindArray("eventIds", UUID.class, each(tasks, task -> EventId.next(now)))
+                .bindArray(
+                    "traceparents", String.class, each(group, TaskWriter.Submitted::traceparent))
+                .bindArray("bodies", String.class, each(tasks, NewTask::body))
+                .bindArray("families", String.class, each(tasks, NewTask::family))
+                .bindArray("slots", Integer.class, each(tasks, NewTask::slots))
+                .bindArray("priorities", Integer.class, each(tasks, NewTask::priority))
+                .bindArray(
+                    "deadlines",
+                    String.class,
+                    each(
+                        tasks, task -> task.deadline() == null ? null : task.deadline().toString()))
+                .bind("now", now)
+                .map(
+                    (row, context) -> {
+                      TaskWriter.Submitted submitted =
+                          Objects.requireNonNull(byId.get(row.getString("id")));
+                      submission(submitted, row, now)
+                          .ifPresent(answer -> answers.put(submitted, answer));
+                      return submitted;
+                    })
+                .list();
+          });
     } catch (UnableToExecuteStatementException e) {
       String externalTaskId = tasks.get(0).externalTaskId();
       if (tasks.size() == 1
           && externalTaskId != null
-          && sqlState(e).equals(UNIQUE_VIOLATION)
+          && TaskSql.state(e).equals(TaskSql.UNIQUE_VIOLATION)
           && String.valueOf(e.getMessage()).contains("task_external_id")) {
         answers.put(group.get(0), new Submission.ExternalIdTaken(externalTaskId));
         return answers;
@@ -465,92 +303,6 @@ class TaskStore {
     };
   }
 
-  /** At most one piece of news per task; see {@link #APPLY}. */
-  Map<String, Outcome> apply(List<News> batch, @Nullable String traceparent) {
-    return apply(APPLY_WAITING, batch, traceparent);
-  }
-
-  /** The same, but tasks that another transaction holds are left alone: {@link Outcome.Busy}. */
-  Map<String, Outcome> applyUnlocked(List<News> batch, @Nullable String traceparent) {
-    return apply(APPLY_UNLOCKED, batch, traceparent);
-  }
-
-  private Map<String, Outcome> apply(
-      String statement, List<News> batch, @Nullable String traceparent) {
-    Instant now = clock.instant();
-    List<News> news = new ArrayList<>(batch);
-    news.sort(Comparator.comparing(News::taskId));
-    int size = news.size();
-    String[] ids = new String[size];
-    String[] statuses = new String[size];
-    String[] sources = new String[size];
-    String[] words = new String[size];
-    @Nullable String[] klingIds = new String[size];
-    String[] messages = new String[size];
-    @Nullable Integer[] codes = new Integer[size];
-    @Nullable String[] results = new String[size];
-    @Nullable BigDecimal[] units = new BigDecimal[size];
-    @Nullable String[] checks = new String[size];
-    UUID[] eventIds = new UUID[size];
-    @Nullable String[] traceparents = new String[size];
-    for (int i = 0; i < size; i++) {
-      News item = news.get(i);
-      ids[i] = item.taskId();
-      statuses[i] = item.signal().status().word();
-      sources[i] = item.source().word();
-      words[i] = clean(item.word());
-      klingIds[i] = item.klingTaskId() == null ? null : clean(item.klingTaskId());
-      messages[i] = clean(message(item.signal()));
-      codes[i] = item.signal() instanceof TaskSignal.Failed failed ? failed.code() : null;
-      results[i] = item.signal() instanceof TaskSignal.Succeed done ? done.result() : null;
-      units[i] = item.units();
-      checks[i] = item.nextCheckAt() == null ? null : item.nextCheckAt().toString();
-      eventIds[i] = EventId.next(now);
-      traceparents[i] = traceparent;
-    }
-    Map<String, Outcome> outcomes = new HashMap<>();
-    jdbi.useHandle(
-        handle ->
-            handle
-                .createQuery(statement)
-                .bind("newsLimit", NEWS_LIMIT)
-                .bindArray("ids", String.class, (Object[]) ids)
-                .bindArray("statuses", String.class, (Object[]) statuses)
-                .bindArray("sources", String.class, (Object[]) sources)
-                .bindArray("words", String.class, (Object[]) words)
-                .bindArray("klingIds", String.class, (Object[]) klingIds)
-                .bindArray("messages", String.class, (Object[]) messages)
-                .bindArray("codes", Integer.class, (Object[]) codes)
-                .bindArray("results", String.class, (Object[]) results)
-                .bindArray("units", BigDecimal.class, (Object[]) units)
-                .bindArray("checks", String.class, (Object[]) checks)
-                .bindArray("eventIds", UUID.class, (Object[]) eventIds)
-                .bindArray("traceparents", String.class, (Object[]) traceparents)
-                .bind("now", now)
-                .bind("resultLife", resultLife.toSeconds() + " seconds")
-                .map(
-                    (row, context) -> {
-                      String id = row.getString("id");
-                      outcomes.put(id, outcome(id, row));
-                      return id;
-                    })
-                .list());
-    return outcomes;
-  }
-
-  private static Outcome outcome(String id, ResultSet row) throws SQLException {
-    String status = row.getString("status");
-    if (status == null) {
-      return row.getBoolean("known") ? new Outcome.Busy() : new Outcome.NoSuchTask();
-    }
-    String reason = row.getString("reason");
-    return reason != null
-        ? new Outcome.Ignored(TaskStatus.of(status), reason)
-        : new Outcome.Moved(
-            new TaskChanged(
-                id, row.getString("tenant_id"), row.getInt("sequence"), TaskStatus.of(status)));
-  }
-
   Submission track(TrackedTask task, @Nullable String traceparent) {
     Instant now = clock.instant();
     String id = TaskId.next(now);
@@ -575,7 +327,7 @@ class TaskStore {
       return new Submission.Stored(id, now);
     } catch (UnableToExecuteStatementException e) {
       String message = String.valueOf(e.getMessage());
-      boolean taken = sqlState(e).equals(UNIQUE_VIOLATION);
+      boolean taken = TaskSql.state(e).equals(TaskSql.UNIQUE_VIOLATION);
       if (taken && task.externalTaskId() != null && message.contains("task_external_id")) {
         return new Submission.ExternalIdTaken(task.externalTaskId());
       }
@@ -607,7 +359,7 @@ class TaskStore {
                 .bind("attempts", claim == null ? null : claim.attempts())
                 .bind("dueBy", dueBy)
                 .bind("status", signal.status().word())
-                .bind("message", clean(message(signal)))
+                .bind("message", TaskSql.clean(TaskSql.message(signal)))
                 .bind("code", signal instanceof TaskSignal.Failed failed ? failed.code() : null)
                 .bind("source", source.word())
                 .bind("traceparent", traceparent)
@@ -620,54 +372,5 @@ class TaskStore {
                             row.getInt("sequence"),
                             signal.status()))
                 .list());
-  }
-
-  void note(
-      String taskId,
-      Source source,
-      @Nullable String status,
-      String reason,
-      @Nullable String detail) {
-    jdbi.useHandle(
-        handle ->
-            handle
-                .createUpdate(NOTE)
-                .bind("newsLimit", NEWS_LIMIT)
-                .bind("id", taskId)
-                .bind("now", clock.instant())
-                .bind("source", source.word())
-                .bind("status", status == null ? null : clean(status))
-                .bind("reason", reason)
-                .bind("detail", detail == null ? null : clean(detail))
-                .execute());
-  }
-
-  static boolean isOtherTasksId(Throwable failure) {
-    return sqlState(failure).equals(UNIQUE_VIOLATION)
-        && String.valueOf(failure.getMessage()).contains("task_kling");
-  }
-
-  private static String message(TaskSignal signal) {
-    if (signal instanceof TaskSignal.Failed failed) {
-      return failed.message();
-    }
-    if (signal instanceof TaskSignal.Expired expired) {
-      return expired.message();
-    }
-    return signal instanceof TaskSignal.Canceled canceled ? canceled.message() : "";
-  }
-
-  /** PostgreSQL text cannot hold U+0000, which JSON can; it becomes the replacement character. */
-  private static String clean(String text) {
-    return text.indexOf('\0') < 0 ? text : text.replace('\0', '\ufffd');
-  }
-
-  private static String sqlState(Throwable failure) {
-    for (Throwable cause = failure; cause != null; cause = cause.getCause()) {
-      if (cause instanceof SQLException sql && sql.getSQLState() != null) {
-        return sql.getSQLState();
-      }
-    }
-    return "";
   }
 }

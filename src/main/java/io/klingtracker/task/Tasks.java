@@ -11,6 +11,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.function.Function;
 import org.jdbi.v3.core.Jdbi;
 import org.jdbi.v3.core.mapper.RowMapper;
 import org.jspecify.annotations.Nullable;
@@ -45,6 +46,7 @@ public class Tasks {
           .formatted(Rfc3339.SQL_PATTERN);
 
   private final TaskStore store;
+  private final NewsStore news;
   private final TaskWriter writer;
   private final TaskRepository repository;
   private final Jdbi jdbi;
@@ -53,11 +55,13 @@ public class Tasks {
   @Inject
   Tasks(
       TaskStore store,
+      NewsStore news,
       TaskWriter writer,
       TaskRepository repository,
       Jdbi jdbi,
       Event<TasksChanged> changes) {
     this.store = store;
+    this.news = news;
     this.writer = writer;
     this.repository = repository;
     this.jdbi = jdbi;
@@ -95,21 +99,44 @@ public class Tasks {
    * Applies news to several tasks in one transaction, at most one piece each; durable when this
    * returns.
    */
-  public Map<String, Outcome> apply(List<News> news) {
-    return told(store.apply(news, traceparent()));
+  public Map<String, Outcome> apply(List<News> batch) {
+    return told(news.apply(batch, traceparent()));
   }
 
   /**
    * The same for those tasks that no other transaction holds; the others are {@link Outcome.Busy}
    * and untouched.
    */
-  public Map<String, Outcome> applyUnlocked(List<News> news) {
-    return told(store.applyUnlocked(news, traceparent()));
+  public Map<String, Outcome> applyUnlocked(List<News> batch) {
+    return told(news.applyUnlocked(batch, traceparent()));
+  }
+
+  /**
+   * Applies what callbacks say to those tasks that it moves without a second look, and writes
+   * something besides in the same transaction; durable when this returns. News of any other task is
+   * left alone: one that nobody sent to Kling or another program did, that has another id there,
+   * that another transaction holds, or for which an older callback waits.
+   *
+   * @param batch from Kling without doubt; at most one piece for each task
+   * @param besides is told what moved, and runs before the commit
+   */
+  public <R> R advance(List<News> batch, Function<List<Advanced>, R> besides) {
+    List<Advanced> moved = new ArrayList<>();
+    R written =
+        jdbi.inTransaction(
+            handle -> {
+              moved.addAll(news.advance(handle, batch, traceparent()));
+              return besides.apply(moved);
+            });
+    if (!moved.isEmpty()) {
+      changes.fire(new TasksChanged(moved.stream().map(Advanced::change).toList()));
+    }
+    return written;
   }
 
   /** Whether news failed because the id that it names at Kling is another task's. */
   public static boolean isOtherTasksId(Throwable failure) {
-    return TaskStore.isOtherTasksId(failure);
+    return NewsStore.isOtherTasksId(failure);
   }
 
   private Map<String, Outcome> told(Map<String, Outcome> outcomes) {
@@ -165,7 +192,7 @@ public class Tasks {
       @Nullable String status,
       String reason,
       @Nullable String detail) {
-    store.note(taskId, source, status, reason, detail);
+    news.note(taskId, source, status, reason, detail);
   }
 
   /** One task by our id or the caller's. */

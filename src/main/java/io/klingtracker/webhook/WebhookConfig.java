@@ -58,6 +58,10 @@ public interface WebhookConfig {
   @WithDefault("250ms")
   Duration poll();
 
+  /** Least time between two looks for deliveries when there was nothing more to claim. */
+  @WithDefault("20ms")
+  Duration rest();
+
   /** When hosts are left alone. */
   Breaker breaker();
 

@@ -85,7 +85,7 @@ class WebhookLifecycle {
     first
         .webhookSecret()
         .ifPresent(secret -> secrets.putFirst(first.tenant(), SigningSecret.parse(secret)));
-    WorkLoop loop = WorkLoop.start("webhooks", config.poll(), sender::runOnce);
+    WorkLoop loop = WorkLoop.start("webhooks", config.poll(), config.rest(), sender::runOnce);
     sender.wakeBy(loop::wake);
     sending = loop;
     sweeping = WorkLoop.start("webhook-sweep", config.sweepEvery(), sweep::runOnce);

@@ -1,6 +1,7 @@
 package io.klingtracker.work;
 
 import java.time.Duration;
+import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.Semaphore;
 import java.util.concurrent.TimeUnit;
 import org.jboss.logging.Logger;
@@ -17,10 +18,11 @@ public final class WorkLoop implements AutoCloseable {
 
   private final String name;
   private final Duration poll;
+  private final long rest;
   private final Run run;
   private final Semaphore wakes = new Semaphore(0);
   private final Thread thread;
-  private volatile boolean stopped;
+  private final CountDownLatch stopped = new CountDownLatch(1);
 
   /** One pass over the queue. */
   @FunctionalInterface
@@ -33,9 +35,10 @@ public final class WorkLoop implements AutoCloseable {
     boolean once() throws Exception;
   }
 
-  private WorkLoop(String name, Duration poll, Run run) {
+  private WorkLoop(String name, Duration poll, Duration rest, Run run) {
     this.name = name;
     this.poll = poll;
+    this.rest = rest.toNanos();
     this.run = run;
     this.thread = new Thread(this::loop, name);
     thread.setDaemon(true);
@@ -49,7 +52,20 @@ public final class WorkLoop implements AutoCloseable {
    * @param run one pass
    */
   public static WorkLoop start(String name, Duration poll, Run run) {
-    WorkLoop loop = new WorkLoop(name, poll, run);
+    return start(name, poll, Duration.ZERO, run);
+  }
+
+  /**
+   * Starts a loop that does not follow every wake-up at once when they come fast: what has gathered
+   * meanwhile costs hardly more than one piece of it.
+   *
+   * @param name the thread's name
+   * @param poll longest sleep between two runs
+   * @param rest least time from the begin of a run that left nothing to the begin of the next
+   * @param run one pass
+   */
+  public static WorkLoop start(String name, Duration poll, Duration rest, Run run) {
+    WorkLoop loop = new WorkLoop(name, poll, rest, run);
     loop.thread.start();
     return loop;
   }
@@ -62,23 +78,36 @@ public final class WorkLoop implements AutoCloseable {
   }
 
   private void loop() {
-    while (!stopped) {
+    while (!isStopped()) {
       try {
         wakes.drainPermits();
+        long began = System.nanoTime();
         boolean more = run.once();
-        if (!more && !stopped) {
+        if (!more && !isStopped()) {
           wakes.tryAcquire(poll.toMillis(), TimeUnit.MILLISECONDS);
+          rest(began);
         }
       } catch (InterruptedException e) {
         // close() interrupts a sleep; the flag ends the loop.
         continue;
       } catch (Exception e) {
-        if (!stopped) {
+        if (!isStopped()) {
           LOG.warnf("%s failed and tries again: %s", name, e.getMessage());
           LOG.debugf(e, "%s failed", name);
           pause();
         }
       }
+    }
+  }
+
+  private boolean isStopped() {
+    return stopped.getCount() == 0;
+  }
+
+  private void rest(long began) throws InterruptedException {
+    long left = rest - (System.nanoTime() - began);
+    if (left > 0 && stopped.await(left, TimeUnit.NANOSECONDS)) {
+      LOG.debugf("%s ends", name);
     }
   }
 
@@ -93,7 +122,7 @@ public final class WorkLoop implements AutoCloseable {
   /** Stops after the run under way and waits for it, 10 seconds at most. */
   @Override
   public void close() {
-    stopped = true;
+    stopped.countDown();
     wake();
     try {
       thread.join(TimeUnit.SECONDS.toMillis(10));

@@ -25,25 +25,26 @@ import org.jdbi.v3.core.Jdbi;
 /** The receiver below its route, over a test's database. */
 public final class CallbackParts implements AutoCloseable {
 
-  private final ReceiptWriter writer;
   private final Callbacks callbacks;
   private final PendingCallbacks pending;
   private final ExecutorService executor = Executors.newFixedThreadPool(4);
   final ReceiptStore store;
+  final ReceiptWriter writer;
 
   public CallbackParts(
       Jdbi jdbi, Clock clock, Tasks tasks, TrackingParts tracking, Map<String, String> settings) {
     CallbackConfig config = Settings.of(CallbackConfig.class, settings);
     this.store = new ReceiptStore(jdbi, clock, config);
-    this.writer = new ReceiptWriter(store, config, Settings.of(GroupCommitConfig.class, settings));
     this.pending =
         new PendingCallbacks(
             store, tasks, tracking.plan, tracking.reports, new Told<>(asked -> {}), config, clock);
+    this.writer =
+        new ReceiptWriter(
+            store, tasks, pending, config, Settings.of(GroupCommitConfig.class, settings));
     this.callbacks =
         new Callbacks(
             store,
             writer,
-            pending,
             config,
             Settings.of(KlingConfig.class, settings),
             new ObjectMapper(),

@@ -42,9 +42,7 @@ class GroupedSubmissionsTest {
   private static final Instant NOW = Instant.parse("2026-01-31T12:00:00.123Z");
 
   private final Jdbi jdbi = DATABASE.jdbi();
-  private final TaskStore store =
-      new TaskStore(
-          jdbi, Clock.fixed(NOW, ZoneOffset.UTC), Settings.of(TaskConfig.class, Map.of()));
+  private final TaskStore store = new TaskStore(jdbi, Clock.fixed(NOW, ZoneOffset.UTC));
 
   @BeforeEach
   void two_tenants() {

@@ -42,7 +42,9 @@ class TaskStoreTest {
   private static final TaskConfig LIMITS = Settings.of(TaskConfig.class, Map.of());
 
   private final Jdbi jdbi = DATABASE.jdbi();
-  private final TaskStore store = new TaskStore(jdbi, Clock.fixed(NOW, ZoneOffset.UTC), LIMITS);
+  private final Clock clock = Clock.fixed(NOW, ZoneOffset.UTC);
+  private final TaskStore store = new TaskStore(jdbi, clock);
+  private final NewsStore news = new NewsStore(jdbi, clock, LIMITS);
 
   @BeforeEach
   void a_tenant() {
@@ -237,7 +239,7 @@ class TaskStoreTest {
     String none = TaskId.next(NOW);
 
     Map<String, Outcome> outcomes =
-        store.apply(
+        news.apply(
             List.of(
                 News.of(second, Source.CANCEL, new TaskSignal.Canceled("by the caller")),
                 news(first, new TaskSignal.Submitted(), "1"),
@@ -280,7 +282,7 @@ class TaskStoreTest {
     String id = stored();
     for (int i = 0; i < 100; i++) {
       apply(news(id, new TaskSignal.Processing(), "77"));
-      store.note(id, Source.CALLBACK, "odd", "not-understood", "the same");
+      news.note(id, Source.CALLBACK, "odd", "not-understood", "the same");
     }
 
     assertEquals(2, count("task_news"));
@@ -291,7 +293,7 @@ class TaskStoreTest {
   void different_news_without_end_fills_no_table_either() {
     String id = stored();
     for (int i = 0; i < 600; i++) {
-      store.note(id, Source.CALLBACK, "word-" + i, "not-understood", null);
+      news.note(id, Source.CALLBACK, "word-" + i, "not-understood", null);
     }
 
     assertEquals(500, count("task_news"));
@@ -308,7 +310,7 @@ class TaskStoreTest {
       other.begin();
       other.execute("select from task where id = ? for update", held);
       outcomes =
-          store.applyUnlocked(
+          news.applyUnlocked(
               List.of(
                   news(held, new TaskSignal.Submitted(), "1"),
                   news(free, new TaskSignal.Submitted(), "2"),
@@ -368,7 +370,7 @@ class TaskStoreTest {
   }
 
   private Outcome apply(News news) {
-    return store.apply(List.of(news), null).get(news.taskId());
+    return this.news.apply(List.of(news), null).get(news.taskId());
   }
 
   private static News news(String id, TaskSignal signal, String klingTaskId) {

@@ -20,9 +20,10 @@ public final class TasksOnDatabase {
   /** Tasks that tell of their changes after each commit. */
   public static Tasks of(Jdbi jdbi, Clock clock, Consumer<TasksChanged> told) {
     TaskConfig config = Settings.of(TaskConfig.class, Map.of());
-    TaskStore store = new TaskStore(jdbi, clock, config);
+    TaskStore store = new TaskStore(jdbi, clock);
     return new Tasks(
         store,
+        new NewsStore(jdbi, clock, config),
         new TaskWriter(store, config, () -> false),
         new TaskRepository(jdbi),
         jdbi,

@@ -1,0 +1,80 @@
+package io.klingtracker.task;
+
+import io.klingtracker.time.Rfc3339;
+import java.sql.SQLException;
+
+/** What the statements that write a task share. */
+final class TaskSql {
+
+  static final String UNIQUE_VIOLATION = "23505";
+
+  /**
+   * What is on Kafka and in every feed; the names are contract. Written once, here, from the task
+   * as it now is.
+   */
+  private static final String PAYLOAD =
+      """
+      json_build_object(
+        'event_id', m.event_id, 'sequence', m.sequence, 'task_id', m.id, 'external_task_id', m.external_task_id,
+        'kling_task_id', m.kling_task_id, 'tenant', m.tenant_id, 'account', m.account, 'kind', m.kind,
+        'model', m.model, 'status', m.status, 'previous_status', m.previous_status,
+        'status_message', m.status_message, 'error_code', m.error_code, 'late', m.late, 'source', m.source,
+        'occurred_at', to_char(m.updated_at at time zone 'UTC', %s),
+        'result', m.result, 'units', m.units)
+      """
+          .formatted(Rfc3339.SQL_PATTERN);
+
+  /** From the rows in {@code moved}: the event, its place in the outbox. */
+  static final String EVENT =
+      """
+      event as (
+        insert into task_event (task_id, sequence, event_id, tenant_id, status, previous_status, source, occurred_at,
+            feed_position, traceparent, payload)
+        select m.id, m.sequence, m.event_id, m.tenant_id, m.status, m.previous_status, m.source, m.updated_at,
+            m.feed_position, m.traceparent, %s
+        from moved m
+        returning id, task_id, sequence
+      ),
+      relayed as (
+        insert into outbox (lane, id, task_id, sequence)
+        select outbox_lane(task_id), id, task_id, sequence from event
+      )\
+      """
+          .formatted(PAYLOAD);
+
+  /** From the rows in {@code moved}: the webhook deliveries that their tasks asked for. */
+  static final String TOLD =
+      """
+      told as (
+        insert into webhook_delivery (task_id, sequence, event_id, tenant_id, host, status, planned_at, due_at)
+        select m.id, m.sequence, m.event_id, m.tenant_id, webhook_host(m.callback_url), m.status, m.updated_at, m.updated_at
+        from moved m where m.callback_url is not null
+      )\
+      """;
+
+  private TaskSql() {}
+
+  static String message(TaskSignal signal) {
+    if (signal instanceof TaskSignal.Failed failed) {
+      return failed.message();
+    }
+    if (signal instanceof TaskSignal.Expired expired) {
+      return expired.message();
+    }
+    return signal instanceof TaskSignal.Canceled canceled ? canceled.message() : "";
+  }
+
+  /** PostgreSQL text cannot hold U+0000, which JSON can; it becomes the replacement character. */
+  static String clean(String text) {
+    return text.indexOf('\0') < 0 ? text : text.replace('\0', '\ufffd');
+  }
+
+  static String state(Throwable failure) {
+    for (Throwable cause = failure; cause != null; cause = cause.getCause()) {
+      if (cause instanceof SQLException sql && sql.getSQLState() != null) {
+        return sql.getSQLState();
+      }
+    }
+    return "";
+  }
+}
