@@ -29,9 +29,6 @@ public final class BenchMain {
           new Growth(),
           new Peers());
 
-  /** Nothing new is begun after this, so that a slow machine too is done in half an hour. */
-  private static final Duration ENOUGH = Duration.ofMinutes(21);
-
   private static final Duration ENOUGH_FOR_SMOKE = Duration.ofSeconds(140);
 
   private BenchMain() {}
@@ -53,7 +50,7 @@ public final class BenchMain {
     }
     Files.createDirectories(options.directory());
     long start = System.nanoTime();
-    Duration enough = options.smoke() ? ENOUGH_FOR_SMOKE : ENOUGH;
+    Duration enough = options.smoke() ? ENOUGH_FOR_SMOKE : options.enough();
     boolean broken = false;
     try (Stack stack = new Stack(options.directory())) {
       Report report = new Report(options);

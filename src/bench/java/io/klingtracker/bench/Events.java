@@ -33,7 +33,16 @@ final class Events implements Bench.Group {
   }
 
   private void alone(Bench bench, Database database, Service service, EventTap ours) {
-    submit(service, bench.seconds(15));
+    service.warmUp(
+        bench.options().seconds(60),
+        step ->
+            Loader.closed(
+                    service.port(),
+                    16,
+                    Loader.always(Submissions.REQUEST),
+                    Duration.ofSeconds(step))
+                .clean("submissions"));
+    submit(service, bench.seconds(5));
     floor(bench, bench.seconds(5));
     for (int round = 0; round < bench.options().rounds(); round++) {
       Histogram floor = floor(bench, bench.seconds(4));
@@ -151,7 +160,7 @@ final class Events implements Bench.Group {
   private static void catchUp(Bench bench) {
     Database database = bench.stack().database("catch_up");
     try (CallbackSide side = new CallbackSide(bench, database, "bench.catchup", Map.of())) {
-      side.closed(128, bench.seconds(10));
+      side.warmUp(bench.options().seconds(60), 128);
       bench.stack().kafka().stop();
       long before = side.tap().seen();
       Load load = side.unpublished(128, bench.seconds(45));

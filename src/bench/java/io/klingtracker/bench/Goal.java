@@ -33,6 +33,19 @@ sealed interface Goal {
     }
   }
 
+  /** This, to two digits. */
+  record Exactly(double bound) implements Goal {
+    @Override
+    public boolean met(double value) {
+      return Math.abs(value - bound) < 0.005;
+    }
+
+    @Override
+    public String text() {
+      return Spread.number(bound);
+    }
+  }
+
   /** No goal. */
   record None() implements Goal {
     @Override
@@ -52,6 +65,10 @@ sealed interface Goal {
 
   static Goal atMost(double bound) {
     return new AtMost(bound);
+  }
+
+  static Goal exactly(double bound) {
+    return new Exactly(bound);
   }
 
   static Goal none() {

@@ -2,6 +2,7 @@ package io.klingtracker.bench;
 
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.Arrays;
 import java.util.Comparator;
 import java.util.Set;
@@ -14,10 +15,12 @@ import java.util.stream.Stream;
  * @param picked names of measures; empty for all of them
  * @param smoke whether to see only that the bench works: everything short, nothing judged
  * @param rounds how often the sides of a comparison take turns
+ * @param enough nothing new is begun after so long, so that a slow machine too comes to an end
  * @param directory where reports and, meanwhile, the data are
  * @param java the JVM of the service
  */
-record Options(Set<String> picked, boolean smoke, int rounds, Path directory, Path java) {
+record Options(
+    Set<String> picked, boolean smoke, int rounds, Duration enough, Path directory, Path java) {
 
   private static final int ROUNDS = 5;
 
@@ -33,6 +36,7 @@ record Options(Set<String> picked, boolean smoke, int rounds, Path directory, Pa
         picked,
         smoke,
         rounds > 0 ? rounds : smoke ? 1 : ROUNDS,
+        Duration.ofMinutes(Integer.getInteger("bench.minutes", 21)),
         Path.of(System.getProperty("bench.directory", "target/bench")).toAbsolutePath(),
         java(System.getProperty("tracker.java", "")));
   }

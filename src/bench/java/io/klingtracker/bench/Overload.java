@@ -16,7 +16,7 @@ final class Overload implements Bench.Group {
   public void run(Bench bench) {
     Database database = bench.stack().database("overload");
     try (CallbackSide side = new CallbackSide(bench, database, "bench.overload", Map.of())) {
-      side.closed(128, bench.seconds(15));
+      side.warmUp(bench.options().seconds(60), 128);
       double most = side.closed(128, bench.seconds(5)).load().rate();
       CallbackSide.Result flood = side.flood(CONNECTIONS, 3 * most, bench.seconds(20));
       Load load = flood.load();

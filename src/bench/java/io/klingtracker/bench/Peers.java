@@ -50,7 +50,7 @@ final class Peers implements Bench.Group {
     }
     Database ours = bench.stack().database("peers_ours");
     try (CallbackSide side = new CallbackSide(bench, ours, "bench.peers", Map.of())) {
-      side.closed(CONNECTIONS, bench.seconds(10));
+      side.warmUp(bench.options().seconds(60), CONNECTIONS);
       for (Peer.Kind kind : KINDS) {
         Database database = bench.stack().empty("peer_" + kind.name().replace('-', '_'));
         try {
@@ -73,7 +73,7 @@ final class Peers implements Bench.Group {
         Peer peer = new Peer(bench, kind, database, topic)) {
       long first = 1;
       int tasks = 10_000 * 5;
-      first = load(bench, peer, tap, database, first, tasks, bench.seconds(10), "warm-up");
+      first = load(bench, peer, tap, database, first, tasks, bench.seconds(30), "warm-up");
       for (int round = 0; round < bench.options().rounds(); round++) {
         rounds.add(
             "ours beside " + kind.name(), side.closed(CONNECTIONS, bench.seconds(3)).published());

@@ -36,7 +36,8 @@ final class Reads implements Bench.Group {
     List<byte[]> known = requests(Tasks.ENDED, FAVOURITES, withTag());
     Map<String, Long> variables = Map.of("tasks", tasks);
     try (Service service = bench.service(database, "bench.reads", Map.of()).awaitReady()) {
-      ask(service, running, 64, bench.seconds(10));
+      service.warmUp(
+          bench.options().seconds(60), step -> ask(service, running, 64, Duration.ofSeconds(step)));
       ask(service, known, 64, bench.seconds(5));
       for (int round = 0; round < bench.options().rounds(); round++) {
         Duration time = bench.seconds(1);
