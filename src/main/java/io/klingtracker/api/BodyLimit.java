@@ -4,6 +4,7 @@ import io.quarkus.vertx.http.runtime.filters.Filters;
 import io.vertx.core.buffer.Buffer;
 import io.vertx.core.http.HttpHeaders;
 import io.vertx.core.http.HttpServerRequest;
+import io.vertx.core.http.HttpVersion;
 import io.vertx.ext.web.RoutingContext;
 import io.vertx.ext.web.impl.RoutingContextInternal;
 import jakarta.enterprise.event.Observes;
@@ -50,7 +51,9 @@ class BodyLimit {
     boolean kling = path.startsWith("/kling/");
     int most = kling ? Math.max(config.maxBody(), config.maxMediaBody()) : config.maxBody();
     long length = length(call);
-    if (length > 0 && length <= Math.min(config.earlyBody(), most)) {
+    // A stream of HTTP/2 that was read to its end cannot be handed on.
+    boolean readable = call.request().version() != HttpVersion.HTTP_2;
+    if (readable && length > 0 && length <= Math.min(config.earlyBody(), most)) {
       readEarly(call, (int) length);
     } else if (length <= most) {
       call.next();

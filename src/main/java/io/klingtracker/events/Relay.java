@@ -69,7 +69,7 @@ final class Relay implements AutoCloseable {
   }
 
   void start() {
-    loop = WorkLoop.start("relay", config.poll(), config.rest(), this::runOnce);
+    loop = WorkLoop.start("relay", config.poll(), this::runOnce);
   }
 
   /** There are new events. */

@@ -50,10 +50,6 @@ public interface RelayConfig {
   @WithDefault("250ms")
   Duration poll();
 
-  /** Least time between two looks into the outbox when there was no more to read. */
-  @WithDefault("5ms")
-  Duration rest();
-
   /** How often replicas look whether another came or went, and share the lanes anew. */
   @WithDefault("1s")
   Duration rebalance();

@@ -31,6 +31,7 @@ import java.net.http.HttpRequest;
 import java.net.http.HttpResponse;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Set;
 import java.util.UUID;
@@ -42,6 +43,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.MethodSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** Kling's contract over HTTP: every kind, both generations, dry run, and what is refused. */
 @Tag("story")
@@ -402,6 +404,46 @@ class KlingContractTest {
     assertTrue(answer.body().contains("1048576"), answer.body());
   }
 
+  @ParameterizedTest
+  @ValueSource(booleans = {false, true})
+  void a_body_that_waits_for_a_word_gets_it(boolean waits) throws Exception {
+    HttpResponse<String> answer =
+        post(
+            T2V,
+            HttpRequest.BodyPublishers.ofString("{\"model_name\":\"kling-v3\",\"prompt\":\"a\"}"),
+            waits);
+
+    assertEquals(200, answer.statusCode(), answer.body());
+  }
+
+  @Test
+  void bodies_on_their_way_hold_up_nobody() throws Exception {
+    URI base = URI.create(RestAssured.baseURI + ":" + RestAssured.port);
+    List<Socket> slow = new ArrayList<>();
+    try {
+      for (int i = 0; i < 100; i++) {
+        Socket socket = new Socket(base.getHost(), base.getPort());
+        slow.add(socket);
+        String begun =
+            "POST %s HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer test-api-key-0001\r\n"
+                + "Content-Length: 100\r\n\r\n{";
+        socket.getOutputStream().write(begun.formatted(T2V).getBytes(StandardCharsets.UTF_8));
+      }
+
+      caller().body("{}").post(T2V).then().statusCode(400);
+
+      Socket first = slow.get(0);
+      first.setSoTimeout(10_000);
+      first.getOutputStream().write("}".concat(" ".repeat(98)).getBytes(StandardCharsets.UTF_8));
+      byte[] line = first.getInputStream().readNBytes(12);
+      assertEquals("HTTP/1.1 400", new String(line, StandardCharsets.UTF_8));
+    } finally {
+      for (Socket socket : slow) {
+        socket.close();
+      }
+    }
+  }
+
   @Test
   void a_picture_of_ten_megabytes_is_taken_where_pictures_are() throws Exception {
     String picture = "a".repeat(13 << 20);
@@ -417,12 +459,20 @@ class KlingContractTest {
 
   private static HttpResponse<String> post(String path, HttpRequest.BodyPublisher body)
       throws Exception {
+    return post(path, body, false);
+  }
+
+  private static HttpResponse<String> post(
+      String path, HttpRequest.BodyPublisher body, boolean waits) throws Exception {
     URI uri = URI.create(RestAssured.baseURI + ":" + RestAssured.port + path);
     return HttpClient.newHttpClient()
         .send(
             HttpRequest.newBuilder(uri)
+                .version(waits ? HttpClient.Version.HTTP_1_1 : HttpClient.Version.HTTP_2)
                 .timeout(Duration.ofSeconds(30))
+                .expectContinue(waits)
                 .header("Authorization", "Bearer test-api-key-0001")
+                .header("Content-Type", "application/json")
                 .POST(body)
                 .build(),
             HttpResponse.BodyHandlers.ofString());
