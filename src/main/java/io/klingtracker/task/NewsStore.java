@@ -122,6 +122,11 @@ class NewsStore {
               slots = case when m.status = 'expired' then 0 else o.slots end
             from moved m where o.task_id = m.id and m.status in ('submitted', 'processing', 'expired')
           ),
+          -- Whoever asks about a task that has ended is not to ask again.
+          forgotten as (
+            delete from open_task o using before b
+            where o.task_id = b.id and b.status in ('succeed', 'failed', 'canceled')
+          ),
           adopted as (
             update task t set kling_task_id = b.named_id,
               account = coalesce(t.account, (select o.account from open_task o where o.task_id = t.id))

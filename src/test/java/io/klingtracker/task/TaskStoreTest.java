@@ -278,6 +278,24 @@ class TaskStoreTest {
   }
 
   @Test
+  void nobody_asks_on_about_a_task_that_has_ended() {
+    String id = stored();
+    apply(news(id, new TaskSignal.Succeed("{\"videos\":[]}"), "77"));
+    jdbi.useHandle(
+        h ->
+            h.execute(
+                """
+                insert into open_task (task_id, account, family, slots, next_check_at)
+                values (?, 'default', 'video', 1, now())
+                """,
+                id));
+
+    apply(news(id, new TaskSignal.Succeed("{\"videos\":[]}"), "77"));
+
+    assertEquals(0, count("open_task"));
+  }
+
+  @Test
   void the_same_news_again_fills_no_table() {
     String id = stored();
     for (int i = 0; i < 100; i++) {
