@@ -9,6 +9,7 @@ import io.vertx.core.http.RequestOptions;
 import java.time.Duration;
 import java.time.Instant;
 import java.time.temporal.ChronoUnit;
+import java.util.List;
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.atomic.AtomicInteger;
@@ -43,7 +44,12 @@ final class Watching implements Bench.Group {
     Vertx vertx = Vertx.vertx();
     HttpClient http =
         vertx.createHttpClient(new HttpClientOptions().setMaxPoolSize(2 * WAITERS + 10));
-    try (Service service = bench.service(database, "bench.watch", Map.of()).awaitReady()) {
+    // So many streams are what a heap of 512 MiB is for.
+    List<String> heap = List.of("-Xmx512m");
+    try (Service service =
+        bench
+            .service(database, "bench.watch", Map.of(), bench.options().jar(), heap)
+            .awaitReady()) {
       service.warmUp(
           bench.options().seconds(90), step -> hear(bench, http, service, database, few));
       hear(bench, http, service, database, waiters);
