@@ -47,6 +47,9 @@ class PendingCallbacks {
   /** A callback that fails for a reason of its own is not tried for ever. */
   private static final int MAX_ATTEMPTS = 20;
 
+  /** Reports kept for the next pass; with more, whoever brings them books them. */
+  private static final int MAX_UNBOOKED = 2_000;
+
   private final ReceiptStore store;
   private final Tasks tasks;
   private final CheckPlan plan;
@@ -58,9 +61,6 @@ class PendingCallbacks {
   private final RandomGenerator random = RandomGenerator.getDefault();
   private final List<Reports.Report> unbooked = new ArrayList<>();
   private volatile @Nullable WorkLoop loop;
-
-  /** More than these are booked by who brings them. */
-  private static final int MAX_UNBOOKED = 2_000;
 
   /** A callback, read. */
   private record Read(PendingCallback callback, KlingNews said, PendingCallback.Standing task) {
