@@ -40,7 +40,8 @@ class OutboxStore {
             select x.* from unnest(cast(:lanes as int[])) as l(lane)
               cross join lateral (
                 select * from outbox x
-                where x.lane = l.lane and x.id <> all(cast(:known as bigint[]))
+                -- Hashed once, whatever the plan; "<> all" compares each row with each id.
+                where x.lane = l.lane and x.id not in (select unnest(cast(:known as bigint[])))
                   and not exists (select from outbox_parked p where p.task_id = x.task_id)
                 order by x.id limit :perLane) x
             -- Here, not below: only what is taken is joined.
@@ -134,12 +135,19 @@ class OutboxStore {
         .createQuery(NEXT)
         .bindArray("lanes", Integer.class, lanes)
         .bindArray("known", Long.class, known)
-        .bind("perLane", Math.max(16, limit * 4 / Math.max(1, lanes.size())))
+        .bind("perLane", perLane(limit, lanes.size()))
         .bind("limit", limit)
         .bind("bytes", bytes)
         .bind("state", state)
         .map((row, context) -> message(row, state))
         .list();
+  }
+
+  /**
+   * Most rows of one lane that a read looks at: lanes are about even, as task ids hash onto them.
+   */
+  static int perLane(int limit, int lanes) {
+    return Math.max(16, limit * 2 / Math.max(1, lanes));
   }
 
   private OutboxMessage message(ResultSet row, boolean state) throws SQLException {

@@ -4,7 +4,9 @@ import io.klingtracker.work.WorkLoop;
 import java.time.Clock;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.ExecutionException;
@@ -85,7 +87,7 @@ final class Relay implements AutoCloseable {
   boolean runOnce() {
     try {
       Handle current = session == null ? connect() : session;
-      settle(current);
+      take(current);
       long now = clock.millis();
       if (now >= nextRebalance) {
         nextRebalance = now + config.rebalance().toMillis();
@@ -116,8 +118,8 @@ final class Relay implements AutoCloseable {
     return fresh;
   }
 
-  /** Takes Kafka's answers and deletes what it has. */
-  private void settle(Handle current) {
+  /** Takes Kafka's answers. */
+  private void take(Handle current) {
     for (Answer answer = answers.poll(); answer != null; answer = answers.poll()) {
       OutboxMessage message = answer.message();
       Throwable failure = answer.failure();
@@ -137,6 +139,19 @@ final class Relay implements AutoCloseable {
         window.failed(message, answer.at() + delay(window.attempts(message.taskId())));
       }
     }
+    // Answers come a few at a time; a delete is for many of them. The rest goes with the next read.
+    if (window.inFlight() == 0 || unsettled.size() >= enough()) {
+      settle(current);
+    }
+  }
+
+  /** How many events are worth a statement of their own while others are under way. */
+  private int enough() {
+    return Math.max(1, Math.min(config.batch(), config.window() / 4));
+  }
+
+  /** Deletes what Kafka has. */
+  private void settle(Handle current) {
     if (!unsettled.isEmpty()) {
       store.delete(current, unsettled);
       window.settled(unsettled);
@@ -156,14 +171,17 @@ final class Relay implements AutoCloseable {
 
   private boolean read(Handle current, long now) {
     boolean due = news.getAndSet(false) || now >= nextRead;
-    int room = Math.min(config.batch(), config.window() - window.size());
     List<Integer> reading = lanes.reading();
+    if (due) {
+      settle(current);
+    }
     if (!due || reading.isEmpty() || now < pausedUntil) {
       news.compareAndSet(false, due && !reading.isEmpty());
       return false;
     }
+    int room = Math.min(config.batch(), config.window() - window.size());
     long bytes = config.windowBytes() - window.bytes();
-    if (room < Math.max(1, Math.min(config.batch(), config.window() / 4)) || bytes <= 0) {
+    if (room < enough() || bytes <= 0) {
       // Read on when acknowledgements have made room: every read looks into every lane.
       news.set(true);
       return false;
@@ -177,12 +195,23 @@ final class Relay implements AutoCloseable {
       (message.payload().isEmpty() ? unsettled : events).add(message);
     }
     window.add(events);
-    boolean full =
-        next.size() == room || next.stream().mapToLong(OutboxMessage::bytes).sum() >= bytes;
+    boolean full = isFull(next, room, bytes, OutboxStore.perLane(room, reading.size()));
     if (full) {
       news.set(true);
     }
     return full && window.size() < config.window() && window.bytes() < config.windowBytes();
+  }
+
+  /** Whether a read came to one of its bounds, so that there may be more. */
+  private static boolean isFull(List<OutboxMessage> read, int room, long bytes, int perLane) {
+    Map<Integer, Integer> counts = new HashMap<>();
+    long sum = 0;
+    boolean full = read.size() == room;
+    for (OutboxMessage message : read) {
+      sum += message.bytes();
+      full |= counts.merge(message.lane(), 1, Integer::sum) == perLane;
+    }
+    return full || sum >= bytes;
   }
 
   private void send() {
@@ -293,10 +322,11 @@ final class Relay implements AutoCloseable {
     try {
       Handle current = session;
       while (current != null && window.inFlight() > 0 && System.nanoTime() < deadline) {
-        settle(current);
+        take(current);
         Thread.sleep(1);
       }
       if (current != null) {
+        take(current);
         settle(current);
       }
     } catch (InterruptedException e) {

@@ -244,6 +244,40 @@ class RelayTest {
   }
 
   @Test
+  void what_kafka_has_is_deleted_while_others_are_under_way() {
+    List<String> ids = tasks(40, 0);
+    kafka.kept.put(ids.get(0), new CompletableFuture<>());
+    Relay relay = rig.relay(kafka);
+    relay.start();
+    await().atMost(LIMIT).until(() -> rig.unpublished() == 1);
+    relay.die();
+    assertEquals(40, kafka.taken.size());
+  }
+
+  @Test
+  void a_lane_that_holds_the_whole_backlog_is_read_on_at_once() {
+    List<String> lane =
+        jdbi.withHandle(
+            handle ->
+                handle
+                    .createQuery(
+                        """
+                        select id from (select 'task_' || lpad(n::text, 26, '0') as id from generate_series(1, 9999) n) x
+                        where outbox_lane(id) = 7 limit 40
+                        """)
+                    .mapTo(String.class)
+                    .list());
+    jdbi.useTransaction(handle -> lane.forEach(id -> RelayRig.submit(handle, id)));
+    RelayRig patient = new RelayRig(jdbi, Map.of("poll", "1h", "window", "50"));
+    try (Relay relay = patient.relay(kafka)) {
+      while (relay.runOnce()) {
+        assertTrue(kafka.taken.size() <= 40);
+      }
+    }
+    assertEquals(40, kafka.taken.size());
+  }
+
+  @Test
   void a_task_cannot_leave_out_a_number() {
     String id = tasks(1, 1).get(0);
     for (int wrong : new int[] {1, 4}) {
