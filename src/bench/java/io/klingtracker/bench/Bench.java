@@ -5,12 +5,16 @@ import java.time.Duration;
 import java.util.List;
 import java.util.Map;
 
-/**
- * What every measure works with.
- *
- * @param sql plain clients of PostgreSQL
- */
-record Bench(Options options, Stack stack, Report report, SqlClients sql) {
+/** What every measure works with. */
+final class Bench implements AutoCloseable {
+
+  private static final Duration BRIEF = Duration.ofMillis(300);
+
+  private final Options options;
+  private final Stack stack;
+  private final Report report;
+  private final SqlClients sql;
+  private final Common common = new Common(this);
 
   /** One group of measures. */
   interface Group {
@@ -18,11 +22,44 @@ record Bench(Options options, Stack stack, Report report, SqlClients sql) {
     /** By which it is picked. */
     String name();
 
+    /** What takes long and is not measured; other groups prepare themselves beside it. */
+    default void prepare(Bench bench) throws Exception {}
+
     void run(Bench bench) throws Exception;
   }
 
+  Bench(Options options, Stack stack, Report report, SqlClients sql) {
+    this.options = options;
+    this.stack = stack;
+    this.report = report;
+    this.sql = sql;
+  }
+
+  Options options() {
+    return options;
+  }
+
+  Stack stack() {
+    return stack;
+  }
+
+  Report report() {
+    return report;
+  }
+
+  /** Plain clients of PostgreSQL. */
+  SqlClients sql() {
+    return sql;
+  }
+
+  /** The service and the yardstick that groups share. */
+  Common common() {
+    return common;
+  }
+
+  /** How long one side of a comparison has in one round; next to nothing in a smoke run. */
   Duration seconds(int whole) {
-    return Duration.ofSeconds(options.seconds(whole));
+    return options.smoke() ? BRIEF : Duration.ofSeconds(whole);
   }
 
   /** The service as it is packaged. */
@@ -38,5 +75,10 @@ record Bench(Options options, Stack stack, Report report, SqlClients sql) {
 
   EventTap tap(String topic, boolean noting) {
     return new EventTap(stack.kafka().bootstrapServers(), topic, noting);
+  }
+
+  @Override
+  public void close() {
+    common.close();
   }
 }

@@ -9,10 +9,14 @@ final class CallbackSide implements AutoCloseable {
   private static final Duration DRAIN = Duration.ofSeconds(120);
   private static final double FIRST_GUESS = 4_000;
 
+  /** Tasks are made so many at a time at least: statistics are taken after each time. */
+  private static final int BLOCK = 30_000;
+
   private final Bench bench;
   private final Database database;
   private final Service service;
   private final EventTap tap;
+  private final String topic;
   private long used = 1;
   private long made = 1;
   private double rate = FIRST_GUESS;
@@ -31,6 +35,7 @@ final class CallbackSide implements AutoCloseable {
     this.database = database;
     this.service = bench.service(database, topic, settings).awaitReady();
     this.tap = bench.tap(topic, false);
+    this.topic = topic;
   }
 
   int port() {
@@ -45,13 +50,13 @@ final class CallbackSide implements AutoCloseable {
     return database;
   }
 
-  EventTap tap() {
-    return tap;
+  /** Where its events go. */
+  String topic() {
+    return topic;
   }
 
-  /** Has at least so many callbacks a second ready from now on. */
-  void expect(double perSecond) {
-    rate = Math.max(rate, perSecond);
+  EventTap tap() {
+    return tap;
   }
 
   /** Loads the service until it is compiled, for so many seconds at most. */
@@ -94,14 +99,20 @@ final class CallbackSide implements AutoCloseable {
 
   private SignedCallbacks callbacks(double perSecond, Duration time) {
     int tasks = (int) (perSecond * time.toMillis() / 1000 / 2) + 200;
+    return new SignedCallbacks(reserve(tasks), tasks);
+  }
+
+  /** So many open tasks that nobody has sent a callback about; gives the first one's number. */
+  long reserve(int tasks) {
     if (used + tasks > made) {
-      Tasks.open(database, made, used + tasks - made);
-      made = used + tasks;
+      long more = Math.max(used + tasks - made, bench.options().rows(BLOCK));
+      Tasks.open(database, made, more);
+      made += more;
       database.execute("analyze task", "analyze open_task", "analyze task_event");
     }
-    SignedCallbacks callbacks = new SignedCallbacks(used, tasks);
+    long first = used;
     used += tasks;
-    return callbacks;
+    return first;
   }
 
   private Result published(Load load, long before, long start) {

@@ -3,8 +3,10 @@ package io.klingtracker.bench;
 import java.time.Duration;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import org.HdrHistogram.Histogram;
 import org.HdrHistogram.HistogramIterationValue;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Callbacks: durable before their answer, applied, and published. A rate counts until the last
@@ -12,8 +14,6 @@ import org.HdrHistogram.HistogramIterationValue;
  */
 final class Callbacks implements Bench.Group {
 
-  private static final int OPEN_TASKS = 100_000;
-  private static final int HISTORY = 900_000;
   private static final int MANY = 128;
   private static final int SOME = 32;
   private static final SqlScript CTE = new SqlScript("cb_cte");
@@ -21,6 +21,7 @@ final class Callbacks implements Bench.Group {
 
   private final Rounds rounds = new Rounds();
   private final Histogram latency = Load.histogram();
+  private @Nullable Database single;
 
   @Override
   public String name() {
@@ -28,41 +29,38 @@ final class Callbacks implements Bench.Group {
   }
 
   @Override
+  public void prepare(Bench bench) {
+    bench.common().yardstick();
+    Database database = bench.stack().database("callbacks_single");
+    Tasks.endedInBulk(database, bench.options().rows(Common.HISTORY));
+    single = database;
+  }
+
+  @Override
   public void run(Bench bench) {
-    Options options = bench.options();
-    Database seed = bench.stack().database("callbacks_seed");
-    long open = options.rows(OPEN_TASKS);
-    Tasks.endedInBulk(seed, options.rows(HISTORY));
-    Database yardstick = bench.stack().copy(seed.name(), "callbacks_yardstick");
-    Tasks.open(yardstick, 1, open);
-    yardstick.execute("vacuum analyze task", "vacuum analyze task_event");
-    Map<String, Long> variables = Map.of("tasks", open);
-    Database ours = bench.stack().copy(seed.name(), "callbacks_ours");
-    Database single = bench.stack().copy(seed.name(), "callbacks_single");
-    bench.stack().drop(seed);
+    CallbackSide grouped = bench.common().side();
     // The same code with a transaction for each callback.
     Map<String, String> oneByOne = Map.of("tracker.group-commit.enabled", "false");
-    try (CallbackSide grouped = new CallbackSide(bench, ours, "bench.callbacks", Map.of());
-        CallbackSide ungrouped = new CallbackSide(bench, single, "bench.single", oneByOne)) {
-      grouped.warmUp(options.seconds(120), MANY);
-      ungrouped.warmUp(options.seconds(60), SOME);
-      for (int round = 0; round < options.rounds(); round++) {
-        round(bench, grouped, ungrouped, yardstick, variables);
+    try (CallbackSide ungrouped =
+        new CallbackSide(bench, Objects.requireNonNull(single), "bench.single", oneByOne)) {
+      ungrouped.warmUp(bench.options().seconds(45), SOME);
+      for (int round = 0; round < bench.options().rounds(); round++) {
+        round(bench, grouped, ungrouped);
       }
-      sweep(bench, grouped);
-      sustained(bench, grouped);
-      atHalf(bench, grouped);
     }
-    bench.stack().drop(yardstick);
+    sweep(bench, grouped);
+    sustained(bench, grouped);
+    atHalf(bench, grouped);
+    Profile.take(
+        bench,
+        "callbacks",
+        grouped.service(),
+        () -> grouped.closed(MANY, bench.seconds(10)).published());
     report(bench.report());
   }
 
-  private void round(
-      Bench bench,
-      CallbackSide grouped,
-      CallbackSide ungrouped,
-      Database yardstick,
-      Map<String, Long> variables) {
+  private void round(Bench bench, CallbackSide grouped, CallbackSide ungrouped) {
+    Common common = bench.common();
     Duration time = bench.seconds(4);
     Duration brief = bench.seconds(1);
     CallbackSide.Result many = grouped.closed(MANY, time);
@@ -70,32 +68,32 @@ final class Callbacks implements Bench.Group {
     rounds.add("ours 128 answered", many.load().rate());
     rounds.add("lag", many.lag());
     rounds.add("events per callback", (double) many.events() / many.load().good());
-    rounds.add("cte 128", bench.sql().rate(yardstick, CTE, MANY, variables, time));
+    rounds.add("cte 128", common.rate(CTE, MANY, time));
     rounds.add("ours 32 ms", grouped.closed(SOME, brief).load().millis(50));
     rounds.add("single 32 ms", ungrouped.closed(SOME, brief).load().millis(50));
-    rounds.add("cte 16", bench.sql().rate(yardstick, CTE, 16, variables, brief));
-    rounds.add("orm 16", bench.sql().rate(yardstick, ORM, 16, variables, brief));
-    rounds.add("orm 128", bench.sql().rate(yardstick, ORM, MANY, variables, brief));
+    rounds.add("cte 16", common.rate(CTE, 16, brief));
+    rounds.add("orm 16", common.rate(ORM, 16, brief));
+    rounds.add("orm 128", common.rate(ORM, MANY, brief));
     CallbackSide.Result alone = grouped.closed(1, brief);
     rounds.add("ours 1", alone.load().rate());
     rounds.add("ours 1 ms", alone.load().millis(50));
     rounds.add("single 1 ms", ungrouped.closed(1, brief).load().millis(50));
-    rounds.add("cte 1", bench.sql().rate(yardstick, CTE, 1, variables, brief));
-    rounds.add("orm 1", bench.sql().rate(yardstick, ORM, 1, variables, brief));
+    rounds.add("cte 1", common.rate(CTE, 1, brief));
+    rounds.add("orm 1", common.rate(ORM, 1, brief));
     byte[] bare = Http.get("/q/health/live", Map.of());
     rounds.add(
         "bare 128",
         Loader.closed(grouped.port(), MANY, Loader.always(bare), brief)
             .clean("the bare endpoint")
             .rate());
-    yardstick.execute("truncate outbox");
+    common.yardstick().execute("truncate outbox");
   }
 
   /** How the rate grows with the connections. */
   private void sweep(Bench bench, CallbackSide grouped) {
     Chart chart = new Chart("Callbacks a second over connections", "connections", "callbacks/s");
     for (int connections : List.of(1, 4, 16, 32, 64, 128, 256)) {
-      CallbackSide.Result result = grouped.closed(connections, bench.seconds(2));
+      CallbackSide.Result result = grouped.closed(connections, bench.seconds(1));
       chart.point("answered", connections, result.load().rate());
       chart.point("published", connections, result.published());
     }
@@ -128,7 +126,7 @@ final class Callbacks implements Bench.Group {
   /** Half the capacity, by an open loop: what a sender sees on a normal day. */
   private void atHalf(Bench bench, CallbackSide grouped) {
     double rate = Math.max(100, rounds.of("ours 128").median() / 2);
-    Duration time = bench.seconds(15);
+    Duration time = bench.seconds(10);
     Load load = grouped.open(MANY, rate, time).load();
     latency.add(load.latency());
     bench

@@ -56,6 +56,8 @@ final class Debezium implements AutoCloseable {
     // Engines in one JVM that share a prefix wait for one another's metrics.
     properties.setProperty("topic.prefix", name);
     properties.setProperty("slot.name", name);
+    // The next one begins with what is written then.
+    properties.setProperty("slot.drop.on.stop", "true");
     properties.setProperty("publication.name", name);
     properties.setProperty("database.hostname", "localhost");
     properties.setProperty("database.port", Integer.toString(database.port()));

@@ -2,6 +2,7 @@ package io.klingtracker.bench;
 
 import java.time.Duration;
 import java.util.Map;
+import java.util.UUID;
 import org.HdrHistogram.Histogram;
 
 /**
@@ -21,54 +22,46 @@ final class Events implements Bench.Group {
 
   @Override
   public void run(Bench bench) {
-    Database database = bench.stack().database("events");
-    try (Service service = bench.service(database, "bench.events", Map.of()).awaitReady();
-        EventTap ours = bench.tap("bench.events", true)) {
-      alone(bench, database, service, ours);
-      besideDebezium(bench, database, service, ours);
-    }
-    bench.stack().drop(database);
-    report(bench.report());
-    catchUp(bench);
-  }
-
-  private void alone(Bench bench, Database database, Service service, EventTap ours) {
-    service.warmUp(
-        bench.options().seconds(60),
-        step ->
-            Loader.closed(
-                    service.port(),
-                    16,
-                    Loader.always(Submissions.REQUEST),
-                    Duration.ofSeconds(step))
-                .clean("submissions"));
-    submit(service, bench.seconds(5));
-    floor(bench, bench.seconds(5));
-    for (int round = 0; round < bench.options().rounds(); round++) {
-      Histogram floor = floor(bench, bench.seconds(4));
-      rounds.add("floor 50", floor.getValueAtPercentile(50) / 1000.0);
-      rounds.add("floor 99", floor.getValueAtPercentile(99) / 1000.0);
-      long mark = mark(database);
-      submit(service, bench.seconds(4));
-      add("ours", latencies(database, mark, ours));
-    }
-  }
-
-  private void besideDebezium(Bench bench, Database database, Service service, EventTap ours) {
-    String bootstrap = bench.stack().kafka().bootstrapServers();
-    try (EventTap tunedTap = bench.tap("bench.debezium.tuned", true);
-        EventTap plainTap = bench.tap("bench.debezium.plain", true);
-        Debezium tuned = new Debezium(database, bootstrap, "tuned", "bench.debezium.tuned", true);
-        Debezium plain =
-            new Debezium(database, bootstrap, "plain", "bench.debezium.plain", false)) {
-      submit(service, bench.seconds(8));
+    CallbackSide side = bench.common().side();
+    catchUp(bench, side);
+    try (EventTap ours = bench.tap(side.topic(), true)) {
+      side.service()
+          .warmUp(
+              bench.options().seconds(30),
+              step ->
+                  Loader.closed(
+                          side.port(),
+                          16,
+                          Loader.always(Submissions.REQUEST),
+                          Duration.ofSeconds(step))
+                      .clean("submissions"));
+      // The engines run in this JVM, which has to compile them too.
+      debezium(bench, side, true, bench.seconds(8));
+      floor(bench, bench.seconds(5));
       for (int round = 0; round < bench.options().rounds(); round++) {
-        long mark = mark(database);
-        submit(service, bench.seconds(4));
-        add("ours beside", latencies(database, mark, ours));
-        add("tuned", latencies(database, mark, tunedTap));
-        add("plain", latencies(database, mark, plainTap));
+        Histogram floor = floor(bench, bench.seconds(3));
+        rounds.add("floor 50", floor.getValueAtPercentile(50) / 1000.0);
+        rounds.add("floor 99", floor.getValueAtPercentile(99) / 1000.0);
+        add("ours", latencies(side, ours, bench.seconds(4)));
+        add("tuned", debezium(bench, side, true, bench.seconds(4)));
+        add("plain", debezium(bench, side, false, bench.seconds(4)));
       }
+    }
+    report(bench.report());
+  }
+
+  /**
+   * One engine at a time: nobody runs two, nor one beside a relay of ours, which goes on here but
+   * has little to do at this rate.
+   */
+  private static Histogram debezium(Bench bench, CallbackSide side, boolean tuned, Duration time) {
+    String name = tuned ? "tuned" : "plain";
+    String topic = "bench.debezium." + name;
+    String bootstrap = bench.stack().kafka().bootstrapServers();
+    try (EventTap tap = bench.tap(topic, true);
+        Debezium engine = new Debezium(side.database(), bootstrap, name, topic, tuned)) {
+      submit(side.service(), bench.seconds(1));
+      return latencies(side, tap, time);
     }
   }
 
@@ -81,22 +74,21 @@ final class Events implements Bench.Group {
         .clean("submissions");
   }
 
-  private static long mark(Database database) {
-    return database.number("select coalesce(max(id), 0) from task_event");
-  }
-
-  /** Waits for the events since a mark; microseconds from commit to arrival of each. */
-  private static Histogram latencies(Database database, long mark, EventTap tap) {
+  /** Submits for a while; microseconds from commit to arrival of each event of that. */
+  private static Histogram latencies(CallbackSide side, EventTap tap, Duration time) {
+    Database database = side.database();
+    long mark = database.number("select coalesce(max(id), 0) from task_event");
+    submit(side.service(), time);
     Map<String, Long> committed = CommitTimes.of(database, "event_id", "id > " + mark);
     Database.await(
         Duration.ofSeconds(15),
         () ->
             committed.keySet().stream()
-                .allMatch(id -> tap.arrivals().containsKey(java.util.UUID.fromString(id))));
+                .allMatch(id -> tap.arrivals().containsKey(UUID.fromString(id))));
     Histogram latency = Load.histogram();
     committed.forEach(
         (id, at) -> {
-          Long arrived = tap.arrivals().get(java.util.UUID.fromString(id));
+          Long arrived = tap.arrivals().get(UUID.fromString(id));
           if (arrived != null) {
             latency.recordValue(Math.max(0, arrived - at));
           }
@@ -129,20 +121,15 @@ final class Events implements Bench.Group {
         "floor 99",
         Goal.atMost(5));
     ratio(
-        report,
-        "G6",
-        "Debezium tuned ÷ ours, p50, same rows",
-        "tuned 50",
-        "ours beside 50",
-        Goal.atLeast(3));
+        report, "G6", "Debezium tuned ÷ ours, p50, 200/s", "tuned 50", "ours 50", Goal.atLeast(3));
     ratio(
         report,
         "G6",
-        "Debezium as it comes ÷ ours, p50, same rows",
+        "Debezium as it comes ÷ ours, p50, 200/s",
         "plain 50",
-        "ours beside 50",
+        "ours 50",
         Goal.atLeast(80));
-    ratio(report, "", "Debezium tuned ÷ ours, p99", "tuned 99", "ours beside 99", Goal.none());
+    ratio(report, "", "Debezium tuned ÷ ours, p99, 200/s", "tuned 99", "ours 99", Goal.none());
   }
 
   private void ratio(Report report, String id, String what, String over, String under, Goal goal) {
@@ -157,36 +144,31 @@ final class Events implements Bench.Group {
   }
 
   /** Kafka is away while callbacks come; then, how fast is what waited published? */
-  private static void catchUp(Bench bench) {
-    Database database = bench.stack().database("catch_up");
-    try (CallbackSide side = new CallbackSide(bench, database, "bench.catchup", Map.of())) {
-      side.warmUp(bench.options().seconds(60), 128);
-      bench.stack().kafka().stop();
-      long before = side.tap().seen();
-      Load load = side.unpublished(128, bench.seconds(45));
-      Database.await(
-          Duration.ofSeconds(60),
-          () -> database.number("select count(*) from callback_pending") == 0);
-      long waiting = database.number("select count(*) from outbox");
-      bench.stack().kafka().start();
-      Database.await(Duration.ofSeconds(60), () -> side.tap().seen() > before);
-      long start = System.nanoTime();
-      long first = side.tap().seen();
-      Database.await(
-          Duration.ofSeconds(120), () -> database.number("select count(*) from outbox") == 0);
-      Database.pause(500);
-      double rate =
-          (side.tap().seen() - first) / Math.max(0.05, (side.tap().lastAt() - start) / 1e9);
-      bench
-          .report()
-          .ratio(
-              "G8",
-              "catch-up of %,d events after %d s without Kafka ÷ ingest"
-                  .formatted(waiting, bench.options().seconds(45)),
-              Spread.number(rate) + "/s",
-              Spread.number(load.rate()) + "/s",
-              Spread.of(rate / load.rate()),
-              Goal.atLeast(3));
-    }
+  private static void catchUp(Bench bench, CallbackSide side) {
+    Database database = side.database();
+    int away = bench.options().seconds(30);
+    side.closed(128, bench.seconds(2));
+    bench.stack().kafka().stop();
+    long before = side.tap().seen();
+    Load load = side.unpublished(128, Duration.ofSeconds(away));
+    Database.await(
+        Duration.ofSeconds(60),
+        () -> database.number("select count(*) from callback_pending") == 0);
+    long waiting = database.number("select count(*) from outbox");
+    bench.stack().kafka().start();
+    Database.await(Duration.ofSeconds(60), () -> side.tap().seen() > before);
+    long start = System.nanoTime();
+    long first = side.tap().seen();
+    Database.await(Duration.ofSeconds(120), () -> side.tap().seen() - before >= waiting);
+    double rate = (side.tap().seen() - first) / Math.max(0.05, (side.tap().lastAt() - start) / 1e9);
+    bench
+        .report()
+        .ratio(
+            "G8",
+            "catch-up of %,d events after %d s without Kafka ÷ ingest".formatted(waiting, away),
+            Spread.number(rate) + "/s",
+            Spread.number(load.rate()) + "/s",
+            Spread.of(rate / load.rate()),
+            Goal.atLeast(3));
   }
 }

@@ -2,19 +2,25 @@ package io.klingtracker.bench;
 
 import io.klingtracker.secret.Cursors;
 import io.klingtracker.secret.Secrets;
-import java.time.Duration;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
+import org.jspecify.annotations.Nullable;
 
 /** What ten times, and a thousand times, the tasks change: for lists and for callbacks. */
 final class Growth implements Bench.Group {
 
   private static final int PAGE = 50;
   private static final int DEEP = 1_000;
-  private static final List<Integer> SIZES = List.of(10_000, 100_000, 1_000_000, 10_000_000);
+  private static final List<Integer> SIZES = List.of(10_000, 100_000, Common.HISTORY);
+  private static final int LARGE = 10_000_000;
 
   private final Rounds rounds = new Rounds();
+  private final Chart rates =
+      new Chart("Callbacks a second over stored tasks", "tasks", "callbacks/s");
+  private final Chart pages =
+      new Chart("List of %d, p50 over stored tasks".formatted(PAGE), "tasks", "ms");
+  private @Nullable Database large;
 
   @Override
   public String name() {
@@ -22,53 +28,44 @@ final class Growth implements Bench.Group {
   }
 
   @Override
+  public void prepare(Bench bench) {
+    Database database = bench.stack().database("growth");
+    Tasks.endedInBulk(database, bench.options().rows(LARGE));
+    large = database;
+  }
+
+  @Override
   public void run(Bench bench) {
-    List<Integer> sizes = bench.options().smoke() ? List.of(1_000, 10_000) : SIZES;
-    Chart rates = new Chart("Callbacks a second over stored tasks", "tasks", "callbacks/s");
-    Chart pages = new Chart("List of %d, p50 over stored tasks".formatted(PAGE), "tasks", "ms");
-    int large = sizes.get(sizes.size() - 1);
-    int small = sizes.get(sizes.size() - 2);
-    List<CallbackSide> kept = new ArrayList<>();
-    try {
-      for (int size : sizes) {
-        CallbackSide side = side(bench, size);
-        kept.add(side);
-        side.closed(128, bench.seconds(6));
-        rates.point("published", size, side.closed(128, bench.seconds(3)).published());
-        pages.point("page 1", size, page(bench, side, size, 1));
-        if (size > PAGE * DEEP) {
-          pages.point("page " + DEEP, size, page(bench, side, size, DEEP));
-        }
-        if (size < small) {
-          kept.remove(side);
-          side.close();
-        }
-      }
+    for (int size : SIZES) {
+      int ended = bench.options().rows(size);
+      point(bench, bench.common().side(ended), ended);
+    }
+    int few = bench.options().rows(Common.HISTORY);
+    int many = bench.options().rows(LARGE);
+    CallbackSide small = bench.common().side();
+    try (CallbackSide huge =
+        new CallbackSide(bench, Objects.requireNonNull(large), "bench.growth", Map.of())) {
+      huge.warmUp(bench.options().seconds(60), 128);
+      point(bench, huge, many);
       for (int round = 0; round < bench.options().rounds(); round++) {
-        round(bench, kept.get(0), "small", small);
-        round(bench, kept.get(1), "large", large);
+        round(bench, small, "small", few);
+        round(bench, huge, "large", many);
       }
-    } finally {
-      kept.forEach(CallbackSide::close);
     }
     bench.report().chart("growth-callbacks.svg", rates.svg());
     bench.report().chart("growth-lists.svg", pages.svg());
-    report(bench.report(), small, large);
+    report(bench.report(), few, many);
   }
 
-  private static CallbackSide side(Bench bench, int size) {
-    long start = System.nanoTime();
-    Database database = bench.stack().database("growth_" + size);
-    Tasks.endedInBulk(database, size);
-    bench
-        .report()
-        .progress(
-            "%,d tasks in %d s, %d MiB"
-                .formatted(
-                    size,
-                    Duration.ofNanos(System.nanoTime() - start).toSeconds(),
-                    database.number("select pg_database_size(current_database()) / 1048576")));
-    return new CallbackSide(bench, database, "bench.growth." + size, Map.of());
+  private void point(Bench bench, CallbackSide side, int ended) {
+    side.closed(128, bench.seconds(2));
+    double rate = side.closed(128, bench.seconds(3)).published();
+    long tasks = side.database().number("select count(*) from task");
+    rates.point("published", tasks, rate);
+    pages.point("page 1", tasks, page(bench, side, ended, 1));
+    if (ended > PAGE * DEEP) {
+      pages.point("page " + DEEP, tasks, page(bench, side, ended, DEEP));
+    }
   }
 
   private void round(Bench bench, CallbackSide side, String name, int size) {

@@ -1,7 +1,5 @@
 package io.klingtracker.bench;
 
-import java.util.Map;
-
 /** Three times what it can take: does it go on taking as much, and say no to the rest? */
 final class Overload implements Bench.Group {
 
@@ -14,28 +12,25 @@ final class Overload implements Bench.Group {
 
   @Override
   public void run(Bench bench) {
-    Database database = bench.stack().database("overload");
-    try (CallbackSide side = new CallbackSide(bench, database, "bench.overload", Map.of())) {
-      side.warmUp(bench.options().seconds(60), 128);
-      double most = side.closed(128, bench.seconds(5)).load().rate();
-      CallbackSide.Result flood = side.flood(CONNECTIONS, 3 * most, bench.seconds(20));
-      Load load = flood.load();
-      Report report = bench.report();
-      report.ratio(
-          "",
-          "callbacks answered at three times the capacity ÷ at capacity",
-          Spread.number(load.rate()) + "/s",
-          Spread.number(most) + "/s",
-          Spread.of(load.rate() / most),
-          Goal.atLeast(0.9));
-      report.figure(
-          "of them lost, put off, broken; memory",
-          "%d, %,d, %d; %d MiB"
-              .formatted(
-                  Math.max(0, load.good() - flood.events()),
-                  load.busy(),
-                  load.bad(),
-                  side.service().residentMebibytes()));
-    }
+    CallbackSide side = bench.common().side();
+    double most = side.closed(128, bench.seconds(5)).load().rate();
+    CallbackSide.Result flood = side.flood(CONNECTIONS, 3 * most, bench.seconds(20));
+    Load load = flood.load();
+    Report report = bench.report();
+    report.ratio(
+        "",
+        "callbacks answered at three times the capacity ÷ at capacity",
+        Spread.number(load.rate()) + "/s",
+        Spread.number(most) + "/s",
+        Spread.of(load.rate() / most),
+        Goal.atLeast(0.9));
+    report.figure(
+        "of them lost, put off, broken; memory",
+        "%d, %,d, %d; %d MiB"
+            .formatted(
+                Math.max(0, load.good() - flood.events()),
+                load.busy(),
+                load.bad(),
+                side.service().residentMebibytes()));
   }
 }

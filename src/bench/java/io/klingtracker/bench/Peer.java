@@ -46,11 +46,16 @@ final class Peer implements AutoCloseable {
     }
   }
 
-  Peer(Bench bench, Kind kind, Database database, String topic)
-      throws MissingException, IOException {
-    Path home = bench.options().directory().resolve("peers").resolve(kind.name());
+  /** Builds one below a directory; gives its home there. */
+  static Path build(Path directory, Kind kind) throws MissingException, IOException {
+    Path home = directory.resolve("peers").resolve(kind.name());
     copy(SOURCES.resolve(kind.folder()), home);
     run(home, kind);
+    return home;
+  }
+
+  Peer(Bench bench, Kind kind, Path home, Database database, String topic)
+      throws MissingException, IOException {
     String user = EmbeddedPostgresServer.USER;
     ProcessBuilder builder = new ProcessBuilder(kind.start()).directory(home.toFile());
     builder

@@ -5,6 +5,7 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 
@@ -36,6 +37,7 @@ final class Peers implements Bench.Group {
   }
 
   private final Rounds rounds = new Rounds();
+  private final Map<Peer.Kind, Path> built = new LinkedHashMap<>();
 
   @Override
   public String name() {
@@ -43,37 +45,50 @@ final class Peers implements Bench.Group {
   }
 
   @Override
-  public void run(Bench bench) throws IOException {
+  public void prepare(Bench bench) throws IOException {
     if (bench.options().smoke()) {
       bench.report().note("Peers are not part of a smoke run: building them takes the network.");
       return;
     }
-    Database ours = bench.stack().database("peers_ours");
-    try (CallbackSide side = new CallbackSide(bench, ours, "bench.peers", Map.of())) {
-      side.warmUp(bench.options().seconds(60), CONNECTIONS);
-      for (Peer.Kind kind : KINDS) {
-        Database database = bench.stack().empty("peer_" + kind.name().replace('-', '_'));
-        try {
-          compare(bench, kind, side, database);
-        } catch (Peer.MissingException | IllegalStateException e) {
-          bench.report().note("Peer " + kind.name() + " was left out: " + e.getMessage());
-        } finally {
-          bench.stack().drop(database);
-        }
+    for (Peer.Kind kind : KINDS) {
+      try {
+        built.put(kind, Peer.build(bench.options().directory(), kind));
+      } catch (Peer.MissingException e) {
+        missing(bench, kind, e);
       }
     }
   }
 
-  private void compare(Bench bench, Peer.Kind kind, CallbackSide side, Database database)
+  @Override
+  public void run(Bench bench) throws IOException {
+    for (Map.Entry<Peer.Kind, Path> peer : built.entrySet()) {
+      Peer.Kind kind = peer.getKey();
+      Database database = bench.stack().empty("peer_" + kind.name().replace('-', '_'));
+      try {
+        compare(bench, kind, peer.getValue(), database);
+      } catch (Peer.MissingException | IllegalStateException e) {
+        missing(bench, kind, e);
+      } finally {
+        bench.stack().drop(database);
+      }
+    }
+  }
+
+  private static void missing(Bench bench, Peer.Kind kind, Exception why) {
+    bench.report().note("Peer " + kind.name() + " was left out: " + why.getMessage());
+  }
+
+  private void compare(Bench bench, Peer.Kind kind, Path home, Database database)
       throws Peer.MissingException, IOException {
+    CallbackSide side = bench.common().side();
     database.execute(
         Files.readString(Path.of("src/bench/peers/schema.sql"), StandardCharsets.UTF_8));
     String topic = "peer." + kind.name();
     try (EventTap tap = bench.tap(topic, false);
-        Peer peer = new Peer(bench, kind, database, topic)) {
+        Peer peer = new Peer(bench, kind, home, database, topic)) {
       long first = 1;
       int tasks = 10_000 * 5;
-      first = load(bench, peer, tap, database, first, tasks, bench.seconds(30), "warm-up");
+      first = load(bench, peer, tap, database, first, tasks, bench.seconds(20), "warm-up");
       for (int round = 0; round < bench.options().rounds(); round++) {
         rounds.add(
             "ours beside " + kind.name(), side.closed(CONNECTIONS, bench.seconds(3)).published());

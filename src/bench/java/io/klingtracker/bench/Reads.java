@@ -11,7 +11,7 @@ import java.util.concurrent.ThreadLocalRandom;
  */
 final class Reads implements Bench.Group {
 
-  private static final int TASKS = 200_000;
+  private static final int TASKS = 100_000;
   private static final int FAVOURITES = 5_000;
   private static final SqlScript SELECT = new SqlScript("select");
   private static final Map<String, String> KEY =
@@ -26,39 +26,35 @@ final class Reads implements Bench.Group {
 
   @Override
   public void run(Bench bench) {
-    Database database = bench.stack().database("reads");
-    long tasks = bench.options().rows(TASKS);
-    Tasks.open(database, 1, tasks);
-    Tasks.ended(database, 1, FAVOURITES);
-    database.execute("vacuum analyze task");
-    List<byte[]> running = requests(Tasks.OPEN, tasks, KEY);
-    List<byte[]> ended = requests(Tasks.ENDED, FAVOURITES, KEY);
-    List<byte[]> known = requests(Tasks.ENDED, FAVOURITES, withTag());
-    Map<String, Long> variables = Map.of("tasks", tasks);
-    try (Service service = bench.service(database, "bench.reads", Map.of()).awaitReady()) {
-      service.warmUp(
-          bench.options().seconds(60), step -> ask(service, running, 64, Duration.ofSeconds(step)));
-      ask(service, known, 64, bench.seconds(5));
-      for (int round = 0; round < bench.options().rounds(); round++) {
-        Duration time = bench.seconds(1);
-        rounds.add("running", ask(service, running, 64, time).rate());
-        rounds.add("select", bench.sql().rate(database, SELECT, 16, variables, time));
-        rounds.add("ended", ask(service, ended, 64, time).rate());
-        rounds.add("known", ask(service, known, 64, time).rate());
-        rounds.add("running 1", ask(service, running, 1, time).rate());
-        rounds.add("select 1", bench.sql().rate(database, SELECT, 1, variables, time));
-        byte[] bare = Http.get("/q/health/live", Map.of());
-        rounds.add("bare", Loader.closed(service.port(), 64, Loader.always(bare), time).rate());
-      }
+    CallbackSide side = bench.common().side();
+    Service service = side.service();
+    int tasks = bench.options().rows(TASKS);
+    List<byte[]> running = requests(Tasks.OPEN, side.reserve(tasks), tasks, KEY);
+    List<byte[]> ended = requests(Tasks.ENDED, 1, FAVOURITES, KEY);
+    List<byte[]> known = requests(Tasks.ENDED, 1, FAVOURITES, withTag());
+    service.warmUp(
+        bench.options().seconds(30), step -> ask(service, running, 64, Duration.ofSeconds(step)));
+    ask(service, known, 64, bench.seconds(5));
+    for (int round = 0; round < bench.options().rounds(); round++) {
+      Duration time = bench.seconds(1);
+      rounds.add("running", ask(service, running, 64, time).rate());
+      rounds.add("select", bench.common().rate(SELECT, 16, time));
+      rounds.add("ended", ask(service, ended, 64, time).rate());
+      rounds.add("known", ask(service, known, 64, time).rate());
+      rounds.add("running 1", ask(service, running, 1, time).rate());
+      rounds.add("select 1", bench.common().rate(SELECT, 1, time));
+      byte[] bare = Http.get("/q/health/live", Map.of());
+      rounds.add("bare", Loader.closed(service.port(), 64, Loader.always(bare), time).rate());
     }
-    bench.stack().drop(database);
     report(bench.report());
+    Profile.take(bench, "reads", service, () -> ask(service, running, 64, bench.seconds(8)).rate());
   }
 
-  private static List<byte[]> requests(String prefix, long tasks, Map<String, String> headers) {
+  private static List<byte[]> requests(
+      String prefix, long first, int tasks, Map<String, String> headers) {
     List<byte[]> requests = new ArrayList<>();
     for (int i = 0; i < FAVOURITES; i++) {
-      long number = 1 + ThreadLocalRandom.current().nextLong(tasks);
+      long number = first + ThreadLocalRandom.current().nextLong(tasks);
       requests.add(Http.get("/v1/tasks/" + Tasks.id(prefix, number), headers));
     }
     return requests;

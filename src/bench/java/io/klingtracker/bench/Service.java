@@ -129,6 +129,10 @@ final class Service implements AutoCloseable {
     return process.pid();
   }
 
+  ProcessHandle process() {
+    return process.toHandle();
+  }
+
   /** What it holds of the machine's memory, in MiB; -1 where the system does not tell. */
   long residentMebibytes() {
     try {

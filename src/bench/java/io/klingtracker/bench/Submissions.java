@@ -19,7 +19,6 @@ final class Submissions implements Bench.Group {
               .getBytes(StandardCharsets.UTF_8));
 
   private static final List<Integer> CONNECTIONS = List.of(16, 32, 64, 128);
-  private static final int HISTORY = 200_000;
   private static final SqlScript SUBMIT = new SqlScript("submit");
 
   private final Rounds rounds = new Rounds();
@@ -31,32 +30,24 @@ final class Submissions implements Bench.Group {
 
   @Override
   public void run(Bench bench) {
-    Database seed = bench.stack().database("submissions_seed");
-    Tasks.endedInBulk(seed, bench.options().rows(HISTORY));
-    Database yardstick = bench.stack().copy(seed.name(), "submissions_yardstick");
-    Database ours = bench.stack().copy(seed.name(), "submissions_ours");
-    bench.stack().drop(seed);
-    try (Service service = bench.service(ours, "bench.submissions", Map.of()).awaitReady()) {
-      service.warmUp(
-          bench.options().seconds(120), step -> submit(service, 128, Duration.ofSeconds(step)));
-      for (int round = 0; round < bench.options().rounds(); round++) {
-        for (int connections : CONNECTIONS) {
-          Duration time = bench.seconds(2);
-          rounds.add("ours " + connections, submit(service, connections, time).rate());
-          rounds.add(
-              "sql " + connections,
-              bench.sql().rate(yardstick, SUBMIT, connections, Map.of(), time));
-        }
-        Load alone = submit(service, 1, bench.seconds(1));
-        rounds.add("ours 1", alone.rate());
-        rounds.add("ms 1", alone.millis(50));
-        rounds.add("sql 1", bench.sql().rate(yardstick, SUBMIT, 1, Map.of(), bench.seconds(1)));
-        yardstick.execute("truncate outbox");
+    Common common = bench.common();
+    Service service = common.side().service();
+    service.warmUp(
+        bench.options().seconds(30), step -> submit(service, 128, Duration.ofSeconds(step)));
+    for (int round = 0; round < bench.options().rounds(); round++) {
+      for (int connections : CONNECTIONS) {
+        Duration time = bench.seconds(2);
+        rounds.add("ours " + connections, submit(service, connections, time).rate());
+        rounds.add("sql " + connections, common.rate(SUBMIT, connections, time));
       }
+      Load alone = submit(service, 1, bench.seconds(1));
+      rounds.add("ours 1", alone.rate());
+      rounds.add("ms 1", alone.millis(50));
+      rounds.add("sql 1", common.rate(SUBMIT, 1, bench.seconds(1)));
+      common.yardstick().execute("truncate outbox");
     }
     report(bench.report());
-    bench.stack().drop(yardstick);
-    bench.stack().drop(ours);
+    Profile.take(bench, "submissions", service, () -> submit(service, 16, bench.seconds(8)).rate());
     toKling(bench);
   }
 
@@ -93,12 +84,21 @@ final class Submissions implements Bench.Group {
   /** From the commit of a submission, by PostgreSQL's clock, to Kling's having read the create. */
   private static void toKling(Bench bench) {
     Database database = bench.stack().database("submissions_kling");
-    long started = System.currentTimeMillis();
     Map<String, String> slots = Map.of("kling.accounts.default.max-parallel", "10000");
     try (Service service = bench.service(database, "bench.kling", slots).awaitReady()) {
-      Loader.open(service.port(), 4, Loader.always(REQUEST), 20, bench.seconds(5));
-      Loader.open(service.port(), 4, Loader.always(REQUEST), 20, bench.seconds(10));
-      long all = database.number("select count(*) from task");
+      service.warmUp(
+          bench.options().seconds(40),
+          step -> {
+            Loader.open(service.port(), 16, Loader.always(REQUEST), 200, Duration.ofSeconds(step));
+            Database.await(
+                Duration.ofSeconds(20),
+                () -> database.number("select count(*) from dispatch_queue") == 0);
+          });
+      long started = System.currentTimeMillis();
+      long mark = database.number("select max(id) from task_event");
+      long before = database.number("select count(*) from task");
+      Loader.open(service.port(), 4, Loader.always(REQUEST), 20, bench.seconds(15));
+      long all = database.number("select count(*) from task") - before;
       Predicate<io.klingtracker.simulator.Ledger.Create> fresh = c -> c.at() >= started;
       Database.await(
           Duration.ofSeconds(10),
@@ -111,7 +111,7 @@ final class Submissions implements Bench.Group {
           .creates(fresh)
           .forEach(create -> arrived.put(String.valueOf(create.externalId()), create.at()));
       Histogram millis = new Histogram(60_000, 3);
-      CommitTimes.of(database, "task_id", "sequence = 1")
+      CommitTimes.of(database, "task_id", "sequence = 1 and id > " + mark)
           .forEach(
               (task, micros) -> {
                 Long at = arrived.get(task);

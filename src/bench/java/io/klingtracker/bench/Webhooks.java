@@ -18,21 +18,15 @@ final class Webhooks implements Bench.Group {
 
   @Override
   public void run(Bench bench) throws Exception {
-    Database database = bench.stack().database("webhooks");
-    int seconds = bench.options().seconds(5);
-    int tasks = RATE * seconds / 2;
-    long first = 1;
-    try (Receivers receivers = new Receivers();
-        Service service = bench.service(database, "bench.webhooks", Map.of()).awaitReady()) {
-      deliver(database, service, receivers, first, tasks, Receivers.COUNT - 1);
+    CallbackSide side = bench.common().side();
+    int tasks = RATE * bench.options().seconds(5) / 2;
+    try (Receivers receivers = new Receivers()) {
+      deliver(side, receivers, tasks, Receivers.COUNT - 1);
       for (int round = 0; round < bench.options().rounds(); round++) {
-        first += tasks;
-        add("healthy", deliver(database, service, receivers, first, tasks, Receivers.COUNT - 1));
-        first += tasks;
-        add("hostile", deliver(database, service, receivers, first, tasks, Receivers.COUNT));
+        add("healthy", deliver(side, receivers, tasks, Receivers.COUNT - 1));
+        add("hostile", deliver(side, receivers, tasks, Receivers.COUNT));
       }
     }
-    bench.stack().drop(database);
     bench
         .report()
         .ratio(
@@ -53,22 +47,17 @@ final class Webhooks implements Bench.Group {
   }
 
   private static Histogram deliver(
-      Database database,
-      Service service,
-      Receivers receivers,
-      long first,
-      int tasks,
-      int receiverCount) {
-    Tasks.open(database, first, tasks);
+      CallbackSide side, Receivers receivers, int tasks, int receiverCount) {
+    Database database = side.database();
+    long first = side.reserve(tasks);
     database.execute(
         "update task set callback_url = "
             + receivers.url("right(id, 16)::bigint", receiverCount)
-            + " where id >= '"
-            + Tasks.id(Tasks.OPEN, first)
-            + "'");
+            + " where id between '%s' and '%s'"
+                .formatted(Tasks.id(Tasks.OPEN, first), Tasks.id(Tasks.OPEN, first + tasks - 1)));
     long mark = database.number("select coalesce(max(id), 0) from task_event");
     Loader.open(
-            service.port(),
+            side.port(),
             32,
             new SignedCallbacks(first, tasks),
             RATE,

@@ -1,0 +1,151 @@
+package io.klingtracker.bench;
+
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.concurrent.TimeUnit;
+import java.util.function.Supplier;
+import java.util.stream.Collectors;
+import jdk.jfr.consumer.RecordedEvent;
+import jdk.jfr.consumer.RecordedFrame;
+import jdk.jfr.consumer.RecordingFile;
+
+/**
+ * Where the processors' time goes under a load, to tell what bounds a figure: by process from
+ * {@code /proc}, and within the service by samples of the Flight Recorder. Taken after the rounds
+ * that count, which it does not touch.
+ */
+final class Profile {
+
+  private static final int SHOWN = 6;
+  private static final String RECORDING = "bench";
+
+  private Profile() {}
+
+  /**
+   * Loads the service once more and notes what it, PostgreSQL and the bench did meanwhile.
+   *
+   * @param what the load in a word, also the name of the recording's file
+   * @param load runs the load; gives its rate a second
+   */
+  static void take(Bench bench, String what, Service service, Supplier<Double> load) {
+    Path file = bench.options().directory().resolve("profile-" + what + ".jfr");
+    if (!jcmd(bench, service, "JFR.start", "name=" + RECORDING, "settings=profile")) {
+      bench.report().note("No profile of " + what + ": this JVM takes no recording.");
+      return;
+    }
+    double own = seconds(ProcessHandle.current());
+    double theirs = postgres(bench);
+    double ours = seconds(service.process());
+    long start = System.nanoTime();
+    double rate = load.get();
+    double seconds = (System.nanoTime() - start) / 1e9;
+    double spentOurs = (seconds(service.process()) - ours) / seconds;
+    double spentTheirs = (postgres(bench) - theirs) / seconds;
+    double spentOwn = (seconds(ProcessHandle.current()) - own) / seconds;
+    jcmd(bench, service, "JFR.stop", "name=" + RECORDING, "filename=" + file);
+    bench
+        .report()
+        .note(
+            String.format(
+                Locale.ROOT,
+                "Profile of %s at %s/s: of %d cores the service used %.2f, PostgreSQL %.2f, loader, broker and"
+                    + " consumers %.2f. %s",
+                what,
+                Spread.number(rate),
+                Runtime.getRuntime().availableProcessors(),
+                spentOurs,
+                spentTheirs,
+                spentOwn,
+                samples(file)));
+  }
+
+  /** Shares of the service's samples, by thread and by whose code was on top. */
+  private static String samples(Path file) {
+    Map<String, Integer> threads = new HashMap<>();
+    Map<String, Integer> code = new HashMap<>();
+    int all = 0;
+    try (RecordingFile recording = new RecordingFile(file)) {
+      while (recording.hasMoreEvents()) {
+        RecordedEvent event = recording.readEvent();
+        if (event.getEventType().getName().equals("jdk.ExecutionSample")
+            && event.getStackTrace() != null) {
+          all++;
+          threads.merge(thread(event), 1, Integer::sum);
+          code.merge(owner(event.getStackTrace().getFrames()), 1, Integer::sum);
+        }
+      }
+    } catch (IOException e) {
+      return "No samples: " + e.getMessage();
+    }
+    return "Its %,d samples by thread: %s; by code: %s."
+        .formatted(all, shares(threads, all), shares(code, all));
+  }
+
+  private static String thread(RecordedEvent event) {
+    String name = event.getThread("sampledThread").getJavaName();
+    return name == null
+        ? "the JVM's own"
+        : name.replaceAll("[ -]?[0-9a-f]{8}-[0-9a-f-]+", "").replaceAll("[-_ ]?\\d+", "");
+  }
+
+  /** The library whose code ran, or which had called the JDK. */
+  private static String owner(List<RecordedFrame> frames) {
+    for (RecordedFrame frame : frames) {
+      String name = frame.getMethod().getType().getName();
+      if (!name.matches("(java|javax|jdk|sun|com\\.sun)\\..*")) {
+        return name.replaceAll("^((?:[a-z0-9_]+\\.){1,2}[a-z0-9_]+).*", "$1");
+      }
+    }
+    return "JDK";
+  }
+
+  private static String shares(Map<String, Integer> counts, int all) {
+    return counts.entrySet().stream()
+        .sorted(Map.Entry.comparingByValue(Comparator.reverseOrder()))
+        .limit(SHOWN)
+        .map(
+            entry ->
+                "%s %d %%".formatted(entry.getKey(), Math.round(100.0 * entry.getValue() / all)))
+        .collect(Collectors.joining(", "));
+  }
+
+  private static boolean jcmd(Bench bench, Service service, String... words) {
+    Path tool = bench.options().java().resolveSibling("jcmd");
+    List<String> command = new ArrayList<>();
+    command.add(tool.toString());
+    command.add(Long.toString(service.pid()));
+    command.addAll(List.of(words));
+    try {
+      Process process =
+          new ProcessBuilder(command)
+              .redirectErrorStream(true)
+              .redirectOutput(ProcessBuilder.Redirect.DISCARD)
+              .start();
+      return process.waitFor(30, TimeUnit.SECONDS) && process.exitValue() == 0;
+    } catch (IOException e) {
+      return false;
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+      return false;
+    }
+  }
+
+  /** Of all processes of the bench's own PostgreSQL; its sessions are pooled and stay. */
+  private static double postgres(Bench bench) {
+    String home = bench.options().directory().toString();
+    return ProcessHandle.allProcesses()
+        .filter(process -> process.info().command().orElse("").startsWith(home))
+        .mapToDouble(Profile::seconds)
+        .sum();
+  }
+
+  private static double seconds(ProcessHandle process) {
+    return process.info().totalCpuDuration().map(time -> time.toNanos() / 1e9).orElse(0.0);
+  }
+}
