@@ -25,9 +25,10 @@ public final class BenchMain {
   private static final List<Bench.Group> GROUPS =
       List.of(
           new Growth(),
+          // Before anything is recorded in the service's memory.
+          new Overload(),
           new Callbacks(),
           new Statements(),
-          new Overload(),
           new Peers(),
           new Events(),
           new Reads(),

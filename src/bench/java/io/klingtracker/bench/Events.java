@@ -146,7 +146,7 @@ final class Events implements Bench.Group {
   /** Kafka is away while callbacks come; then, how fast is what waited published? */
   private static void catchUp(Bench bench, CallbackSide side) {
     Database database = side.database();
-    int away = bench.options().seconds(30);
+    int away = bench.options().seconds(20);
     side.closed(128, bench.seconds(2));
     bench.stack().kafka().stop();
     long before = side.tap().seen();

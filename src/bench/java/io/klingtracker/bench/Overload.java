@@ -3,7 +3,8 @@ package io.klingtracker.bench;
 /** Three times what it can take: does it go on taking as much, and say no to the rest? */
 final class Overload implements Bench.Group {
 
-  private static final int CONNECTIONS = 512;
+  /** More than the service lets in at a time, so that it has to say no. */
+  private static final int CONNECTIONS = 1_500;
 
   @Override
   public String name() {
@@ -14,7 +15,7 @@ final class Overload implements Bench.Group {
   public void run(Bench bench) {
     CallbackSide side = bench.common().side();
     double most = side.closed(128, bench.seconds(5)).load().rate();
-    CallbackSide.Result flood = side.flood(CONNECTIONS, 3 * most, bench.seconds(20));
+    CallbackSide.Result flood = side.flood(CONNECTIONS, 3 * most, bench.seconds(60));
     Load load = flood.load();
     Report report = bench.report();
     report.ratio(

@@ -5,13 +5,16 @@ import java.nio.charset.StandardCharsets;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.Base64;
+import java.util.Collections;
 import java.util.List;
 import java.util.Map;
+import java.util.Random;
 import org.jspecify.annotations.Nullable;
 
 /**
  * Callbacks as Kling signs them, made before the clock runs: for each task first {@code
- * processing}, then {@code succeed}, so that each of them is news.
+ * processing}, then {@code succeed}, so that each of them is news. Tasks end in another order than
+ * they began, hence the shuffling among a thousand.
  */
 final class SignedCallbacks implements Loader.Requests {
 
@@ -21,6 +24,7 @@ final class SignedCallbacks implements Loader.Requests {
   private static final byte[] KEY =
       Base64.getDecoder().decode(Service.WEBHOOK_SECRET.substring("whsec_".length()));
 
+  private final Random random = new Random(1);
   private final Secrets secrets = new Secrets(Service.SECRET, List.of());
   private final List<byte[]> ready = new ArrayList<>();
   private int next;
@@ -30,9 +34,12 @@ final class SignedCallbacks implements Loader.Requests {
     for (int from = 0; from < tasks; from += APART) {
       int to = Math.min(tasks, from + APART);
       for (String status : List.of("processing", "succeed")) {
+        List<byte[]> some = new ArrayList<>();
         for (int task = from; task < to; task++) {
-          ready.add(callback(first + task, status));
+          some.add(callback(first + task, status));
         }
+        Collections.shuffle(some, random);
+        ready.addAll(some);
       }
     }
   }

@@ -1,5 +1,8 @@
 package io.klingtracker.bench;
 
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.Collections;
 import java.util.List;
 
 /**
@@ -71,8 +74,14 @@ final class Tasks {
         event(3, "succeed", "'submitted'", "callback"));
   }
 
-  /** The same for very many: what can be indexed afterwards, in one go, is. */
+  /**
+   * The same for very many. Keys and indexes come after the rows, in one go each; checks and
+   * references hold for what comes then.
+   */
   static void endedInBulk(Database database, long count) {
+    List<String> constraints = constraints(database, "drop constraint %3$I");
+    List<String> again = constraints(database, "add constraint %3$I %4$s");
+    Collections.reverse(constraints);
     List<String> indexes =
         database.texts(
             """
@@ -82,11 +91,29 @@ final class Tasks {
     for (String index : indexes) {
       database.execute("drop index " + index.replaceAll(".* INDEX (\\S+) ON .*", "$1"));
     }
+    constraints.forEach(database::execute);
     ended(database, 1, count);
-    for (String index : indexes) {
-      database.execute("set maintenance_work_mem = '512MB'", index);
+    again.addAll(indexes);
+    for (String addition : again) {
+      database.execute("set maintenance_work_mem = '512MB'", addition);
     }
     database.execute("vacuum analyze task", "vacuum analyze task_event");
+  }
+
+  /** An alteration for each constraint of the large tables, keys before what refers to them. */
+  private static List<String> constraints(Database database, String alteration) {
+    return new ArrayList<>(
+        database.texts(
+            """
+            select format('alter table %%1$s %s', conrelid::regclass, contype, conname,
+              pg_get_constraintdef(oid) || case when contype in ('c', 'f') then ' not valid' else '' end)
+            from pg_constraint
+            where contype in ('p', 'u', 'c', 'f')
+              and (conrelid in ('task'::regclass, 'task_event'::regclass)
+                or confrelid in ('task'::regclass, 'task_event'::regclass))
+            order by contype in ('c', 'f'), conname
+            """
+                .formatted(alteration)));
   }
 
   private static String event(int sequence, String status, String previous, String source) {
@@ -102,14 +129,15 @@ final class Tasks {
   private static void fill(
       Database database, String prefix, long first, long count, String... statements) {
     String id = ID.formatted(prefix);
-    String[] all = new String[statements.length + 1];
-    // Rows that come in whole need no look at their parents.
-    all[0] = "set session_replication_role = replica";
-    for (int i = 0; i < statements.length; i++) {
-      all[i + 1] =
-          statements[i].formatted(id)
-              + " from generate_series(%d, %d) as g(n)".formatted(first, first + count - 1);
-    }
-    database.execute(all);
+    // Side by side, which rows that come in whole allow: they need no look at their parents.
+    Arrays.stream(statements)
+        .parallel()
+        .forEach(
+            statement ->
+                database.execute(
+                    "set session_replication_role = replica",
+                    statement.formatted(id)
+                        + " from generate_series(%d, %d) as g(n)"
+                            .formatted(first, first + count - 1)));
   }
 }

@@ -13,6 +13,7 @@ import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.locks.LockSupport;
 import org.jboss.logging.Logger;
 import org.jdbi.v3.core.Handle;
 import org.jspecify.annotations.Nullable;
@@ -28,6 +29,10 @@ final class Relay implements AutoCloseable {
 
   private static final Logger LOG = Logger.getLogger(Relay.class);
   private static final int MAX_TOMBSTONES = 500;
+
+  /** A read that finds fewer is one of a quiet time, when each event goes at once. */
+  private static final int MANY = 16;
+
   private static final Duration TOMBSTONES_WAIT = Duration.ofSeconds(5);
   private static final int MAX_DOUBLINGS = 16;
 
@@ -47,6 +52,7 @@ final class Relay implements AutoCloseable {
   private volatile long heldBytes;
   private volatile int owned;
   private long nextRead;
+  private long gatheredAt = System.nanoTime();
   private long nextRebalance;
   private volatile long lastAck;
   private volatile long pausedUntil;
@@ -85,6 +91,7 @@ final class Relay implements AutoCloseable {
 
   /** One pass; true when another should follow at once. */
   boolean runOnce() {
+    gather();
     try {
       Handle current = session == null ? connect() : session;
       take(current);
@@ -106,6 +113,13 @@ final class Relay implements AutoCloseable {
     } catch (RuntimeException e) {
       disconnect();
       throw e;
+    }
+  }
+
+  private void gather() {
+    long left = gatheredAt - System.nanoTime();
+    if (left > 0) {
+      LockSupport.parkNanos(left);
     }
   }
 
@@ -198,6 +212,8 @@ final class Relay implements AutoCloseable {
     boolean full = isFull(next, room, bytes, OutboxStore.perLane(room, reading.size()));
     if (full) {
       news.set(true);
+    } else if (next.size() >= MANY) {
+      gatheredAt = System.nanoTime() + config.gather().toNanos();
     }
     return full && window.size() < config.window() && window.bytes() < config.windowBytes();
   }

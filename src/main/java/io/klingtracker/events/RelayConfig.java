@@ -46,6 +46,13 @@ public interface RelayConfig {
   @WithDefault("500")
   int batch();
 
+  /**
+   * Least time between a read that found 16 events or more and the next one: many commits share a
+   * read, whose price is to look into every lane.
+   */
+  @WithDefault("20ms")
+  Duration gather();
+
   /** The net under the wake-ups. */
   @WithDefault("250ms")
   Duration poll();
