@@ -65,16 +65,16 @@ final class Growth implements Bench.Group {
     double rate = side.closed(128, bench.seconds(3)).published();
     long tasks = side.database().number("select count(*) from task");
     rates.point("published", tasks, rate);
-    pages.point("page 1", tasks, page(bench, side, ended, 1));
+    pages.point("page 1", tasks, page(side, ended, 1));
     if (ended > PAGE * DEEP) {
-      pages.point("page " + DEEP, tasks, page(bench, side, ended, DEEP));
+      pages.point("page " + DEEP, tasks, page(side, ended, DEEP));
     }
   }
 
   private void round(Bench bench, CallbackSide side, String name, int size) {
     rounds.add("callbacks " + name, side.closed(128, bench.seconds(2)).published());
-    rounds.add("page 1 " + name, page(bench, side, size, 1));
-    rounds.add("page 1000 " + name, page(bench, side, size, DEEP));
+    rounds.add("page 1 " + name, page(side, size, 1));
+    rounds.add("page 1000 " + name, page(side, size, DEEP));
   }
 
   /** Percent of the updates of tasks, so far, that touched no index. */
@@ -89,7 +89,7 @@ final class Growth implements Bench.Group {
   }
 
   /** Median of one page, in ms; cursors are ours to seal. */
-  private static double page(Bench bench, CallbackSide side, int size, int page) {
+  private static double page(CallbackSide side, int size, int page) {
     String after = Tasks.id(Tasks.ENDED, Math.max(1, size - (long) (page - 1) * PAGE));
     String cursor =
         new Cursors(new Secrets(Service.SECRET, List.of())).seal("tasks", Tasks.TENANT, after);
