@@ -14,12 +14,12 @@ import org.jspecify.annotations.Nullable;
 /**
  * Callbacks as Kling signs them, made before the clock runs: for each task first {@code
  * processing}, then {@code succeed}, so that each of them is news. Tasks end in another order than
- * they began, hence the shuffling among a thousand.
+ * they began, hence the shuffling among some thousands.
  */
 final class SignedCallbacks implements Loader.Requests {
 
   /** The second callback of a task comes so many tasks after its first. */
-  private static final int APART = 1000;
+  private static final int APART = 4_000;
 
   private static final byte[] KEY =
       Base64.getDecoder().decode(Service.WEBHOOK_SECRET.substring("whsec_".length()));
@@ -33,13 +33,14 @@ final class SignedCallbacks implements Loader.Requests {
   SignedCallbacks(long first, int tasks) {
     for (int from = 0; from < tasks; from += APART) {
       int to = Math.min(tasks, from + APART);
+      List<Integer> some = new ArrayList<>();
+      for (int task = from; task < to; task++) {
+        some.add(task);
+      }
+      // The same order twice, or a task's two callbacks could come close and pass one another.
+      Collections.shuffle(some, random);
       for (String status : List.of("processing", "succeed")) {
-        List<byte[]> some = new ArrayList<>();
-        for (int task = from; task < to; task++) {
-          some.add(callback(first + task, status));
-        }
-        Collections.shuffle(some, random);
-        ready.addAll(some);
+        some.forEach(task -> ready.add(callback(first + task, status)));
       }
     }
   }
