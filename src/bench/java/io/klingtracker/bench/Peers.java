@@ -136,7 +136,7 @@ final class Peers implements Bench.Group {
               "%s published %d of %d callbacks until %d s after the last."
                   .formatted(side, events, load.good(), LEFT.toSeconds()));
     }
-    rounds.add(side, events / ((tap.lastAt() - start) / 1e9));
+    rounds.add(side, events == 0 ? Double.NaN : events / ((tap.lastAt() - start) / 1e9));
     return first + tasks;
   }
 }

@@ -76,7 +76,7 @@ final class Service implements AutoCloseable {
     config.put("kling.result-hosts", "result.example");
     config.putAll(settings);
     List<String> command = new ArrayList<>(List.of(options.java().toString()));
-    // What a JVM makes of a container of 512 MiB, as k8s/ asks for.
+    // Less heap than k8s/ leaves it: what holds here holds there.
     command.addAll(List.of("-Xmx256m", "-XX:+UseSerialGC", "-XX:+ExitOnOutOfMemoryError"));
     command.addAll(jvm);
     config.forEach((key, value) -> command.add("-D" + key + "=" + value));

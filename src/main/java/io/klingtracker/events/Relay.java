@@ -31,7 +31,7 @@ final class Relay implements AutoCloseable {
   private static final int MAX_TOMBSTONES = 500;
 
   /** A read that finds fewer is one of a quiet time, when each event goes at once. */
-  private static final int MANY = 16;
+  static final int MANY = 16;
 
   private static final Duration TOMBSTONES_WAIT = Duration.ofSeconds(5);
   private static final int MAX_DOUBLINGS = 16;
@@ -116,9 +116,11 @@ final class Relay implements AutoCloseable {
     }
   }
 
+  /** After a read that found many, lets more of them come together. */
   private void gather() {
-    long left = gatheredAt - System.nanoTime();
-    if (left > 0) {
+    for (long left = gatheredAt - System.nanoTime();
+        left > 0 && !Thread.currentThread().isInterrupted();
+        left = gatheredAt - System.nanoTime()) {
       LockSupport.parkNanos(left);
     }
   }
@@ -186,13 +188,19 @@ final class Relay implements AutoCloseable {
   private boolean read(Handle current, long now) {
     boolean due = news.getAndSet(false) || now >= nextRead;
     List<Integer> reading = lanes.reading();
-    if (due) {
+    if (now >= nextRead) {
       settle(current);
     }
     if (!due || reading.isEmpty() || now < pausedUntil) {
       news.compareAndSet(false, due && !reading.isEmpty());
       return false;
     }
+    if (config.window() - window.size() + unsettled.size() < enough()) {
+      // No room even with what could be deleted: many small deletes would only hold the next up.
+      news.set(true);
+      return false;
+    }
+    settle(current);
     int room = Math.min(config.batch(), config.window() - window.size());
     long bytes = config.windowBytes() - window.bytes();
     if (room < enough() || bytes <= 0) {

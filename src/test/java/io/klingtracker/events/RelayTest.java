@@ -4,6 +4,7 @@ import static org.awaitility.Awaitility.await;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTimeoutPreemptively;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.klingtracker.testing.TestDatabase;
@@ -252,6 +253,38 @@ class RelayTest {
     await().atMost(LIMIT).until(() -> rig.unpublished() == 1);
     relay.die();
     assertEquals(40, kafka.taken.size());
+  }
+
+  @Test
+  void commits_of_a_busy_time_share_a_read_and_those_of_a_quiet_one_go_at_once() {
+    Duration apart = Duration.ofMillis(200);
+    List<String> busy = tasks(Relay.MANY, 0);
+    long start = System.nanoTime();
+    try (Relay relay = new RelayRig(jdbi, Map.of("gather", apart.toMillis() + "ms")).relay(kafka)) {
+      publish(relay, Relay.MANY);
+      jdbi.useTransaction(handle -> RelayRig.change(handle, busy.subList(0, 1)));
+      publish(relay, Relay.MANY + 1);
+    }
+    assertTrue(System.nanoTime() - start >= apart.toNanos(), "read sooner");
+
+    jdbi.useTransaction(handle -> RelayRig.change(handle, busy.subList(0, Relay.MANY - 1)));
+    assertTimeoutPreemptively(
+        LIMIT,
+        () -> {
+          try (Relay relay = new RelayRig(jdbi, Map.of("gather", "1h")).relay(kafka)) {
+            publish(relay, 2 * Relay.MANY);
+            jdbi.useTransaction(handle -> RelayRig.change(handle, busy.subList(0, 1)));
+            publish(relay, 2 * Relay.MANY + 1);
+          }
+        });
+  }
+
+  /** Passes until Kafka has so many events in all. */
+  private void publish(Relay relay, int events) {
+    relay.wake();
+    while (kafka.taken.size() < events) {
+      relay.runOnce();
+    }
   }
 
   @Test

@@ -3,5 +3,5 @@ package peer;
 import org.springframework.modulith.events.Externalized;
 
 /** What Spring Modulith stores with the change and then sends to Kafka. */
-@Externalized("${PEER_TOPIC}::#{#this.taskId()}")
+@Externalized
 public record TaskChanged(String taskId, int sequence, String status) {}
