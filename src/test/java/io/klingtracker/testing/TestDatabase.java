@@ -42,6 +42,41 @@ public final class TestDatabase implements BeforeEachCallback, AfterAllCallback 
   private static final int MAX_CONNECTIONS = 32;
   private static final AtomicInteger COUNT = new AtomicInteger();
 
+  /**
+   * A truncation makes new files for every table and index, which takes longer than most tests; a
+   * few rows are deleted.
+   */
+  private static final String EMPTYING =
+      """
+      do $$
+      declare
+        emptied text;
+        filled boolean;
+        counter regclass;
+      begin
+        set local session_replication_role = replica;
+        foreach emptied in array array[%1$s] loop
+          if pg_relation_size(emptied::regclass) > 1024 * 1024 then
+            truncate %2$s restart identity;
+            return;
+          end if;
+        end loop;
+        foreach emptied in array array[%1$s] loop
+          execute format('select exists (select from %%s)', emptied) into filled;
+          if filled then
+            execute format('delete from %%s', emptied);
+          end if;
+        end loop;
+        for counter in
+          select d.objid from pg_depend d join pg_class c on c.oid = d.objid and c.relkind = 'S'
+          where d.deptype in ('a', 'i') and d.refobjid = any(array[%1$s]::regclass[])
+        loop
+          perform setval(counter, (select seqstart from pg_sequence where seqrelid = counter), false);
+        end loop;
+      end
+      $$
+      """;
+
   private final String name;
   private final AgroalDataSource dataSource;
   private final Jdbi jdbi;
@@ -115,7 +150,7 @@ public final class TestDatabase implements BeforeEachCallback, AfterAllCallback 
                   .mapTo(String.class)
                   .list();
           // What migrations put in is part of the schema.
-          String empty =
+          List<String> empty =
               tables.stream()
                   .filter(
                       table ->
@@ -123,8 +158,10 @@ public final class TestDatabase implements BeforeEachCallback, AfterAllCallback 
                               .createQuery("select exists (select from " + table + ")")
                               .mapTo(Boolean.class)
                               .one())
-                  .collect(Collectors.joining(", "));
-          return "truncate " + empty + " restart identity";
+                  .toList();
+          return EMPTYING.formatted(
+              empty.stream().map(table -> "'" + table + "'").collect(Collectors.joining(", ")),
+              String.join(", ", empty));
         });
   }
 
