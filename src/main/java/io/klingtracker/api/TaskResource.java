@@ -13,8 +13,9 @@ import io.klingtracker.tenant.CurrentCaller;
 import io.klingtracker.tracking.WaitingTasks;
 import io.klingtracker.tracking.WaitingTasks.Seen;
 import io.klingtracker.tracking.WaitingTasks.Standing;
-import io.smallrye.common.annotation.Blocking;
+import io.smallrye.common.annotation.NonBlocking;
 import io.smallrye.mutiny.Uni;
+import io.smallrye.mutiny.infrastructure.Infrastructure;
 import jakarta.inject.Inject;
 import jakarta.ws.rs.GET;
 import jakarta.ws.rs.HeaderParam;
@@ -29,6 +30,7 @@ import java.time.Duration;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import java.util.Optional;
 import java.util.function.Predicate;
 import org.eclipse.microprofile.openapi.annotations.Operation;
 import org.jspecify.annotations.Nullable;
@@ -85,7 +87,7 @@ public class TaskResource {
    */
   @GET
   @Path("/{id}")
-  @Blocking
+  @NonBlocking
   @Operation(summary = "One task, now or at its next change")
   public Uni<Response> get(
       @PathParam("id") String id,
@@ -94,23 +96,16 @@ public class TaskResource {
       @HeaderParam("If-None-Match") @Nullable String ifNoneMatch) {
     Duration most = Duration.ofSeconds(Parameters.number("wait", wait, 0, 0, maxWait));
     int past = Parameters.number("after", after, -1, 0, Integer.MAX_VALUE);
-    Seen found =
-        finals
-            .get(caller.tenant(), id)
-            .map(known -> new Seen(known, null))
-            .orElseGet(() -> see(id));
-    Task task = found.task();
-    finals.keep(id, task);
-    if (most.isZero()) {
-      return Uni.createFrom()
-          .item(
-              task.status() == TaskStatus.QUEUED
-                  ? answer(view(task, found.standing()))
-                  : answer(task, ifNoneMatch));
+    String tenant = caller.tenant();
+    Optional<Task> ended = finals.get(tenant, id);
+    if (ended.isPresent()) {
+      // In the thread that read the request: to change it would cost more than all the rest.
+      return Uni.createFrom().item(answer(ended.get(), ifNoneMatch));
     }
-    int seen = past < 0 ? task.sequence() : past;
-    Predicate<Task> news = now -> now.sequence() > seen || now.status().isFinal();
-    return longPoll.until(task, news, most).map(now -> answer(now, ifNoneMatch));
+    return Uni.createFrom()
+        .item(() -> see(tenant, id))
+        .runSubscriptionOn(Infrastructure.getDefaultExecutor())
+        .chain(found -> answer(found, past, most, ifNoneMatch));
   }
 
   /** Everything that was heard of a task, applied or not. */
@@ -183,6 +178,20 @@ public class TaskResource {
                     "cursor is not one that we gave; leave it out to begin with the newest"));
   }
 
+  private Uni<Response> answer(Seen found, int past, Duration most, @Nullable String ifNoneMatch) {
+    Task task = found.task();
+    if (most.isZero()) {
+      return Uni.createFrom()
+          .item(
+              task.status() == TaskStatus.QUEUED
+                  ? answer(view(task, found.standing()))
+                  : answer(task, ifNoneMatch));
+    }
+    int seen = past < 0 ? task.sequence() : past;
+    Predicate<Task> news = now -> now.sequence() > seen || now.status().isFinal();
+    return longPoll.until(task, news, most).map(now -> answer(now, ifNoneMatch));
+  }
+
   /** What waits in our queue shows its place there, which moves without a change of the task. */
   private static Response answer(Task task, @Nullable String ifNoneMatch) {
     if (task.status() == TaskStatus.QUEUED) {
@@ -210,8 +219,10 @@ public class TaskResource {
     return Response.ok(view).header("Cache-Control", "private, no-cache").build();
   }
 
-  private Seen see(String id) {
-    return waiting.see(caller.tenant(), id).orElseThrow(() -> none(id));
+  private Seen see(String tenant, String id) {
+    Seen found = waiting.see(tenant, id).orElseThrow(() -> none(id));
+    finals.keep(id, found.task());
+    return found;
   }
 
   private Task find(String id) {
