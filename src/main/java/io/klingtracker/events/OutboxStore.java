@@ -2,6 +2,7 @@ package io.klingtracker.events;
 
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import io.klingtracker.database.FreshPlans;
 import io.klingtracker.task.Task;
 import io.klingtracker.task.TaskView;
 import jakarta.inject.Inject;
@@ -90,6 +91,9 @@ class OutboxStore {
   private final Jdbi jdbi;
   private final ObjectMapper json;
 
+  /** The outbox is empty at one moment and long at the next. */
+  private final FreshPlans plans = new FreshPlans();
+
   @Inject
   OutboxStore(Jdbi jdbi, ObjectMapper json) {
     this.jdbi = jdbi;
@@ -131,6 +135,7 @@ class OutboxStore {
 
   List<OutboxMessage> next(
       Handle session, List<Integer> lanes, List<Long> known, int limit, long bytes, boolean state) {
+    plans.on(session);
     return session
         .createQuery(NEXT)
         .bindArray("lanes", Integer.class, lanes)
