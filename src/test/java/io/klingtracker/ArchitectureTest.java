@@ -89,7 +89,9 @@ class ArchitectureTest {
                   "reconcile",
                   Set.of("kling", "problem", "retry", "rules", "task", "tracking", "work")),
               Map.entry(
-                  "events", Set.of("problem", "retry", "task", "tenant", "time", "watch", "work")),
+                  "events",
+                  Set.of(
+                      "database", "problem", "retry", "task", "tenant", "time", "watch", "work")),
               Map.entry(
                   "webhook",
                   Set.of(

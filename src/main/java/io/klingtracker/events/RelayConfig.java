@@ -50,7 +50,7 @@ public interface RelayConfig {
    * Least time between a read that found 16 events or more and the next one: many commits share a
    * read, whose price is to look into every lane.
    */
-  @WithDefault("20ms")
+  @WithDefault("25ms")
   Duration gather();
 
   /** The net under the wake-ups. */
