@@ -19,7 +19,7 @@ public interface WatchConfig {
   /**
    * Least time between two announcements to the other replicas; what happens in between shares one.
    */
-  @WithDefault("10ms")
+  @WithDefault("25ms")
   Duration announcePause();
 
   /** The net: nobody sleeps longer than this without a look, should an announcement be lost. */
