@@ -31,9 +31,7 @@ final class Callbacks implements Bench.Group {
   @Override
   public void prepare(Bench bench) {
     bench.common().yardstick();
-    Database database = bench.stack().database("callbacks_single");
-    Tasks.endedInBulk(database, bench.options().rows(Common.HISTORY));
-    single = database;
+    single = bench.common().history("callbacks_single");
   }
 
   @Override
@@ -43,7 +41,7 @@ final class Callbacks implements Bench.Group {
     Map<String, String> oneByOne = Map.of("tracker.group-commit.enabled", "false");
     try (CallbackSide ungrouped =
         new CallbackSide(bench, Objects.requireNonNull(single), "bench.single", oneByOne)) {
-      ungrouped.warmUp(bench.options().seconds(30), SOME);
+      ungrouped.warmUp(bench.options().seconds(20), SOME);
       for (int round = 0; round < bench.options().rounds(); round++) {
         round(bench, grouped, ungrouped);
       }
@@ -55,13 +53,13 @@ final class Callbacks implements Bench.Group {
         bench,
         "callbacks",
         grouped.service(),
-        () -> grouped.closed(MANY, bench.seconds(10)).published());
+        () -> grouped.closed(MANY, bench.seconds(8)).published());
     report(bench.report());
   }
 
   private void round(Bench bench, CallbackSide grouped, CallbackSide ungrouped) {
     Common common = bench.common();
-    Duration time = bench.seconds(4);
+    Duration time = bench.seconds(3);
     Duration brief = bench.seconds(1);
     CallbackSide.Result many = grouped.closed(MANY, time);
     rounds.add("ours 128", many.published());

@@ -18,11 +18,13 @@ final class Common implements AutoCloseable {
   private static final int OPEN_TASKS = 100_000;
 
   private static final int CONNECTIONS = 128;
+  private static final String HISTORY_SEED = "history";
 
   private final Bench bench;
   private @Nullable CallbackSide side;
   private @Nullable Database yardstick;
   private int history;
+  private boolean seeded;
 
   Common(Bench bench) {
     this.bench = bench;
@@ -42,7 +44,7 @@ final class Common implements AutoCloseable {
       Tasks.endedInBulk(database, history);
       running = new CallbackSide(bench, database, "bench.common", Map.of());
       side = running;
-      running.warmUp(bench.options().seconds(100), CONNECTIONS);
+      running.warmUp(bench.options().seconds(80), CONNECTIONS);
     }
     if (ended > history) {
       Tasks.ended(running.database(), history + 1, ended - history);
@@ -56,13 +58,21 @@ final class Common implements AutoCloseable {
   synchronized Database yardstick() {
     Database ready = yardstick;
     if (ready == null) {
-      ready = bench.stack().database("yardstick");
-      Tasks.endedInBulk(ready, bench.options().rows(HISTORY));
+      ready = history("yardstick");
       Tasks.open(ready, 1, tasks());
       ready.execute("vacuum analyze task", "vacuum analyze task_event");
       yardstick = ready;
     }
     return ready;
+  }
+
+  /** A fresh database with as many ended tasks as {@link #side()}. */
+  synchronized Database history(String name) {
+    if (!seeded) {
+      Tasks.endedInBulk(bench.stack().database(HISTORY_SEED), bench.options().rows(HISTORY));
+      seeded = true;
+    }
+    return bench.stack().copy(HISTORY_SEED, name);
   }
 
   /** Transactions a second of a script on the yardstick. */

@@ -2,6 +2,7 @@ package io.klingtracker.bench;
 
 import java.time.Duration;
 import java.util.Map;
+import java.util.Optional;
 import java.util.UUID;
 import org.HdrHistogram.Histogram;
 
@@ -27,7 +28,7 @@ final class Events implements Bench.Group {
     try (EventTap ours = bench.tap(side.topic(), true)) {
       side.service()
           .warmUp(
-              bench.options().seconds(30),
+              bench.options().seconds(20),
               step ->
                   Loader.closed(
                           side.port(),
@@ -36,15 +37,15 @@ final class Events implements Bench.Group {
                           Duration.ofSeconds(step))
                       .clean("submissions"));
       // The engines run in this JVM, which has to compile them too.
-      debezium(bench, side, true, bench.seconds(8));
+      debezium(bench, side, true, bench.seconds(6));
       floor(bench, bench.seconds(5));
       for (int round = 0; round < bench.options().rounds(); round++) {
-        Histogram floor = floor(bench, bench.seconds(3));
+        Histogram floor = floor(bench, bench.seconds(2));
         rounds.add("floor 50", floor.getValueAtPercentile(50) / 1000.0);
         rounds.add("floor 99", floor.getValueAtPercentile(99) / 1000.0);
-        add("ours", latencies(side, ours, bench.seconds(4)));
-        add("tuned", debezium(bench, side, true, bench.seconds(4)));
-        add("plain", debezium(bench, side, false, bench.seconds(4)));
+        add("ours", latencies(side, ours, bench.seconds(3)));
+        add("tuned", debezium(bench, side, true, bench.seconds(3)));
+        add("plain", debezium(bench, side, false, bench.seconds(3)));
       }
     }
     report(bench.report());
@@ -155,12 +156,15 @@ final class Events implements Bench.Group {
         Duration.ofSeconds(60),
         () -> database.number("select count(*) from callback_pending") == 0);
     long waiting = database.number("select count(*) from outbox");
+    Optional<Profile> profile = Profile.begin(bench, "catch-up", side.service());
     bench.stack().kafka().start();
     Database.await(Duration.ofSeconds(60), () -> side.tap().seen() > before);
+    profile.ifPresent(Profile::count);
     long start = System.nanoTime();
     long first = side.tap().seen();
     Database.await(Duration.ofSeconds(120), () -> side.tap().seen() - before >= waiting);
     double rate = (side.tap().seen() - first) / Math.max(0.05, (side.tap().lastAt() - start) / 1e9);
+    profile.ifPresent(taken -> taken.end(rate));
     bench
         .report()
         .ratio(

@@ -33,5 +33,10 @@ final class Overload implements Bench.Group {
                 load.busy(),
                 load.bad(),
                 side.service().residentMebibytes()));
+    Profile.take(
+        bench,
+        "overload",
+        side.service(),
+        () -> side.flood(CONNECTIONS, 3 * most, bench.seconds(8)).load().rate());
   }
 }

@@ -15,7 +15,7 @@ final class Peers implements Bench.Group {
   private static final int CONNECTIONS = 128;
 
   /** Who has not published by then is behind; what comes later is not counted. */
-  private static final Duration LEFT = Duration.ofSeconds(8);
+  private static final Duration LEFT = Duration.ofSeconds(4);
 
   private static final List<Peer.Kind> KINDS =
       List.of(
@@ -92,7 +92,7 @@ final class Peers implements Bench.Group {
         Peer peer = new Peer(bench, kind, home, database, topic)) {
       long first = 1;
       int tasks = 10_000 * 5;
-      first = load(bench, peer, tap, database, first, tasks, bench.seconds(20), "warm-up");
+      first = load(bench, peer, tap, database, first, tasks, bench.seconds(16), "warm-up");
       for (int round = 0; round < bench.options().rounds(); round++) {
         rounds.add(
             "ours beside " + kind.name(), side.closed(CONNECTIONS, bench.seconds(2)).published());

@@ -8,6 +8,7 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Optional;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Supplier;
 import java.util.stream.Collectors;
@@ -25,7 +26,19 @@ final class Profile {
   private static final int SHOWN = 6;
   private static final String RECORDING = "bench";
 
-  private Profile() {}
+  private final Bench bench;
+  private final String what;
+  private final Service service;
+  private double own;
+  private double theirs;
+  private double ours;
+  private long start;
+
+  private Profile(Bench bench, String what, Service service) {
+    this.bench = bench;
+    this.what = what;
+    this.service = service;
+  }
 
   /**
    * Loads the service once more and notes what it, PostgreSQL and the bench did meanwhile.
@@ -34,20 +47,38 @@ final class Profile {
    * @param load runs the load; gives its rate a second
    */
   static void take(Bench bench, String what, Service service, Supplier<Double> load) {
-    Path file = bench.options().directory().resolve("profile-" + what + ".jfr");
+    Optional<Profile> profile = begin(bench, what, service);
+    if (profile.isPresent()) {
+      profile.get().end(load.get());
+    }
+  }
+
+  /** Begins to record; empty, with a note, where the service's JVM does not. */
+  static Optional<Profile> begin(Bench bench, String what, Service service) {
     if (!jcmd(bench, service, "JFR.start", "name=" + RECORDING, "settings=profile")) {
       bench.report().note("No profile of " + what + ": this JVM takes no recording.");
-      return;
+      return Optional.empty();
     }
-    double own = seconds(ProcessHandle.current());
-    double theirs = postgres(bench);
-    double ours = seconds(service.process());
-    long start = System.nanoTime();
-    double rate = load.get();
+    Profile profile = new Profile(bench, what, service);
+    profile.count();
+    return Optional.of(profile);
+  }
+
+  /** Counts processor time from now on, and not from the beginning. */
+  void count() {
+    own = seconds(ProcessHandle.current());
+    theirs = postgres(bench);
+    ours = seconds(service.process());
+    start = System.nanoTime();
+  }
+
+  /** Notes what was done since it counts; the load's rate is a second's. */
+  void end(double rate) {
     double seconds = (System.nanoTime() - start) / 1e9;
     double spentOurs = (seconds(service.process()) - ours) / seconds;
     double spentTheirs = (postgres(bench) - theirs) / seconds;
     double spentOwn = (seconds(ProcessHandle.current()) - own) / seconds;
+    Path file = file(bench, what);
     jcmd(bench, service, "JFR.stop", "name=" + RECORDING, "filename=" + file);
     bench
         .report()
@@ -65,8 +96,13 @@ final class Profile {
                 samples(file)));
   }
 
+  /** Where a recording is left. */
+  static Path file(Bench bench, String what) {
+    return bench.options().directory().resolve("profile-" + what + ".jfr");
+  }
+
   /** Shares of the service's samples, by thread and by whose code was on top. */
-  private static String samples(Path file) {
+  static String samples(Path file) {
     Map<String, Integer> threads = new HashMap<>();
     Map<String, Integer> code = new HashMap<>();
     int all = 0;
@@ -145,7 +181,8 @@ final class Profile {
         .sum();
   }
 
-  private static double seconds(ProcessHandle process) {
+  /** Of a processor, so far. */
+  static double seconds(ProcessHandle process) {
     return process.info().totalCpuDuration().map(time -> time.toNanos() / 1e9).orElse(0.0);
   }
 }

@@ -33,7 +33,7 @@ final class Reads implements Bench.Group {
     List<byte[]> ended = requests(Tasks.ENDED, 1, FAVOURITES, KEY);
     List<byte[]> known = requests(Tasks.ENDED, 1, FAVOURITES, withTag());
     service.warmUp(
-        bench.options().seconds(30), step -> ask(service, running, 64, Duration.ofSeconds(step)));
+        bench.options().seconds(20), step -> ask(service, running, 64, Duration.ofSeconds(step)));
     ask(service, known, 64, bench.seconds(5));
     for (int round = 0; round < bench.options().rounds(); round++) {
       Duration time = bench.seconds(1);

@@ -8,16 +8,21 @@ import java.net.URI;
 import java.net.http.HttpClient;
 import java.net.http.HttpRequest;
 import java.net.http.HttpResponse;
+import java.nio.file.DirectoryIteratorException;
 import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.TreeMap;
 import java.util.concurrent.TimeUnit;
 import java.util.function.IntConsumer;
+import java.util.stream.Collectors;
 
 /** The packaged service as a child process, with production settings but for its addresses. */
 final class Service implements AutoCloseable {
@@ -135,9 +140,19 @@ final class Service implements AutoCloseable {
 
   /** What it holds of the machine's memory, in MiB; -1 where the system does not tell. */
   long residentMebibytes() {
+    return mebibytes("VmRSS:");
+  }
+
+  /** The same by what it is: pages of its own, and pages of files that it has touched. */
+  String memory() {
+    return "%d MiB of its own, %d MiB of mapped files"
+        .formatted(mebibytes("RssAnon:"), mebibytes("RssFile:"));
+  }
+
+  private long mebibytes(String name) {
     try {
       return Files.readAllLines(Path.of("/proc/" + process.pid() + "/status")).stream()
-          .filter(line -> line.startsWith("VmRSS:"))
+          .filter(line -> line.startsWith(name))
           .mapToLong(line -> Long.parseLong(line.replaceAll("[^0-9]", "")) / 1024)
           .findFirst()
           .orElse(-1);
@@ -169,20 +184,47 @@ final class Service implements AutoCloseable {
    * Processor seconds of the JVM's compiler so far; not a number where the system does not tell.
    */
   private double compilerSeconds() {
-    double seconds = 0;
+    Map<String, Double> threads = secondsByThread();
+    return threads.isEmpty()
+        ? Double.NaN
+        : threads.entrySet().stream()
+            .filter(thread -> thread.getKey().contains("CompilerThre"))
+            .mapToDouble(Map.Entry::getValue)
+            .sum();
+  }
+
+  /** Processor seconds so far, all and of the busiest threads. */
+  String threads() {
+    Map<String, Double> threads = secondsByThread();
+    return String.format(
+        Locale.ROOT,
+        "%.2f s of processor time, of which %s",
+        threads.values().stream().mapToDouble(Double::doubleValue).sum(),
+        threads.entrySet().stream()
+            .sorted(Map.Entry.comparingByValue(Comparator.reverseOrder()))
+            .limit(5)
+            .map(
+                thread ->
+                    String.format(Locale.ROOT, "%s %.2f s", thread.getKey(), thread.getValue()))
+            .collect(Collectors.joining(", ")));
+  }
+
+  /** By name, as far as the system keeps it; empty where it does not tell. */
+  private Map<String, Double> secondsByThread() {
+    Map<String, Double> seconds = new HashMap<>();
     try (DirectoryStream<Path> threads =
         Files.newDirectoryStream(Path.of("/proc/" + process.pid() + "/task"))) {
       for (Path thread : threads) {
         String stat = Files.readString(thread.resolve("stat"));
-        if (stat.contains("CompilerThre")) {
-          String[] fields = stat.substring(stat.lastIndexOf(')') + 2).split(" ");
-          // User and system time, in hundredths.
-          seconds += (Long.parseLong(fields[11]) + Long.parseLong(fields[12])) / 100.0;
-        }
+        String name = stat.substring(stat.indexOf('(') + 1, stat.lastIndexOf(')')).strip();
+        String[] fields = stat.substring(stat.lastIndexOf(')') + 2).split(" ");
+        // User and system time, in hundredths.
+        double spent = (Long.parseLong(fields[11]) + Long.parseLong(fields[12])) / 100.0;
+        seconds.merge(name.equals("java") ? "main" : name, spent, Double::sum);
       }
       return seconds;
-    } catch (IOException e) {
-      return Double.NaN;
+    } catch (IOException | DirectoryIteratorException e) {
+      return Map.of();
     }
   }
 

@@ -5,6 +5,7 @@ import java.net.InetAddress;
 import java.net.Socket;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
@@ -15,6 +16,12 @@ import org.jspecify.annotations.Nullable;
 final class Startup implements Bench.Group {
 
   private static final Duration LIMIT = Duration.ofSeconds(60);
+
+  /**
+   * A JVM begins with a sixty-fourth of the memory that it sees: this much or less where k8s/ runs
+   * it, all of its heap on most machines that a bench runs on.
+   */
+  private static final String LIKE_A_CONTAINER = "-Xms32m";
 
   private final Rounds rounds = new Rounds();
   private @Nullable Database database;
@@ -44,6 +51,7 @@ final class Startup implements Bench.Group {
         start(bench, database, "aot", aot.get().jar(), aot.get().options(), next);
       }
     }
+    aot.ifPresent(made -> profile(bench, database, made, next[0]));
     bench.stack().drop(database);
     Report report = bench.report();
     report.figure("first durable callback, fast-jar", rounds.of("fast-jar").text(" s"));
@@ -71,7 +79,8 @@ final class Startup implements Bench.Group {
     SignedCallbacks callbacks = new SignedCallbacks(next[0]++, 1);
     byte[] callback = Objects.requireNonNull(callbacks.next());
     long start = System.nanoTime();
-    try (Service service = bench.service(database, "bench.startup", Map.of(), jar, jvm)) {
+    try (Service service =
+        bench.service(database, "bench.startup", Map.of(), jar, with(LIKE_A_CONTAINER, jvm))) {
       boolean answered = Database.await(LIMIT, () -> accepted(service.port(), callback));
       if (!answered) {
         throw new IllegalStateException("no callback was taken:\n" + service.log());
@@ -79,6 +88,41 @@ final class Startup implements Bench.Group {
       rounds.add(side, (System.nanoTime() - start) / 1e9);
       rounds.add(side + " MiB", service.residentMebibytes());
     }
+  }
+
+  /** Two more starts: what the threads of one from the cache did, and a recording of one. */
+  private static void profile(Bench bench, Database database, AotPackage aot, int number) {
+    bench
+        .report()
+        .note(
+            "Profile of a start from the AOT cache: "
+                + once(bench, database, aot.jar(), aot.options(), number));
+    Path file = Profile.file(bench, "startup");
+    List<String> recorded =
+        List.of("-XX:StartFlightRecording:settings=profile,dumponexit=true,filename=" + file);
+    once(bench, database, bench.options().jar(), recorded, number + 1);
+    bench
+        .report()
+        .note(
+            "Profile of a start of the fast-jar, since a JVM that records leaves the cache alone. "
+                + Profile.samples(file));
+  }
+
+  /** What one start takes until its first callback, in words. */
+  private static String once(
+      Bench bench, Database database, Path jar, List<String> jvm, int number) {
+    byte[] callback = Objects.requireNonNull(new SignedCallbacks(number, 1).next());
+    try (Service service =
+        bench.service(database, "bench.startup", Map.of(), jar, with(LIKE_A_CONTAINER, jvm))) {
+      Database.await(LIMIT, () -> accepted(service.port(), callback));
+      return "%s. Memory: %s.".formatted(service.threads(), service.memory());
+    }
+  }
+
+  private static List<String> with(String option, List<String> jvm) {
+    List<String> all = new ArrayList<>(jvm);
+    all.add(option);
+    return all;
   }
 
   private static boolean accepted(int port, byte[] request) {

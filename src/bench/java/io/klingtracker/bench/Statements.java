@@ -18,6 +18,16 @@ final class Statements implements Bench.Group {
         and query ~* '%s' and query !~* 'pg_stat_statements'
       """;
 
+  /** What is called the most, and how often for each callback. */
+  private static final String EACH =
+      """
+      select round(calls::numeric / %1$.0f, 4) || ' ' || left(regexp_replace(query, '\\s+', ' ', 'g'), 56)
+      from pg_stat_statements
+      where dbid = (select oid from pg_database where datname = current_database())
+        and query !~* '%2$s' and query !~* 'pg_stat_statements' and calls > %3$.0f
+      order by calls desc, query limit 8
+      """;
+
   @Override
   public String name() {
     return "statements";
@@ -38,7 +48,7 @@ final class Statements implements Bench.Group {
     one(bench, side, "list", Http.get("/v1/tasks?limit=20", key), "from task");
     side.closed(128, bench.seconds(2));
     side.database().execute("select pg_stat_statements_reset()");
-    CallbackSide.Result load = side.closed(128, bench.seconds(10));
+    CallbackSide.Result load = side.closed(128, bench.seconds(6));
     double callbacks = load.load().good();
     double calls = side.database().decimal(CALLS.formatted(".")) / callbacks;
     double frame = side.database().decimal(CALLS.formatted(FRAME)) / callbacks;
@@ -51,6 +61,13 @@ final class Statements implements Bench.Group {
             Spread.number(calls - frame),
             Spread.of(calls - frame),
             Goal.atMost(0.1));
+    bench
+        .report()
+        .note(
+            "Statements for each callback, by how they begin: "
+                + String.join(
+                    "; ", side.database().texts(EACH.formatted(callbacks, FRAME, callbacks / 500)))
+                + ".");
   }
 
   private static void one(

@@ -33,10 +33,10 @@ final class Submissions implements Bench.Group {
     Common common = bench.common();
     Service service = common.side().service();
     service.warmUp(
-        bench.options().seconds(30), step -> submit(service, 128, Duration.ofSeconds(step)));
+        bench.options().seconds(20), step -> submit(service, 128, Duration.ofSeconds(step)));
     for (int round = 0; round < bench.options().rounds(); round++) {
       for (int connections : CONNECTIONS) {
-        Duration time = bench.seconds(2);
+        Duration time = bench.seconds(3).dividedBy(2);
         rounds.add("ours " + connections, submit(service, connections, time).rate());
         rounds.add("sql " + connections, common.rate(SUBMIT, connections, time));
       }
@@ -87,7 +87,7 @@ final class Submissions implements Bench.Group {
     Map<String, String> slots = Map.of("kling.accounts.default.max-parallel", "10000");
     try (Service service = bench.service(database, "bench.kling", slots).awaitReady()) {
       service.warmUp(
-          bench.options().seconds(40),
+          bench.options().seconds(20),
           step -> {
             Loader.open(service.port(), 16, Loader.always(REQUEST), 200, Duration.ofSeconds(step));
             Database.await(

@@ -19,7 +19,7 @@ final class Webhooks implements Bench.Group {
   @Override
   public void run(Bench bench) throws Exception {
     CallbackSide side = bench.common().side();
-    int tasks = RATE * bench.options().seconds(4) / 2;
+    int tasks = RATE * bench.options().seconds(3) / 2;
     try (Receivers receivers = new Receivers()) {
       deliver(side, receivers, tasks, Receivers.COUNT - 1);
       for (int round = 0; round < bench.options().rounds(); round++) {
