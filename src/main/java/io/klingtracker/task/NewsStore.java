@@ -151,7 +151,7 @@ class NewsStore {
             %s
           )
           select n.task_id as id, t.id is not null as known, coalesce(m.status, b.status)::text as status, m.sequence,
-            m.tenant_id, i.reason
+            m.tenant_id, m.callback_url is not null as webhook, i.reason
           from news n left join before b on b.id = n.task_id left join moved m on m.id = n.task_id
             left join ignored i on i.id = n.task_id left join task t on t.id = n.task_id and b.id is null
           """;
@@ -191,7 +191,7 @@ class NewsStore {
           + """
 
           select id, tenant_id, sequence, status::text as status, kind, upstream_model, coalesce(account, '') as account,
-            lead_millis
+            lead_millis, callback_url is not null as webhook
           from moved
           """;
 
@@ -309,7 +309,11 @@ class NewsStore {
         ? new Outcome.Ignored(TaskStatus.of(status), reason)
         : new Outcome.Moved(
             new TaskChanged(
-                id, row.getString("tenant_id"), row.getInt("sequence"), TaskStatus.of(status)));
+                id,
+                row.getString("tenant_id"),
+                row.getInt("sequence"),
+                TaskStatus.of(status),
+                row.getBoolean("webhook")));
   }
 
   private static Advanced advanced(ResultSet row) throws SQLException {
@@ -318,7 +322,8 @@ class NewsStore {
             row.getString("id"),
             row.getString("tenant_id"),
             row.getInt("sequence"),
-            TaskStatus.of(row.getString("status"))),
+            TaskStatus.of(row.getString("status")),
+            row.getBoolean("webhook")),
         row.getString("kind"),
         row.getString("upstream_model"),
         row.getString("account"),

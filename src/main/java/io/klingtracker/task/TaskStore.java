@@ -148,7 +148,7 @@ class TaskStore {
           + TaskSql.TOLD
           + """
 
-          select id, tenant_id, sequence from moved
+          select id, tenant_id, sequence, callback_url is not null as webhook from moved
           """;
 
   /** A task that another program submits: nothing is dispatched, and it holds no slot of ours. */
@@ -370,7 +370,8 @@ class TaskStore {
                             row.getString("id"),
                             row.getString("tenant_id"),
                             row.getInt("sequence"),
-                            signal.status()))
+                            signal.status(),
+                            row.getBoolean("webhook")))
                 .list());
   }
 }

@@ -85,7 +85,7 @@ public class Tasks {
     if (submission instanceof Submission.Stored stored) {
       changes.fire(
           new TasksChanged(
-              List.of(new TaskChanged(stored.taskId(), tenant, 1, TaskStatus.QUEUED))));
+              List.of(new TaskChanged(stored.taskId(), tenant, 1, TaskStatus.QUEUED, false))));
     }
     return submission;
   }

@@ -17,4 +17,9 @@ public record TasksChanged(List<TaskChanged> changes) {
   public boolean ended() {
     return changes.stream().anyMatch(change -> change.status().isFinal());
   }
+
+  /** Whether any of them is to be delivered to a webhook. */
+  public boolean webhooks() {
+    return changes.stream().anyMatch(TaskChanged::webhook);
+  }
 }

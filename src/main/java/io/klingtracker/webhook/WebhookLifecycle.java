@@ -94,7 +94,7 @@ class WebhookLifecycle {
 
   void onChange(@Observes TasksChanged changes) {
     WorkLoop loop = sending;
-    if (loop != null) {
+    if (loop != null && changes.webhooks()) {
       loop.wake();
     }
   }

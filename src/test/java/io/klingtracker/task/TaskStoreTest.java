@@ -1,6 +1,7 @@
 package io.klingtracker.task;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertInstanceOf;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
@@ -186,7 +187,8 @@ class TaskStoreTest {
                 null,
                 "succeed"));
 
-    assertEquals(new Outcome.Moved(new TaskChanged(id, TENANT, 3, TaskStatus.SUCCEED)), outcome);
+    assertEquals(
+        new Outcome.Moved(new TaskChanged(id, TENANT, 3, TaskStatus.SUCCEED, false)), outcome);
     assertEquals(0, count("dispatch_queue"));
     JsonNode event =
         new ObjectMapper().readTree(text("select payload from task_event where sequence = 3"));
@@ -387,6 +389,49 @@ class TaskStoreTest {
         () -> jdbi.useHandle(h -> h.execute("update task set status = 'succeed'")));
   }
 
+  /** Who delivers them is not to look for what was never planned, nor to miss what was. */
+  @Test
+  void a_change_says_whether_a_webhook_is_told() {
+    String silent = stored();
+    String told = stored("https://hooks.example/kling");
+    jdbi.useHandle(
+        h ->
+            h.execute(
+                "insert into open_task (task_id, account, upstream_model, family, slots, next_check_at)"
+                    + " select id, 'default', 'kling-v3', 'video', 1, now() from task"));
+
+    assertFalse(((Outcome.Moved) apply(submitted(silent))).change().webhook());
+    assertTrue(((Outcome.Moved) apply(submitted(told))).change().webhook());
+    jdbi.useHandle(
+        handle ->
+            news.advance(
+                    handle,
+                    List.of(
+                        News.of(silent, Source.CALLBACK, new TaskSignal.Processing()),
+                        News.of(told, Source.CALLBACK, new TaskSignal.Processing())),
+                    null)
+                .forEach(
+                    moved ->
+                        assertEquals(
+                            moved.change().taskId().equals(told), moved.change().webhook())));
+    List<String> queued = List.of(stored(), stored("https://hooks.example/kling"));
+    List<TaskChanged> ended =
+        store.endQueued(
+            queued, Source.DEADLINE, new TaskSignal.Failed(null, "too late"), null, null, null);
+
+    assertEquals(
+        List.of(false, true),
+        queued.stream()
+            .map(id -> ended.stream().filter(c -> c.taskId().equals(id)).findAny().orElseThrow())
+            .map(TaskChanged::webhook)
+            .toList());
+    assertEquals(3, count("webhook_delivery"));
+  }
+
+  private static News submitted(String id) {
+    return News.of(id, Source.DISPATCH, new TaskSignal.Submitted());
+  }
+
   private Outcome apply(News news) {
     return this.news.apply(List.of(news), null).get(news.taskId());
   }
@@ -400,16 +445,24 @@ class TaskStoreTest {
   }
 
   private String stored() {
-    return ((Submission.Stored) submit(task(null, null), null)).taskId();
+    return stored(null);
+  }
+
+  private String stored(String callbackUrl) {
+    return ((Submission.Stored) submit(task(null, callbackUrl, null), null)).taskId();
   }
 
   private static NewTask task(String externalTaskId, NewTask.Idempotency key) {
+    return task(externalTaskId, null, key);
+  }
+
+  private static NewTask task(String externalTaskId, String callbackUrl, NewTask.Idempotency key) {
     return new NewTask(
         TENANT,
         "text2video",
         "{\"prompt\":\"a cat\"}",
         externalTaskId,
-        null,
+        callbackUrl,
         "kling-v3",
         "kling-v3",
         "video",

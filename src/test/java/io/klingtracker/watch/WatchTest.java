@@ -121,6 +121,6 @@ class WatchTest {
   }
 
   private static TasksChanged change(String task, String tenant) {
-    return new TasksChanged(List.of(new TaskChanged(task, tenant, 2, TaskStatus.SUBMITTED)));
+    return new TasksChanged(List.of(new TaskChanged(task, tenant, 2, TaskStatus.SUBMITTED, false)));
   }
 }
