@@ -28,8 +28,8 @@ public final class BenchMain {
           // Before anything is recorded in the service's memory.
           new Overload(),
           new Callbacks(),
-          new Statements(),
           new Peers(),
+          new Statements(),
           new Events(),
           new Reads(),
           new Webhooks(),

@@ -47,7 +47,9 @@ final class Growth implements Bench.Group {
     CallbackSide small = bench.common().side();
     try (CallbackSide huge =
         new CallbackSide(bench, Objects.requireNonNull(large), "bench.growth", Map.of())) {
-      huge.warmUp(bench.options().seconds(60), 128);
+      // As long as the other side was: a service that is still being compiled looks like a slow
+      // database.
+      huge.warmUp(bench.options().seconds(100), 128);
       point(bench, huge, many);
       for (int round = 0; round < bench.options().rounds(); round++) {
         round(bench, small, "small", few);

@@ -33,10 +33,10 @@ final class Submissions implements Bench.Group {
     Common common = bench.common();
     Service service = common.side().service();
     service.warmUp(
-        bench.options().seconds(20), step -> submit(service, 128, Duration.ofSeconds(step)));
+        bench.options().seconds(10), step -> submit(service, 128, Duration.ofSeconds(step)));
     for (int round = 0; round < bench.options().rounds(); round++) {
       for (int connections : CONNECTIONS) {
-        Duration time = bench.seconds(3).dividedBy(2);
+        Duration time = bench.seconds(1);
         rounds.add("ours " + connections, submit(service, connections, time).rate());
         rounds.add("sql " + connections, common.rate(SUBMIT, connections, time));
       }
