@@ -36,7 +36,7 @@ record Options(
         picked,
         smoke,
         rounds > 0 ? rounds : smoke ? 1 : ROUNDS,
-        Duration.ofMinutes(Integer.getInteger("bench.minutes", 23)),
+        Duration.ofMinutes(Integer.getInteger("bench.minutes", 30)),
         Path.of(System.getProperty("bench.directory", "target/bench")).toAbsolutePath(),
         java(System.getProperty("tracker.java", "")));
   }

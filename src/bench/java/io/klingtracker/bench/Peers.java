@@ -95,7 +95,8 @@ final class Peers implements Bench.Group {
         Peer peer = new Peer(bench, kind, home, database, topic)) {
       long first = 1;
       int tasks = 10_000 * 5;
-      first = load(bench, peer, tap, database, first, tasks, bench.seconds(16), "warm-up");
+      String warmUp = kind.name() + ", warm-up";
+      first = load(bench, peer, tap, database, first, tasks, bench.seconds(16), warmUp);
       for (int round = 0; round < Math.min(ROUNDS, bench.options().rounds()); round++) {
         rounds.add(
             "ours beside " + kind.name(), side.closed(CONNECTIONS, bench.seconds(2)).published());
