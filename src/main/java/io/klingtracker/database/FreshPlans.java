@@ -12,7 +12,9 @@ import org.postgresql.PGConnection;
 /**
  * Has PostgreSQL drop a session's plans once they are some seconds old. A plan is kept as long as
  * no vacuum comes by; one that was made while the queues were empty reads them whole when they are
- * full. Planning anew for every group would cost a small one as much as its work.
+ * full. Planning anew for every group would cost a small one as much as its work, and PostgreSQL
+ * does so for a while whenever the kept plan looks dearer than those it made when the tables were
+ * small; hence it is told not to, where that can be for one transaction.
  */
 public final class FreshPlans {
 
@@ -20,8 +22,18 @@ public final class FreshPlans {
 
   private final Map<PGConnection, Long> made = Collections.synchronizedMap(new WeakHashMap<>());
 
-  /** To be called before statements whose plans must fit; inside a transaction or not. */
+  /**
+   * To be called before statements whose plans must fit; inside a transaction, whose statements
+   * then are planned for any values, or not.
+   */
   public void on(Handle handle) {
+    drop(handle);
+    if (handle.isInTransaction()) {
+      handle.execute("set local plan_cache_mode = force_generic_plan");
+    }
+  }
+
+  private void drop(Handle handle) {
     PGConnection session = session(handle.getConnection());
     long now = System.nanoTime();
     Long last = made.get(session);

@@ -107,6 +107,8 @@ class OutboxStore {
       // A settled row that a crash brings back is sent once more; waiting for the disk buys
       // nothing.
       session.execute("set synchronous_commit = off");
+      // Its statements take the same way for any values, and planning them costs more than most.
+      session.execute("set plan_cache_mode = force_generic_plan");
       return session;
     } catch (RuntimeException e) {
       close(session);
@@ -119,6 +121,7 @@ class OutboxStore {
     try {
       session.execute("select pg_advisory_unlock_all()");
       session.execute("reset synchronous_commit");
+      session.execute("reset plan_cache_mode");
     } catch (RuntimeException e) {
       try {
         session.getConnection().abort(Runnable::run);
