@@ -71,6 +71,8 @@ public final class BenchMain {
         List<Bench.Group> picked =
             GROUPS.stream().filter(group -> options.wants(group.name())).toList();
         Set<Bench.Group> unprepared = prepare(picked, bench);
+        bench.stack().checkpoint();
+        report.progress("   prepared after %d s".formatted(since(start)));
         for (Bench.Group group : picked) {
           if (unprepared.contains(group)) {
             broken = true;
@@ -80,14 +82,17 @@ public final class BenchMain {
           } else {
             broken |= !run(group, bench);
           }
-          report.progress("   after %d s".formatted((System.nanoTime() - start) / 1_000_000_000));
+          report.progress("   after %d s".formatted(since(start)));
         }
       }
       report.finish(Machine.here(options, stack));
     }
-    System.out.printf(
-        Locale.ROOT, "Took %d s.%n", Duration.ofNanos(System.nanoTime() - start).toSeconds());
+    System.out.printf(Locale.ROOT, "Took %d s.%n", since(start));
     System.exit(broken ? 1 : 0);
+  }
+
+  private static long since(long start) {
+    return Duration.ofNanos(System.nanoTime() - start).toSeconds();
   }
 
   /** All groups' preparations, as many at a time as there are cores; gives those that broke off. */

@@ -41,7 +41,7 @@ final class Callbacks implements Bench.Group {
     Map<String, String> oneByOne = Map.of("tracker.group-commit.enabled", "false");
     try (CallbackSide ungrouped =
         new CallbackSide(bench, Objects.requireNonNull(single), "bench.single", oneByOne)) {
-      ungrouped.warmUp(bench.options().seconds(20), SOME);
+      ungrouped.warmUp(bench.options().seconds(15), SOME);
       for (int round = 0; round < bench.options().rounds(); round++) {
         round(bench, grouped, ungrouped);
       }

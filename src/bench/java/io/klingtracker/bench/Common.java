@@ -17,6 +17,9 @@ final class Common implements AutoCloseable {
   /** Tasks that the yardstick changes. */
   private static final int OPEN_TASKS = 100_000;
 
+  /** Seconds at most until a service is compiled for callbacks. */
+  static final int WARM_UP = 60;
+
   private static final int CONNECTIONS = 128;
   private static final String HISTORY_SEED = "history";
 
@@ -41,14 +44,13 @@ final class Common implements AutoCloseable {
     if (running == null) {
       Database database = bench.stack().database("common");
       history = Math.min(ended, bench.options().rows(HISTORY));
-      Tasks.endedInBulk(database, history);
+      Tasks.endedInBulk(database, 1, history);
       running = new CallbackSide(bench, database, "bench.common", Map.of());
       side = running;
-      running.warmUp(bench.options().seconds(80), CONNECTIONS);
+      running.warmUp(bench.options().seconds(WARM_UP), CONNECTIONS);
     }
     if (ended > history) {
-      Tasks.ended(running.database(), history + 1, ended - history);
-      running.database().execute("vacuum analyze task", "vacuum analyze task_event");
+      Tasks.endedInBulk(running.database(), history + 1, ended - history);
       history = ended;
     }
     return running;
@@ -69,7 +71,7 @@ final class Common implements AutoCloseable {
   /** A fresh database with as many ended tasks as {@link #side()}. */
   synchronized Database history(String name) {
     if (!seeded) {
-      Tasks.endedInBulk(bench.stack().database(HISTORY_SEED), bench.options().rows(HISTORY));
+      Tasks.endedInBulk(bench.stack().database(HISTORY_SEED), 1, bench.options().rows(HISTORY));
       seeded = true;
     }
     return bench.stack().copy(HISTORY_SEED, name);

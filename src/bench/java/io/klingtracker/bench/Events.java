@@ -47,6 +47,14 @@ final class Events implements Bench.Group {
         add("tuned", debezium(bench, side, true, bench.seconds(3)));
         add("plain", debezium(bench, side, false, bench.seconds(3)));
       }
+      Profile.take(
+          bench,
+          "events",
+          side.service(),
+          () -> {
+            latencies(side, ours, bench.seconds(8));
+            return (double) RATE;
+          });
     }
     report(bench.report());
   }

@@ -32,7 +32,7 @@ final class Growth implements Bench.Group {
   @Override
   public void prepare(Bench bench) {
     Database database = bench.stack().database("growth");
-    Tasks.endedInBulk(database, bench.options().rows(LARGE));
+    Tasks.endedInBulk(database, 1, bench.options().rows(LARGE));
     large = database;
   }
 
@@ -49,13 +49,15 @@ final class Growth implements Bench.Group {
         new CallbackSide(bench, Objects.requireNonNull(large), "bench.growth", Map.of())) {
       // As long as the other side was: a service that is still being compiled looks like a slow
       // database.
-      huge.warmUp(bench.options().seconds(100), 128);
+      huge.warmUp(bench.options().seconds(Common.WARM_UP), 128);
       point(bench, huge, many);
       for (int round = 0; round < bench.options().rounds(); round++) {
         round(bench, small, "small", few);
         round(bench, huge, "large", many);
       }
       rounds.add("hot", hot(huge.database()));
+      Profile.take(
+          bench, "growth", huge.service(), () -> huge.closed(128, bench.seconds(8)).published());
     }
     bench.report().chart("growth-callbacks.svg", rates.svg());
     bench.report().chart("growth-lists.svg", pages.svg());
@@ -63,7 +65,7 @@ final class Growth implements Bench.Group {
   }
 
   private void point(Bench bench, CallbackSide side, int ended) {
-    side.closed(128, bench.seconds(2));
+    side.closed(128, bench.seconds(1));
     double rate = side.closed(128, bench.seconds(3)).published();
     long tasks = side.database().number("select count(*) from task");
     rates.point("published", tasks, rate);

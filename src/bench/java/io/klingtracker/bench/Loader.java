@@ -44,6 +44,9 @@ final class Loader {
   /** Where requests come from; null ends the load. */
   interface Requests {
     byte @Nullable [] next();
+
+    /** What became of one: taken, or put off, which is to be sent again. */
+    default void answered(byte[] request, boolean taken) {}
   }
 
   /** Sees every answer, on the loader's thread. */
@@ -227,9 +230,11 @@ final class Loader {
     lastAnswer = now;
     if (status >= 200 && status < 400) {
       good++;
+      requests.answered(connection.request, true);
       latency.recordValue(Math.min((now - meant) / 1000, latency.getHighestTrackableValue()));
     } else if (status == 429 || status == 503) {
       busy++;
+      requests.answered(connection.request, false);
     } else {
       bad++;
     }
@@ -246,6 +251,7 @@ final class Loader {
     private final SelectionKey key;
     private final ByteBuffer in = ByteBuffer.allocate(BUFFER);
     private @Nullable ByteBuffer out;
+    private byte[] request = {};
     private long meant;
     private int expected;
 
@@ -257,6 +263,7 @@ final class Loader {
     }
 
     void send(byte[] request, long at) throws IOException {
+      this.request = request;
       meant = at;
       expected = UNKNOWN;
       ByteBuffer sending = ByteBuffer.wrap(request);

@@ -18,7 +18,7 @@ final class Peers implements Bench.Group {
   private static final int ROUNDS = 3;
 
   /** Who has not published by then is behind; what comes later is not counted. */
-  private static final Duration LEFT = Duration.ofSeconds(4);
+  private static final Duration LEFT = Duration.ofSeconds(2);
 
   private static final List<Peer.Kind> KINDS =
       List.of(

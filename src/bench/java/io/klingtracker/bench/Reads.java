@@ -33,8 +33,8 @@ final class Reads implements Bench.Group {
     List<byte[]> ended = requests(Tasks.ENDED, 1, FAVOURITES, KEY);
     List<byte[]> known = requests(Tasks.ENDED, 1, FAVOURITES, withTag());
     service.warmUp(
-        bench.options().seconds(20), step -> ask(service, running, 64, Duration.ofSeconds(step)));
-    ask(service, known, 64, bench.seconds(5));
+        bench.options().seconds(15), step -> ask(service, running, 64, Duration.ofSeconds(step)));
+    ask(service, known, 64, bench.seconds(3));
     for (int round = 0; round < bench.options().rounds(); round++) {
       Duration time = bench.seconds(1);
       rounds.add("running", ask(service, running, 64, time).rate());

@@ -3,9 +3,12 @@ package io.klingtracker.bench;
 import io.klingtracker.secret.Secrets;
 import java.nio.charset.StandardCharsets;
 import java.time.Instant;
+import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Base64;
 import java.util.Collections;
+import java.util.Deque;
+import java.util.IdentityHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Random;
@@ -48,6 +51,36 @@ final class SignedCallbacks implements Loader.Requests {
   @Override
   public byte @Nullable [] next() {
     return next < ready.size() ? ready.get(next++) : null;
+  }
+
+  /**
+   * The same for who may put them off: what was put off comes again before anything else, and a
+   * task's second callback after its first was taken.
+   */
+  static Loader.Requests repeated(long first, int tasks) {
+    SignedCallbacks callbacks = new SignedCallbacks(first, 0);
+    Map<byte[], byte[]> seconds = new IdentityHashMap<>();
+    Deque<byte[]> waiting = new ArrayDeque<>();
+    for (long number = first; number < first + tasks; number++) {
+      byte[] begun = callbacks.callback(number, "processing");
+      waiting.add(begun);
+      seconds.put(begun, callbacks.callback(number, "succeed"));
+    }
+    return new Loader.Requests() {
+      @Override
+      public byte @Nullable [] next() {
+        return waiting.poll();
+      }
+
+      @Override
+      public void answered(byte[] request, boolean taken) {
+        if (!taken) {
+          waiting.addFirst(request);
+        } else if (seconds.containsKey(request)) {
+          waiting.addLast(seconds.remove(request));
+        }
+      }
+    };
   }
 
   private byte[] callback(long number, String status) {

@@ -87,7 +87,7 @@ final class Submissions implements Bench.Group {
     Map<String, String> slots = Map.of("kling.accounts.default.max-parallel", "10000");
     try (Service service = bench.service(database, "bench.kling", slots).awaitReady()) {
       service.warmUp(
-          bench.options().seconds(20),
+          bench.options().seconds(15),
           step -> {
             Loader.open(service.port(), 16, Loader.always(REQUEST), 200, Duration.ofSeconds(step));
             Database.await(
@@ -97,7 +97,7 @@ final class Submissions implements Bench.Group {
       long started = System.currentTimeMillis();
       long mark = database.number("select max(id) from task_event");
       long before = database.number("select count(*) from task");
-      Loader.open(service.port(), 4, Loader.always(REQUEST), 20, bench.seconds(15));
+      Loader.open(service.port(), 4, Loader.always(REQUEST), 20, bench.seconds(10));
       long all = database.number("select count(*) from task") - before;
       Predicate<io.klingtracker.simulator.Ledger.Create> fresh = c -> c.at() >= started;
       Database.await(

@@ -4,6 +4,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Collections;
 import java.util.List;
+import java.util.stream.Stream;
 
 /**
  * Tasks made in bulk, in the rows that submission and dispatch would have left. An id is a number
@@ -20,6 +21,9 @@ final class Tasks {
   static final String OPEN = "task_01m8000000";
 
   private static final String ID = "'%s' || lpad(n::text, 16, '0')";
+
+  /** A check or a reference that holds for what comes then. */
+  private static final String LATER = " not valid";
 
   private Tasks() {}
 
@@ -49,8 +53,8 @@ final class Tasks {
         insert into task_request (task_id, body)
         select %1$s, '{"model_name":"kling-v3","prompt":"A red kite over the sea","duration":"5"}'
         """,
-        event(1, "queued", "null", "submit"),
-        event(2, "submitted", "'queued'", "dispatch"),
+        event(database, first, count, 1, "queued", "null", "submit"),
+        event(database, first, count, 2, "submitted", "'queued'", "dispatch"),
         """
         insert into open_task (task_id, account, upstream_model, family, slots, next_check_at)
         select %1$s, 'default', 'kling-v3', 'video', 0, now() + interval '1 day'
@@ -71,14 +75,14 @@ final class Tasks {
           1, timestamptz '2026-01-01' + n * interval '1 second', now(), now(), now(),
           '{"videos":[{"id":"1","url":"https://result.example/1.mp4","duration":"5"}]}'
         """,
-        event(3, "succeed", "'submitted'", "callback"));
+        event(database, first, count, 3, "succeed", "'submitted'", "callback"));
   }
 
   /**
-   * The same for very many. Keys and indexes come after the rows, in one go each; checks and
-   * references hold for what comes then.
+   * The same for very many. Keys and indexes come after the rows, in one go each, of both tables
+   * side by side; checks and references hold for what comes then.
    */
-  static void endedInBulk(Database database, long count) {
+  static void endedInBulk(Database database, long first, long count) {
     List<String> constraints = constraints(database, "drop constraint %3$I");
     List<String> again = constraints(database, "add constraint %3$I %4$s");
     Collections.reverse(constraints);
@@ -92,11 +96,24 @@ final class Tasks {
       database.execute("drop index " + index.replaceAll(".* INDEX (\\S+) ON .*", "$1"));
     }
     constraints.forEach(database::execute);
-    ended(database, 1, count);
-    again.addAll(indexes);
-    for (String addition : again) {
-      database.execute("set maintenance_work_mem = '512MB'", addition);
-    }
+    // Nobody changes them any more, so they need no room for that.
+    String options =
+        database.text(
+            "select array_to_string(reloptions, ', ') from pg_class where relname = 'task'");
+    database.execute("alter table task set (fillfactor = 100)");
+    ended(database, first, count);
+    database.execute("alter table task set (" + options + ")");
+    Stream.of("task", "task_event")
+        .parallel()
+        .forEach(
+            table ->
+                Stream.concat(again.stream(), indexes.stream())
+                    .filter(addition -> addition.matches("(?s).*[ .]" + table + " .*"))
+                    .filter(addition -> !addition.endsWith(LATER))
+                    .forEach(
+                        addition ->
+                            database.execute("set maintenance_work_mem = '1GB'", addition)));
+    again.stream().filter(addition -> addition.endsWith(LATER)).forEach(database::execute);
     database.execute("vacuum analyze task", "vacuum analyze task_event");
   }
 
@@ -106,24 +123,37 @@ final class Tasks {
         database.texts(
             """
             select format('alter table %%1$s %s', conrelid::regclass, contype, conname,
-              pg_get_constraintdef(oid) || case when contype in ('c', 'f') then ' not valid' else '' end)
+              pg_get_constraintdef(oid) || case when contype in ('c', 'f') then '%s' else '' end)
             from pg_constraint
             where contype in ('p', 'u', 'c', 'f')
               and (conrelid in ('task'::regclass, 'task_event'::regclass)
                 or confrelid in ('task'::regclass, 'task_event'::regclass))
             order by contype in ('c', 'f'), conname
             """
-                .formatted(alteration)));
+                .formatted(alteration, LATER)));
   }
 
-  private static String event(int sequence, String status, String previous, String source) {
+  /** One event each, numbered as if they had been drawn one by one. */
+  private static String event(
+      Database database,
+      long first,
+      long count,
+      int sequence,
+      String status,
+      String previous,
+      String source) {
+    long last =
+        database.number(
+            "select setval(s, nextval(s) + %d) from pg_get_serial_sequence('task_event', 'id') s"
+                .formatted(count));
     return """
-        insert into task_event (task_id, sequence, event_id, tenant_id, status, previous_status, source, occurred_at,
+        insert into task_event (id, task_id, sequence, event_id, tenant_id, status, previous_status, source, occurred_at,
             feed_position, payload)
-        select %%1$s, %d, uuidv7(), 'bench', '%s', %s, '%s', now(), 1,
-          json_build_object('task_id', %%1$s, 'sequence', %1$d, 'status', '%2$s')
+          overriding system value
+        select n + %1$d, %%1$s, %2$d, (%2$d || lpad(n::text, 31, '0'))::uuid, 'bench', '%3$s', %4$s, '%5$s', now(), 1,
+          ('{"task_id":"' || %%1$s || '","sequence":%2$d,"status":"%3$s"}')::json
         """
-        .formatted(sequence, status, previous, source);
+        .formatted(last - first - count, sequence, status, previous, source);
   }
 
   private static void fill(
@@ -136,6 +166,7 @@ final class Tasks {
             statement ->
                 database.execute(
                     "set session_replication_role = replica",
+                    "set wal_init_zero = off",
                     statement.formatted(id)
                         + " from generate_series(%d, %d) as g(n)"
                             .formatted(first, first + count - 1)));

@@ -51,7 +51,7 @@ final class Watching implements Bench.Group {
             .service(database, "bench.watch", Map.of(), bench.options().jar(), heap)
             .awaitReady()) {
       service.warmUp(
-          bench.options().seconds(45), step -> hear(bench, http, service, database, few));
+          bench.options().seconds(30), step -> hear(bench, http, service, database, few));
       hear(bench, http, service, database, waiters);
       report(bench.report(), database, "long-polls", polled);
       report(bench.report(), database, "streams", streamed);
