@@ -12,10 +12,10 @@ final class CallbackSide implements AutoCloseable {
   /** More callbacks than the best rate so far would take, or the load ends before its time. */
   private static final double SPARE = 1.3;
 
-  /** Tasks are made so many at a time at least: statistics are taken after each time. */
+  /** Tasks are made so many at a time at least: statistics of the queue are taken each time. */
   private static final int BLOCK = 30_000;
 
-  /** So few connections leave the service's compiler most of a core. */
+  /** So few connections leave the service's compiler more of a core. */
   private static final int GENTLE = 16;
 
   private final Bench bench;

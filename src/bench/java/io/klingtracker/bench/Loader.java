@@ -45,13 +45,8 @@ final class Loader {
   interface Requests {
     byte @Nullable [] next();
 
-    /** What became of one: taken, or put off, which is to be sent again. */
+    /** What became of one, on the loader's thread: taken, or put off and to be sent again. */
     default void answered(byte[] request, boolean taken) {}
-  }
-
-  /** Sees every answer, on the loader's thread. */
-  interface Answers {
-    void answer(int status, byte[] text, int length, long nanos);
   }
 
   private final int port;
@@ -59,7 +54,6 @@ final class Loader {
   private final Requests requests;
   private final double rate;
   private final long duration;
-  private final @Nullable Answers answers;
 
   private final Histogram latency = Load.histogram();
   private final Deque<Connection> idle = new ArrayDeque<>();
@@ -73,40 +67,22 @@ final class Loader {
 
   private record Due(byte[] request, long at) {}
 
-  private Loader(
-      int port,
-      int connections,
-      Requests requests,
-      double rate,
-      Duration duration,
-      @Nullable Answers answers) {
+  private Loader(int port, int connections, Requests requests, double rate, Duration duration) {
     this.port = port;
     this.connections = connections;
     this.requests = requests;
     this.rate = rate;
     this.duration = duration.toNanos();
-    this.answers = answers;
   }
 
   /** As fast as so many connections go. */
   static Load closed(int port, int connections, Requests requests, Duration duration) {
-    return new Loader(port, connections, requests, 0, duration, null).run();
+    return new Loader(port, connections, requests, 0, duration).run();
   }
 
   /** At a rate a second. */
   static Load open(int port, int connections, Requests requests, double rate, Duration duration) {
-    return new Loader(port, connections, requests, rate, duration, null).run();
-  }
-
-  /** At a rate a second, every answer seen. */
-  static Load open(
-      int port,
-      int connections,
-      Requests requests,
-      double rate,
-      Duration duration,
-      Answers answers) {
-    return new Loader(port, connections, requests, rate, duration, answers).run();
+    return new Loader(port, connections, requests, rate, duration).run();
   }
 
   /** The same request again and again. */
@@ -237,10 +213,6 @@ final class Loader {
       requests.answered(connection.request, false);
     } else {
       bad++;
-    }
-    Answers seeing = answers;
-    if (seeing != null) {
-      seeing.answer(status, connection.in.array(), connection.in.position(), now);
     }
     connection.in.clear();
     idle.add(connection);

@@ -159,7 +159,8 @@ final class Tasks {
   private static void fill(
       Database database, String prefix, long first, long count, String... statements) {
     String id = ID.formatted(prefix);
-    // Side by side, which rows that come in whole allow: they need no look at their parents.
+    // Side by side, which rows that come in whole allow: they need no look at their parents. Their
+    // log is not filled with zeros first.
     Arrays.stream(statements)
         .parallel()
         .forEach(
