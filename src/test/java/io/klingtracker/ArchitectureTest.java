@@ -35,7 +35,7 @@ class ArchitectureTest {
       new TreeMap<>(
           Map.ofEntries(
               Map.entry("time", Set.of()),
-              Map.entry("http", Set.of("problem")),
+              Map.entry("http", Set.of("database", "problem")),
               Map.entry("retry", Set.of()),
               Map.entry("problem", Set.of()),
               Map.entry("work", Set.of()),
@@ -45,13 +45,14 @@ class ArchitectureTest {
               Map.entry("rules", Set.of("problem")),
               Map.entry("target", Set.of()),
               Map.entry("task", Set.of("database", "time", "problem", "work")),
-              Map.entry("tenant", Set.of("problem", "secret", "task", "time", "work")),
+              Map.entry("tenant", Set.of("http", "problem", "secret", "task", "time", "work")),
               Map.entry("watch", Set.of("problem", "task", "work")),
               Map.entry("feed", Set.of("problem", "secret", "task", "tenant", "watch", "work")),
               Map.entry("tracking", Set.of("kling", "retry", "secret", "task")),
               Map.entry(
                   "api",
                   Set.of(
+                      "http",
                       "kling",
                       "problem",
                       "rules",
@@ -78,6 +79,7 @@ class ArchitectureTest {
                   "callback",
                   Set.of(
                       "database",
+                      "http",
                       "kling",
                       "problem",
                       "retry",
@@ -87,7 +89,15 @@ class ArchitectureTest {
                       "work")),
               Map.entry(
                   "reconcile",
-                  Set.of("kling", "problem", "retry", "rules", "task", "tracking", "work")),
+                  Set.of(
+                      "database",
+                      "kling",
+                      "problem",
+                      "retry",
+                      "rules",
+                      "task",
+                      "tracking",
+                      "work")),
               Map.entry(
                   "events",
                   Set.of(
@@ -95,7 +105,15 @@ class ArchitectureTest {
               Map.entry(
                   "webhook",
                   Set.of(
-                      "problem", "retry", "rules", "secret", "target", "task", "tenant", "time",
+                      "database",
+                      "problem",
+                      "retry",
+                      "rules",
+                      "secret",
+                      "target",
+                      "task",
+                      "tenant",
+                      "time",
                       "work"))));
 
   @Test

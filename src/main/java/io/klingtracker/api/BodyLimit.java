@@ -1,5 +1,8 @@
 package io.klingtracker.api;
 
+import io.klingtracker.http.ErrorBody;
+import io.klingtracker.http.Front;
+import io.klingtracker.rules.Body;
 import io.quarkus.vertx.http.runtime.filters.Filters;
 import io.vertx.core.buffer.Buffer;
 import io.vertx.core.http.HttpHeaders;
@@ -10,7 +13,6 @@ import io.vertx.ext.web.impl.RoutingContextInternal;
 import jakarta.enterprise.event.Observes;
 import jakarta.inject.Inject;
 import jakarta.inject.Singleton;
-import java.util.UUID;
 
 /**
  * Bodies by their announced length. Those that are too large are refused before a byte of them is
@@ -21,15 +23,6 @@ import java.util.UUID;
 class BodyLimit {
 
   private static final int FIRST = 1000;
-
-  private static final String KLING =
-      """
-      {"code":1201,"message":"The request body is larger than %d bytes.","request_id":"%s"}""";
-
-  private static final String PROBLEM =
-      """
-      {"type":"urn:kling-task-tracker:problem:body-too-large","title":"body too large","status":413,\
-      "detail":"the request body is larger than %d bytes","code":"body-too-large","instance":"urn:uuid:%s"}""";
 
   private final ApiConfig config;
 
@@ -43,13 +36,13 @@ class BodyLimit {
   }
 
   private void check(RoutingContext call) {
-    String path = call.request().path();
-    if (path.startsWith("/callbacks/")) {
+    Front front = Front.of(call.request().path());
+    if (front == Front.CALLBACK) {
       call.next();
       return;
     }
-    boolean kling = path.startsWith("/kling/");
-    int most = kling ? Math.max(config.maxBody(), config.maxMediaBody()) : config.maxBody();
+    int most =
+        front == Front.KLING ? Math.max(config.maxBody(), config.maxMediaBody()) : config.maxBody();
     long length = length(call);
     // A stream of HTTP/2 that was read to its end cannot be handed on.
     boolean readable = call.request().version() != HttpVersion.HTTP_2;
@@ -58,7 +51,7 @@ class BodyLimit {
     } else if (length <= most) {
       call.next();
     } else {
-      refuse(call, kling, most);
+      refuse(call, front, most);
     }
   }
 
@@ -78,15 +71,11 @@ class BodyLimit {
     request.resume();
   }
 
-  private static void refuse(RoutingContext call, boolean kling, int most) {
-    String body = (kling ? KLING : PROBLEM).formatted(most, UUID.randomUUID());
+  private static void refuse(RoutingContext call, Front front, int most) {
     // The rest of the body is on its way; there is no reading past it.
-    call.response()
-        .setStatusCode(413)
-        .putHeader(
-            HttpHeaders.CONTENT_TYPE, kling ? "application/json" : "application/problem+json")
-        .putHeader(HttpHeaders.CONNECTION, "close")
-        .end(body)
+    call.response().putHeader(HttpHeaders.CONNECTION, "close");
+    ErrorBody.of(front, Body.tooLarge(most))
+        .send(call.response())
         .onComplete(sent -> call.request().connection().close());
   }
 

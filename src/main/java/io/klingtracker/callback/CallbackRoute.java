@@ -1,21 +1,21 @@
 package io.klingtracker.callback;
 
+import io.klingtracker.database.SqlStates;
+import io.klingtracker.http.ErrorBody;
+import io.klingtracker.http.Front;
 import io.klingtracker.problem.ErrorCode;
 import io.klingtracker.problem.ProblemException;
-import io.klingtracker.problem.ProblemMapper;
 import io.klingtracker.tracking.CallbackTarget;
 import io.vertx.core.Vertx;
 import io.vertx.core.buffer.Buffer;
 import io.vertx.core.http.HttpServerRequest;
 import io.vertx.core.http.HttpServerResponse;
-import io.vertx.core.json.JsonObject;
 import io.vertx.ext.web.Router;
 import io.vertx.ext.web.RoutingContext;
 import jakarta.enterprise.event.Observes;
 import jakarta.inject.Inject;
 import jakarta.inject.Singleton;
 import java.time.Duration;
-import java.util.UUID;
 import java.util.concurrent.CompletionException;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.RejectedExecutionException;
@@ -106,7 +106,10 @@ class CallbackRoute {
 
   private static void answer(HttpServerResponse response, @Nullable Throwable failure) {
     if (failure == null) {
-      end(response.setStatusCode(200), OK);
+      // Whoever hung up meanwhile is not there to be answered.
+      if (!response.ended() && !response.closed()) {
+        response.putHeader("Content-Type", "application/json").end(OK);
+      }
     } else {
       Throwable cause =
           failure instanceof CompletionException && failure.getCause() != null
@@ -117,7 +120,7 @@ class CallbackRoute {
   }
 
   private static ProblemException foreseen(Throwable failure) {
-    if (ProblemMapper.isDatabaseAway(failure) || failure instanceof RejectedExecutionException) {
+    if (SqlStates.isDatabaseAway(failure) || failure instanceof RejectedExecutionException) {
       return new ProblemException(
           ErrorCode.UNAVAILABLE, "the service cannot store anything right now; try again", AWAY);
     }
@@ -126,28 +129,7 @@ class CallbackRoute {
   }
 
   private static void refuse(HttpServerResponse response, ProblemException problem) {
-    refuse(response, problem.code().klingHttpStatus(), problem);
-  }
-
-  private static void refuse(HttpServerResponse response, int status, ProblemException problem) {
-    Duration retryAfter = problem.retryAfter();
-    if (retryAfter != null) {
-      response.putHeader("Retry-After", Long.toString(Math.max(1, retryAfter.toSeconds())));
-    }
-    end(
-        response.setStatusCode(status),
-        new JsonObject()
-            .put("code", problem.code().klingCode())
-            .put("message", problem.getMessage())
-            .put("request_id", UUID.randomUUID().toString())
-            .encode());
-  }
-
-  private static void end(HttpServerResponse response, String body) {
-    // Whoever hung up meanwhile is not there to be answered.
-    if (!response.ended() && !response.closed()) {
-      response.putHeader("Content-Type", "application/json").end(body);
-    }
+    ErrorBody.of(Front.CALLBACK, problem).send(response);
   }
 
   /** What a callback's body is handed to. */
@@ -215,9 +197,8 @@ class CallbackRoute {
         refused = true;
         CallbackRoute.refuse(
             request.response().putHeader("Connection", "close"),
-            408,
             new ProblemException(
-                ErrorCode.INVALID_REQUEST,
+                ErrorCode.REQUEST_TIMEOUT,
                 "the body did not arrive within " + config.readTimeout().toSeconds() + " s"));
       }
       hangUp();

@@ -1,8 +1,8 @@
 package io.klingtracker.callback;
 
+import io.klingtracker.database.SqlStates;
 import io.klingtracker.kling.KlingNews;
 import io.klingtracker.kling.KlingReader;
-import io.klingtracker.problem.ProblemMapper;
 import io.klingtracker.retry.Backoff;
 import io.klingtracker.task.News;
 import io.klingtracker.task.Outcome;
@@ -234,7 +234,7 @@ class PendingCallbacks {
     try {
       outcomes = tasks.applyUnlocked(round.stream().map(this::news).toList());
     } catch (RuntimeException e) {
-      if (ProblemMapper.isDatabaseAway(e)) {
+      if (SqlStates.isDatabaseAway(e)) {
         throw e;
       }
       if (round.size() == 1) {

@@ -2,11 +2,11 @@ package io.klingtracker.callback;
 
 import io.klingtracker.database.GroupCommit;
 import io.klingtracker.database.GroupCommitConfig;
+import io.klingtracker.database.SqlStates;
 import io.klingtracker.kling.KlingNews;
 import io.klingtracker.kling.KlingStatus;
 import io.klingtracker.problem.ErrorCode;
 import io.klingtracker.problem.ProblemException;
-import io.klingtracker.problem.ProblemMapper;
 import io.klingtracker.task.Advanced;
 import io.klingtracker.task.News;
 import io.klingtracker.task.Outcome;
@@ -121,7 +121,7 @@ class ReceiptWriter {
       }
       return kept;
     } catch (RuntimeException e) {
-      if (ProblemMapper.isDatabaseAway(e) && !ProblemMapper.isLockTimeout(e)) {
+      if (SqlStates.isDatabaseAway(e) && !SqlStates.isLockTimeout(e)) {
         throw e;
       }
       // Storing must not fail for what one of them says: they are worked off one by one.

@@ -2,7 +2,6 @@ package io.klingtracker.database;
 
 import io.klingtracker.problem.ErrorCode;
 import io.klingtracker.problem.ProblemException;
-import io.klingtracker.problem.ProblemMapper;
 import java.time.Duration;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
@@ -265,7 +264,7 @@ public final class GroupCommit<T, R> implements AutoCloseable {
           writeAll(List.of(waiting));
           lockedOut = 0;
         } catch (RuntimeException e) {
-          lockedOut = ProblemMapper.isLockTimeout(e) ? lockedOut + 1 : 0;
+          lockedOut = SqlStates.isLockTimeout(e) ? lockedOut + 1 : 0;
           waiting.answer.completeExceptionally(e);
           if (isAway(e) || lockedOut == LOCKED_OUT) {
             putAllOff(group.subList(i + 1, group.size()), e);
@@ -283,7 +282,7 @@ public final class GroupCommit<T, R> implements AutoCloseable {
     }
 
     private boolean isAway(RuntimeException failure) {
-      return ProblemMapper.isDatabaseAway(failure) && !ProblemMapper.isLockTimeout(failure);
+      return SqlStates.isDatabaseAway(failure) && !SqlStates.isLockTimeout(failure);
     }
   }
 }

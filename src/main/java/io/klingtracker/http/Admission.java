@@ -1,15 +1,15 @@
 package io.klingtracker.http;
 
 import io.klingtracker.problem.ErrorCode;
+import io.klingtracker.problem.ProblemException;
 import io.quarkus.vertx.http.runtime.filters.Filters;
 import io.vertx.core.http.HttpMethod;
 import io.vertx.core.http.HttpServerRequest;
-import io.vertx.core.json.JsonObject;
 import io.vertx.ext.web.RoutingContext;
 import jakarta.enterprise.context.ApplicationScoped;
 import jakarta.enterprise.event.Observes;
 import jakarta.inject.Inject;
-import java.util.UUID;
+import java.time.Duration;
 import java.util.concurrent.atomic.AtomicInteger;
 
 /**
@@ -25,7 +25,7 @@ class Admission {
   /** Before everything that costs something. */
   private static final int FIRST = 950;
 
-  private static final String RETRY_AFTER_SECONDS = "1";
+  private static final Duration RETRY = Duration.ofSeconds(1);
 
   private final Gate callbacks;
   private final Gate submissions;
@@ -64,10 +64,9 @@ class Admission {
 
   void admit(RoutingContext context) {
     HttpServerRequest request = context.request();
-    String path = request.path();
-    boolean callback = path.startsWith("/callbacks/");
-    boolean kling = path.startsWith("/kling/");
-    if (!callback && !kling && !path.startsWith("/v1/") || waits(request)) {
+    Front front = Front.of(request.path());
+    boolean callback = front == Front.CALLBACK;
+    if (!callback && front != Front.KLING && front != Front.NATIVE || waits(request)) {
       context.next();
       return;
     }
@@ -77,7 +76,7 @@ class Admission {
       context.addEndHandler(end -> gate.leave());
       context.next();
     } else {
-      putOff(context, gate, callback || kling);
+      putOff(context, gate, front);
     }
   }
 
@@ -92,29 +91,12 @@ class Admission {
         || request.path().startsWith("/v1/tasks/") && request.path().endsWith("/events");
   }
 
-  private static void putOff(RoutingContext context, Gate gate, boolean kling) {
-    ErrorCode code = ErrorCode.UNAVAILABLE;
-    String message = "too many " + gate.what + " at once; try again";
-    String id = UUID.randomUUID().toString();
-    JsonObject body =
-        kling
-            ? new JsonObject()
-                .put("code", code.klingCode())
-                .put("message", message)
-                .put("request_id", id)
-            : new JsonObject()
-                .put("type", "urn:kling-task-tracker:problem:" + code.word())
-                .put("title", code.word())
-                .put("status", code.httpStatus())
-                .put("detail", message)
-                .put("code", code.word())
-                .put("instance", "urn:uuid:" + id);
-    context
-        .response()
-        .setStatusCode(kling ? code.klingHttpStatus() : code.httpStatus())
-        .putHeader("Content-Type", kling ? "application/json" : "application/problem+json")
-        .putHeader("Retry-After", RETRY_AFTER_SECONDS)
-        .end(body.encode());
+  private static void putOff(RoutingContext context, Gate gate, Front front) {
+    ErrorBody.of(
+            front,
+            new ProblemException(
+                ErrorCode.UNAVAILABLE, "too many " + gate.what + " at once; try again", RETRY))
+        .send(context.response());
     // What is left of the body is dropped as it comes; the connection goes on.
     context.request().resume();
   }

@@ -1,7 +1,4 @@
-/**
- * What callers are told when something is refused or fails: one list of codes, two shapes (Kling's
- * and RFC 9457).
- */
+/** What callers are told when something is refused or fails: one list of codes. */
 @NullMarked
 package io.klingtracker.problem;
 

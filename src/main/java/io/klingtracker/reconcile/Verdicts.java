@@ -1,5 +1,6 @@
 package io.klingtracker.reconcile;
 
+import io.klingtracker.database.SqlStates;
 import io.klingtracker.kling.KlingNews;
 import io.klingtracker.kling.KlingStatus;
 import io.klingtracker.retry.Backoff;
@@ -126,7 +127,7 @@ class Verdicts {
     try {
       outcomes = tasks.applyUnlocked(news.stream().map(this::news).toList());
     } catch (RuntimeException e) {
-      if (news.size() > 1 && !io.klingtracker.problem.ProblemMapper.isDatabaseAway(e)) {
+      if (news.size() > 1 && !SqlStates.isDatabaseAway(e)) {
         // One bad row must not fail its neighbours.
         news.forEach(word -> apply(List.of(word), later));
         return;

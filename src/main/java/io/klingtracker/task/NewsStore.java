@@ -1,6 +1,7 @@
 package io.klingtracker.task;
 
 import io.klingtracker.database.FreshPlans;
+import io.klingtracker.database.SqlStates;
 import jakarta.inject.Inject;
 import jakarta.inject.Singleton;
 import java.math.BigDecimal;
@@ -351,7 +352,7 @@ class NewsStore {
   }
 
   static boolean isOtherTasksId(Throwable failure) {
-    return TaskSql.state(failure).equals(TaskSql.UNIQUE_VIOLATION)
+    return SqlStates.of(failure).equals(SqlStates.UNIQUE_VIOLATION)
         && String.valueOf(failure.getMessage()).contains("task_kling");
   }
 }

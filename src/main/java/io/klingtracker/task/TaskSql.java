@@ -1,12 +1,9 @@
 package io.klingtracker.task;
 
 import io.klingtracker.time.Rfc3339;
-import java.sql.SQLException;
 
 /** What the statements that write a task share. */
 final class TaskSql {
-
-  static final String UNIQUE_VIOLATION = "23505";
 
   /**
    * What is on Kafka and in every feed; the names are contract. Written once, here, from the task
@@ -67,14 +64,5 @@ final class TaskSql {
   /** PostgreSQL text cannot hold U+0000, which JSON can; it becomes the replacement character. */
   static String clean(String text) {
     return text.indexOf('\0') < 0 ? text : text.replace('\0', '\ufffd');
-  }
-
-  static String state(Throwable failure) {
-    for (Throwable cause = failure; cause != null; cause = cause.getCause()) {
-      if (cause instanceof SQLException sql && sql.getSQLState() != null) {
-        return sql.getSQLState();
-      }
-    }
-    return "";
   }
 }

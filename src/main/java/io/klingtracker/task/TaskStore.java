@@ -1,6 +1,7 @@
 package io.klingtracker.task;
 
 import io.klingtracker.database.FreshPlans;
+import io.klingtracker.database.SqlStates;
 import jakarta.inject.Inject;
 import jakarta.inject.Singleton;
 import java.math.BigDecimal;
@@ -256,7 +257,7 @@ class TaskStore {
       String externalTaskId = tasks.get(0).externalTaskId();
       if (tasks.size() == 1
           && externalTaskId != null
-          && TaskSql.state(e).equals(TaskSql.UNIQUE_VIOLATION)
+          && SqlStates.of(e).equals(SqlStates.UNIQUE_VIOLATION)
           && String.valueOf(e.getMessage()).contains("task_external_id")) {
         answers.put(group.get(0), new Submission.ExternalIdTaken(externalTaskId));
         return answers;
@@ -327,7 +328,7 @@ class TaskStore {
       return new Submission.Stored(id, now);
     } catch (UnableToExecuteStatementException e) {
       String message = String.valueOf(e.getMessage());
-      boolean taken = TaskSql.state(e).equals(TaskSql.UNIQUE_VIOLATION);
+      boolean taken = SqlStates.of(e).equals(SqlStates.UNIQUE_VIOLATION);
       if (taken && task.externalTaskId() != null && message.contains("task_external_id")) {
         return new Submission.ExternalIdTaken(task.externalTaskId());
       }

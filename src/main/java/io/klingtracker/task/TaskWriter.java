@@ -2,7 +2,7 @@ package io.klingtracker.task;
 
 import io.klingtracker.database.GroupCommit;
 import io.klingtracker.database.GroupCommitConfig;
-import io.klingtracker.problem.ProblemMapper;
+import io.klingtracker.database.SqlStates;
 import jakarta.annotation.PreDestroy;
 import jakarta.inject.Inject;
 import jakarta.inject.Singleton;
@@ -52,7 +52,7 @@ class TaskWriter {
       return groups.add(submitted.key(), submitted).toCompletableFuture().join();
     } catch (CompletionException e) {
       Throwable cause = e.getCause();
-      if (task.idempotency() != null && cause != null && ProblemMapper.isLockTimeout(cause)) {
+      if (task.idempotency() != null && cause != null && SqlStates.isLockTimeout(cause)) {
         return new Submission.KeyRunning();
       }
       throw cause instanceof RuntimeException failure ? failure : e;

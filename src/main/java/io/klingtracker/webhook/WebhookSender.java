@@ -1,6 +1,6 @@
 package io.klingtracker.webhook;
 
-import io.klingtracker.problem.ProblemMapper;
+import io.klingtracker.database.SqlStates;
 import io.klingtracker.webhook.DeliveryQueue.Breaker;
 import io.klingtracker.webhook.DeliveryQueue.Claimed;
 import io.klingtracker.webhook.DeliveryQueue.Room;
@@ -114,7 +114,7 @@ class WebhookSender {
       queue.settle(batch, breaker).forEach(this::laneChanged);
       return true;
     } catch (RuntimeException e) {
-      if (ProblemMapper.isDatabaseAway(e)) {
+      if (SqlStates.isDatabaseAway(e)) {
         throw e;
       }
       if (batch.size() > 1) {

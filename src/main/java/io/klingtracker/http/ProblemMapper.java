@@ -1,13 +1,12 @@
-package io.klingtracker.problem;
+package io.klingtracker.http;
 
-import com.fasterxml.jackson.annotation.JsonInclude;
-import com.fasterxml.jackson.annotation.JsonProperty;
+import io.klingtracker.database.SqlStates;
+import io.klingtracker.problem.ErrorCode;
+import io.klingtracker.problem.ProblemException;
 import jakarta.inject.Inject;
 import jakarta.ws.rs.WebApplicationException;
-import jakarta.ws.rs.core.MediaType;
 import jakarta.ws.rs.core.Response;
 import jakarta.ws.rs.core.UriInfo;
-import java.sql.SQLException;
 import java.time.Duration;
 import java.util.UUID;
 import org.jboss.logging.Logger;
@@ -23,18 +22,9 @@ public class ProblemMapper {
 
   private static final Logger LOG = Logger.getLogger(ProblemMapper.class);
   private static final Duration DATABASE_AWAY = Duration.ofSeconds(2);
-  private static final String LOCK_NOT_AVAILABLE = "55P03";
 
   @Inject
   ProblemMapper() {}
-
-  /** Kling's error body. */
-  record KlingError(int code, String message, @JsonProperty("request_id") String requestId) {}
-
-  /** An RFC 9457 body. */
-  @JsonInclude(JsonInclude.Include.NON_NULL)
-  record Problem(
-      String type, String title, int status, String detail, String code, String instance) {}
 
   /** A refusal that was meant. */
   @ServerExceptionMapper
@@ -78,7 +68,7 @@ public class ProblemMapper {
   @ServerExceptionMapper
   public Response failed(Throwable e, UriInfo uri) {
     UUID id = UUID.randomUUID();
-    if (isDatabaseAway(e)) {
+    if (SqlStates.isDatabaseAway(e)) {
       LOG.warnf("request %s: the database is away: %s", id, rootMessage(e));
       return answer(
           ErrorCode.UNAVAILABLE,
@@ -94,56 +84,13 @@ public class ProblemMapper {
 
   private static Response answer(
       ErrorCode code, String message, @Nullable Duration retryAfter, UriInfo uri, UUID id) {
-    boolean kling = uri.getPath().startsWith("/kling/") || uri.getPath().startsWith("/callbacks/");
+    ErrorBody body = ErrorBody.of(Front.of(uri.getPath()), code, message, retryAfter, id);
     Response.ResponseBuilder answer =
-        kling
-            ? Response.status(code.klingHttpStatus())
-                .type(MediaType.APPLICATION_JSON_TYPE)
-                .entity(new KlingError(code.klingCode(), message, id.toString()))
-            : Response.status(code.httpStatus())
-                .type("application/problem+json")
-                .entity(
-                    new Problem(
-                        "urn:kling-task-tracker:problem:" + code.word(),
-                        code.word().replace('-', ' '),
-                        code.httpStatus(),
-                        message,
-                        code.word(),
-                        "urn:uuid:" + id));
-    if (retryAfter != null) {
-      answer.header("Retry-After", Math.max(1, retryAfter.toSeconds()));
+        Response.status(body.status()).type(body.type()).entity(body.text());
+    if (body.retryAfter() != null) {
+      answer.header("Retry-After", body.retryAfter());
     }
     return answer.build();
-  }
-
-  /**
-   * SQLSTATE classes 08 (connection), 53 (resources), 57 (operator, shutdown), and time-outs of the
-   * pool or a lock.
-   */
-  public static boolean isDatabaseAway(Throwable failure) {
-    for (Throwable cause = failure; cause != null; cause = cause.getCause()) {
-      if (cause instanceof SQLException sql) {
-        String state = sql.getSQLState();
-        if (state == null
-            || state.startsWith("08")
-            || state.startsWith("53")
-            || state.startsWith("57")
-            || state.equals(LOCK_NOT_AVAILABLE)) {
-          return true;
-        }
-      }
-    }
-    return false;
-  }
-
-  /** Whether somebody held a lock for too long, which may concern one row only. */
-  public static boolean isLockTimeout(Throwable failure) {
-    for (Throwable cause = failure; cause != null; cause = cause.getCause()) {
-      if (cause instanceof SQLException sql && LOCK_NOT_AVAILABLE.equals(sql.getSQLState())) {
-        return true;
-      }
-    }
-    return false;
   }
 
   private static String rootMessage(Throwable failure) {

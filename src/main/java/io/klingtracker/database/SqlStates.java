@@ -1,0 +1,54 @@
+package io.klingtracker.database;
+
+import java.sql.SQLException;
+
+/** What a failed statement tells by its SQLSTATE: never by its text, which is for people. */
+public final class SqlStates {
+
+  /** A row that has to be alone of its kind is there already. */
+  public static final String UNIQUE_VIOLATION = "23505";
+
+  private static final String LOCK_NOT_AVAILABLE = "55P03";
+
+  private SqlStates() {}
+
+  /** The SQLSTATE behind a failure; empty when PostgreSQL has not named one. */
+  public static String of(Throwable failure) {
+    for (Throwable cause = failure; cause != null; cause = cause.getCause()) {
+      if (cause instanceof SQLException sql && sql.getSQLState() != null) {
+        return sql.getSQLState();
+      }
+    }
+    return "";
+  }
+
+  /**
+   * SQLSTATE classes 08 (connection), 53 (resources), 57 (operator, shutdown), and time-outs of the
+   * pool or a lock.
+   */
+  public static boolean isDatabaseAway(Throwable failure) {
+    for (Throwable cause = failure; cause != null; cause = cause.getCause()) {
+      if (cause instanceof SQLException sql) {
+        String state = sql.getSQLState();
+        if (state == null
+            || state.startsWith("08")
+            || state.startsWith("53")
+            || state.startsWith("57")
+            || state.equals(LOCK_NOT_AVAILABLE)) {
+          return true;
+        }
+      }
+    }
+    return false;
+  }
+
+  /** Whether somebody held a lock for too long, which may concern one row only. */
+  public static boolean isLockTimeout(Throwable failure) {
+    for (Throwable cause = failure; cause != null; cause = cause.getCause()) {
+      if (cause instanceof SQLException sql && LOCK_NOT_AVAILABLE.equals(sql.getSQLState())) {
+        return true;
+      }
+    }
+    return false;
+  }
+}
