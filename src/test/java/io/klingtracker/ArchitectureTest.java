@@ -36,6 +36,7 @@ class ArchitectureTest {
           Map.ofEntries(
               Map.entry("time", Set.of()),
               Map.entry("http", Set.of("database", "problem")),
+              Map.entry("share", Set.of("problem")),
               Map.entry("retry", Set.of()),
               Map.entry("problem", Set.of()),
               Map.entry("work", Set.of()),

@@ -1,0 +1,30 @@
+package io.klingtracker.share;
+
+import io.klingtracker.problem.ProblemException;
+
+/**
+ * No room.
+ *
+ * @param held what the tenant holds
+ * @param overShare whether there may be room, but not for this tenant while others want some
+ */
+public record Refusal(Bound bound, String tenant, long held, boolean overShare) implements Entry {
+
+  /** As the caller is told. */
+  public ProblemException problem() {
+    return new ProblemException(bound.code(), message(), bound.retryAfter());
+  }
+
+  String message() {
+    return overShare
+        ? "your share of %s (%s) is %d of %d while others want some, and you hold %d; try again"
+            .formatted(bound.what(), bound.name(), bound.share(), bound.max(), held)
+        : "too many %s at once (%s, at most %d); try again"
+            .formatted(bound.what(), bound.name(), bound.max());
+  }
+
+  @Override
+  public Permit orThrow() {
+    throw problem();
+  }
+}
