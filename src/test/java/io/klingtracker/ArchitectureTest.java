@@ -39,16 +39,16 @@ class ArchitectureTest {
               Map.entry("share", Set.of("problem")),
               Map.entry("retry", Set.of()),
               Map.entry("problem", Set.of()),
-              Map.entry("work", Set.of()),
+              Map.entry("loops", Set.of()),
               Map.entry("database", Set.of("problem")),
               Map.entry("secret", Set.of()),
               Map.entry("kling", Set.of("retry", "secret")),
               Map.entry("rules", Set.of("problem")),
               Map.entry("target", Set.of()),
-              Map.entry("task", Set.of("database", "time", "problem", "work")),
-              Map.entry("tenant", Set.of("http", "problem", "secret", "task", "time", "work")),
-              Map.entry("watch", Set.of("problem", "task", "work")),
-              Map.entry("feed", Set.of("problem", "secret", "task", "tenant", "watch", "work")),
+              Map.entry("task", Set.of("database", "time", "problem", "loops")),
+              Map.entry("tenant", Set.of("http", "problem", "secret", "task", "time", "loops")),
+              Map.entry("watch", Set.of("problem", "task", "loops")),
+              Map.entry("feed", Set.of("problem", "secret", "task", "tenant", "watch", "loops")),
               Map.entry("tracking", Set.of("kling", "retry", "secret", "task")),
               Map.entry(
                   "api",
@@ -75,7 +75,7 @@ class ArchitectureTest {
                       "tenant",
                       "time",
                       "tracking",
-                      "work")),
+                      "loops")),
               Map.entry(
                   "callback",
                   Set.of(
@@ -87,7 +87,7 @@ class ArchitectureTest {
                       "secret",
                       "task",
                       "tracking",
-                      "work")),
+                      "loops")),
               Map.entry(
                   "reconcile",
                   Set.of(
@@ -98,11 +98,11 @@ class ArchitectureTest {
                       "rules",
                       "task",
                       "tracking",
-                      "work")),
+                      "loops")),
               Map.entry(
                   "events",
                   Set.of(
-                      "database", "problem", "retry", "task", "tenant", "time", "watch", "work")),
+                      "database", "problem", "retry", "task", "tenant", "time", "watch", "loops")),
               Map.entry(
                   "webhook",
                   Set.of(
@@ -115,7 +115,7 @@ class ArchitectureTest {
                       "task",
                       "tenant",
                       "time",
-                      "work"))));
+                      "loops"))));
 
   @Test
   void packages_use_only_what_they_may() {

@@ -3,6 +3,8 @@ package io.klingtracker.callback;
 import io.klingtracker.database.SqlStates;
 import io.klingtracker.kling.KlingNews;
 import io.klingtracker.kling.KlingReader;
+import io.klingtracker.loops.Loops;
+import io.klingtracker.loops.WorkLoop;
 import io.klingtracker.retry.Backoff;
 import io.klingtracker.task.News;
 import io.klingtracker.task.Outcome;
@@ -12,11 +14,8 @@ import io.klingtracker.tracking.CheckPlan;
 import io.klingtracker.tracking.CheckRequested;
 import io.klingtracker.tracking.KlingWords;
 import io.klingtracker.tracking.Reports;
-import io.klingtracker.work.WorkLoop;
-import io.quarkus.runtime.ShutdownEvent;
-import io.quarkus.runtime.StartupEvent;
+import io.quarkus.runtime.Startup;
 import jakarta.enterprise.event.Event;
-import jakarta.enterprise.event.Observes;
 import jakarta.inject.Inject;
 import jakarta.inject.Singleton;
 import java.io.IOException;
@@ -38,6 +37,7 @@ import org.jspecify.annotations.Nullable;
  * change. A task that another transaction holds is not waited for; its callback comes again soon.
  * What a crash interrupts is done again, which changes nothing twice.
  */
+@Startup
 @Singleton
 class PendingCallbacks {
 
@@ -60,7 +60,7 @@ class PendingCallbacks {
   private final Backoff backoff;
   private final RandomGenerator random = RandomGenerator.getDefault();
   private final List<Reports.Report> unbooked = new ArrayList<>();
-  private volatile @Nullable WorkLoop loop;
+  private final WorkLoop loop;
 
   /** A callback, read. */
   private record Read(PendingCallback callback, KlingNews said, PendingCallback.Standing task) {
@@ -95,7 +95,8 @@ class PendingCallbacks {
       Reports reports,
       Event<CheckRequested> checkRequested,
       CallbackConfig config,
-      Clock clock) {
+      Clock clock,
+      Loops loops) {
     this.store = store;
     this.tasks = tasks;
     this.plan = plan;
@@ -104,26 +105,17 @@ class PendingCallbacks {
     this.config = config;
     this.clock = clock;
     this.backoff = new Backoff(config.work().retryFirst(), config.work().retryCap(), JITTER);
-  }
-
-  void onStart(@Observes StartupEvent start) {
-    loop = WorkLoop.start("callbacks", config.work().poll(), this::runOnce);
-  }
-
-  void onStop(@Observes ShutdownEvent stop) {
-    WorkLoop running = loop;
-    if (running != null) {
-      running.close();
-    }
-    reports(takeUnbooked());
+    this.loop =
+        loops.add(
+            WorkLoop.named("callbacks")
+                .every(config.work().poll())
+                .atEnd(() -> reports(takeUnbooked()))
+                .work(this::runOnce));
   }
 
   /** There is a new one. */
   void wake() {
-    WorkLoop running = loop;
-    if (running != null) {
-      running.wake();
-    }
+    loop.wake();
   }
 
   /**

@@ -1,18 +1,17 @@
 package io.klingtracker.callback;
 
+import io.klingtracker.loops.Loops;
+import io.klingtracker.loops.WorkLoop;
 import io.klingtracker.tracking.CallbackLedger;
-import io.klingtracker.work.WorkLoop;
-import io.quarkus.runtime.ShutdownEvent;
-import io.quarkus.runtime.StartupEvent;
-import jakarta.enterprise.event.Observes;
+import io.quarkus.runtime.Startup;
 import jakarta.inject.Inject;
 import jakarta.inject.Singleton;
 import java.time.Clock;
 import java.time.Duration;
 import java.time.Instant;
-import org.jspecify.annotations.Nullable;
 
 /** Deletes receipts that are old enough, a bounded number at a time. */
+@Startup
 @Singleton
 class ReceiptSweep {
 
@@ -23,24 +22,15 @@ class ReceiptSweep {
   private final CallbackLedger ledger;
   private final Duration keep;
   private final Clock clock;
-  private @Nullable WorkLoop loop;
 
   @Inject
-  ReceiptSweep(ReceiptStore store, CallbackLedger ledger, CallbackConfig config, Clock clock) {
+  ReceiptSweep(
+      ReceiptStore store, CallbackLedger ledger, CallbackConfig config, Clock clock, Loops loops) {
     this.store = store;
     this.ledger = ledger;
     this.keep = config.keep();
     this.clock = clock;
-  }
-
-  void onStart(@Observes StartupEvent start) {
-    loop = WorkLoop.start("callback-sweep", EVERY, this::runOnce);
-  }
-
-  void onStop(@Observes ShutdownEvent stop) {
-    if (loop != null) {
-      loop.close();
-    }
+    loops.add(WorkLoop.named("callback-sweep").every(EVERY).work(this::runOnce));
   }
 
   /** True when a full batch suggests that there is more. */

@@ -1,18 +1,18 @@
 package io.klingtracker.dispatch;
 
+import io.klingtracker.loops.Loops;
+import io.klingtracker.loops.WorkLoop;
 import io.klingtracker.task.TasksChanged;
-import io.klingtracker.work.WorkLoop;
-import io.quarkus.runtime.ShutdownEvent;
-import io.quarkus.runtime.StartupEvent;
+import io.quarkus.runtime.Startup;
 import jakarta.enterprise.event.Observes;
 import jakarta.inject.Inject;
 import jakarta.inject.Singleton;
 import java.time.Clock;
 import java.time.Instant;
 import org.jboss.logging.Logger;
-import org.jspecify.annotations.Nullable;
 
 /** Runs the dispatcher: at once when a task was stored or a slot came free, else every poll. */
+@Startup
 @Singleton
 class DispatchLoop {
 
@@ -25,7 +25,7 @@ class DispatchLoop {
   private final DispatchMetrics metrics;
   private final DispatchConfig config;
   private final Clock clock;
-  private @Nullable WorkLoop loop;
+  private final WorkLoop loop;
   private Instant nextCount = Instant.MIN;
 
   @Inject
@@ -35,34 +35,36 @@ class DispatchLoop {
       Accounting accounts,
       DispatchMetrics metrics,
       DispatchConfig config,
-      Clock clock) {
+      Clock clock,
+      Loops loops) {
     this.dispatcher = dispatcher;
     this.standings = standings;
     this.accounts = accounts;
     this.metrics = metrics;
     this.config = config;
     this.clock = clock;
-  }
-
-  void onStart(@Observes StartupEvent start) {
+    this.loop =
+        WorkLoop.named("dispatcher")
+            .every(config.poll())
+            .rest(config.rest())
+            .atEnd(this::drain)
+            .work(this::runOnce);
+    dispatcher.onSettled(loop::wake);
     if (config.enabled()) {
-      WorkLoop started = WorkLoop.start("dispatcher", config.poll(), config.rest(), this::runOnce);
-      dispatcher.onSettled(started::wake);
-      loop = started;
+      loops.add(loop);
     }
   }
 
-  void onStop(@Observes ShutdownEvent stop) throws InterruptedException {
-    WorkLoop running = loop;
-    if (running == null) {
-      return;
-    }
-    running.close();
-    // Answers that still come in are settled now rather than looked up by another replica later.
-    for (long left = config.drain().toMillis();
-        left > 0 && dispatcher.isBusy();
-        left -= DRAIN_STEP_MILLIS) {
-      Thread.sleep(DRAIN_STEP_MILLIS);
+  /** Answers that still come in are settled now rather than looked up by another replica later. */
+  private void drain() {
+    try {
+      for (long left = config.drain().toMillis();
+          left > 0 && dispatcher.isBusy();
+          left -= DRAIN_STEP_MILLIS) {
+        Thread.sleep(DRAIN_STEP_MILLIS);
+      }
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
     }
     if (dispatcher.isBusy()) {
       LOG.infof("answers are under way; after their leases they are looked up");
@@ -70,9 +72,8 @@ class DispatchLoop {
   }
 
   void onChange(@Observes TasksChanged changes) {
-    WorkLoop running = loop;
-    if (running != null && (changes.queued() || changes.ended())) {
-      running.wake();
+    if (changes.queued() || changes.ended()) {
+      loop.wake();
     }
   }
 

@@ -1,33 +1,21 @@
 package io.klingtracker.events;
 
+import io.klingtracker.loops.Loops;
+import io.klingtracker.loops.WorkLoop;
 import io.klingtracker.watch.Watch;
-import io.klingtracker.work.WorkLoop;
-import io.quarkus.runtime.ShutdownEvent;
-import io.quarkus.runtime.StartupEvent;
-import jakarta.enterprise.event.Observes;
+import io.quarkus.runtime.Startup;
 import jakarta.inject.Inject;
 import jakarta.inject.Singleton;
 import java.time.Clock;
 import java.time.Duration;
-import org.jspecify.annotations.Nullable;
 
 /** Runs what brings events to Kafka, as configured. */
+@Startup
 @Singleton
 class Events {
 
   private static final Duration EMPTY_EVERY = Duration.ofSeconds(1);
   private static final int EMPTY_BATCH = 10_000;
-
-  private final Channels channels;
-  private final OutboxStore store;
-  private final RelayConfig config;
-  private final RelayMetrics metrics;
-  private final Watch watch;
-  private final Clock clock;
-  private @Nullable Relay relay;
-  private Watch.@Nullable Watching watching;
-  private @Nullable WorkLoop cleaner;
-  private @Nullable WorkLoop gauge;
 
   @Inject
   Events(
@@ -36,47 +24,25 @@ class Events {
       RelayConfig config,
       RelayMetrics metrics,
       Watch watch,
-      Clock clock) {
-    this.channels = channels;
-    this.store = store;
-    this.config = config;
-    this.metrics = metrics;
-    this.watch = watch;
-    this.clock = clock;
-  }
-
-  void onStart(@Observes StartupEvent start) {
+      Clock clock,
+      Loops loops) {
     if (config.relay() == RelayConfig.Mode.BUILTIN) {
-      Relay starting = new Relay(store, channels.sink(false), config, metrics, clock);
-      starting.start();
-      relay = starting;
-      watching = watch.anything(starting::wake);
+      Relay relay = new Relay(store, channels.sink(false), config, metrics, clock);
+      loops.add(relay.loop());
+      watch.anything(relay::wake);
     } else {
-      cleaner =
-          WorkLoop.start("outbox", EMPTY_EVERY, () -> store.empty(EMPTY_BATCH) == EMPTY_BATCH);
+      loops.add(
+          WorkLoop.named("outbox")
+              .every(EMPTY_EVERY)
+              .work(() -> store.empty(EMPTY_BATCH) == EMPTY_BATCH));
     }
-    gauge =
-        WorkLoop.start(
-            "outbox-gauge",
-            config.measure(),
-            () -> {
-              metrics.backlog(store.lag());
-              return false;
-            });
-  }
-
-  void onStop(@Observes ShutdownEvent stop) {
-    if (watching != null) {
-      watching.close();
-    }
-    if (relay != null) {
-      relay.close();
-    }
-    if (cleaner != null) {
-      cleaner.close();
-    }
-    if (gauge != null) {
-      gauge.close();
-    }
+    loops.add(
+        WorkLoop.named("outbox-gauge")
+            .every(config.measure())
+            .work(
+                () -> {
+                  metrics.backlog(store.lag());
+                  return false;
+                }));
   }
 }

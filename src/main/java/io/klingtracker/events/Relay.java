@@ -1,6 +1,6 @@
 package io.klingtracker.events;
 
-import io.klingtracker.work.WorkLoop;
+import io.klingtracker.loops.WorkLoop;
 import java.time.Clock;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -47,7 +47,7 @@ final class Relay implements AutoCloseable {
   private final List<OutboxMessage> unsettled = new ArrayList<>();
   private Window window = new Window();
   private @Nullable Handle session;
-  private @Nullable WorkLoop loop;
+  private final WorkLoop loop;
   private volatile int held;
   private volatile long heldBytes;
   private volatile int owned;
@@ -74,19 +74,18 @@ final class Relay implements AutoCloseable {
     this.metrics = metrics;
     this.clock = clock;
     this.lastAck = System.nanoTime();
+    this.loop = WorkLoop.named("relay").every(config.poll()).atEnd(this::drain).work(this::runOnce);
   }
 
-  void start() {
-    loop = WorkLoop.start("relay", config.poll(), this::runOnce);
+  /** What runs it. */
+  WorkLoop loop() {
+    return loop;
   }
 
   /** There are new events. */
   void wake() {
     news.set(true);
-    WorkLoop current = loop;
-    if (current != null) {
-      current.wake();
-    }
+    loop.wake();
   }
 
   /** One pass; true when another should follow at once. */
@@ -271,10 +270,7 @@ final class Relay implements AutoCloseable {
       }
     }
     answers.add(new Answer(from, message, failure, now));
-    WorkLoop current = loop;
-    if (current != null) {
-      current.wake();
-    }
+    loop.wake();
   }
 
   private long delay(int failures) {
@@ -339,9 +335,10 @@ final class Relay implements AutoCloseable {
   /** Stops reading, waits a little for what is in flight, settles it and gives the lanes back. */
   @Override
   public void close() {
-    if (loop != null) {
-      loop.close();
-    }
+    loop.close();
+  }
+
+  private void drain() {
     long deadline = System.nanoTime() + config.drain().toNanos();
     try {
       Handle current = session;
@@ -363,9 +360,7 @@ final class Relay implements AutoCloseable {
 
   /** Ends as a killed process does: nothing is settled, the locks go with the session. */
   void die() {
-    if (loop != null) {
-      loop.close();
-    }
+    loop.stop();
     disconnect();
   }
 }

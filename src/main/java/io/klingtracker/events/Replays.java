@@ -1,11 +1,10 @@
 package io.klingtracker.events;
 
+import io.klingtracker.loops.Loops;
+import io.klingtracker.loops.WorkLoop;
 import io.klingtracker.problem.ErrorCode;
 import io.klingtracker.problem.ProblemException;
-import io.klingtracker.work.WorkLoop;
-import io.quarkus.runtime.ShutdownEvent;
-import io.quarkus.runtime.StartupEvent;
-import jakarta.enterprise.event.Observes;
+import io.quarkus.runtime.Startup;
 import jakarta.inject.Inject;
 import jakarta.inject.Singleton;
 import java.time.Clock;
@@ -27,6 +26,7 @@ import org.jspecify.annotations.Nullable;
  * that holds its lease. How far it is stands in the database: after a crash, or while Kafka is
  * away, it is gone on with from there, and at most a page comes again.
  */
+@Startup
 @Singleton
 class Replays {
 
@@ -38,7 +38,7 @@ class Replays {
   private final RelayConfig.Replay config;
   private final Clock clock;
   private final String worker = UUID.randomUUID().toString();
-  private @Nullable WorkLoop loop;
+  private final WorkLoop loop;
 
   /** Which events; null means all. */
   record Selection(
@@ -64,26 +64,21 @@ class Replays {
       long skipped) {}
 
   @Inject
-  Replays(ReplayStore store, Channels channels, RelayConfig config, Clock clock) {
-    this(store, channels.sink(true), config, clock);
+  Replays(ReplayStore store, Channels channels, RelayConfig config, Clock clock, Loops loops) {
+    this(store, channels.sink(true), config, clock, loops);
   }
 
-  Replays(ReplayStore store, EventSink sink, RelayConfig config, Clock clock) {
+  Replays(ReplayStore store, EventSink sink, RelayConfig config, Clock clock, Loops loops) {
     this.store = store;
     this.sink = sink;
     this.config = config.replay();
     this.clock = clock;
-  }
-
-  void onStart(@Observes StartupEvent start) {
-    loop = WorkLoop.start("replay", config.poll(), this::runOnce);
-  }
-
-  void onStop(@Observes ShutdownEvent stop) {
-    if (loop != null) {
-      loop.close();
-      store.release(worker);
-    }
+    this.loop =
+        loops.add(
+            WorkLoop.named("replay")
+                .every(this.config.poll())
+                .atEnd(() -> store.release(worker))
+                .work(this::runOnce));
   }
 
   long count(Selection selection) {
@@ -110,9 +105,7 @@ class Replays {
       throw new ProblemException(
           ErrorCode.CONFLICT, "a replay is under way; see GET /admin/v1/events/replay");
     }
-    if (loop != null) {
-      loop.wake();
-    }
+    loop.wake();
     return new Replay(id, closed, new ReplayStore.Place("", 0, 0), "running", events, 0, 0);
   }
 

@@ -1,11 +1,10 @@
 package io.klingtracker.feed;
 
+import io.klingtracker.loops.Loops;
+import io.klingtracker.loops.WorkLoop;
 import io.klingtracker.watch.Watch;
-import io.klingtracker.work.WorkLoop;
-import io.quarkus.runtime.ShutdownEvent;
-import io.quarkus.runtime.StartupEvent;
+import io.quarkus.runtime.Startup;
 import io.smallrye.mutiny.subscription.UniEmitter;
-import jakarta.enterprise.event.Observes;
 import jakarta.inject.Inject;
 import jakarta.inject.Singleton;
 import java.util.ArrayList;
@@ -21,6 +20,7 @@ import org.jspecify.annotations.Nullable;
  * Reads the news of every followed tenant once, however many follow it, and hands it to them. Woken
  * after each change of such a tenant, whichever replica made it; the poll is a net.
  */
+@Startup
 @Singleton
 class FeedHub {
 
@@ -36,7 +36,7 @@ class FeedHub {
   private final Map<String, Followed> tenants = new HashMap<>();
   private final Set<FeedReader> lagging = new HashSet<>();
   private final AtomicInteger eagerLooks = new AtomicInteger();
-  private @Nullable WorkLoop loop;
+  private final WorkLoop loop;
 
   /** A tenant that somebody follows. */
   private static final class Followed {
@@ -51,37 +51,17 @@ class FeedHub {
   }
 
   @Inject
-  FeedHub(FeedStore store, Watch watch, FeedConfig config) {
+  FeedHub(FeedStore store, Watch watch, FeedConfig config, Loops loops) {
     this.store = store;
     this.watch = watch;
     this.config = config;
-  }
-
-  void onStart(@Observes StartupEvent start) {
-    start();
-  }
-
-  void start() {
-    loop = WorkLoop.start("feed", config.poll(), this::runOnce);
-  }
-
-  void onStop(@Observes ShutdownEvent stop) {
-    stop();
-  }
-
-  void stop() {
-    if (loop != null) {
-      loop.close();
-    }
+    this.loop = loops.add(WorkLoop.named("feed").every(config.poll()).work(this::runOnce));
   }
 
   /** Something of a followed tenant may have changed, here or elsewhere. */
   private void wake() {
-    WorkLoop current = loop;
-    if (current != null) {
-      eagerLooks.set(EAGER_LOOKS);
-      current.wake();
-    }
+    eagerLooks.set(EAGER_LOOKS);
+    loop.wake();
   }
 
   /** One look at all followed tenants; true when another should follow at once. */

@@ -5,12 +5,12 @@ import io.klingtracker.kling.KlingLists;
 import io.klingtracker.kling.KlingNews;
 import io.klingtracker.kling.ListAnswer;
 import io.klingtracker.kling.QueryAnswer;
+import io.klingtracker.loops.Loops;
+import io.klingtracker.loops.WorkLoop;
 import io.klingtracker.rules.Kind;
 import io.klingtracker.rules.Kinds;
 import io.klingtracker.tracking.CheckRequested;
-import io.klingtracker.work.WorkLoop;
-import io.quarkus.runtime.ShutdownEvent;
-import io.quarkus.runtime.StartupEvent;
+import io.quarkus.runtime.Startup;
 import jakarta.enterprise.event.Observes;
 import jakarta.inject.Inject;
 import jakarta.inject.Singleton;
@@ -31,7 +31,6 @@ import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.Supplier;
 import java.util.stream.Collectors;
 import org.jboss.logging.Logger;
-import org.jspecify.annotations.Nullable;
 
 /**
  * Asks Kling about tasks that stay silent, and at once about those of which an unproved callback
@@ -39,6 +38,7 @@ import org.jspecify.annotations.Nullable;
  * kind are asked about together: by reading Kling's lists, by twenty ids a call, or one by one,
  * whichever takes the fewest calls.
  */
+@Startup
 @Singleton
 class Reconciler {
 
@@ -68,7 +68,7 @@ class Reconciler {
   private final Map<String, Check> inFlight = new ConcurrentHashMap<>();
   private volatile Instant renewAt = Instant.MIN;
   private volatile Instant failedAgainAt = Instant.MIN;
-  private @Nullable WorkLoop loop;
+  private final WorkLoop loop;
 
   private record Group(String account, String kind) {}
 
@@ -80,7 +80,8 @@ class Reconciler {
       KlingLists lists,
       ReconcileConfig config,
       Clock clock,
-      ExecutorService executor) {
+      ExecutorService executor,
+      Loops loops) {
     this.store = store;
     this.verdicts = verdicts;
     this.kling = kling;
@@ -89,26 +90,11 @@ class Reconciler {
     this.clock = clock;
     this.executor = executor;
     this.pace = new Pace(config.rate());
-  }
-
-  void onStart(@Observes StartupEvent start) {
-    loop = WorkLoop.start("reconciler", config.poll(), this::runOnce);
-  }
-
-  void onStop(@Observes ShutdownEvent stop) {
-    if (loop != null) {
-      loop.close();
-    }
+    this.loop = loops.add(WorkLoop.named("reconciler").every(config.poll()).work(this::runOnce));
   }
 
   void onRequest(@Observes CheckRequested request) {
-    wake();
-  }
-
-  private void wake() {
-    if (loop != null) {
-      loop.wake();
-    }
+    loop.wake();
   }
 
   /** One pass; true when a full batch suggests that there is more. */
@@ -155,7 +141,7 @@ class Reconciler {
           group.account(), group.kind(), checks.size(), e.getMessage());
     } finally {
       done(checks);
-      wake();
+      loop.wake();
     }
   }
 

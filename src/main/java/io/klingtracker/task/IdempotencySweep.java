@@ -1,18 +1,17 @@
 package io.klingtracker.task;
 
-import io.klingtracker.work.WorkLoop;
-import io.quarkus.runtime.ShutdownEvent;
-import io.quarkus.runtime.StartupEvent;
-import jakarta.enterprise.event.Observes;
+import io.klingtracker.loops.Loops;
+import io.klingtracker.loops.WorkLoop;
+import io.quarkus.runtime.Startup;
 import jakarta.inject.Inject;
 import jakarta.inject.Singleton;
 import java.time.Clock;
 import org.jdbi.v3.core.Jdbi;
-import org.jspecify.annotations.Nullable;
 
 /**
  * Forgets Idempotency-Keys when their time is over, a bounded batch at a time, on every replica.
  */
+@Startup
 @Singleton
 class IdempotencySweep {
 
@@ -26,23 +25,13 @@ class IdempotencySweep {
   private final Jdbi jdbi;
   private final Clock clock;
   private final TaskConfig config;
-  private @Nullable WorkLoop loop;
 
   @Inject
-  IdempotencySweep(Jdbi jdbi, Clock clock, TaskConfig config) {
+  IdempotencySweep(Jdbi jdbi, Clock clock, TaskConfig config, Loops loops) {
     this.jdbi = jdbi;
     this.clock = clock;
     this.config = config;
-  }
-
-  void onStart(@Observes StartupEvent start) {
-    loop = WorkLoop.start("idempotency-sweep", config.sweepEvery(), this::runOnce);
-  }
-
-  void onStop(@Observes ShutdownEvent stop) {
-    if (loop != null) {
-      loop.close();
-    }
+    loops.add(WorkLoop.named("idempotency-sweep").every(config.sweepEvery()).work(this::runOnce));
   }
 
   /** One batch; true when there may be more. */

@@ -1,10 +1,9 @@
 package io.klingtracker.tenant;
 
-import io.klingtracker.work.WorkLoop;
-import io.quarkus.runtime.ShutdownEvent;
-import io.quarkus.runtime.StartupEvent;
+import io.klingtracker.loops.Loops;
+import io.klingtracker.loops.WorkLoop;
+import io.quarkus.runtime.Startup;
 import jakarta.enterprise.context.ApplicationScoped;
-import jakarta.enterprise.event.Observes;
 import jakarta.inject.Inject;
 import java.time.Clock;
 import java.time.Duration;
@@ -16,6 +15,7 @@ import java.util.concurrent.ConcurrentHashMap;
 import org.jspecify.annotations.Nullable;
 
 /** Writes when keys were last used: at most once a minute each, and never on a request's way. */
+@Startup
 @ApplicationScoped
 class KeyUse {
 
@@ -27,23 +27,13 @@ class KeyUse {
   private final int most;
   private final Map<UUID, Instant> written = new ConcurrentHashMap<>();
   private final Set<UUID> pending = ConcurrentHashMap.newKeySet();
-  private @Nullable WorkLoop loop;
 
   @Inject
-  KeyUse(KeyStore store, Clock clock, TenantConfig config) {
+  KeyUse(KeyStore store, Clock clock, TenantConfig config, Loops loops) {
     this.store = store;
     this.clock = clock;
     this.most = config.keys().cacheSize();
-  }
-
-  void onStart(@Observes StartupEvent start) {
-    loop = WorkLoop.start("key-use", POLL, this::write);
-  }
-
-  void onStop(@Observes ShutdownEvent stop) {
-    if (loop != null) {
-      loop.close();
-    }
+    loops.add(WorkLoop.named("key-use").every(POLL).work(this::write));
   }
 
   void used(@Nullable UUID key) {

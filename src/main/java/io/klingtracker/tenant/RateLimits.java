@@ -1,12 +1,11 @@
 package io.klingtracker.tenant;
 
+import io.klingtracker.loops.Loops;
+import io.klingtracker.loops.WorkLoop;
 import io.klingtracker.problem.ErrorCode;
 import io.klingtracker.problem.ProblemException;
-import io.klingtracker.work.WorkLoop;
-import io.quarkus.runtime.ShutdownEvent;
-import io.quarkus.runtime.StartupEvent;
+import io.quarkus.runtime.Startup;
 import jakarta.enterprise.context.ApplicationScoped;
-import jakarta.enterprise.event.Observes;
 import jakarta.inject.Inject;
 import java.time.Clock;
 import java.time.Duration;
@@ -17,7 +16,6 @@ import java.util.Objects;
 import java.util.UUID;
 import java.util.concurrent.ConcurrentHashMap;
 import org.jdbi.v3.core.Jdbi;
-import org.jspecify.annotations.Nullable;
 
 /**
  * A token bucket per key. Each replica decides alone and at once; several times a second it says
@@ -26,6 +24,7 @@ import org.jspecify.annotations.Nullable;
  * (n - 1) × (burst + rate × 2 × sync) requests more than with one, and what was too much is paid
  * back by waiting longer.
  */
+@Startup
 @ApplicationScoped
 class RateLimits {
 
@@ -55,24 +54,14 @@ class RateLimits {
   private final UUID replica = UUID.randomUUID();
   private final Map<UUID, TokenBucket> buckets = new ConcurrentHashMap<>();
   private Instant pruneAt;
-  private @Nullable WorkLoop loop;
 
   @Inject
-  RateLimits(Jdbi jdbi, Clock clock, TenantConfig config) {
+  RateLimits(Jdbi jdbi, Clock clock, TenantConfig config, Loops loops) {
     this.jdbi = jdbi;
     this.clock = clock;
     this.config = config.keys();
     this.pruneAt = clock.instant().plus(IDLE);
-  }
-
-  void onStart(@Observes StartupEvent start) {
-    loop = WorkLoop.start("rates", config.rateSync(), this::sync);
-  }
-
-  void onStop(@Observes ShutdownEvent stop) {
-    if (loop != null) {
-      loop.close();
-    }
+    loops.add(WorkLoop.named("rates").every(this.config.rateSync()).work(this::sync));
   }
 
   /**

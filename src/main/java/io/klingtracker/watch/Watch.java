@@ -1,10 +1,10 @@
 package io.klingtracker.watch;
 
+import io.klingtracker.loops.Loops;
+import io.klingtracker.loops.WorkLoop;
 import io.klingtracker.task.TaskChanged;
 import io.klingtracker.task.TasksChanged;
-import io.klingtracker.work.WorkLoop;
-import io.quarkus.runtime.ShutdownEvent;
-import io.quarkus.runtime.StartupEvent;
+import io.quarkus.runtime.Startup;
 import jakarta.enterprise.event.Observes;
 import jakarta.inject.Inject;
 import jakarta.inject.Singleton;
@@ -33,6 +33,7 @@ import org.postgresql.PGNotification;
  * costs a map entry: no thread and no connection (each replica listens on one). A wake-up says that
  * there may be news, no more; the waiter looks for itself.
  */
+@Startup
 @Singleton
 public class Watch {
 
@@ -60,12 +61,10 @@ public class Watch {
   private final AtomicBoolean overflown = new AtomicBoolean();
   private final Set<String> unannounced = new LinkedHashSet<>();
   private boolean announceEverything;
-  private @Nullable WorkLoop waker;
-  private @Nullable WorkLoop announcer;
-  private @Nullable WorkLoop listener;
+  private final WorkLoop waker;
+  private final WorkLoop announcer;
   private @Nullable Handle session;
   private int silentTurns;
-  private volatile boolean stopping;
 
   /** A wait; closing it ends it, more than once does no harm. */
   public interface Watching extends AutoCloseable {
@@ -74,11 +73,21 @@ public class Watch {
   }
 
   @Inject
-  Watch(Jdbi jdbi, WatchConfig config, Clock clock) {
+  Watch(Jdbi jdbi, WatchConfig config, Clock clock, Loops loops) {
     this.jdbi = jdbi;
     this.config = config;
     this.watchers = new Watchers(config.maxWatchers(), clock);
     this.changed = new ArrayBlockingQueue<>(config.queue());
+    loops.add(
+        WorkLoop.named("watch-listener")
+            .every(LISTEN_TURN)
+            .atEnd(this::closeSession)
+            .work(this::listen));
+    this.announcer =
+        loops.add(WorkLoop.named("watch-announcer").every(config.net()).work(this::announce));
+    this.waker =
+        loops.add(
+            WorkLoop.named("watch").every(config.net().dividedBy(10)).work(this::wakeWatchers));
   }
 
   /**
@@ -107,37 +116,13 @@ public class Watch {
     return watchers.size();
   }
 
-  void onStart(@Observes StartupEvent start) {
-    start();
-  }
-
-  void start() {
-    waker = WorkLoop.start("watch", config.net().dividedBy(10), this::wakeWatchers);
-    announcer = WorkLoop.start("watch-announcer", config.net(), this::announce);
-    listener = WorkLoop.start("watch-listener", LISTEN_TURN, this::listen);
-  }
-
-  void onStop(@Observes ShutdownEvent stop) {
-    stop();
-  }
-
-  void stop() {
-    stopping = true;
-    close(waker);
-    close(announcer);
-    close(listener);
-    closeSession();
-  }
-
   void onChange(@Observes TasksChanged changes) {
     for (TaskChanged change : changes.changes()) {
       if (!changed.offer(change)) {
         overflown.set(true);
       }
     }
-    if (waker != null) {
-      waker.wake();
-    }
+    waker.wake();
   }
 
   private boolean wakeWatchers() {
@@ -167,9 +152,7 @@ public class Watch {
           unannounced.addAll(names);
         }
       }
-      if (announcer != null) {
-        announcer.wake();
-      }
+      announcer.wake();
     }
     return !changed.isEmpty();
   }
@@ -233,7 +216,7 @@ public class Watch {
           watchers.wake(ANY);
         }
       }
-      return !stopping;
+      return true;
     } catch (RuntimeException | SQLException e) {
       closeSession();
       throw e;
@@ -260,12 +243,6 @@ public class Watch {
       } catch (RuntimeException e) {
         // The connection was the reason; the pool throws it away.
       }
-    }
-  }
-
-  private static void close(@Nullable WorkLoop loop) {
-    if (loop != null) {
-      loop.close();
     }
   }
 }

@@ -1,10 +1,10 @@
 package io.klingtracker.webhook;
 
+import io.klingtracker.loops.Loops;
+import io.klingtracker.loops.WorkLoop;
 import io.klingtracker.secret.Secrets;
 import io.klingtracker.target.TargetPolicy;
 import io.klingtracker.task.TasksChanged;
-import io.klingtracker.work.WorkLoop;
-import io.quarkus.runtime.ShutdownEvent;
 import io.quarkus.runtime.StartupEvent;
 import io.vertx.core.Vertx;
 import jakarta.annotation.Priority;
@@ -16,7 +16,6 @@ import java.time.Clock;
 import java.time.Duration;
 import org.jboss.logging.Logger;
 import org.jdbi.v3.core.Jdbi;
-import org.jspecify.annotations.Nullable;
 
 /** Puts the sender together, runs it, and lets it finish what it has begun. */
 @Singleton
@@ -26,17 +25,13 @@ class WebhookLifecycle {
   private static final Duration LONGEST_GOODBYE = Duration.ofSeconds(5);
   private static final Duration GOODBYE_STEP = Duration.ofMillis(20);
 
-  private final WebhookConfig config;
   private final FirstSecretConfig first;
   private final SecretStore secrets;
-  private final WebhookSweep sweep;
   private final DnsResolver resolver;
   private final PinnedClient client;
   private final WebhookSender sender;
-  private @Nullable WorkLoop sending;
-  private @Nullable WorkLoop sweeping;
-  private final HostNews news;
-  private volatile @Nullable WorkLoop telling;
+  private final WorkLoop sending;
+  private final WorkLoop telling;
 
   @Inject
   WebhookLifecycle(
@@ -51,12 +46,10 @@ class WebhookLifecycle {
       WebhookMetrics metrics,
       HostNews news,
       Vertx vertx,
-      Clock clock) {
-    this.config = config;
+      Clock clock,
+      Loops loops) {
     this.first = first;
     this.secrets = secrets;
-    this.sweep = sweep;
-    this.news = news;
     this.resolver = new DnsResolver(config.connectTimeout(), config.dnsServer().orElse(null));
     this.client =
         new PinnedClient(
@@ -78,6 +71,17 @@ class WebhookLifecycle {
             metrics,
             this::hostChanged,
             clock);
+    this.sending =
+        loops.add(
+            WorkLoop.named("webhooks")
+                .every(config.poll())
+                .rest(config.rest())
+                .atEnd(this::finish)
+                .work(sender::runOnce));
+    sender.wakeBy(sending::wake);
+    this.telling =
+        loops.add(WorkLoop.named("webhook-hosts").every(config.sweepEvery()).work(news::runOnce));
+    loops.add(WorkLoop.named("webhook-sweep").every(config.sweepEvery()).work(sweep::runOnce));
   }
 
   /** After tenants have been made. */
@@ -85,46 +89,29 @@ class WebhookLifecycle {
     first
         .webhookSecret()
         .ifPresent(secret -> secrets.putFirst(first.tenant(), SigningSecret.parse(secret)));
-    WorkLoop loop = WorkLoop.start("webhooks", config.poll(), config.rest(), sender::runOnce);
-    sender.wakeBy(loop::wake);
-    sending = loop;
-    sweeping = WorkLoop.start("webhook-sweep", config.sweepEvery(), sweep::runOnce);
-    telling = WorkLoop.start("webhook-hosts", config.sweepEvery(), news::runOnce);
   }
 
   void onChange(@Observes TasksChanged changes) {
-    WorkLoop loop = sending;
-    if (loop != null && changes.webhooks()) {
-      loop.wake();
+    if (changes.webhooks()) {
+      sending.wake();
     }
-  }
-
-  void onStop(@Observes ShutdownEvent stop) throws InterruptedException {
-    if (sweeping != null) {
-      sweeping.close();
-    }
-    if (telling != null) {
-      telling.close();
-    }
-    if (sending != null) {
-      sending.close();
-      finish();
-    }
-    client.close();
-    resolver.close();
   }
 
   /** What is under way gets a moment; what takes longer is sent again when its lease is over. */
-  private void finish() throws InterruptedException {
+  private void finish() {
     long steps = LONGEST_GOODBYE.toMillis() / GOODBYE_STEP.toMillis();
     try {
       for (long step = 0; step < steps && sender.unfinished() > 0; step++) {
         Thread.sleep(GOODBYE_STEP.toMillis());
         sender.settle();
       }
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
     } catch (RuntimeException e) {
       LOG.warnf("webhooks under way could not be settled at the end: %s", e.getMessage());
     }
+    client.close();
+    resolver.close();
   }
 
   /** The sender, for who has something to send at once. */
@@ -134,16 +121,11 @@ class WebhookLifecycle {
 
   /** Makes the sender look at the queue now. */
   void wake() {
-    if (sending != null) {
-      sending.wake();
-    }
+    sending.wake();
     hostChanged();
   }
 
   private void hostChanged() {
-    WorkLoop loop = telling;
-    if (loop != null) {
-      loop.wake();
-    }
+    telling.wake();
   }
 }

@@ -3,14 +3,13 @@ package io.klingtracker.callback;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import io.klingtracker.database.GroupCommitConfig;
 import io.klingtracker.kling.KlingConfig;
+import io.klingtracker.loops.Loops;
 import io.klingtracker.problem.ProblemException;
 import io.klingtracker.task.Tasks;
 import io.klingtracker.testing.Settings;
 import io.klingtracker.testing.Told;
 import io.klingtracker.tracking.CallbackTarget;
 import io.klingtracker.tracking.TrackingParts;
-import io.quarkus.runtime.ShutdownEvent;
-import io.quarkus.runtime.StartupEvent;
 import io.vertx.core.Vertx;
 import io.vertx.ext.web.Router;
 import java.nio.charset.StandardCharsets;
@@ -28,6 +27,7 @@ public final class CallbackParts implements AutoCloseable {
   private final Callbacks callbacks;
   private final PendingCallbacks pending;
   private final ExecutorService executor = Executors.newFixedThreadPool(4);
+  private final Loops loops = new Loops();
   final ReceiptStore store;
   final ReceiptWriter writer;
 
@@ -37,7 +37,14 @@ public final class CallbackParts implements AutoCloseable {
     this.store = new ReceiptStore(jdbi, clock, config);
     this.pending =
         new PendingCallbacks(
-            store, tasks, tracking.plan, tracking.reports, new Told<>(asked -> {}), config, clock);
+            store,
+            tasks,
+            tracking.plan,
+            tracking.reports,
+            new Told<>(asked -> {}),
+            config,
+            clock,
+            loops);
     this.writer =
         new ReceiptWriter(
             store, tasks, pending, config, Settings.of(GroupCommitConfig.class, settings));
@@ -96,12 +103,12 @@ public final class CallbackParts implements AutoCloseable {
 
   /** Works off in a thread of its own from now on. */
   void start() {
-    pending.onStart(new StartupEvent());
+    loops.start();
   }
 
   @Override
   public void close() {
-    pending.onStop(new ShutdownEvent());
+    loops.close();
     writer.close();
     executor.shutdown();
   }

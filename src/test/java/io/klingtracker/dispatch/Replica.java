@@ -7,13 +7,13 @@ import io.klingtracker.kling.KlingLists;
 import io.klingtracker.kling.ListAnswer;
 import io.klingtracker.kling.PassedAnswer;
 import io.klingtracker.kling.QueryAnswer;
+import io.klingtracker.loops.WorkLoop;
 import io.klingtracker.task.NewTask;
 import io.klingtracker.task.Submission;
 import io.klingtracker.task.Tasks;
 import io.klingtracker.task.TasksChanged;
 import io.klingtracker.task.TasksOnDatabase;
 import io.klingtracker.tracking.TrackingParts;
-import io.klingtracker.work.WorkLoop;
 import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
 import io.smallrye.config.SmallRyeConfig;
 import io.smallrye.config.SmallRyeConfigBuilder;
@@ -93,9 +93,10 @@ final class Replica implements AutoCloseable {
 
   /** Works until it is closed or killed. */
   Replica start() {
-    WorkLoop started = WorkLoop.start("dispatcher-test", config.poll(), dispatcher::runOnce);
+    WorkLoop started =
+        WorkLoop.named("dispatcher-test").every(config.poll()).work(dispatcher::runOnce);
     dispatcher.onSettled(started::wake);
-    loop = started;
+    loop = started.start();
     return this;
   }
 

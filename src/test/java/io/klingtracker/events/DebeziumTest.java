@@ -71,7 +71,7 @@ class DebeziumTest {
               engine(theirs, producer);
           Relay relay = rig.relay(rig.sink(producer, connection))) {
         threads.execute(engine);
-        relay.start();
+        relay.loop().start();
         await()
             .atMost(LIMIT)
             .until(

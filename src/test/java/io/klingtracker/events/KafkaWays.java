@@ -54,7 +54,7 @@ class KafkaWays {
                   outlet(states, rig.config.state().topic(), kafka),
                   new KafkaTopics(() -> connection(events), rig.config),
                   false));
-      relay.start();
+      relay.loop().start();
     }
 
     /** Ends as a process does that is killed: what the producer holds is gone too. */

@@ -61,7 +61,7 @@ class OutboxVacuumTest {
       autovacuum("set autovacuum_naptime = '5s'");
     }
     try (Relay relay = rig.relay(new TakesAll())) {
-      relay.start();
+      relay.loop().start();
       long began = System.nanoTime();
       for (int i = 0; i < SECONDS * EVENTS_PER_SECOND / BATCH; i++) {
         int from = i * BATCH % TASKS;

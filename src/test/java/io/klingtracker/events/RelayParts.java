@@ -36,7 +36,7 @@ public final class RelayParts implements AutoCloseable {
     relay =
         rig.relay(
             new KafkaSink(outlet, outlet, new KafkaTopics(() -> settings, rig.config), false));
-    relay.start();
+    relay.loop().start();
   }
 
   private void send(String topic, Message<Record<String, @Nullable String>> message) {

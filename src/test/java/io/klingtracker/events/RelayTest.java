@@ -97,7 +97,7 @@ class RelayTest {
     List<String> ids = tasks(60, 2);
     kafka.refused.put(ids.get(0), new NotLeaderOrFollowerException("not now"));
     try (Relay relay = rig.relay(kafka)) {
-      relay.start();
+      relay.loop().start();
       await().atMost(LIMIT).until(() -> rig.unpublished() == 3);
       assertEquals(List.of(), kafka.sequencesOf(ids.get(0)));
 
@@ -132,7 +132,7 @@ class RelayTest {
     String poisoned = ids.get(1);
     kafka.refused.put(poisoned, new RecordTooLargeException("2000000 bytes"));
     try (Relay relay = rig.relay(kafka)) {
-      relay.start();
+      relay.loop().start();
       await().atMost(LIMIT).until(() -> rig.store.lag().parked() == 1);
       await().atMost(LIMIT).until(() -> rig.unpublished() == 2);
       OutboxStore.Parked parked = rig.store.parked(10).get(0);
@@ -152,11 +152,11 @@ class RelayTest {
   @Test
   void replicas_share_the_lanes_and_hand_them_over_without_reordering() {
     try (Relay first = rig.relay(kafka)) {
-      first.start();
+      first.loop().start();
       await().atMost(LIMIT).until(() -> first.owned() == Lanes.COUNT);
       List<String> ids = new ArrayList<>(tasks(40, 0));
       try (Relay second = rig.relay(kafka)) {
-        second.start();
+        second.loop().start();
         for (int i = 0; i < 10; i++) {
           jdbi.useTransaction(handle -> RelayRig.change(handle, ids));
         }
@@ -183,7 +183,7 @@ class RelayTest {
   void the_latest_state_goes_along_and_a_removed_task_is_forgotten() {
     String id = tasks(1, 2).get(0);
     try (Relay relay = rig.relay(kafka)) {
-      relay.start();
+      relay.loop().start();
       await().atMost(LIMIT).until(() -> rig.unpublished() == 0);
       // Events that were already overtaken when they were read carry no state.
       assertEquals(
@@ -249,7 +249,7 @@ class RelayTest {
     List<String> ids = tasks(40, 0);
     kafka.kept.put(ids.get(0), new CompletableFuture<>());
     Relay relay = rig.relay(kafka);
-    relay.start();
+    relay.loop().start();
     await().atMost(LIMIT).until(() -> rig.unpublished() == 1);
     relay.die();
     assertEquals(40, kafka.taken.size());

@@ -5,6 +5,7 @@ import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import io.klingtracker.loops.Loops;
 import io.klingtracker.problem.ProblemException;
 import io.klingtracker.testing.TestClock;
 import io.klingtracker.testing.TestDatabase;
@@ -78,7 +79,7 @@ class ReplaysTest {
   }
 
   private Replays worker(EventSink sink) {
-    return new Replays(store, sink, rig.config, clock);
+    return new Replays(store, sink, rig.config, clock, new Loops());
   }
 
   private static void finish(Replays worker) throws Exception {

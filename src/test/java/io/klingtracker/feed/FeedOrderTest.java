@@ -3,6 +3,7 @@ package io.klingtracker.feed;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import io.klingtracker.loops.Loops;
 import io.klingtracker.testing.TestDatabase;
 import io.klingtracker.watch.Watch;
 import io.klingtracker.watch.Watches;
@@ -167,7 +168,7 @@ class FeedOrderTest {
   @Test
   void readers_are_handed_what_comes_and_fall_back_to_the_database_when_slow() throws Exception {
     FeedConfig config = new Bounds(5, 3, Duration.ofMinutes(1), Duration.ofSeconds(15));
-    FeedHub hub = new FeedHub(store, Watches.over(jdbi), config);
+    FeedHub hub = new FeedHub(store, Watches.over(jdbi), config, new Loops());
     FeedReader quick = new FeedReader(hub, store, 5, TENANT, Cursor.START, () -> {});
     FeedReader slow = new FeedReader(hub, store, 5, TENANT, Cursor.START, () -> {});
     List<String> expected = new ArrayList<>();
@@ -198,7 +199,7 @@ class FeedOrderTest {
       throws Exception {
     FeedConfig config = new Bounds(5, 3, Duration.ofNanos(1), Duration.ofMillis(10));
     Watch watch = Watches.over(jdbi);
-    FeedHub hub = new FeedHub(store, watch, config);
+    FeedHub hub = new FeedHub(store, watch, config, new Loops());
     Feed feed = new Feed(store, hub, watch, config);
     AssertSubscriber<List<FeedEvent>> stuck =
         feed.stream(TENANT, Cursor.START).subscribe().withSubscriber(AssertSubscriber.create(1));

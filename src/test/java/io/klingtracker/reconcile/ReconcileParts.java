@@ -2,11 +2,10 @@ package io.klingtracker.reconcile;
 
 import io.klingtracker.kling.KlingClient;
 import io.klingtracker.kling.KlingLists;
+import io.klingtracker.loops.Loops;
 import io.klingtracker.task.Tasks;
 import io.klingtracker.testing.Settings;
 import io.klingtracker.tracking.TrackingParts;
-import io.quarkus.runtime.ShutdownEvent;
-import io.quarkus.runtime.StartupEvent;
 import java.time.Clock;
 import java.util.Map;
 import java.util.concurrent.ExecutorService;
@@ -15,6 +14,7 @@ import org.jdbi.v3.core.Jdbi;
 /** The reconciler over a test's database. */
 public final class ReconcileParts {
 
+  private final Loops loops = new Loops();
   private final Reconciler reconciler;
 
   public ReconcileParts(
@@ -30,7 +30,7 @@ public final class ReconcileParts {
     ReconcileStore store = new ReconcileStore(jdbi, clock, config);
     Verdicts verdicts =
         new Verdicts(store, tasks, tracking.plan, tracking.reports, config, tracking.config, clock);
-    this.reconciler = new Reconciler(store, verdicts, kling, lists, config, clock, executor);
+    this.reconciler = new Reconciler(store, verdicts, kling, lists, config, clock, executor, loops);
   }
 
   /** One pass. */
@@ -40,11 +40,11 @@ public final class ReconcileParts {
 
   /** Goes on in a thread of its own from now on. */
   public void start() {
-    reconciler.onStart(new StartupEvent());
+    loops.start();
   }
 
   /** See {@link #start}. */
   public void stop() {
-    reconciler.onStop(new ShutdownEvent());
+    loops.close();
   }
 }

@@ -4,6 +4,7 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import io.klingtracker.loops.Loops;
 import io.klingtracker.problem.ErrorCode;
 import io.klingtracker.problem.ProblemException;
 import io.klingtracker.task.TaskId;
@@ -41,7 +42,7 @@ class LimitsOfReplicasTest {
     Caller caller = caller(rate, burst);
     List<RateLimits> all =
         IntStream.range(0, replicas)
-            .mapToObj(i -> new RateLimits(DATABASE.jdbi(), clock, CONFIG))
+            .mapToObj(i -> new RateLimits(DATABASE.jdbi(), clock, CONFIG, new Loops()))
             .toList();
     int seconds = 20;
     List<Integer> passed = new ArrayList<>();

@@ -4,6 +4,7 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import io.klingtracker.loops.Loops;
 import io.klingtracker.problem.ErrorCode;
 import io.klingtracker.problem.ProblemException;
 import io.klingtracker.task.TaskChanged;
@@ -30,14 +31,14 @@ class WatchTest {
   private static final Clock CLOCK =
       Clock.fixed(Instant.parse("2026-01-31T12:00:00Z"), ZoneOffset.UTC);
 
-  private final List<Watch> replicas = new ArrayList<>();
+  private final List<Loops> replicas = new ArrayList<>();
 
   private record Limits(int maxWatchers, int queue, Duration announcePause, Duration net)
       implements WatchConfig {}
 
   @AfterEach
   void stop() {
-    replicas.forEach(Watch::stop);
+    replicas.forEach(Loops::close);
   }
 
   @Test
@@ -110,13 +111,15 @@ class WatchTest {
   }
 
   private Watch replica(int watchers) {
+    Loops loops = new Loops();
     Watch watch =
         new Watch(
             DATABASE.jdbi(),
             new Limits(watchers, 100, Duration.ofMillis(5), Duration.ofSeconds(30)),
-            CLOCK);
-    watch.start();
-    replicas.add(watch);
+            CLOCK,
+            loops);
+    loops.start();
+    replicas.add(loops);
     return watch;
   }
 

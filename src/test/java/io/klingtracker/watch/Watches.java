@@ -1,9 +1,11 @@
 package io.klingtracker.watch;
 
+import io.klingtracker.loops.Loops;
 import io.klingtracker.task.TasksChanged;
 import io.klingtracker.testing.Settings;
 import java.time.Clock;
 import java.util.Map;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import org.jdbi.v3.core.Jdbi;
@@ -11,17 +13,25 @@ import org.jdbi.v3.core.Jdbi;
 /** Makes a {@link Watch} for tests of other packages. */
 public final class Watches {
 
+  private static final Map<Watch, Loops> RUNNING = new ConcurrentHashMap<>();
+
   private Watches() {}
 
   /** Over the given database; it is not started, so it wakes nobody. */
   public static Watch over(Jdbi jdbi) {
-    return new Watch(jdbi, Settings.of(WatchConfig.class, Map.of()), Clock.systemUTC());
+    return over(jdbi, new Loops());
+  }
+
+  private static Watch over(Jdbi jdbi, Loops loops) {
+    return new Watch(jdbi, Settings.of(WatchConfig.class, Map.of()), Clock.systemUTC(), loops);
   }
 
   /** A replica's, with the service's settings, once it hears what other replicas say. */
   public static Watch listening(Jdbi jdbi) throws InterruptedException {
-    Watch watch = over(jdbi);
-    watch.start();
+    Loops loops = new Loops();
+    Watch watch = over(jdbi, loops);
+    RUNNING.put(watch, loops);
+    loops.start();
     awaitListening(watch, jdbi);
     return watch;
   }
@@ -33,7 +43,10 @@ public final class Watches {
 
   /** Ends what {@link #listening} began. */
   public static void stop(Watch watch) {
-    watch.stop();
+    Loops loops = RUNNING.remove(watch);
+    if (loops != null) {
+      loops.close();
+    }
   }
 
   /** The first thing a listener does once it is heard is to wake everybody. */

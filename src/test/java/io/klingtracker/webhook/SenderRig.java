@@ -1,8 +1,8 @@
 package io.klingtracker.webhook;
 
+import io.klingtracker.loops.WorkLoop;
 import io.klingtracker.secret.Secrets;
 import io.klingtracker.target.TargetPolicy;
-import io.klingtracker.work.WorkLoop;
 import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
 import io.opentelemetry.api.OpenTelemetry;
 import io.quarkus.runtime.configuration.DurationConverter;
@@ -58,8 +58,9 @@ final class SenderRig implements AutoCloseable {
             new WebhookMetrics(new SimpleMeterRegistry()),
             () -> {},
             clock);
-    loop = WorkLoop.start("webhooks-under-test", Duration.ofMillis(50), sender::runOnce);
+    loop = WorkLoop.named("webhooks-under-test").every(Duration.ofMillis(50)).work(sender::runOnce);
     sender.wakeBy(loop::wake);
+    loop.start();
   }
 
   static SenderRig start(Vertx vertx, Jdbi jdbi, Map<String, String> settings) {

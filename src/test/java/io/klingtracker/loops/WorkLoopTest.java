@@ -1,4 +1,4 @@
-package io.klingtracker.work;
+package io.klingtracker.loops;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
@@ -20,13 +20,14 @@ class WorkLoopTest {
   void runs_again_for_each_wake_up() throws Exception {
     Semaphore ran = new Semaphore(0);
     try (WorkLoop loop =
-        WorkLoop.start(
-            "test",
-            LONG,
-            () -> {
-              ran.release();
-              return false;
-            })) {
+        WorkLoop.named("test")
+            .every(LONG)
+            .work(
+                () -> {
+                  ran.release();
+                  return false;
+                })
+            .start()) {
       for (int i = 0; i < 3; i++) {
         assertTrue(ran.tryAcquire(10, TimeUnit.SECONDS), "run " + i);
         loop.wake();
@@ -39,17 +40,18 @@ class WorkLoopTest {
   void goes_on_at_once_while_there_is_more_and_rests_after_it() throws Exception {
     CountDownLatch left = new CountDownLatch(1);
     WorkLoop loop =
-        WorkLoop.start(
-            "test",
-            LONG,
-            LONG,
-            () -> {
-              boolean more = runs.incrementAndGet() < 3;
-              if (!more) {
-                left.countDown();
-              }
-              return more;
-            });
+        WorkLoop.named("test")
+            .every(LONG)
+            .rest(LONG)
+            .work(
+                () -> {
+                  boolean more = runs.incrementAndGet() < 3;
+                  if (!more) {
+                    left.countDown();
+                  }
+                  return more;
+                })
+            .start();
     assertTrue(left.await(10, TimeUnit.SECONDS));
     for (int i = 0; i < 100; i++) {
       loop.wake();

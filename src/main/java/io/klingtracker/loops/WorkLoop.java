@@ -1,4 +1,4 @@
-package io.klingtracker.work;
+package io.klingtracker.loops;
 
 import java.time.Duration;
 import java.util.concurrent.CountDownLatch;
@@ -7,7 +7,7 @@ import java.util.concurrent.TimeUnit;
 import org.jboss.logging.Logger;
 
 /**
- * One thread that works off a queue: it runs as long as there is work, then sleeps until it is
+ * One thread that processes a queue: it runs as long as there is work, then sleeps until it is
  * woken or until the poll interval is over. Waking is cheap and never blocks; wakes while a run is
  * under way lead to one more run.
  */
@@ -15,11 +15,13 @@ public final class WorkLoop implements AutoCloseable {
 
   private static final Logger LOG = Logger.getLogger(WorkLoop.class);
   private static final Duration PAUSE_AFTER_ERROR = Duration.ofSeconds(1);
+  private static final long STOP_MILLIS = 10_000;
 
   private final String name;
   private final Duration poll;
   private final long rest;
   private final Run run;
+  private final Runnable end;
   private final Semaphore wakes = new Semaphore(0);
   private final Thread thread;
   private final CountDownLatch stopped = new CountDownLatch(1);
@@ -28,46 +30,76 @@ public final class WorkLoop implements AutoCloseable {
   @FunctionalInterface
   public interface Run {
     /**
-     * Works off one bounded batch.
+     * Processes one bounded batch.
      *
      * @return true when there may be more to do at once
      */
     boolean once() throws Exception;
   }
 
-  private WorkLoop(String name, Duration poll, Duration rest, Run run) {
-    this.name = name;
-    this.poll = poll;
-    this.rest = rest.toNanos();
+  /** What a loop is made of. */
+  public static final class Builder {
+
+    private final String name;
+    private Duration poll = Duration.ofSeconds(1);
+    private Duration rest = Duration.ZERO;
+    private Runnable end = () -> {};
+
+    private Builder(String name) {
+      this.name = name;
+    }
+
+    /** Longest sleep between two runs; one second unless said otherwise. */
+    public Builder every(Duration most) {
+      this.poll = most;
+      return this;
+    }
+
+    /**
+     * Least time from the begin of a run that left nothing to the begin of the next: what has
+     * gathered meanwhile costs hardly more than one piece of it. None unless said otherwise.
+     */
+    public Builder rest(Duration least) {
+      this.rest = least;
+      return this;
+    }
+
+    /** What is still to be done once the loop has ended, in the thread that closes it. */
+    public Builder atEnd(Runnable action) {
+      this.end = action;
+      return this;
+    }
+
+    /** The loop, not yet begun; see {@link Loops#add}. */
+    public WorkLoop work(Run run) {
+      return new WorkLoop(this, run);
+    }
+  }
+
+  private WorkLoop(Builder builder, Run run) {
+    this.name = builder.name;
+    this.poll = builder.poll;
+    this.rest = builder.rest.toNanos();
+    this.end = builder.end;
     this.run = run;
     this.thread = new Thread(this::loop, name);
     thread.setDaemon(true);
   }
 
-  /**
-   * Starts a loop.
-   *
-   * @param name the thread's name
-   * @param poll longest sleep between two runs
-   * @param run one pass
-   */
-  public static WorkLoop start(String name, Duration poll, Run run) {
-    return start(name, poll, Duration.ZERO, run);
+  /** Begins to describe a loop; its name is the thread's too, and unique. */
+  public static Builder named(String name) {
+    return new Builder(name);
   }
 
-  /**
-   * Starts a loop that does not follow every wake-up at once when they come fast: what has gathered
-   * meanwhile costs hardly more than one piece of it.
-   *
-   * @param name the thread's name
-   * @param poll longest sleep between two runs
-   * @param rest least time from the begin of a run that left nothing to the begin of the next
-   * @param run one pass
-   */
-  public static WorkLoop start(String name, Duration poll, Duration rest, Run run) {
-    WorkLoop loop = new WorkLoop(name, poll, rest, run);
-    loop.thread.start();
-    return loop;
+  /** The loop's name. */
+  public String name() {
+    return name;
+  }
+
+  /** Begins. */
+  public WorkLoop start() {
+    thread.start();
+    return this;
   }
 
   /** Makes the loop run now, or once more after the run under way. */
@@ -120,17 +152,23 @@ public final class WorkLoop implements AutoCloseable {
   }
 
   /** Stops after the run under way and waits for it, 10 seconds at most. */
-  @Override
-  public void close() {
+  public void stop() {
     stopped.countDown();
     wake();
     try {
-      thread.join(TimeUnit.SECONDS.toMillis(10));
+      thread.join(STOP_MILLIS);
       if (thread.isAlive()) {
         thread.interrupt();
       }
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
     }
+  }
+
+  /** {@link #stop Stops}, then does what is still to be done. */
+  @Override
+  public void close() {
+    stop();
+    end.run();
   }
 }
