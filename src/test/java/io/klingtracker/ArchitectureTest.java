@@ -4,13 +4,21 @@ import static com.tngtech.archunit.lang.syntax.ArchRuleDefinition.classes;
 import static com.tngtech.archunit.lang.syntax.ArchRuleDefinition.noClasses;
 import static com.tngtech.archunit.library.dependencies.SlicesRuleDefinition.slices;
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.tngtech.archunit.base.DescribedPredicate;
 import com.tngtech.archunit.core.domain.JavaClass;
 import com.tngtech.archunit.core.domain.JavaClasses;
+import com.tngtech.archunit.core.domain.JavaMethod;
 import com.tngtech.archunit.core.importer.ClassFileImporter;
 import com.tngtech.archunit.core.importer.ImportOption;
+import io.klingtracker.tenant.Admin;
+import io.klingtracker.tenant.Needs;
+import io.klingtracker.tenant.Open;
 import io.quarkus.test.junit.QuarkusTest;
+import jakarta.ws.rs.HttpMethod;
+import jakarta.ws.rs.Path;
+import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.TreeMap;
@@ -29,6 +37,12 @@ class ArchitectureTest {
           .withImportOption(ImportOption.Predefined.DO_NOT_INCLUDE_TESTS)
           .withImportOption(location -> !location.contains("/test-classes/"))
           .importPackages(BASE);
+
+  private static final List<JavaMethod> RESOURCE_METHODS =
+      CODE.stream()
+          .flatMap(type -> type.getMethods().stream())
+          .filter(method -> method.isMetaAnnotatedWith(HttpMethod.class))
+          .toList();
 
   /** Every package and all that it may use; a new edge is a decision, made here. */
   private static final Map<String, Set<String>> ALLOWED =
@@ -222,5 +236,48 @@ class ArchitectureTest {
     String rest = packageName.substring(BASE.length() + 1);
     int dot = rest.indexOf('.');
     return dot < 0 ? rest : rest.substring(0, dot);
+  }
+
+  @Test
+  void every_resource_method_has_one_entry() {
+    assertTrue(
+        RESOURCE_METHODS.size() > 40,
+        "only " + RESOURCE_METHODS.size() + " resource methods were found");
+    Set<String> wrong = new TreeSet<>();
+    for (JavaMethod method : RESOURCE_METHODS) {
+      long entries =
+          List.of(Needs.class, Admin.class, Open.class).stream()
+              .filter(method::isAnnotatedWith)
+              .count();
+      if (entries != 1) {
+        wrong.add(method.getFullName() + " has " + entries + " of @Needs, @Admin and @Open");
+      }
+    }
+    assertEquals(Set.of(), wrong);
+  }
+
+  @Test
+  void administrators_methods_are_those_below_admin() {
+    Set<String> wrong = new TreeSet<>();
+    for (JavaMethod method : RESOURCE_METHODS) {
+      boolean below = path(method.getOwner()).startsWith("/admin/");
+      if (below != method.isAnnotatedWith(Admin.class)) {
+        wrong.add(method.getFullName());
+      }
+    }
+    assertEquals(Set.of(), wrong);
+  }
+
+  @Test
+  void the_open_resource_methods_are_named_here() {
+    Set<String> open = new TreeSet<>();
+    RESOURCE_METHODS.stream()
+        .filter(method -> method.isAnnotatedWith(Open.class))
+        .forEach(method -> open.add(method.getOwner().getSimpleName() + "." + method.getName()));
+    assertEquals(Set.of("WebhookKeysResource.keys"), open);
+  }
+
+  private static String path(JavaClass resource) {
+    return resource.getAnnotationOfType(Path.class).value();
   }
 }

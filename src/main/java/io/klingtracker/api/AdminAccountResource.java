@@ -3,6 +3,7 @@ package io.klingtracker.api;
 import com.fasterxml.jackson.annotation.JsonProperty;
 import io.klingtracker.problem.ErrorCode;
 import io.klingtracker.problem.ProblemException;
+import io.klingtracker.tenant.Admin;
 import io.klingtracker.tracking.Accounts;
 import io.klingtracker.tracking.CallbackLedger;
 import jakarta.inject.Inject;
@@ -97,6 +98,7 @@ public class AdminAccountResource {
 
   /** Every configured account. */
   @GET
+  @Admin
   @Operation(summary = "Accounts: slots, parked, callbacks")
   public Listing list() {
     return new Listing(accounts.all().stream().map(this::view).toList());
@@ -104,6 +106,7 @@ public class AdminAccountResource {
 
   /** One account. */
   @GET
+  @Admin
   @Path("/{name}")
   @Operation(summary = "One account")
   public View one(@PathParam("name") String name) {
@@ -112,6 +115,7 @@ public class AdminAccountResource {
 
   /** Sends nothing new on it; tasks that run there go on. */
   @POST
+  @Admin
   @Path("/{name}/pause")
   @Operation(summary = "Pause an account")
   public View pause(@PathParam("name") String name) {
@@ -123,6 +127,7 @@ public class AdminAccountResource {
 
   /** Takes a pause and every parking back. */
   @POST
+  @Admin
   @Path("/{name}/resume")
   @Operation(summary = "Resume an account")
   public View resume(@PathParam("name") String name) {

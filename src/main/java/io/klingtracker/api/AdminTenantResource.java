@@ -5,6 +5,7 @@ import com.fasterxml.jackson.databind.PropertyNamingStrategies;
 import com.fasterxml.jackson.databind.annotation.JsonNaming;
 import io.klingtracker.kling.KlingConfig;
 import io.klingtracker.rules.ModelMapping;
+import io.klingtracker.tenant.Admin;
 import io.klingtracker.tenant.Tenants;
 import io.klingtracker.time.Rfc3339;
 import jakarta.inject.Inject;
@@ -103,6 +104,7 @@ public class AdminTenantResource {
 
   /** Tenants by id. */
   @GET
+  @Admin
   @Path("/tenants")
   @Operation(summary = "List tenants")
   public TenantPage list(
@@ -117,6 +119,7 @@ public class AdminTenantResource {
 
   /** Makes a tenant. */
   @POST
+  @Admin
   @Path("/tenants")
   @Operation(summary = "Make a tenant")
   public Response create(@Nullable TenantBody body) {
@@ -128,6 +131,7 @@ public class AdminTenantResource {
 
   /** One tenant. */
   @GET
+  @Admin
   @Path("/tenants/{tenant}")
   @Operation(summary = "One tenant")
   public TenantShown get(@PathParam("tenant") String tenant) {
@@ -136,6 +140,7 @@ public class AdminTenantResource {
 
   /** Replaces a tenant's settings. */
   @PUT
+  @Admin
   @Path("/tenants/{tenant}")
   @Operation(summary = "Change a tenant's name, quotas, weight and models")
   public TenantShown change(@PathParam("tenant") String tenant, @Nullable TenantBody body) {
@@ -144,6 +149,7 @@ public class AdminTenantResource {
 
   /** A tenant's keys. */
   @GET
+  @Admin
   @Path("/tenants/{tenant}/keys")
   @Operation(summary = "A tenant's API keys")
   public Keys keys(@PathParam("tenant") String tenant) {
@@ -152,6 +158,7 @@ public class AdminTenantResource {
 
   /** Makes a key; the answer is the only time that its secrets are shown. */
   @POST
+  @Admin
   @Path("/tenants/{tenant}/keys")
   @Operation(summary = "Make an API key; shown once")
   public Response createKey(@PathParam("tenant") String tenant, @Nullable KeyBody body) {
@@ -160,6 +167,7 @@ public class AdminTenantResource {
 
   /** Ends a key. */
   @DELETE
+  @Admin
   @Path("/tenants/{tenant}/keys/{id}")
   @Operation(summary = "Revoke an API key")
   public KeyShown revokeKey(@PathParam("tenant") String tenant, @PathParam("id") String id) {
@@ -168,6 +176,7 @@ public class AdminTenantResource {
 
   /** Administrators' keys. */
   @GET
+  @Admin
   @Path("/keys")
   @Operation(summary = "Administrators' keys")
   public Keys adminKeys() {
@@ -176,6 +185,7 @@ public class AdminTenantResource {
 
   /** Makes a key for an administrator. */
   @POST
+  @Admin
   @Path("/keys")
   @Operation(summary = "Make an administrator's key; shown once")
   public Response createAdminKey(@Nullable KeyBody body) {
@@ -185,6 +195,7 @@ public class AdminTenantResource {
 
   /** Ends an administrator's key. */
   @DELETE
+  @Admin
   @Path("/keys/{id}")
   @Operation(summary = "Revoke an administrator's key")
   public KeyShown revokeAdminKey(@PathParam("id") String id) {

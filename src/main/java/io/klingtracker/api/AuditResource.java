@@ -2,6 +2,7 @@ package io.klingtracker.api;
 
 import com.fasterxml.jackson.databind.PropertyNamingStrategies;
 import com.fasterxml.jackson.databind.annotation.JsonNaming;
+import io.klingtracker.tenant.Admin;
 import io.klingtracker.tenant.AuditLog;
 import io.klingtracker.time.Rfc3339;
 import jakarta.inject.Inject;
@@ -47,6 +48,7 @@ public class AuditResource {
 
   /** The log, newest first. */
   @GET
+  @Admin
   @Operation(summary = "What administrators did")
   public Page page(
       @QueryParam("before") @Nullable String before, @QueryParam("limit") @Nullable String limit) {

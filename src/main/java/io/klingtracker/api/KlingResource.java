@@ -10,6 +10,8 @@ import io.klingtracker.task.TaskFilter;
 import io.klingtracker.task.TaskStatus;
 import io.klingtracker.task.Tasks;
 import io.klingtracker.tenant.CurrentCaller;
+import io.klingtracker.tenant.Needs;
+import io.klingtracker.tenant.Scope;
 import io.smallrye.common.annotation.Blocking;
 import jakarta.inject.Inject;
 import jakarta.ws.rs.Consumes;
@@ -72,6 +74,7 @@ public class KlingResource {
 
   /** Takes a task; the answer comes after it is durable. Synchronous paths are passed on. */
   @POST
+  @Needs(Scope.SUBMIT)
   @Path("/{path: .+}")
   @Consumes(MediaType.WILDCARD)
   @Blocking
@@ -137,6 +140,7 @@ public class KlingResource {
 
   /** One task by our id or the caller's, or a page of a kind's tasks, newest first. */
   @GET
+  @Needs(Scope.READ)
   @Path("/{path: .+}")
   @Operation(hidden = true)
   public KlingEnvelope read(

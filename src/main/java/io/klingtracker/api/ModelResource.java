@@ -2,6 +2,8 @@ package io.klingtracker.api;
 
 import io.klingtracker.rules.Catalog;
 import io.klingtracker.tenant.CurrentCaller;
+import io.klingtracker.tenant.Needs;
+import io.klingtracker.tenant.Scope;
 import jakarta.inject.Inject;
 import jakarta.ws.rs.GET;
 import jakarta.ws.rs.Path;
@@ -29,6 +31,7 @@ public class ModelResource {
 
   /** Every public model name with what each path takes of it, from the rules that requests meet. */
   @GET
+  @Needs(Scope.READ)
   @Operation(summary = "Models and what they accept")
   public Models list() {
     return new Models(Catalog.models(models.of(caller)));

@@ -10,6 +10,8 @@ import io.klingtracker.rules.Kinds;
 import io.klingtracker.task.Task;
 import io.klingtracker.task.Tasks;
 import io.klingtracker.tenant.CurrentCaller;
+import io.klingtracker.tenant.Needs;
+import io.klingtracker.tenant.Scope;
 import jakarta.inject.Inject;
 import jakarta.ws.rs.Consumes;
 import jakarta.ws.rs.GET;
@@ -72,6 +74,7 @@ public class NewerResource {
 
   /** Takes a task; the answer comes after it is durable. */
   @POST
+  @Needs(Scope.SUBMIT)
   @Path("/{kind: text-to-video|image-to-video}/{model}")
   @Consumes(MediaType.WILDCARD)
   @Operation(hidden = true)
@@ -99,6 +102,7 @@ public class NewerResource {
 
   /** Tasks by their ids; ids that name none of the caller's are left out. */
   @GET
+  @Needs(Scope.READ)
   @Path("/tasks")
   @Operation(summary = "Tasks by id, newer generation")
   public KlingEnvelope byIds(
@@ -123,6 +127,7 @@ public class NewerResource {
 
   /** Tasks of a time span, newest first, page by page. */
   @POST
+  @Needs(Scope.READ)
   @Path("/tasks")
   @Consumes(MediaType.WILDCARD)
   @Operation(summary = "Tasks by cursor, newer generation")

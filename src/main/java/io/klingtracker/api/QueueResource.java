@@ -9,6 +9,8 @@ import io.klingtracker.task.Task;
 import io.klingtracker.task.TaskView;
 import io.klingtracker.task.Tasks;
 import io.klingtracker.tenant.CurrentCaller;
+import io.klingtracker.tenant.Needs;
+import io.klingtracker.tenant.Scope;
 import io.klingtracker.time.Rfc3339;
 import io.klingtracker.tracking.WaitingTasks;
 import io.klingtracker.tracking.WaitingTasks.Standing;
@@ -58,6 +60,7 @@ public class QueueResource {
 
   /** Why it is where it is, what happens next and when, and its place in the queue. */
   @GET
+  @Needs(Scope.READ)
   @Path("/explain")
   @Operation(summary = "Why a task is where it is, and what happens next")
   public Explanation explain(@PathParam("id") String id) {
@@ -81,6 +84,7 @@ public class QueueResource {
 
   /** Withdraws a task for which nothing has been sent. */
   @POST
+  @Needs(Scope.SUBMIT)
   @Path("/cancel")
   @Operation(summary = "Cancel a task that waits in the queue")
   public TaskView cancel(@PathParam("id") String id) {

@@ -10,6 +10,8 @@ import io.klingtracker.task.TaskStatus;
 import io.klingtracker.task.TaskView;
 import io.klingtracker.task.Tasks;
 import io.klingtracker.tenant.CurrentCaller;
+import io.klingtracker.tenant.Needs;
+import io.klingtracker.tenant.Scope;
 import io.klingtracker.tracking.WaitingTasks;
 import io.klingtracker.tracking.WaitingTasks.Seen;
 import io.klingtracker.tracking.WaitingTasks.Standing;
@@ -86,6 +88,7 @@ public class TaskResource {
    * after}.
    */
   @GET
+  @Needs(Scope.READ)
   @Path("/{id}")
   @NonBlocking
   @Operation(summary = "One task, now or at its next change")
@@ -110,6 +113,7 @@ public class TaskResource {
 
   /** Everything that was heard of a task, applied or not. */
   @GET
+  @Needs(Scope.READ)
   @Path("/{id}/timeline")
   @Operation(summary = "A task's history")
   public TimelineView timeline(@PathParam("id") String id) {
@@ -118,6 +122,7 @@ public class TaskResource {
 
   /** The caller's tasks, newest first. */
   @GET
+  @Needs(Scope.READ)
   @Operation(summary = "List tasks")
   public Page list(
       @QueryParam("status") @Nullable String status,
@@ -148,6 +153,7 @@ public class TaskResource {
 
   /** Several tasks at once, by ids of any sort. */
   @POST
+  @Needs(Scope.READ)
   @Path("/batch")
   @Operation(summary = "Several tasks by their ids")
   public Found batch(@Nullable Batch batch) {

@@ -10,6 +10,8 @@ import io.klingtracker.task.Submission;
 import io.klingtracker.task.Tasks;
 import io.klingtracker.task.TrackedTask;
 import io.klingtracker.tenant.CurrentCaller;
+import io.klingtracker.tenant.Needs;
+import io.klingtracker.tenant.Scope;
 import io.klingtracker.tracking.CallbackTarget;
 import io.klingtracker.tracking.CheckRequested;
 import jakarta.enterprise.event.Event;
@@ -85,6 +87,7 @@ public class TrackResource {
 
   /** Registers a task; the answer comes after it is durable. */
   @POST
+  @Needs(Scope.SUBMIT)
   @Operation(summary = "Watch a task that another program submits to Kling")
   public Answer track(@Nullable Request request) {
     if (request == null) {

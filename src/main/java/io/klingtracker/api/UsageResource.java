@@ -5,6 +5,8 @@ import com.fasterxml.jackson.databind.PropertyNamingStrategies;
 import com.fasterxml.jackson.databind.annotation.JsonNaming;
 import io.klingtracker.task.Usage;
 import io.klingtracker.tenant.CurrentCaller;
+import io.klingtracker.tenant.Needs;
+import io.klingtracker.tenant.Scope;
 import io.klingtracker.time.Rfc3339;
 import jakarta.inject.Inject;
 import jakarta.ws.rs.GET;
@@ -65,6 +67,7 @@ public class UsageResource {
 
   /** Tasks and units from {@code from} until before {@code to}; the last 30 days if left out. */
   @GET
+  @Needs(Scope.READ)
   @Operation(summary = "Tasks and units, by day, model and key")
   public Report report(
       @QueryParam("from") @Nullable String from,

@@ -4,6 +4,7 @@ import com.fasterxml.jackson.databind.PropertyNamingStrategies;
 import com.fasterxml.jackson.databind.annotation.JsonNaming;
 import io.klingtracker.problem.ErrorCode;
 import io.klingtracker.problem.ProblemException;
+import io.klingtracker.tenant.Admin;
 import io.klingtracker.time.Rfc3339;
 import jakarta.inject.Inject;
 import jakarta.ws.rs.Consumes;
@@ -88,6 +89,7 @@ public class EventAdminResource {
 
   /** Counts; with {@code confirm} sends, in the background and throttled. */
   @POST
+  @Admin
   @Path("/replay")
   @Operation(summary = "Send events to Kafka again; counts first")
   public RestResponse<ReplayView> replay(@Nullable ReplayRequest request) {
@@ -103,6 +105,7 @@ public class EventAdminResource {
 
   /** The replay under way, or the last one, whichever replica works it off. */
   @GET
+  @Admin
   @Path("/replay")
   @Operation(summary = "How far the replay is")
   public ReplayView replay() {
@@ -115,6 +118,7 @@ public class EventAdminResource {
 
   /** Ends the replay under way; what it has sent stays sent. */
   @DELETE
+  @Admin
   @Path("/replay")
   @Operation(summary = "Cancel the replay under way")
   public ReplayView cancelReplay() {
@@ -126,6 +130,7 @@ public class EventAdminResource {
 
   /** Tasks whose next event Kafka will never take. */
   @GET
+  @Admin
   @Path("/parked")
   @Operation(summary = "Events that can never be sent")
   public ParkedList parked() {
@@ -145,6 +150,7 @@ public class EventAdminResource {
 
   /** Tries a parked task again, once the reason is gone: its event, then those behind it. */
   @POST
+  @Admin
   @Path("/parked/{task_id}/retry")
   @Operation(summary = "Try a parked task's events again")
   public void retry(@PathParam("task_id") String taskId) {

@@ -7,6 +7,8 @@ import io.klingtracker.problem.ErrorCode;
 import io.klingtracker.problem.ProblemException;
 import io.klingtracker.secret.Cursors;
 import io.klingtracker.tenant.CurrentCaller;
+import io.klingtracker.tenant.Needs;
+import io.klingtracker.tenant.Scope;
 import io.smallrye.common.annotation.Blocking;
 import io.smallrye.mutiny.Multi;
 import io.smallrye.mutiny.Uni;
@@ -58,6 +60,7 @@ public class FeedResource {
 
   /** The tenant's events after a cursor, oldest first; with {@code wait} it waits for the next. */
   @GET
+  @Needs(Scope.READ)
   @Produces(MediaType.APPLICATION_JSON)
   @Blocking
   @Operation(summary = "Catch up with all status changes")
@@ -102,6 +105,7 @@ public class FeedResource {
 
   /** The tenant's events as they come, or from behind {@code Last-Event-ID} on. */
   @GET
+  @Needs(Scope.READ)
   @Path("/stream")
   @Produces(MediaType.SERVER_SENT_EVENTS)
   @Blocking

@@ -5,6 +5,8 @@ import io.klingtracker.problem.ProblemException;
 import io.klingtracker.task.Task;
 import io.klingtracker.task.Tasks;
 import io.klingtracker.tenant.CurrentCaller;
+import io.klingtracker.tenant.Needs;
+import io.klingtracker.tenant.Scope;
 import io.smallrye.common.annotation.Blocking;
 import io.smallrye.mutiny.Multi;
 import jakarta.inject.Inject;
@@ -41,6 +43,7 @@ public class TaskEventsResource {
    * One task's events from its first, or from behind {@code Last-Event-ID} on, until it has ended.
    */
   @GET
+  @Needs(Scope.READ)
   @Path("/{id}/events")
   @Produces(MediaType.SERVER_SENT_EVENTS)
   @Blocking

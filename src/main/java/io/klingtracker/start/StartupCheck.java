@@ -40,6 +40,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
+import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -75,6 +76,13 @@ public final class StartupCheck {
 
   private static final int MAX_SLOTS = 10_000;
   private static final String WEBHOOK_SECRET = "whsec_";
+  private static final String OIDC = "quarkus.oidc.";
+
+  /** Further providers; Quarkus would choose among them by the request. */
+  private static final Pattern OTHER_PROVIDER =
+      Pattern.compile(
+          "quarkus\\.oidc\\.(\"[^\"]+\"|[^.\"]+)\\.(auth-server-url|public-key|provider)"
+              + "|QUARKUS_OIDC_.+_(AUTH_SERVER_URL|PUBLIC_KEY|PROVIDER)");
 
   private StartupCheck() {}
 
@@ -170,12 +178,39 @@ public final class StartupCheck {
                 secrets.forEach(secret -> webhookSecret(prefix + ".webhook-secrets", secret)));
   }
 
-  /** A token that was made for another service of the same provider must not pass here. */
+  /**
+   * A token that was made for another service of the same provider must not pass here, and there
+   * must be one way only in which somebody can come: who it is that comes is read from the token in
+   * {@code Authorization}, so nothing else may be what is verified.
+   */
   private static void people(SmallRyeConfig config) {
-    if (config.getOptionalValue("quarkus.oidc.tenant-enabled", Boolean.class).orElse(false)) {
-      web("quarkus.oidc.auth-server-url", required(config, "quarkus.oidc.auth-server-url"));
-      required(config, "quarkus.oidc.token.audience");
+    if (!config.getOptionalValue(OIDC + "tenant-enabled", Boolean.class).orElse(false)) {
+      return;
     }
+    web(OIDC + "auth-server-url", required(config, OIDC + "auth-server-url"));
+    required(config, OIDC + "token.audience");
+    only(config, OIDC + "token.header", "Authorization");
+    only(config, OIDC + "token.authorization-scheme", "Bearer");
+    only(config, OIDC + "application-type", "service");
+    for (String other : List.of("basic", "form.enabled", "proxy.enabled")) {
+      only(config, "quarkus.http.auth." + other, "false");
+    }
+    for (String name : config.getPropertyNames()) {
+      if (OTHER_PROVIDER.matcher(name).matches()) {
+        throw new Fault(name, "names another identity provider; the service knows one");
+      }
+    }
+  }
+
+  private static void only(SmallRyeConfig config, String key, String value) {
+    config
+        .getOptionalValue(key, String.class)
+        .filter(given -> !given.isBlank() && !given.strip().equalsIgnoreCase(value))
+        .ifPresent(
+            given -> {
+              throw new Fault(
+                  key, "must be " + value + " or left out with an identity provider, is " + given);
+            });
   }
 
   private static void webhooks(SmallRyeConfig config) {

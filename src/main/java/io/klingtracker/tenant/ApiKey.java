@@ -71,7 +71,7 @@ class ApiKey {
     this.keyHash = keyHash;
     this.accessKey = accessKey;
     this.secretSealed = secretSealed;
-    this.scopes = Scope.words(Scope.ALL);
+    this.scopes = Scope.words(Scope.PRESET);
     this.createdAt = createdAt;
   }
 }

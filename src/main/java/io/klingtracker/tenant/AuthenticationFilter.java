@@ -11,13 +11,13 @@ import io.smallrye.mutiny.infrastructure.Infrastructure;
 import io.vertx.core.http.HttpServerRequest;
 import jakarta.annotation.Priority;
 import jakarta.inject.Inject;
-import jakarta.ws.rs.Path;
 import jakarta.ws.rs.Priorities;
 import jakarta.ws.rs.container.ContainerRequestContext;
 import jakarta.ws.rs.container.ContainerRequestFilter;
 import jakarta.ws.rs.container.ContainerResponseContext;
 import jakarta.ws.rs.container.ContainerResponseFilter;
 import jakarta.ws.rs.ext.Provider;
+import java.lang.reflect.Method;
 import java.util.List;
 import java.util.UUID;
 import org.jboss.resteasy.reactive.server.core.ResteasyReactiveRequestContext;
@@ -25,8 +25,8 @@ import org.jboss.resteasy.reactive.server.spi.ResteasyReactiveContainerRequestCo
 import org.jspecify.annotations.Nullable;
 
 /**
- * Lets nobody onto {@code /kling}, {@code /v1} and {@code /admin/v1} without a key that may do what
- * is asked, and notes what administrators do before it is done. Filters are made before the
+ * Lets nobody into a resource method without what its {@link Needs}, {@link Admin} or {@link Open}
+ * says, and notes what administrators do before it is done. Filters are made before the
  * configuration can be read, so what it needs must be beans that come into being when first used.
  */
 @Provider
@@ -61,23 +61,14 @@ public class AuthenticationFilter implements ContainerRequestFilter, ContainerRe
     this.current = current;
   }
 
-  /** Whose paths they are. */
-  private enum Realm {
-    TENANTS,
-    ADMINISTRATORS,
-    NOBODY;
-
-    static Realm of(String path) {
-      String absolute = path.startsWith("/") ? path : "/" + path;
-      if (absolute.startsWith("/admin/") || absolute.equals("/admin")) {
-        return ADMINISTRATORS;
-      }
-      return absolute.startsWith("/kling/")
-              || absolute.startsWith("/v1/")
-              || absolute.equals("/kling")
-              || absolute.equals("/v1")
-          ? TENANTS
-          : NOBODY;
+  /**
+   * Who may enter a method: everybody who has a tenant's key with that scope, or administrators.
+   *
+   * @param needed the scope; null for administrators
+   */
+  private record Entry(@Nullable Scope needed) {
+    boolean isForAdministrators() {
+      return needed == null;
     }
   }
 
@@ -85,8 +76,8 @@ public class AuthenticationFilter implements ContainerRequestFilter, ContainerRe
   public void filter(ContainerRequestContext request) {
     ResteasyReactiveContainerRequestContext reactive =
         (ResteasyReactiveContainerRequestContext) request;
-    Realm realm = realm(reactive);
-    if (realm == Realm.NOBODY) {
+    Entry entry = entry(reactive);
+    if (entry == null) {
       return;
     }
     List<String> authorization = request.getHeaders().get("Authorization");
@@ -98,8 +89,8 @@ public class AuthenticationFilter implements ContainerRequestFilter, ContainerRe
             : null;
     // Streams are set up on an event loop, which must not wait for the database.
     boolean mayBlock = BlockingOperationControl.isBlockingAllowed();
-    if (mayBlock || realm == Realm.TENANTS && person == null && keys.isWarm(authorization)) {
-      admit(reactive, realm, caller(realm, authorization, person), caller);
+    if (mayBlock || !entry.isForAdministrators() && person == null && keys.isWarm(authorization)) {
+      admit(reactive, entry, caller(entry, authorization, person), caller);
       return;
     }
     reactive.suspend();
@@ -107,7 +98,7 @@ public class AuthenticationFilter implements ContainerRequestFilter, ContainerRe
         .execute(
             () -> {
               try {
-                admit(reactive, realm, caller(realm, authorization, person), caller);
+                admit(reactive, entry, caller(entry, authorization, person), caller);
                 reactive.resume();
               } catch (RuntimeException e) {
                 reactive.resume(e);
@@ -116,34 +107,34 @@ public class AuthenticationFilter implements ContainerRequestFilter, ContainerRe
   }
 
   private Caller caller(
-      Realm realm, @Nullable List<String> authorization, @Nullable Uni<SecurityIdentity> person) {
+      Entry entry, @Nullable List<String> authorization, @Nullable Uni<SecurityIdentity> person) {
     if (authorization != null && person != null) {
-      return realm == Realm.ADMINISTRATORS
+      return entry.isForAdministrators()
           ? people.administrator(authorization, person)
           : people.inTenant(authorization, person);
     }
-    return realm == Realm.ADMINISTRATORS
+    return entry.isForAdministrators()
         ? keys.adminKey(authorization)
         : keys.tenantKey(authorization);
   }
 
   private void admit(
       ResteasyReactiveContainerRequestContext request,
-      Realm realm,
+      Entry entry,
       Caller caller,
       CurrentCaller current) {
-    String path = request.getUriInfo().getPath();
-    if (realm == Realm.ADMINISTRATORS) {
+    Scope needed = entry.needed();
+    if (needed == null) {
       current.is(caller);
       if (!request.getMethod().equals("GET")) {
         UUID id = UUID.randomUUID();
+        String path = request.getUriInfo().getPath();
         audit.begun(id, caller.name(), address(request), request.getMethod(), path);
         request.setProperty(AUDITED, id);
       }
       use.used(caller.key());
       return;
     }
-    Scope needed = Scope.needed(request.getMethod(), path);
     if (!caller.scopes().contains(needed)) {
       throw new ProblemException(
           ErrorCode.FORBIDDEN,
@@ -171,18 +162,23 @@ public class AuthenticationFilter implements ContainerRequestFilter, ContainerRe
   }
 
   /**
-   * By the path asked for and by the resource that was found for it: a spelling of the path that
-   * only the router understands must not go around the key.
+   * As the method says that was found for the request, however its path was spelled; nobody enters
+   * one that says nothing. Null where everybody may.
    */
-  private static Realm realm(ResteasyReactiveContainerRequestContext request) {
-    Realm asked = Realm.of(request.getUriInfo().getPath());
-    if (asked != Realm.NOBODY) {
-      return asked;
+  private static @Nullable Entry entry(ResteasyReactiveContainerRequestContext request) {
+    Method method =
+        request.getServerRequestContext().getResteasyReactiveResourceInfo().getResourceMethod();
+    if (method.isAnnotationPresent(Open.class)) {
+      return null;
     }
-    Class<?> resource =
-        request.getServerRequestContext().getResteasyReactiveResourceInfo().getResourceClass();
-    Path path = resource.getAnnotation(Path.class);
-    return path == null ? Realm.NOBODY : Realm.of(path.value());
+    if (method.isAnnotationPresent(Admin.class)) {
+      return new Entry(null);
+    }
+    Needs needs = method.getAnnotation(Needs.class);
+    if (needs == null) {
+      throw new ProblemException(ErrorCode.FORBIDDEN, "nobody may use this path");
+    }
+    return new Entry(needs.value());
   }
 
   private static String address(ResteasyReactiveContainerRequestContext request) {

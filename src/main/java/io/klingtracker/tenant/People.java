@@ -10,6 +10,7 @@ import io.smallrye.mutiny.Uni;
 import jakarta.enterprise.context.ApplicationScoped;
 import jakarta.inject.Inject;
 import java.io.IOException;
+import java.security.Principal;
 import java.time.Clock;
 import java.time.Duration;
 import java.time.Instant;
@@ -20,6 +21,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import org.eclipse.microprofile.config.inject.ConfigProperty;
+import org.eclipse.microprofile.jwt.JsonWebToken;
 import org.jboss.logging.Logger;
 import org.jspecify.annotations.Nullable;
 
@@ -116,11 +118,16 @@ class People {
         null, name(claims), null, Scope.ALL, null, null, Quota.NONE, Map.of(), null, null);
   }
 
+  /**
+   * What the verified token says. Nothing is taken from a token that was only read: the one that
+   * was verified must be the one in {@code Authorization}.
+   */
   private JsonNode checked(List<String> authorization, Uni<SecurityIdentity> identity) {
-    JsonNode claims = part(KeyRing.token(authorization).split("\\.", -1)[1]);
+    String token = KeyRing.token(authorization);
     try {
-      if (!identity.await().atMost(LONGEST_CHECK).isAnonymous()) {
-        return claims;
+      Principal principal = identity.await().atMost(LONGEST_CHECK).getPrincipal();
+      if (principal instanceof JsonWebToken person && token.equals(person.getRawToken())) {
+        return part(person.getRawToken().split("\\.", -1)[1]);
       }
     } catch (AuthenticationFailedException e) {
       LOG.debugf("a person's token is refused: %s", e.getMessage());
@@ -129,7 +136,8 @@ class People {
       throw new ProblemException(
           ErrorCode.UNAVAILABLE, "the identity provider cannot be asked; try again", TRY_AGAIN);
     }
-    long expires = claims.path("exp").asLong(0);
+    // Unverified, so good for the choice between two refusals and nothing else.
+    long expires = part(token.split("\\.", -1)[1]).path("exp").asLong(0);
     if (expires > 0
         && clock.instant().isAfter(Instant.ofEpochSecond(Math.min(expires, 1L << 40)))) {
       throw new ProblemException(

@@ -6,8 +6,11 @@ import java.util.Locale;
 import java.util.Set;
 import java.util.stream.Collectors;
 
-/** What a key may do. */
-enum Scope {
+/**
+ * What a key may do. Another scope is a constant here, its role in {@link PeopleConfig}, and {@link
+ * Needs} at the methods that it opens.
+ */
+public enum Scope {
   /** Create, cancel and track tasks. */
   SUBMIT,
   /** Ask, list, watch. */
@@ -15,26 +18,13 @@ enum Scope {
   /** Settings and deliveries of webhooks. */
   WEBHOOKS;
 
-  /** Asking that comes as a POST, since it carries a list. */
-  private static final Set<String> READING_POSTS = Set.of("/v1/tasks/batch", "/kling/tasks");
+  /** What a key may do whose scopes were left out when it was made. */
+  static final Set<Scope> PRESET = Set.copyOf(EnumSet.of(SUBMIT, READ, WEBHOOKS));
 
   static final Set<Scope> ALL = Set.copyOf(EnumSet.allOf(Scope.class));
 
   String word() {
     return name().toLowerCase(Locale.ROOT);
-  }
-
-  /** What a request needs. A new route that changes something needs {@code submit} by default. */
-  static Scope needed(String method, String path) {
-    if (path.startsWith("/v1/webhooks/")) {
-      return WEBHOOKS;
-    }
-    boolean reads =
-        method.equals("GET")
-            || method.equals("HEAD")
-            || method.equals("OPTIONS")
-            || READING_POSTS.contains(path);
-    return reads ? READ : SUBMIT;
   }
 
   /**

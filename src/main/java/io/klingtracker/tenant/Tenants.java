@@ -274,9 +274,9 @@ public class Tenants {
 
   private static Set<Scope> scopes(Set<String> words) {
     try {
-      return words.isEmpty() ? Scope.ALL : Scope.of(String.join(" ", words));
+      return words.isEmpty() ? Scope.PRESET : Scope.of(String.join(" ", words));
     } catch (IllegalArgumentException e) {
-      throw invalid("scopes may be submit, read and webhooks");
+      throw invalid("scopes may be of " + Scope.words(Scope.ALL));
     }
   }
 

@@ -1,5 +1,6 @@
 package io.klingtracker.webhook;
 
+import io.klingtracker.tenant.Admin;
 import jakarta.inject.Inject;
 import jakarta.ws.rs.Consumes;
 import jakarta.ws.rs.DefaultValue;
@@ -46,6 +47,7 @@ public class WebhookAdminResource {
 
   /** Counts what has failed; with {@code confirm}, delivers it again. */
   @POST
+  @Admin
   @Path("/redeliver")
   @Consumes(MediaType.APPLICATION_JSON)
   @Operation(summary = "Deliver again what has failed since a time (count first)")
@@ -57,6 +59,7 @@ public class WebhookAdminResource {
 
   /** Hosts whose deliveries fail, paused ones first. */
   @GET
+  @Admin
   @Path("/hosts")
   @Operation(summary = "Failing and paused webhook hosts")
   public Hosts hosts(

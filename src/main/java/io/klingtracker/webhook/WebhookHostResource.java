@@ -5,6 +5,8 @@ import io.klingtracker.problem.ErrorCode;
 import io.klingtracker.problem.ProblemException;
 import io.klingtracker.secret.Cursors;
 import io.klingtracker.tenant.CurrentCaller;
+import io.klingtracker.tenant.Needs;
+import io.klingtracker.tenant.Scope;
 import jakarta.inject.Inject;
 import jakarta.ws.rs.DefaultValue;
 import jakarta.ws.rs.GET;
@@ -58,6 +60,7 @@ public class WebhookHostResource {
 
   /** The caller's hosts whose deliveries fail. */
   @GET
+  @Needs(Scope.WEBHOOKS)
   @Operation(summary = "Failing and paused hosts")
   public Hosts hosts(@QueryParam("paused") @DefaultValue("false") boolean paused) {
     return new Hosts(log.hosts(caller.tenant(), paused).stream().map(HostView::of).toList());
@@ -65,6 +68,7 @@ public class WebhookHostResource {
 
   /** Pauses of the caller's hosts and their ends, newest first; the same as on Kafka. */
   @GET
+  @Needs(Scope.WEBHOOKS)
   @Path("/events")
   @Operation(summary = "When hosts were paused and resumed")
   public HostEvents events(@QueryParam("cursor") @Nullable String cursor) {
@@ -92,6 +96,7 @@ public class WebhookHostResource {
 
   /** Lets deliveries to a host flow again at once. */
   @POST
+  @Needs(Scope.WEBHOOKS)
   @Path("/{host}/resume")
   @Operation(summary = "Resume a paused host")
   public Response resume(@PathParam("host") String host) {

@@ -2,6 +2,7 @@ package io.klingtracker.webhook;
 
 import com.fasterxml.jackson.annotation.JsonProperty;
 import io.klingtracker.secret.Secrets;
+import io.klingtracker.tenant.Open;
 import jakarta.inject.Inject;
 import jakarta.ws.rs.GET;
 import jakarta.ws.rs.Path;
@@ -33,6 +34,7 @@ public class WebhookKeysResource {
 
   /** The keys. */
   @GET
+  @Open
   @Operation(summary = "Public keys of webhook signatures")
   public Keys keys() {
     return new Keys(keys);

@@ -7,6 +7,8 @@ import io.klingtracker.problem.ProblemException;
 import io.klingtracker.secret.Cursors;
 import io.klingtracker.secret.Secrets;
 import io.klingtracker.tenant.CurrentCaller;
+import io.klingtracker.tenant.Needs;
+import io.klingtracker.tenant.Scope;
 import io.klingtracker.time.Rfc3339;
 import jakarta.inject.Inject;
 import jakarta.ws.rs.Consumes;
@@ -116,6 +118,7 @@ public class WebhookResource {
 
   /** The caller's deliveries, newest event first. */
   @GET
+  @Needs(Scope.WEBHOOKS)
   @Path("/deliveries")
   @Operation(summary = "List webhook deliveries")
   public Page list(
@@ -140,6 +143,7 @@ public class WebhookResource {
 
   /** One delivery with its attempts. */
   @GET
+  @Needs(Scope.WEBHOOKS)
   @Path("/deliveries/{id}")
   @Operation(summary = "One webhook delivery and its attempts")
   public DeliveryView get(@PathParam("id") String id) {
@@ -149,6 +153,7 @@ public class WebhookResource {
 
   /** Makes a delivery again, under the same webhook-id. */
   @POST
+  @Needs(Scope.WEBHOOKS)
   @Path("/deliveries/{id}/redeliver")
   @Operation(summary = "Deliver again")
   public Response redeliver(@PathParam("id") String id) {
@@ -172,6 +177,7 @@ public class WebhookResource {
 
   /** Counts what of the caller's has failed; with {@code confirm}, delivers it again. */
   @POST
+  @Needs(Scope.WEBHOOKS)
   @Path("/redeliver")
   @Consumes(MediaType.APPLICATION_JSON)
   @Operation(summary = "Deliver again what has failed since a time (count first)")
@@ -183,6 +189,7 @@ public class WebhookResource {
 
   /** How webhooks are signed and sent. */
   @GET
+  @Needs(Scope.WEBHOOKS)
   @Path("/settings")
   @Operation(summary = "Webhook settings")
   public Settings settings() {
@@ -191,6 +198,7 @@ public class WebhookResource {
 
   /** Changes the secret; the new one is in this answer and never again. */
   @PUT
+  @Needs(Scope.WEBHOOKS)
   @Path("/settings")
   @Consumes(MediaType.APPLICATION_JSON)
   @Operation(summary = "Rotate the webhook secret")

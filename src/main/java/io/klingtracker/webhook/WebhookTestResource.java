@@ -6,6 +6,8 @@ import io.klingtracker.problem.ProblemException;
 import io.klingtracker.target.RefusedTargetException;
 import io.klingtracker.target.TargetPolicy;
 import io.klingtracker.tenant.CurrentCaller;
+import io.klingtracker.tenant.Needs;
+import io.klingtracker.tenant.Scope;
 import io.smallrye.common.annotation.Blocking;
 import jakarta.inject.Inject;
 import jakarta.ws.rs.Consumes;
@@ -74,6 +76,7 @@ public class WebhookTestResource {
 
   /** Posts a {@code submitted} of a task that does not exist, signed as every webhook is. */
   @POST
+  @Needs(Scope.WEBHOOKS)
   @Consumes(MediaType.APPLICATION_JSON)
   @Blocking
   @Operation(summary = "Send a test webhook")

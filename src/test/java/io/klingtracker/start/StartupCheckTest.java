@@ -110,6 +110,42 @@ class StartupCheckTest {
     assertEquals(Optional.empty(), fault(people));
   }
 
+  @ParameterizedTest
+  @CsvSource({
+    "quarkus.oidc.token.header,X-Token",
+    "quarkus.oidc.token.authorization-scheme,Token",
+    "quarkus.oidc.application-type,hybrid",
+    "quarkus.oidc.application-type,web-app",
+    "quarkus.oidc.other.auth-server-url,https://elsewhere.example.com",
+    "quarkus.oidc.\"a.b\".public-key,MIIB",
+    "QUARKUS_OIDC_OTHER_AUTH_SERVER_URL,https://elsewhere.example.com",
+    "quarkus.http.auth.form.enabled,true",
+    "quarkus.http.auth.basic,true",
+  })
+  void what_would_verify_another_token_than_the_one_that_is_read_is_a_fault(
+      String key, String value) {
+    Map<String, String> people = new HashMap<>(GOOD);
+    people.put(key, value);
+    assertEquals(Optional.empty(), fault(people), "without a provider nothing is wrong with it");
+    people.put("quarkus.oidc.tenant-enabled", "true");
+    people.put("quarkus.oidc.auth-server-url", "https://login.example.com/realms/acme");
+    people.put("quarkus.oidc.token.audience", "kling-task-tracker");
+    String line = fault(people).orElseThrow();
+    assertTrue(line.startsWith(key + " "), line);
+    assertFalse(line.contains("\n"), line);
+  }
+
+  @Test
+  void the_header_that_is_read_anyway_may_be_named() {
+    Map<String, String> people = new HashMap<>(GOOD);
+    people.put("quarkus.oidc.tenant-enabled", "true");
+    people.put("quarkus.oidc.auth-server-url", "https://login.example.com/realms/acme");
+    people.put("quarkus.oidc.token.audience", "kling-task-tracker");
+    people.put("quarkus.oidc.token.header", "authorization");
+    people.put("quarkus.oidc.application-type", "service");
+    assertEquals(Optional.empty(), fault(people));
+  }
+
   @Test
   void every_mapping_is_checked() {
     Set<String> mappings =
