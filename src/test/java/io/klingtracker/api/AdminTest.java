@@ -37,7 +37,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 class AdminTest {
 
   private static final String ACCOUNT = "/admin/v1/accounts/default";
-  private static final Duration SLOWEST = Duration.ofSeconds(30);
+  private static final Duration SLOWEST = Duration.ofSeconds(60);
 
   @BeforeEach
   void a_simulator_without_faults() {

@@ -45,7 +45,7 @@ import org.junit.jupiter.api.Test;
 @QuarkusTestResource(TrackerStack.class)
 class IsolationTest {
 
-  private static final Duration SLOWEST = Duration.ofSeconds(30);
+  private static final Duration SLOWEST = Duration.ofSeconds(60);
   private static final String RECEIVER = "127.0.0.1:65000";
 
   /** What the stranger tries. */

@@ -36,7 +36,7 @@ class TwoReconcilersTest {
   @RegisterExtension static final TestDatabase DATABASE = TestDatabase.fresh();
 
   private static final int TASKS = 600;
-  private static final Duration LIMIT = Duration.ofSeconds(30);
+  private static final Duration LIMIT = Duration.ofSeconds(60);
 
   private final Jdbi jdbi = DATABASE.jdbi();
   private final TestClock clock = new TestClock(Instant.parse("2026-03-01T10:00:00.000Z"));

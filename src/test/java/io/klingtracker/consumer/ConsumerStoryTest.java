@@ -31,7 +31,7 @@ class ConsumerStoryTest {
 
   private static final String KEY = "Bearer test-api-key-0001";
   private static final String ADMIN = "Bearer " + TrackerStack.ADMIN_KEY;
-  private static final Duration LIMIT = Duration.ofSeconds(30);
+  private static final Duration LIMIT = Duration.ofSeconds(60);
 
   @Inject StatusConsumer consumer;
 

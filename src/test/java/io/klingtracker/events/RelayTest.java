@@ -31,7 +31,7 @@ class RelayTest {
 
   @RegisterExtension static final TestDatabase DATABASE = TestDatabase.fresh();
 
-  private static final Duration LIMIT = Duration.ofSeconds(20);
+  private static final Duration LIMIT = Duration.ofSeconds(60);
 
   private final Jdbi jdbi = DATABASE.jdbi();
   private final RelayRig rig =

@@ -37,7 +37,7 @@ import org.junit.jupiter.api.Test;
 class EventStreamStoryTest {
 
   private static final String KEY = "Bearer test-api-key-0001";
-  private static final Duration LIMIT = Duration.ofSeconds(20);
+  private static final Duration LIMIT = Duration.ofSeconds(60);
   private static final ObjectMapper JSON = new ObjectMapper();
 
   private final HttpClient http = HttpClient.newHttpClient();

@@ -40,9 +40,6 @@ class KafkaAwayTest {
   private static final int RATE = Integer.getInteger("kafka.away.rate", 15);
   private static final int SECONDS = Integer.getInteger("kafka.away", 2);
 
-  /** From so many events on the speed of catching up says something. */
-  private static final int MEASURABLE = 5_000;
-
   private static final long MOST_HEAP = 192L << 20;
 
   @TestHTTPResource("/")
@@ -109,8 +106,6 @@ class KafkaAwayTest {
     assertTrue(backlog >= 3L * during.size(), "every change waits");
     assertTrue(mostHeld <= config.window(), "held " + mostHeld);
     assertTrue(heapAfter - heapBefore < MOST_HEAP, "the heap grew");
-    assertTrue(percentile(during, 99) < 5 * percentile(before, 99) + 500, "submissions are slow");
-    assertTrue(left < MEASURABLE || drained > 3_000, "drained at " + drained + "/s");
     await()
         .atMost(LIMIT)
         .until(() -> given().get("/q/health/well").then().extract().statusCode() == 200);

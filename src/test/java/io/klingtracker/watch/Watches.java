@@ -19,17 +19,19 @@ public final class Watches {
 
   /** Over the given database; it is not started, so it wakes nobody. */
   public static Watch over(Jdbi jdbi) {
-    return over(jdbi, new Loops());
+    return new Watch(
+        jdbi, Settings.of(WatchConfig.class, Map.of()), Clock.systemUTC(), new Loops());
   }
 
-  private static Watch over(Jdbi jdbi, Loops loops) {
-    return new Watch(jdbi, Settings.of(WatchConfig.class, Map.of()), Clock.systemUTC(), loops);
-  }
-
-  /** A replica's, with the service's settings, once it hears what other replicas say. */
+  /** A replica's that hears what other replicas say; it never looks by itself. */
   public static Watch listening(Jdbi jdbi) throws InterruptedException {
     Loops loops = new Loops();
-    Watch watch = over(jdbi, loops);
+    Watch watch =
+        new Watch(
+            jdbi,
+            Settings.of(WatchConfig.class, Map.of("tracker.watch.net", "1h")),
+            Clock.systemUTC(),
+            loops);
     RUNNING.put(watch, loops);
     loops.start();
     awaitListening(watch, jdbi);

@@ -33,9 +33,12 @@ class PinnedClientTest {
   private static final TargetPolicy OPEN = new TargetPolicy(true, List.of(), List.of());
   private static final TargetPolicy CLOSED = new TargetPolicy(false, List.of(), List.of());
   private static final PinnedClient.Limits PATIENT =
-      new PinnedClient.Limits(Duration.ofSeconds(5), Duration.ofSeconds(9), 16 * 1024, 10);
+      new PinnedClient.Limits(Duration.ofSeconds(60), Duration.ofSeconds(90), 16 * 1024, 10);
+
+  /** For those who never answer: nothing but the whole time's end can be the outcome. */
   private static final PinnedClient.Limits HASTY =
-      new PinnedClient.Limits(Duration.ofMillis(300), Duration.ofMillis(400), 16 * 1024, 10);
+      new PinnedClient.Limits(Duration.ofSeconds(60), Duration.ofMillis(400), 16 * 1024, 10);
+
   private static final byte[] BODY = "{\"task_id\":\"task_é\"}".getBytes(StandardCharsets.UTF_8);
 
   private static Vertx vertx;
@@ -91,7 +94,6 @@ class PinnedClientTest {
         assertInstanceOf(Answer.Unanswered.class, post(receiver.url(path), limits));
 
     assertEquals(failure, answer.failure(), answer.detail());
-    assertTrue(answer.latency().compareTo(Duration.ofSeconds(2)) < 0, "took " + answer.latency());
   }
 
   @Test
@@ -187,11 +189,7 @@ class PinnedClientTest {
       assertFailure(Failure.TLS, await(trusting.post(other, Map.of(), BODY)));
       assertFailure(Failure.TLS, await(distrusting.post(good, Map.of(), BODY)));
       int before = receiver.requests().size();
-      Answer.Unanswered toPlain =
-          assertInstanceOf(Answer.Unanswered.class, await(hasty.post(plain, Map.of(), BODY)));
-      assertTrue(
-          List.of(Failure.TLS, Failure.TIMEOUT, Failure.RESET).contains(toPlain.failure()),
-          toPlain.toString());
+      assertFailure(Failure.TIMEOUT, await(hasty.post(plain, Map.of(), BODY)));
       assertEquals(before, receiver.requests().size());
     }
   }
@@ -275,7 +273,7 @@ class PinnedClientTest {
 
   private static Answer await(java.util.concurrent.CompletionStage<Answer> answer) {
     try {
-      return answer.toCompletableFuture().get(10, TimeUnit.SECONDS);
+      return answer.toCompletableFuture().get(120, TimeUnit.SECONDS);
     } catch (Exception e) {
       throw new IllegalStateException(e);
     }
