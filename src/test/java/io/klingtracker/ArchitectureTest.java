@@ -56,17 +56,25 @@ class ArchitectureTest {
               Map.entry("loops", Set.of()),
               Map.entry("database", Set.of("problem")),
               Map.entry("secret", Set.of()),
-              Map.entry("kling", Set.of("retry", "secret")),
-              Map.entry("rules", Set.of("problem")),
+              Map.entry("text", Set.of()),
+              Map.entry("request", Set.of("problem", "text")),
+              Map.entry("kling", Set.of("retry", "secret", "text")),
+              Map.entry("rules", Set.of("problem", "text")),
               Map.entry("target", Set.of()),
-              Map.entry("task", Set.of("database", "time", "problem", "loops")),
-              Map.entry("tenant", Set.of("http", "problem", "secret", "task", "time", "loops")),
+              Map.entry("task", Set.of("database", "time", "problem", "text", "loops")),
+              Map.entry(
+                  "tenant",
+                  Set.of("http", "problem", "request", "secret", "task", "text", "time", "loops")),
               Map.entry("watch", Set.of("problem", "task", "loops")),
-              Map.entry("feed", Set.of("problem", "secret", "task", "tenant", "watch", "loops")),
+              Map.entry(
+                  "feed",
+                  Set.of("problem", "request", "secret", "task", "tenant", "watch", "loops")),
               Map.entry("tracking", Set.of("kling", "retry", "secret", "task")),
               Map.entry(
                   "api",
                   Set.of(
+                      "request",
+                      "text",
                       "http",
                       "kling",
                       "problem",
@@ -93,6 +101,7 @@ class ArchitectureTest {
               Map.entry(
                   "callback",
                   Set.of(
+                      "text",
                       "database",
                       "http",
                       "kling",
@@ -116,10 +125,20 @@ class ArchitectureTest {
               Map.entry(
                   "events",
                   Set.of(
-                      "database", "problem", "retry", "task", "tenant", "time", "watch", "loops")),
+                      "request",
+                      "database",
+                      "problem",
+                      "retry",
+                      "task",
+                      "tenant",
+                      "time",
+                      "watch",
+                      "loops")),
               Map.entry(
                   "webhook",
                   Set.of(
+                      "request",
+                      "text",
                       "database",
                       "problem",
                       "retry",

@@ -112,7 +112,7 @@ class Callbacks {
 
   private String json(CallbackHeaders headers) {
     try {
-      return json.writeValueAsString(headers);
+      return json.writeValueAsString(headers.kept());
     } catch (JsonProcessingException e) {
       throw new IllegalStateException("headers are plain text", e);
     }

@@ -248,7 +248,7 @@ class Dispatcher {
       store.release(
           claim,
           clock.instant(),
-          "Kling refused account %s: %d %s"
+          "Kling refused account %s: %s %s"
               .formatted(claim.account(), refused.code(), refused.message()));
       whenSettled.run();
     }

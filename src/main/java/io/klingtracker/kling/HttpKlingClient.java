@@ -3,6 +3,7 @@ package io.klingtracker.kling;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.JsonNodeFactory;
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.klingtracker.text.ForeignText;
 import io.vertx.core.Future;
 import io.vertx.core.Vertx;
 import io.vertx.core.buffer.Buffer;
@@ -56,7 +57,45 @@ class HttpKlingClient implements KlingClient, KlingLists {
   private final Clock clock;
   private final Map<String, KlingToken> tokens = new ConcurrentHashMap<>();
 
-  private record Answer(int status, byte[] body) {}
+  /** In bytes; a cursor of Kling's has some hundred. */
+  private static final int MAX_CURSOR = 2048;
+
+  /** Of the network's own words about a failure, in bytes. */
+  private static final int MAX_REASON = 500;
+
+  /**
+   * An answer, read once.
+   *
+   * @param document null when it is no JSON of Kling's
+   * @param code Kling's, or -1 when there is none
+   */
+  private record Answer(int status, Buffer body, @Nullable JsonNode document, int code) {
+
+    static Answer of(int status, Buffer body) {
+      JsonNode document = json(body);
+      return new Answer(status, body, document, code(document));
+    }
+
+    private static @Nullable JsonNode json(Buffer body) {
+      try {
+        return KlingReader.parse(body.getBytes());
+      } catch (IOException e) {
+        return null;
+      }
+    }
+
+    private static int code(@Nullable JsonNode document) {
+      JsonNode code = document == null ? null : document.get("code");
+      return code == null || !code.canConvertToInt() && !code.isTextual() ? -1 : code.asInt(-1);
+    }
+
+    String message() {
+      String message = document == null ? "" : document.path("message").asText("");
+      return message.isEmpty()
+          ? "HTTP " + status
+          : ForeignText.clean(message, KlingReader.MAX_MESSAGE);
+    }
+  }
 
   /** The request never got a connection. */
   private static final class NotConnected extends RuntimeException {
@@ -120,7 +159,8 @@ class HttpKlingClient implements KlingClient, KlingLists {
   public CompletionStage<PassedAnswer> pass(String account, String path, String body) {
     return call(account, HttpMethod.POST, path, Buffer.buffer(body), Instant.MAX)
         .<PassedAnswer>map(
-            answer -> new PassedAnswer.Answered(answer.status(), code(answer), answer.body()))
+            answer ->
+                new PassedAnswer.Answered(answer.status(), answer.code(), answer.body().getBytes()))
         .otherwise(failure -> new PassedAnswer.NoAnswer(reason(failure)))
         .toCompletionStage();
   }
@@ -188,8 +228,7 @@ class HttpKlingClient implements KlingClient, KlingLists {
     return exchange(settings.baseUrl(), token, method, path, body, notAfter)
         .compose(
             answer -> {
-              int code = code(answer);
-              return CREDENTIALS.contains(code) && token.renew(path)
+              return CREDENTIALS.contains(answer.code()) && token.renew(path)
                   ? exchange(settings.baseUrl(), token, method, path, body, notAfter)
                   : Future.succeededFuture(answer);
             });
@@ -255,15 +294,14 @@ class HttpKlingClient implements KlingClient, KlingLists {
             body.appendBuffer(part);
           }
         });
-    response.endHandler(
-        end -> answer.tryComplete(new Answer(response.statusCode(), body.getBytes())));
+    response.endHandler(end -> answer.tryComplete(Answer.of(response.statusCode(), body)));
     return answer.future();
   }
 
   private static CreateAnswer createAnswer(Answer answer) {
-    JsonNode body = json(answer);
-    int code = code(answer);
-    String message = message(answer, body);
+    JsonNode body = answer.document();
+    int code = answer.code();
+    String message = answer.message();
     if (body == null || code < 0) {
       return new CreateAnswer.Unknown("HTTP " + answer.status() + " with an unreadable body");
     }
@@ -290,12 +328,12 @@ class HttpKlingClient implements KlingClient, KlingLists {
   }
 
   private static QueryAnswer queryAnswer(Answer answer) {
-    JsonNode body = json(answer);
-    int code = code(answer);
+    JsonNode body = answer.document();
+    int code = answer.code();
     if (body == null || code < 0) {
       return new QueryAnswer.NoAnswer("HTTP " + answer.status() + " with an unreadable body");
     }
-    String message = message(answer, body);
+    String message = answer.message();
     if (code == 0) {
       if (body.path("data").isArray() && body.path("data").isEmpty()) {
         // The newer generation leaves out what it does not know, and calls that no error.
@@ -313,45 +351,29 @@ class HttpKlingClient implements KlingClient, KlingLists {
   }
 
   private static ListAnswer listAnswer(Answer answer) {
-    JsonNode body = json(answer);
-    int code = code(answer);
+    JsonNode body = answer.document();
+    int code = answer.code();
     if (body == null || code < 0) {
       return new ListAnswer.NoAnswer("HTTP " + answer.status() + " with an unreadable body");
     }
     if (code == 0) {
       JsonNode data = body.path("data");
       String next = data.path("next_cursor").asText("");
-      boolean more = data.path("has_more").asBoolean(false) && !next.isEmpty();
+      boolean more =
+          data.path("has_more").asBoolean(false) && !next.isEmpty() && next.length() <= MAX_CURSOR;
       return new ListAnswer.Found(KlingReader.tasks(body), more ? next : null);
     }
-    String message = message(answer, body);
+    String message = answer.message();
     return code >= 1200 && code < 1300
         ? new ListAnswer.NoList(message)
         : new ListAnswer.NoAnswer("code " + code + ": " + message);
   }
 
-  private static @Nullable JsonNode json(Answer answer) {
-    try {
-      return KlingReader.parse(answer.body());
-    } catch (IOException e) {
-      return null;
-    }
-  }
-
-  /** Kling's code, or -1 when the answer has none. */
-  private static int code(Answer answer) {
-    JsonNode body = json(answer);
-    JsonNode code = body == null ? null : body.get("code");
-    return code == null || !code.canConvertToInt() && !code.isTextual() ? -1 : code.asInt(-1);
-  }
-
-  private static String message(Answer answer, @Nullable JsonNode body) {
-    String message = body == null ? "" : body.path("message").asText("");
-    return message.isEmpty() ? "HTTP " + answer.status() : message;
-  }
-
   private static String reason(Throwable failure) {
     String message = failure.getMessage();
-    return message == null ? failure.getClass().getSimpleName() : message;
+    // Netty's messages quote what the other side sent.
+    return message == null
+        ? failure.getClass().getSimpleName()
+        : ForeignText.clean(message, MAX_REASON);
   }
 }

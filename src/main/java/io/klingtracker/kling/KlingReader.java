@@ -1,15 +1,13 @@
 package io.klingtracker.kling;
 
 import com.fasterxml.jackson.core.JsonProcessingException;
-import com.fasterxml.jackson.core.StreamReadConstraints;
-import com.fasterxml.jackson.core.StreamReadFeature;
-import com.fasterxml.jackson.databind.DeserializationFeature;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.json.JsonMapper;
 import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.JsonNodeFactory;
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.klingtracker.text.ForeignText;
 import java.io.IOException;
 import java.math.BigDecimal;
 import java.time.Instant;
@@ -26,41 +24,42 @@ import org.jspecify.annotations.Nullable;
  */
 public final class KlingReader {
 
-  /** Deeper bodies are not Kling's. */
-  private static final int MAX_DEPTH = 64;
-
   /** A caller's own id may have 512 characters; Kling's have 18. */
   private static final int MAX_ID = 512;
+
+  /** In bytes; a status word that we know has 11 at the most. */
+  private static final int MAX_WORD = 64;
+
+  /** In bytes; the longest reason of Kling's that was seen has some 300. */
+  static final int MAX_MESSAGE = 2000;
+
+  /**
+   * In characters of JSON; nine pictures with their links are a tenth of it, and an event has to
+   * fit into a record on Kafka.
+   */
+  static final int MAX_RESULT = 512 * 1024;
+
+  /** Kling deducts some hundred units at a time, in hundredths. */
+  private static final int MAX_UNIT_DIGITS = 12;
+
+  private static final int MAX_UNIT_DECIMALS = 6;
 
   /** A time below this is in seconds: as milliseconds it would lie in March 1973. */
   private static final long SECONDS_BELOW = 100_000_000_000L;
 
   private static final ObjectMapper JSON =
-      JsonMapper.builder(
-              com.fasterxml.jackson.core.JsonFactory.builder()
-                  .streamReadConstraints(
-                      StreamReadConstraints.builder().maxNestingDepth(MAX_DEPTH).build())
-                  .disable(StreamReadFeature.INCLUDE_SOURCE_IN_LOCATION)
-                  .build())
-          .enable(DeserializationFeature.USE_BIG_DECIMAL_FOR_FLOATS)
-          .enable(DeserializationFeature.FAIL_ON_TRAILING_TOKENS)
-          .enable(DeserializationFeature.FAIL_ON_READING_DUP_TREE_KEY)
-          .nodeFactory(JsonNodeFactory.withExactBigDecimals(true))
-          .build();
+      JsonMapper.builder().nodeFactory(JsonNodeFactory.withExactBigDecimals(true)).build();
 
   private KlingReader() {}
 
   /**
-   * Parses a body.
+   * Parses a body into a document in which every text can be stored and every number calculated
+   * with; see {@link KlingDocument}.
    *
-   * @throws IOException when it is not JSON, is nested deeper than 64, or is not UTF-8
+   * @throws IOException when it is not JSON, or is larger or deeper than anything of Kling's
    */
   public static JsonNode parse(byte[] body) throws IOException {
-    JsonNode node = JSON.readTree(body);
-    if (node == null || node.isMissingNode()) {
-      throw new IOException("the body is empty");
-    }
-    return node;
+    return KlingDocument.parse(body);
   }
 
   /** The one task that a callback or a query answer is about, or empty when it names none. */
@@ -100,10 +99,11 @@ public final class KlingReader {
       return Optional.empty();
     }
     String id = legacyId == null ? newerId : legacyId;
-    String word = first(text(task, "task_status"), text(task, "status"));
-    if (id == null || word == null) {
+    String written = first(text(task, "task_status"), text(task, "status"));
+    if (id == null || written == null) {
       return Optional.empty();
     }
+    String word = ForeignText.clean(written, MAX_WORD);
     String message =
         first(
             text(task, "task_status_msg"),
@@ -121,7 +121,7 @@ public final class KlingReader {
                 inner.map(KlingNews::externalTaskId).orElse(null)),
             KlingStatus.of(word),
             word,
-            message == null ? "" : message,
+            message == null ? "" : ForeignText.clean(message, MAX_MESSAGE),
             first(result(task), inner.map(KlingNews::result).orElse(null)),
             deducted == null ? units(task.path("billing")) : deducted,
             first(time(task.get("updated_at")), time(task.get("update_time"))),
@@ -170,7 +170,12 @@ public final class KlingReader {
     if (result == null || !result.isObject() || result.isEmpty()) {
       return null;
     }
-    return write(result);
+    String written = write(result);
+    return written.length() <= MAX_RESULT
+        ? written
+        : write(
+            JSON.createObjectNode()
+                .put("left_out", "the result has " + written.length() + " characters"));
   }
 
   /**
@@ -183,7 +188,7 @@ public final class KlingReader {
     }
     ObjectNode result = JSON.createObjectNode();
     for (JsonNode output : outputs) {
-      String type = output.path("type").asText("unknown");
+      String type = ForeignText.clean(output.path("type").asText("unknown"), MAX_WORD);
       JsonNode array = result.get(type + "s");
       if (array == null) {
         array = result.putArray(type + "s");
@@ -210,15 +215,21 @@ public final class KlingReader {
     return value == null || value.isNull() || value.isContainerNode() ? null : value.asText();
   }
 
+  /** An amount; whatever cannot be one is not known. */
   private static @Nullable BigDecimal number(@Nullable JsonNode value) {
     if (value == null
         || value.isNull()
         || value.isContainerNode()
-        || value.asText().length() > 40) {
+        || value.asText().length() > KlingDocument.MAX_NUMBER) {
       return null;
     }
     try {
-      return new BigDecimal(value.asText());
+      BigDecimal number = new BigDecimal(value.asText());
+      boolean fits =
+          number.signum() >= 0
+              && number.scale() <= MAX_UNIT_DECIMALS
+              && (long) number.precision() - number.scale() <= MAX_UNIT_DIGITS;
+      return fits ? number : null;
     } catch (NumberFormatException e) {
       return null;
     }

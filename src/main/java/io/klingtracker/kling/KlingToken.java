@@ -1,5 +1,6 @@
 package io.klingtracker.kling;
 
+import com.fasterxml.jackson.databind.node.JsonNodeFactory;
 import java.nio.charset.StandardCharsets;
 import java.security.GeneralSecurityException;
 import java.time.Clock;
@@ -78,8 +79,12 @@ final class KlingToken {
   private Signed sign(Instant now) {
     Instant expires = now.plus(LIFE);
     String claims =
-        "{\"iss\":\"%s\",\"exp\":%d,\"nbf\":%d}"
-            .formatted(accessKey, expires.getEpochSecond(), now.minus(BACKDATED).getEpochSecond());
+        JsonNodeFactory.instance
+            .objectNode()
+            .put("iss", accessKey)
+            .put("exp", expires.getEpochSecond())
+            .put("nbf", now.minus(BACKDATED).getEpochSecond())
+            .toString();
     String text = HEADER + "." + BASE64.encodeToString(claims.getBytes(StandardCharsets.UTF_8));
     return new Signed(text + "." + BASE64.encodeToString(hmac(text)), expires);
   }

@@ -45,6 +45,9 @@ public final class Body {
 
   private static final int MAX_DIGITS = 1_000;
 
+  /** Places behind the point; a {@code double} has no number that needs more. */
+  private static final int MAX_SCALE = MAX_DIGITS + 400;
+
   // Field names are not interned: they are the caller's, and a table of them could be flooded.
   private static final JsonFactory JSON =
       JsonFactory.builder()
@@ -171,7 +174,7 @@ public final class Body {
   private static String at(JsonProcessingException e) {
     return e.getLocation() == null
         ? ""
-        : " (line %d, column %d)"
+        : " (line %s, column %s)"
             .formatted(e.getLocation().getLineNr(), e.getLocation().getColumnNr());
   }
 
@@ -353,7 +356,15 @@ public final class Body {
 
     private JsonNode decimal(String digits) {
       refuseInfinite(digits);
-      return NODES.numberNode(new BigDecimal(digits));
+      try {
+        BigDecimal number = new BigDecimal(digits);
+        if (number.scale() <= MAX_SCALE) {
+          return NODES.numberNode(number);
+        }
+      } catch (NumberFormatException e) {
+        // An exponent that no number has.
+      }
+      throw invalid("has the number " + Values.shorten(digits, 40) + ", which is too small");
     }
 
     /** 1e999 is grammatical, yet no reader after us could hold it. */

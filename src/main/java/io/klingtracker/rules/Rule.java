@@ -108,7 +108,7 @@ record Rule(String doc, BiConsumer<Ask, Findings> check) {
               findings.refuse(
                   "multi_prompt",
                   shots,
-                  "its durations add up to %d, must add up to duration, %d"
+                  "its durations add up to %s, must add up to duration, %s"
                       .formatted(sum, whole.getAsInt()));
             }
           });
@@ -234,7 +234,7 @@ record Rule(String doc, BiConsumer<Ask, Findings> check) {
               findings.refuse(
                   "camera_control.config",
                   config,
-                  "exactly one of %s must not be zero, %d are not"
+                  "exactly one of %s must not be zero, %s are not"
                       .formatted(String.join(", ", AXES), moving));
             }
           });

@@ -139,7 +139,7 @@ sealed interface Type {
     public String rule() {
       int span = allowed.last() - allowed.first() + 1;
       return span == allowed.size() && span > 2
-          ? "must be whole seconds from %d to %d".formatted(allowed.first(), allowed.last())
+          ? "must be whole seconds from %s to %s".formatted(allowed.first(), allowed.last())
           : "must be one of " + listed(allowed) + " seconds";
     }
 
@@ -231,7 +231,7 @@ sealed interface Type {
 
     @Override
     public String rule() {
-      return "must be a whole number from %d to %d".formatted(min, max);
+      return "must be a whole number from %s to %s".formatted(min, max);
     }
 
     @Override
@@ -434,8 +434,8 @@ sealed interface Type {
     @Override
     public String rule() {
       return min == max
-          ? "must be an array of exactly %d items".formatted(min)
-          : "must be an array of %d to %d items".formatted(min, max);
+          ? "must be an array of exactly %s items".formatted(min)
+          : "must be an array of %s to %s items".formatted(min, max);
     }
 
     @Override

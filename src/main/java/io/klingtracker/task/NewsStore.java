@@ -272,9 +272,9 @@ class NewsStore {
       ids[i] = item.taskId();
       statuses[i] = item.signal().status().word();
       sources[i] = item.source().word();
-      words[i] = TaskSql.clean(item.word());
-      klingIds[i] = item.klingTaskId() == null ? null : TaskSql.clean(item.klingTaskId());
-      messages[i] = TaskSql.clean(TaskSql.message(item.signal()));
+      words[i] = TaskSql.word(item.word());
+      klingIds[i] = item.klingTaskId();
+      messages[i] = TaskSql.detail(TaskSql.message(item.signal()));
       codes[i] = item.signal() instanceof TaskSignal.Failed failed ? failed.code() : null;
       results[i] = item.signal() instanceof TaskSignal.Succeed done ? done.result() : null;
       units[i] = item.units();
@@ -345,9 +345,9 @@ class NewsStore {
                 .bind("id", taskId)
                 .bind("now", clock.instant())
                 .bind("source", source.word())
-                .bind("status", status == null ? null : TaskSql.clean(status))
+                .bind("status", status == null ? null : TaskSql.word(status))
                 .bind("reason", reason)
-                .bind("detail", detail == null ? null : TaskSql.clean(detail))
+                .bind("detail", detail == null ? null : TaskSql.detail(detail))
                 .execute());
   }
 

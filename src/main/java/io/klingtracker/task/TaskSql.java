@@ -1,9 +1,15 @@
 package io.klingtracker.task;
 
+import io.klingtracker.text.ForeignText;
 import io.klingtracker.time.Rfc3339;
 
 /** What the statements that write a task share. */
 final class TaskSql {
+
+  /** Bytes of a status message and of a line's detail in the timeline. */
+  static final int MAX_DETAIL = 2000;
+
+  private static final int MAX_WORD = 64;
 
   /**
    * What is on Kafka and in every feed; the names are contract. Written once, here, from the task
@@ -61,8 +67,13 @@ final class TaskSql {
     return signal instanceof TaskSignal.Canceled canceled ? canceled.message() : "";
   }
 
-  /** PostgreSQL text cannot hold U+0000, which JSON can; it becomes the replacement character. */
-  static String clean(String text) {
-    return text.indexOf('\0') < 0 ? text : text.replace('\0', '\ufffd');
+  /** A text for people as it is stored: whoever wrote it, it can be stored, and is short. */
+  static String detail(String text) {
+    return ForeignText.clean(text, MAX_DETAIL);
+  }
+
+  /** The word of a status as it was written; it stands in an index. */
+  static String word(String text) {
+    return ForeignText.clean(text, MAX_WORD);
   }
 }

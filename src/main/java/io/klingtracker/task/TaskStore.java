@@ -360,7 +360,7 @@ class TaskStore {
                 .bind("attempts", claim == null ? null : claim.attempts())
                 .bind("dueBy", dueBy)
                 .bind("status", signal.status().word())
-                .bind("message", TaskSql.clean(TaskSql.message(signal)))
+                .bind("message", TaskSql.detail(TaskSql.message(signal)))
                 .bind("code", signal instanceof TaskSignal.Failed failed ? failed.code() : null)
                 .bind("source", source.word())
                 .bind("traceparent", traceparent)

@@ -298,6 +298,7 @@ class KlingReaderTest {
         "{\"task_id\":null,\"task_status\":\"succeed\"}",
         "{\"task_id\":\"\",\"task_status\":\"succeed\"}",
         "{\"task_id\":\"1\",\"task_status\":[\"succeed\"]}",
+        "{\"task_id\":NaN,\"task_status\":\"succeed\"}",
         "{\"code\":1303,\"message\":\"parallel task over resource pack limit\"}"
       })
   void finds_no_task_where_none_is(String body) throws IOException {
@@ -305,17 +306,7 @@ class KlingReaderTest {
   }
 
   @ParameterizedTest
-  @ValueSource(
-      strings = {
-        "",
-        " ",
-        "{",
-        "{\"task_id\":NaN}",
-        "{} {}",
-        "{\"a\":1,\"a\":2}",
-        "task_id=1",
-        "\u0000"
-      })
+  @ValueSource(strings = {"", " ", "{", "{} {}", "{\"a\":1,\"a\":2}", "task_id=1", "\u0000"})
   void refuses_what_is_not_json(String body) {
     assertThrows(IOException.class, () -> parse(body));
   }
@@ -329,6 +320,130 @@ class KlingReaderTest {
     parse("[".repeat(64) + "]".repeat(64));
     assertThrows(IOException.class, () -> parse("[".repeat(65) + "]".repeat(65)));
     assertThrows(IOException.class, () -> parse("[".repeat(100_000)));
+  }
+
+  @ParameterizedTest
+  @ValueSource(
+      strings = {
+        "1E+200000",
+        "1e999999",
+        "1e99999999999",
+        "-1",
+        "NaN",
+        "1E-200000",
+        "0.0000001",
+        "1e12",
+        "many",
+        "",
+        "9999999999999",
+        "0x10"
+      })
+  void an_amount_that_cannot_be_one_is_not_known(String amount) throws IOException {
+    assertNull(task(succeed("\"final_unit_deduction\":\"" + amount + "\"")).orElseThrow().units());
+    assertNull(
+        task(succeed("\"billing\":[{\"charge_type\":\"unit\",\"amount\":\"" + amount + "\"}]"))
+            .orElseThrow()
+            .units());
+  }
+
+  @ParameterizedTest
+  @ValueSource(
+      strings = {
+        "1E+200000",
+        "1e999999",
+        "1e99999999999",
+        "NaN",
+        "-1",
+        "1E-200000",
+        "1e-99999999999"
+      })
+  void a_number_that_nothing_holds_is_not_known(String number) throws IOException {
+    KlingNews news =
+        task(succeed(
+                "\"final_unit_deduction\":%1$s,\"updated_at\":%1$s,\"task_result\":{\"n\":%1$s}"
+                    .formatted(number)))
+            .orElseThrow();
+    assertNull(news.units());
+    assertNull(news.updatedAt());
+    assertEquals(number.equals("-1") ? "{\"n\":-1}" : "{\"n\":null}", news.result());
+  }
+
+  @Test
+  void digits_without_end_are_not_known() throws IOException {
+    for (int length : new int[] {65, 400, 100_000}) {
+      String digits = "9".repeat(length);
+      KlingNews news =
+          task(succeed(
+                  "\"final_unit_deduction\":%1$s,\"created_at\":%1$s,\"task_result\":{\"a\":%1$s,\"b\":0.%1$s}"
+                      .formatted(digits)))
+              .orElseThrow();
+      assertNull(news.units());
+      assertNull(news.createdAt());
+      assertEquals("{\"a\":null,\"b\":null}", news.result());
+    }
+  }
+
+  @ParameterizedTest
+  @CsvSource({"12.50, 12.50", "0, 0", "-0, 0", "1E+2, 1E+2", "999999999999, 999999999999"})
+  void amounts_stay_as_they_are_written(String written, BigDecimal units) throws IOException {
+    assertEquals(
+        units, task(succeed("\"final_unit_deduction\":\"" + written + "\"")).orElseThrow().units());
+  }
+
+  @Test
+  void the_whole_document_is_cleaned() throws IOException {
+    String bad = "x\\u0000\\ud83dy".replace("\\\\", "\\");
+    KlingNews news =
+        task("{\"task_id\":\"1B\",\"task_status\":\"failedB\",\"task_status_msg\":\"B\",\"task_info\":{\"external_task_id\":\"B\"},\"task_result\":{\"a\\u0000\":[{\"url\":\"B\",\"emoji\":\"\\ud83d\\ude00\"}]}}"
+                .replace("B", bad))
+            .orElseThrow();
+    String clean = "x\uFFFD\uFFFDy";
+    assertEquals("1" + clean, news.klingTaskId());
+    assertEquals("failed" + clean, news.word());
+    assertEquals(KlingStatus.UNKNOWN, news.status());
+    assertEquals(clean, news.message());
+    assertEquals(clean, news.externalTaskId());
+    assertEquals(
+        "{\"a\uFFFD\":[{\"url\":\"B\",\"emoji\":\"\uD83D\uDE00\"}]}".replace("B", clean),
+        news.result());
+  }
+
+  @Test
+  void surrogates_written_as_bytes_are_cleaned_too() throws IOException {
+    byte[] body =
+        "{\"task_id\":\"1\",\"task_status\":\"failed\",\"task_status_msg\":\"###\"}"
+            .getBytes(StandardCharsets.UTF_8);
+    int at = new String(body, StandardCharsets.ISO_8859_1).indexOf("###");
+    body[at] = (byte) 0xED;
+    body[at + 1] = (byte) 0xA0;
+    body[at + 2] = (byte) 0x80;
+    Optional<KlingNews> news;
+    try {
+      news = KlingReader.task(KlingReader.parse(body));
+    } catch (IOException e) {
+      return;
+    }
+    assertEquals("\uFFFD", news.orElseThrow().message());
+  }
+
+  @Test
+  void words_and_messages_are_cut_and_a_result_beyond_all_measure_is_left_out() throws IOException {
+    String body =
+        "{\"task_id\":\"1\",\"task_status\":\"%s\",\"task_status_msg\":\"%s\",\"task_result\":{\"a\":\"%s\"}}"
+            .formatted("w".repeat(3000), "é".repeat(250_000), "r".repeat(KlingReader.MAX_RESULT));
+    KlingNews news = task(body).orElseThrow();
+    assertEquals("w".repeat(61) + "…", news.word());
+    assertEquals("é".repeat(998) + "…", news.message());
+    assertEquals("{\"left_out\":\"the result has 524296 characters\"}", news.result());
+  }
+
+  @Test
+  void a_flood_of_values_is_no_body_of_kling_s() {
+    assertThrows(IOException.class, () -> parse("[" + "1,".repeat(500_000) + "1]"));
+  }
+
+  private static String succeed(String more) {
+    return "{\"task_id\":\"1\",\"task_status\":\"succeed\"," + more + "}";
   }
 
   private static Optional<KlingNews> task(String body) throws IOException {
