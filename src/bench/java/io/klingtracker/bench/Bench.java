@@ -70,7 +70,9 @@ final class Bench implements AutoCloseable {
   /** Another package of it, or with options of the JVM. */
   Service service(
       Database database, String topic, Map<String, String> settings, Path jar, List<String> jvm) {
-    return new Service(options, stack, database, topic, settings, jar, jvm);
+    Map<String, String> all = Service.whole(stack, database, topic);
+    all.putAll(settings);
+    return new Service(options, all, jar, jvm);
   }
 
   EventTap tap(String topic, boolean noting) {

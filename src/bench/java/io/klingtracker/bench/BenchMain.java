@@ -34,6 +34,7 @@ public final class BenchMain {
           new Reads(),
           new Webhooks(),
           new Submissions(),
+          new Builds(),
           new Startup(),
           new Watching());
 

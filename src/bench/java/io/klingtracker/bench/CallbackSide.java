@@ -22,6 +22,7 @@ final class CallbackSide implements AutoCloseable {
   private final Database database;
   private final Service service;
   private final EventTap tap;
+  private final Meter meter;
   private final String topic;
   private long used = 1;
   private long made = 1;
@@ -33,8 +34,9 @@ final class CallbackSide implements AutoCloseable {
    *
    * @param published events a second, from the first callback to the last event
    * @param lag seconds from the last answer to the last event
+   * @param cost of each callback that was answered, its event and all
    */
-  record Result(Load load, double published, double lag, long events) {}
+  record Result(Load load, double published, double lag, long events, Cost cost) {}
 
   /** Starts the service on a database of its own, which goes with it. */
   CallbackSide(Bench bench, Database database, String topic, Map<String, String> settings) {
@@ -42,6 +44,7 @@ final class CallbackSide implements AutoCloseable {
     this.database = database;
     this.service = bench.service(database, topic, settings).awaitReady();
     this.tap = bench.tap(topic, false);
+    this.meter = new Meter(bench, service);
     this.topic = topic;
   }
 
@@ -82,29 +85,33 @@ final class CallbackSide implements AutoCloseable {
   /** As fast as so many connections go, until everything is published. */
   Result closed(int connections, Duration time) {
     SignedCallbacks callbacks = callbacks(Math.min(rate * SPARE, connections * 2_500.0), time);
+    Meter.Reading atFirst = meter.read();
     long before = tap.seen();
     long start = System.nanoTime();
     Load load = Loader.closed(port(), connections, callbacks, time).clean("callbacks");
     rate = Math.max(rate, load.rate());
-    return published(load, before, start);
+    return published(load, before, start, atFirst);
   }
 
   /** At a rate a second, until everything is published. */
   Result open(int connections, double perSecond, Duration time) {
     SignedCallbacks callbacks = callbacks(perSecond * 1.02, time);
+    Meter.Reading atFirst = meter.read();
     long before = tap.seen();
     long start = System.nanoTime();
     Load load = Loader.open(port(), connections, callbacks, perSecond, time).clean("callbacks");
-    return published(load, before, start);
+    return published(load, before, start, atFirst);
   }
 
   /** More than it can take; what is put off is sent again, until the time is over. */
   Result flood(int connections, double perSecond, Duration time) {
     int tasks = tasks(rate * SPARE, time);
     Loader.Requests callbacks = SignedCallbacks.repeated(reserve(tasks), tasks);
+    Meter.Reading atFirst = meter.read();
     long before = tap.seen();
     long start = System.nanoTime();
-    return published(Loader.open(port(), connections, callbacks, perSecond, time), before, start);
+    return published(
+        Loader.open(port(), connections, callbacks, perSecond, time), before, start, atFirst);
   }
 
   /** As fast as so many connections go; nobody waits for the events. */
@@ -140,7 +147,7 @@ final class CallbackSide implements AutoCloseable {
     return first;
   }
 
-  private Result published(Load load, long before, long start) {
+  private Result published(Load load, long before, long start, Meter.Reading atFirst) {
     long expected = before + load.good();
     if (!Database.await(DRAIN, () -> tap.seen() >= expected)) {
       bench
@@ -148,6 +155,7 @@ final class CallbackSide implements AutoCloseable {
           .note("Of %d callbacks %d were published.".formatted(load.good(), tap.seen() - before));
     }
     double seconds = (tap.lastAt() - start) / 1e9;
+    Cost cost = meter.since(atFirst, load.good());
     // Kling is not to be asked about tasks whose last callback was left over.
     database.execute(
         """
@@ -155,7 +163,7 @@ final class CallbackSide implements AutoCloseable {
         where next_check_at < now() + interval '1 hour'
         """);
     long events = tap.seen() - before;
-    return new Result(load, events / seconds, seconds - load.seconds(), events);
+    return new Result(load, events / seconds, seconds - load.seconds(), events, cost);
   }
 
   @Override

@@ -20,6 +20,7 @@ final class Callbacks implements Bench.Group {
   private static final SqlScript ORM = new SqlScript("cb_orm");
 
   private final Rounds rounds = new Rounds();
+  private final Costs costs = new Costs();
   private final Histogram latency = Load.histogram();
   private @Nullable Database single;
 
@@ -64,6 +65,7 @@ final class Callbacks implements Bench.Group {
     CallbackSide.Result many = grouped.closed(MANY, time);
     rounds.add("ours 128", many.published());
     rounds.add("ours 128 answered", many.load().rate());
+    costs.add("128", many.cost());
     rounds.add("lag", many.lag());
     rounds.add("events per callback", (double) many.events() / many.load().good());
     rounds.add("cte 128", common.rate(CTE, MANY, time));
@@ -74,6 +76,7 @@ final class Callbacks implements Bench.Group {
     rounds.add("orm 128", common.rate(ORM, MANY, brief));
     CallbackSide.Result alone = grouped.closed(1, brief);
     rounds.add("ours 1", alone.load().rate());
+    costs.add("1", alone.cost());
     rounds.add("ours 1 ms", alone.load().millis(50));
     rounds.add("single 1 ms", ungrouped.closed(1, brief).load().millis(50));
     rounds.add("cte 1", common.rate(CTE, 1, brief));
@@ -123,7 +126,8 @@ final class Callbacks implements Bench.Group {
 
   /** Half the capacity, by an open loop: what a sender sees on a normal day. */
   private void atHalf(Bench bench, CallbackSide grouped) {
-    double rate = Math.max(100, rounds.of("ours 128").median() / 2);
+    double half = rounds.of("ours 128").median() / 2;
+    double rate = Double.isNaN(half) ? 100 : Math.max(100, half);
     Duration time = bench.seconds(10);
     Load load = grouped.open(MANY, rate, time).load();
     latency.add(load.latency());
@@ -190,6 +194,8 @@ final class Callbacks implements Bench.Group {
     one(report, "one statement each", "cte 1");
     one(report, "six round trips each", "orm 1");
     report.figure("callbacks answered, 128 connections", rounds.of("ours 128 answered").text("/s"));
+    costs.report(report, "a callback, 128 connections", "128");
+    costs.report(report, "a callback, one connection", "1");
     report.figure("last event after the last answer", rounds.of("lag").text(" s"));
     report.figure(
         "a bare endpoint of the same server, 128 connections", rounds.of("bare 128").text("/s"));

@@ -56,11 +56,20 @@ final class Database {
   }
 
   double decimal(String query) {
+    return decimals(query, 1)[0];
+  }
+
+  /** So many columns of the only row. */
+  double[] decimals(String query, int columns) {
     try (Connection connection = connect();
         Statement statement = connection.createStatement();
         ResultSet row = statement.executeQuery(query)) {
       row.next();
-      return row.getDouble(1);
+      double[] values = new double[columns];
+      for (int column = 0; column < columns; column++) {
+        values[column] = row.getDouble(column + 1);
+      }
+      return values;
     } catch (SQLException e) {
       throw new IllegalStateException(query + ": " + e.getMessage(), e);
     }

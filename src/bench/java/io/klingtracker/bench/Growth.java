@@ -18,6 +18,7 @@ final class Growth implements Bench.Group {
   private static final int LARGE = 10_000_000;
 
   private final Rounds rounds = new Rounds();
+  private final Costs costs = new Costs();
   private final Chart rates =
       new Chart("Callbacks a second over stored tasks", "tasks", "callbacks/s");
   private final Chart pages =
@@ -76,7 +77,9 @@ final class Growth implements Bench.Group {
   }
 
   private void round(Bench bench, CallbackSide side, String name, int size) {
-    rounds.add("callbacks " + name, side.closed(128, bench.seconds(2)).published());
+    CallbackSide.Result result = side.closed(128, bench.seconds(2));
+    rounds.add("callbacks " + name, result.published());
+    costs.add(name, result.cost());
     rounds.add("page 1 " + name, page(side, size, 1));
     rounds.add("page 1000 " + name, page(side, size, DEEP));
   }
@@ -130,6 +133,8 @@ final class Growth implements Bench.Group {
         "callbacks small",
         "/s",
         Goal.atLeast(0.9));
+    costs.report(report, "a callback at %,d tasks".formatted(small), "small");
+    costs.report(report, "a callback at %,d tasks".formatted(large), "large");
     report.figure(
         "G12",
         "heap-only updates of tasks at %,d".formatted(large),

@@ -5,6 +5,7 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.Arrays;
 import java.util.Comparator;
+import java.util.Optional;
 import java.util.Set;
 import java.util.TreeSet;
 import java.util.stream.Stream;
@@ -18,9 +19,16 @@ import java.util.stream.Stream;
  * @param enough nothing new is begun after so long, so that a slow machine too comes to an end
  * @param directory where reports and, meanwhile, the data are
  * @param java the JVM of the service
+ * @param baseline another build to compare with: its checkout, or its {@code quarkus-app}
  */
 record Options(
-    Set<String> picked, boolean smoke, int rounds, Duration enough, Path directory, Path java) {
+    Set<String> picked,
+    boolean smoke,
+    int rounds,
+    Duration enough,
+    Path directory,
+    Path java,
+    Optional<Path> baseline) {
 
   private static final int ROUNDS = 5;
 
@@ -38,7 +46,29 @@ record Options(
         rounds > 0 ? rounds : smoke ? 1 : ROUNDS,
         Duration.ofMinutes(Integer.getInteger("bench.minutes", 30)),
         Path.of(System.getProperty("bench.directory", "target/bench")).toAbsolutePath(),
-        java(System.getProperty("tracker.java", "")));
+        java(System.getProperty("tracker.java", "")),
+        baseline(System.getProperty("bench.baseline", "")));
+  }
+
+  /**
+   * The package in a folder of another build; a folder without one is a mistake of the caller's.
+   */
+  private static Optional<Path> baseline(String folder) {
+    if (folder.isBlank()) {
+      return Optional.empty();
+    }
+    Path base = Path.of(folder).toAbsolutePath();
+    return Stream.of("", "quarkus-app", "target/quarkus-app", "target/bench/quarkus-app")
+        .map(below -> base.resolve(below).resolve("quarkus-run.jar").normalize())
+        .filter(Files::isRegularFile)
+        .findFirst()
+        .or(
+            () -> {
+              throw new IllegalArgumentException(
+                  "bench.baseline: no quarkus-run.jar in "
+                      + base
+                      + "; package that build first: mvn package -DskipTests");
+            });
   }
 
   Path jar() {

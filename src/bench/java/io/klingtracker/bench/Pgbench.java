@@ -21,6 +21,9 @@ final class Pgbench {
 
   private static final Pattern RATE = Pattern.compile("tps = ([0-9.]+)");
 
+  private static final Pattern NOTHING =
+      Pattern.compile("number of transactions actually processed: 0(/|\\s|$)");
+
   private final Path program;
   private final Path directory;
 
@@ -49,7 +52,10 @@ final class Pgbench {
         .map(program -> new Pgbench(program, directory));
   }
 
-  /** Transactions a second. */
+  /**
+   * Transactions a second; not a number when not one came to its end in the time, as on a machine
+   * that others use up.
+   */
   double run(
       Database database,
       SqlScript script,
@@ -85,6 +91,9 @@ final class Pgbench {
       String text = Files.readString(output, StandardCharsets.UTF_8);
       Files.delete(output);
       Matcher rate = RATE.matcher(text);
+      if (NOTHING.matcher(text).find()) {
+        return Double.NaN;
+      }
       if (process.exitValue() != 0 || !rate.find()) {
         throw new IllegalStateException("pgbench " + script.name() + ": " + text);
       }

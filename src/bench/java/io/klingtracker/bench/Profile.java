@@ -66,18 +66,18 @@ final class Profile {
 
   /** Counts processor time from now on, and not from the beginning. */
   void count() {
-    own = seconds(ProcessHandle.current());
-    theirs = postgres(bench);
-    ours = seconds(service.process());
+    own = Meter.seconds(ProcessHandle.current());
+    theirs = Meter.postgres(bench);
+    ours = Meter.seconds(service.process());
     start = System.nanoTime();
   }
 
   /** Notes what was done since it counts; the load's rate is a second's. */
   void end(double rate) {
     double seconds = (System.nanoTime() - start) / 1e9;
-    double spentOurs = (seconds(service.process()) - ours) / seconds;
-    double spentTheirs = (postgres(bench) - theirs) / seconds;
-    double spentOwn = (seconds(ProcessHandle.current()) - own) / seconds;
+    double spentOurs = (Meter.seconds(service.process()) - ours) / seconds;
+    double spentTheirs = (Meter.postgres(bench) - theirs) / seconds;
+    double spentOwn = (Meter.seconds(ProcessHandle.current()) - own) / seconds;
     Path file = file(bench, what);
     jcmd(bench, service, "JFR.stop", "name=" + RECORDING, "filename=" + file);
     bench
@@ -170,19 +170,5 @@ final class Profile {
       Thread.currentThread().interrupt();
       return false;
     }
-  }
-
-  /** Of all processes of the bench's own PostgreSQL; its sessions are pooled and stay. */
-  private static double postgres(Bench bench) {
-    String home = bench.options().directory().toString();
-    return ProcessHandle.allProcesses()
-        .filter(process -> process.info().command().orElse("").startsWith(home))
-        .mapToDouble(Profile::seconds)
-        .sum();
-  }
-
-  /** Of a processor, so far. */
-  static double seconds(ProcessHandle process) {
-    return process.info().totalCpuDuration().map(time -> time.toNanos() / 1e9).orElse(0.0);
   }
 }

@@ -4,7 +4,9 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.concurrent.ThreadLocalRandom;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Asking for one task: one under way, one that has ended, and one that the caller knows already.
@@ -18,6 +20,8 @@ final class Reads implements Bench.Group {
       Map.of("Authorization", "Bearer " + Service.API_KEY);
 
   private final Rounds rounds = new Rounds();
+  private final Costs costs = new Costs();
+  private @Nullable Meter meter;
 
   @Override
   public String name() {
@@ -35,16 +39,17 @@ final class Reads implements Bench.Group {
     service.warmUp(
         bench.options().seconds(15), step -> ask(service, running, 64, Duration.ofSeconds(step)));
     ask(service, known, 64, bench.seconds(3));
+    meter = new Meter(bench, service);
     for (int round = 0; round < bench.options().rounds(); round++) {
       Duration time = bench.seconds(1);
-      rounds.add("running", ask(service, running, 64, time).rate());
+      rounds.add("running", counted(service, running, time, "running"));
       rounds.add("select", bench.common().rate(SELECT, 16, time));
-      rounds.add("ended", ask(service, ended, 64, time).rate());
-      rounds.add("known", ask(service, known, 64, time).rate());
+      rounds.add("ended", counted(service, ended, time, "ended"));
+      rounds.add("known", counted(service, known, time, "known"));
       rounds.add("running 1", ask(service, running, 1, time).rate());
       rounds.add("select 1", bench.common().rate(SELECT, 1, time));
-      byte[] bare = Http.get("/q/health/live", Map.of());
-      rounds.add("bare", Loader.closed(service.port(), 64, Loader.always(bare), time).rate());
+      List<byte[]> bare = List.of(Http.get("/q/health/live", Map.of()));
+      rounds.add("bare", counted(service, bare, time, "bare"));
     }
     report(bench.report());
     Profile.take(bench, "reads", service, () -> ask(service, running, 64, bench.seconds(8)).rate());
@@ -71,12 +76,24 @@ final class Reads implements Bench.Group {
     return Loader.closed(service.port(), connections, all, time).clean("reads");
   }
 
+  private double counted(Service service, List<byte[]> requests, Duration time, String name) {
+    Meter counting = Objects.requireNonNull(meter);
+    Meter.Reading before = counting.read();
+    Load load = ask(service, requests, 64, time);
+    costs.add(name, counting.since(before, load.good()));
+    return load.rate();
+  }
+
   private void report(Report report) {
     row(report, "G10", "GET of a running task, 64 connections", "running", "select", 0.5);
     row(report, "G10", "GET of a task that has ended", "ended", "select", 1);
     row(report, "", "the same with If-None-Match: 304", "known", "select", 0);
     row(report, "", "GET of a running task, one connection", "running 1", "select 1", 0);
     row(report, "", "a bare endpoint of the same server", "bare", "select", 0);
+    costs.report(report, "GET of a running task", "running");
+    costs.report(report, "GET of a task that has ended", "ended");
+    costs.report(report, "the same with If-None-Match", "known");
+    costs.report(report, "a bare endpoint", "bare");
   }
 
   private void row(

@@ -8,14 +8,11 @@ import java.net.URI;
 import java.net.http.HttpClient;
 import java.net.http.HttpRequest;
 import java.net.http.HttpResponse;
-import java.nio.file.DirectoryIteratorException;
-import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Comparator;
-import java.util.HashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
@@ -30,6 +27,7 @@ final class Service implements AutoCloseable {
   /** Guards nothing but a run on loopback. */
   static final String SECRET = "bench-tracker-secret-0123456789abcdef0123456789";
 
+  static final String ADMIN_KEY = "bench-admin-key-0123456789abcdef0123456789";
   static final String KLING_KEY = "bench-kling-key";
   static final String API_KEY = "bench-api-key-0001";
   static final String WEBHOOK_SECRET = "whsec_YmVuY2gtd2ViaG9vay1zZWNyZXQtMDEyMzQ1Njc4OWFi";
@@ -47,39 +45,13 @@ final class Service implements AutoCloseable {
   /**
    * Starts it; {@link #awaitReady} tells when it takes requests.
    *
-   * @param topic where its events go
-   * @param settings on top of what it needs to find its servers
+   * @param settings all that it gets, but for its own address
    */
-  Service(
-      Options options,
-      Stack stack,
-      Database database,
-      String topic,
-      Map<String, String> settings,
-      Path jar,
-      List<String> jvm) {
-    Map<String, String> config = new TreeMap<>();
+  Service(Options options, Map<String, String> settings, Path jar, List<String> jvm) {
+    Map<String, String> config = new TreeMap<>(settings);
     config.put("quarkus.http.port", Integer.toString(port));
     config.put("quarkus.http.host", "localhost");
-    config.put("quarkus.datasource.jdbc.url", database.url());
-    config.put("quarkus.datasource.username", EmbeddedPostgresServer.USER);
-    config.put("quarkus.datasource.password", "");
-    config.put("kafka.bootstrap.servers", stack.kafka().bootstrapServers());
-    config.put("tracker.events.topic", topic);
-    config.put("tracker.events.state.topic", topic + ".state");
     config.put("tracker.public-url", "http://localhost:" + port);
-    config.put("tracker.secret", SECRET);
-    config.put("tracker.admin-key", "bench-admin-key-0001");
-    config.put("tracker.bootstrap.tenant", Tasks.TENANT);
-    config.put("tracker.bootstrap.api-key", API_KEY);
-    config.put("tracker.webhook.allow-private", "true");
-    config.put("kling.accounts.default.base-url", stack.kling().url());
-    config.put("kling.accounts.default.api-key", KLING_KEY);
-    config.put("kling.accounts.default.access-key", "bench");
-    config.put("kling.accounts.default.secret-key", "bench-secret-0123456789abcdef");
-    config.put("kling.accounts.default.webhook-secrets", WEBHOOK_SECRET);
-    config.put("kling.result-hosts", "result.example");
-    config.putAll(settings);
     List<String> command = new ArrayList<>(List.of(options.java().toString()));
     // Less heap than k8s/ leaves it: what holds here holds there.
     command.addAll(List.of("-Xmx256m", "-XX:+UseSerialGC", "-XX:+ExitOnOutOfMemoryError"));
@@ -98,6 +70,37 @@ final class Service implements AutoCloseable {
     }
     // A bench that is killed leaves no service behind.
     Runtime.getRuntime().addShutdownHook(new Thread(process::destroyForcibly));
+  }
+
+  /** The settings that every build understands: those of the contract. */
+  static Map<String, String> contract(Stack stack, Database database) {
+    Map<String, String> config = new TreeMap<>();
+    config.put("quarkus.datasource.jdbc.url", database.url());
+    config.put("quarkus.datasource.username", EmbeddedPostgresServer.USER);
+    config.put("quarkus.datasource.password", "");
+    config.put("kafka.bootstrap.servers", stack.kafka().bootstrapServers());
+    config.put("tracker.secret", SECRET);
+    config.put("tracker.admin-key", ADMIN_KEY);
+    config.put("kling.accounts.default.base-url", stack.kling().url());
+    config.put("kling.accounts.default.api-key", KLING_KEY);
+    config.put("kling.accounts.default.access-key", "bench");
+    config.put("kling.accounts.default.secret-key", "bench-secret-0123456789abcdef");
+    config.put("kling.accounts.default.webhook-secrets", WEBHOOK_SECRET);
+    return config;
+  }
+
+  /**
+   * Those, and what the groups take for granted: a tenant with its key, and topics of their own.
+   */
+  static Map<String, String> whole(Stack stack, Database database, String topic) {
+    Map<String, String> config = contract(stack, database);
+    config.put("tracker.events.topic", topic);
+    config.put("tracker.events.state.topic", topic + ".state");
+    config.put("tracker.bootstrap.tenant", Tasks.TENANT);
+    config.put("tracker.bootstrap.api-key", API_KEY);
+    config.put("tracker.webhook.allow-private", "true");
+    config.put("kling.result-hosts", "result.example");
+    return config;
   }
 
   Service awaitReady() {
@@ -184,7 +187,7 @@ final class Service implements AutoCloseable {
    * Processor seconds of the JVM's compiler so far; not a number where the system does not tell.
    */
   private double compilerSeconds() {
-    Map<String, Double> threads = secondsByThread();
+    Map<String, Double> threads = Meter.byName(process.pid());
     return threads.isEmpty()
         ? Double.NaN
         : threads.entrySet().stream()
@@ -195,7 +198,7 @@ final class Service implements AutoCloseable {
 
   /** Processor seconds so far, all and of the busiest threads. */
   String threads() {
-    Map<String, Double> threads = secondsByThread();
+    Map<String, Double> threads = Meter.byName(process.pid());
     return String.format(
         Locale.ROOT,
         "%.2f s of processor time, of which %s",
@@ -207,25 +210,6 @@ final class Service implements AutoCloseable {
                 thread ->
                     String.format(Locale.ROOT, "%s %.2f s", thread.getKey(), thread.getValue()))
             .collect(Collectors.joining(", ")));
-  }
-
-  /** By name, as far as the system keeps it; empty where it does not tell. */
-  private Map<String, Double> secondsByThread() {
-    Map<String, Double> seconds = new HashMap<>();
-    try (DirectoryStream<Path> threads =
-        Files.newDirectoryStream(Path.of("/proc/" + process.pid() + "/task"))) {
-      for (Path thread : threads) {
-        String stat = Files.readString(thread.resolve("stat"));
-        String name = stat.substring(stat.indexOf('(') + 1, stat.lastIndexOf(')')).strip();
-        String[] fields = stat.substring(stat.lastIndexOf(')') + 2).split(" ");
-        // User and system time, in hundredths.
-        double spent = (Long.parseLong(fields[11]) + Long.parseLong(fields[12])) / 100.0;
-        seconds.merge(name.equals("java") ? "main" : name, spent, Double::sum);
-      }
-      return seconds;
-    } catch (IOException | DirectoryIteratorException e) {
-      return Map.of();
-    }
   }
 
   String log() {

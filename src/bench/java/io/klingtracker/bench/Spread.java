@@ -7,7 +7,10 @@ import java.util.Locale;
 record Spread(double median, double min, double max) {
 
   static Spread of(List<Double> rounds) {
-    List<Double> sorted = rounds.stream().sorted().toList();
+    // A side whose reading failed in one round, or was zero and so no yardstick, counts in the
+    // others.
+    List<Double> sorted =
+        rounds.stream().filter(figure -> Double.isFinite(figure)).sorted().toList();
     if (sorted.isEmpty()) {
       return new Spread(Double.NaN, Double.NaN, Double.NaN);
     }

@@ -20,7 +20,7 @@ final class SqlClients {
     this.smoke = smoke;
   }
 
-  /** Transactions a second. */
+  /** Transactions a second; not a number, or zero, when not one came to its end. */
   double rate(
       Database database,
       SqlScript script,
@@ -37,6 +37,9 @@ final class SqlClients {
       return jdbc;
     }
     double theirs = pgbench.get().run(database, script, clients, variables, time);
+    if (Double.isNaN(theirs)) {
+      return jdbc;
+    }
     byPgbench.putIfAbsent(what, theirs > jdbc);
     return Double.isNaN(jdbc) ? theirs : Math.max(jdbc, theirs);
   }

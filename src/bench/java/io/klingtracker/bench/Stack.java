@@ -20,12 +20,21 @@ import org.flywaydb.core.Flyway;
 /** The servers that everything in a run shares: a durable PostgreSQL and a Kafka broker. */
 final class Stack implements AutoCloseable {
 
+  /** A second account at Kling, whose callbacks are not signed. */
+  static final String OPEN_ACCOUNT = "open";
+
+  static final String OPEN_KEY = "bench-open-key";
+
   private static final String SEED = "seed";
+
+  /** A database from which the WAL of all is read. */
+  private static final String METERS = "meters";
 
   private final Path data;
   private final EmbeddedPostgresServer postgres;
   private final EmbeddedKafkaBroker kafka;
   private final KlingSimulator kling;
+  private final boolean countsWal;
 
   Stack(Path directory) {
     try {
@@ -58,10 +67,13 @@ final class Stack implements AutoCloseable {
                 new SimulatorSettings()
                     .apiKey("default", Service.KLING_KEY)
                     .account("default", "bench", "bench-secret-0123456789abcdef")
+                    .apiKey(OPEN_ACCOUNT, OPEN_KEY)
                     .slots(1_000_000)
                     .callbackStatuses(Set.of())
                     .renderTimes(Duration.ofHours(12), Duration.ofHours(24)))
             .start();
+    postgres.ensureDatabase(METERS);
+    countsWal = readsWal();
     postgres.ensureDatabase(SEED);
     Database seed = new Database(postgres, SEED);
     Flyway.configure()
@@ -113,6 +125,31 @@ final class Stack implements AutoCloseable {
 
   KlingSimulator kling() {
     return kling;
+  }
+
+  /** Whether PostgreSQL tells what is in its WAL. */
+  boolean countsWal() {
+    return countsWal;
+  }
+
+  /** Up to where the WAL is on the disk. */
+  String walPosition() {
+    return new Database(postgres, METERS).text("select pg_current_wal_flush_lsn()::text");
+  }
+
+  /** The columns of one row. */
+  double[] numbers(String query, int columns) {
+    return new Database(postgres, METERS).decimals(query, columns);
+  }
+
+  private boolean readsWal() {
+    try {
+      new Database(postgres, METERS).execute("create extension pg_walinspect");
+      return true;
+    } catch (IllegalStateException e) {
+      // Built without it: costs come without bytes and rows.
+      return false;
+    }
   }
 
   String postgresVersion() {

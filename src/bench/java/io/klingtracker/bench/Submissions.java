@@ -22,6 +22,7 @@ final class Submissions implements Bench.Group {
   private static final SqlScript SUBMIT = new SqlScript("submit");
 
   private final Rounds rounds = new Rounds();
+  private final Costs costs = new Costs();
 
   @Override
   public String name() {
@@ -34,10 +35,14 @@ final class Submissions implements Bench.Group {
     Service service = common.side().service();
     service.warmUp(
         bench.options().seconds(10), step -> submit(service, 128, Duration.ofSeconds(step)));
+    Meter meter = new Meter(bench, service);
     for (int round = 0; round < bench.options().rounds(); round++) {
       for (int connections : CONNECTIONS) {
         Duration time = bench.seconds(1);
-        rounds.add("ours " + connections, submit(service, connections, time).rate());
+        Meter.Reading before = meter.read();
+        Load load = submit(service, connections, time);
+        rounds.add("ours " + connections, load.rate());
+        costs.add(Integer.toString(connections), meter.since(before, load.good()));
         rounds.add("sql " + connections, common.rate(SUBMIT, connections, time));
       }
       Load alone = submit(service, 1, bench.seconds(1));
@@ -63,6 +68,10 @@ final class Submissions implements Bench.Group {
       chart.point("service", connections, rounds.of("ours " + connections).median());
       chart.point("SQL without HTTP", connections, rounds.of("sql " + connections).median());
       row(report, "G4", connections, Goal.atLeast(1));
+      costs.report(
+          report,
+          "a submission, %d connections".formatted(connections),
+          Integer.toString(connections));
     }
     row(report, "", 1, Goal.none());
     report.figure("submission p50 at one connection", rounds.of("ms 1").text(" ms"));
