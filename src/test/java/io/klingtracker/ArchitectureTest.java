@@ -69,7 +69,7 @@ class ArchitectureTest {
               Map.entry(
                   "feed",
                   Set.of("problem", "request", "secret", "task", "tenant", "watch", "loops")),
-              Map.entry("tracking", Set.of("kling", "retry", "secret", "task")),
+              Map.entry("tracking", Set.of("kling", "retry", "rules", "secret", "task")),
               Map.entry(
                   "api",
                   Set.of(

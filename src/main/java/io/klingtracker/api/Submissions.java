@@ -120,19 +120,20 @@ class Submissions {
     UUID requestId = UUID.randomUUID();
     NewTask task =
         new NewTask(
-            ask.tenant(),
-            kind.name(),
-            ask.body().text(),
-            externalTaskId,
-            checked.callbackUrl(),
-            checked.model(),
-            checked.upstreamModel(),
-            checked.family().word(),
-            checked.slots(),
-            checked.units(),
-            priority(options.priority()),
-            deadline(options.deadline()),
-            idempotency(options.idempotencyKey(), ask, requestId));
+                ask.tenant(),
+                kind.name(),
+                ask.body().text(),
+                externalTaskId,
+                checked.callbackUrl(),
+                checked.model(),
+                checked.upstreamModel(),
+                checked.family().word(),
+                checked.slots(),
+                checked.units(),
+                priority(options.priority()),
+                deadline(options.deadline()),
+                idempotency(options.idempotencyKey(), ask, requestId))
+            .onSlotsOf(checked.slotModel());
     Submission submission = store(task);
     if (submission instanceof Submission.Stored stored) {
       return new Accepted(requestId, stored.taskId(), externalTaskId, stored.createdAt(), false);

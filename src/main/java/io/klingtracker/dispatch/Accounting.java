@@ -29,7 +29,7 @@ class Accounting implements Accounts {
   private static final int NO_BALANCE = 1102;
 
   /** A right is one to a model. */
-  private static final int NO_RIGHT = 1103;
+  static final int NO_RIGHT = 1103;
 
   private final PoolStore store;
   private final Clock clock;

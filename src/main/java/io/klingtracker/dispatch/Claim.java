@@ -11,6 +11,7 @@ import org.jspecify.annotations.Nullable;
  * @param kind its kind's name
  * @param body the caller's body
  * @param upstreamModel Kling's model name
+ * @param slotModel the model whose slots it takes
  * @param family what its slots are counted for
  * @param slots how many it takes
  * @param account the account whose slot it holds
@@ -23,6 +24,7 @@ record Claim(
     String kind,
     String body,
     @Nullable String upstreamModel,
+    String slotModel,
     String family,
     int slots,
     String account,
@@ -32,13 +34,23 @@ record Claim(
 
   /** What Kling counts its slots for. */
   Pool pool() {
-    return new Pool(account, family, upstreamModel == null ? "" : upstreamModel);
+    return new Pool(account, family, slotModel);
   }
 
   /** The same task about to be sent again. */
   Claim sentAgain(Instant now) {
     return new Claim(
-        taskId, kind, body, upstreamModel, family, slots, account, held, now, deadlineAt);
+        taskId,
+        kind,
+        body,
+        upstreamModel,
+        slotModel,
+        family,
+        slots,
+        account,
+        held,
+        now,
+        deadlineAt);
   }
 
   boolean isLate(Instant now) {

@@ -8,6 +8,7 @@ import jakarta.enterprise.event.Observes;
 import jakarta.inject.Inject;
 import jakarta.inject.Singleton;
 import java.time.Clock;
+import java.time.Duration;
 import java.time.Instant;
 import org.jboss.logging.Logger;
 
@@ -18,15 +19,18 @@ class DispatchLoop {
 
   private static final Logger LOG = Logger.getLogger(DispatchLoop.class);
   private static final long DRAIN_STEP_MILLIS = 20;
+  private static final Duration SWEEP_EVERY = Duration.ofMinutes(10);
 
   private final Dispatcher dispatcher;
   private final Standings standings;
   private final Accounting accounts;
   private final DispatchMetrics metrics;
+  private final ModelSweep sweep;
   private final DispatchConfig config;
   private final Clock clock;
   private final WorkLoop loop;
   private Instant nextCount = Instant.MIN;
+  private Instant nextSweep = Instant.MIN;
 
   @Inject
   DispatchLoop(
@@ -34,6 +38,7 @@ class DispatchLoop {
       Standings standings,
       Accounting accounts,
       DispatchMetrics metrics,
+      ModelSweep sweep,
       DispatchConfig config,
       Clock clock,
       Loops loops) {
@@ -41,6 +46,7 @@ class DispatchLoop {
     this.standings = standings;
     this.accounts = accounts;
     this.metrics = metrics;
+    this.sweep = sweep;
     this.config = config;
     this.clock = clock;
     this.loop =
@@ -78,8 +84,13 @@ class DispatchLoop {
   }
 
   private boolean runOnce() {
-    boolean more = dispatcher.runOnce();
     Instant now = clock.instant();
+    if (!now.isBefore(nextSweep)) {
+      // Before the first claim: what waits from before the upgrade is claimed under names we know.
+      sweep.run();
+      nextSweep = now.plus(SWEEP_EVERY);
+    }
+    boolean more = dispatcher.runOnce();
     if (!more && !now.isBefore(nextCount)) {
       nextCount = now.plus(config.gauges());
       Standings.Queue queue = standings.queue();

@@ -94,8 +94,8 @@ class DispatchStore {
         returning q.*, g.account, g.place
       ),
       held as (
-        insert into open_task (task_id, account, upstream_model, family, slots, next_check_at)
-        select task_id, account, upstream_model, family, slots, cast(:checkAt as timestamptz) from claimed
+        insert into open_task (task_id, account, upstream_model, slot_model, family, slots, next_check_at)
+        select task_id, account, upstream_model, slot_model, family, slots, cast(:checkAt as timestamptz) from claimed
       ),
       moved as (
         insert into dispatch_turn (family, model, tenant_id, turn)
@@ -103,7 +103,7 @@ class DispatchStore {
           cast(:turns as float8[]))
         on conflict (family, model, tenant_id) do update set turn = greatest(dispatch_turn.turn, excluded.turn)
       )
-      select c.task_id, t.kind, r.body, c.upstream_model, c.family, c.slots, c.account, c.attempts, c.sent_at,
+      select c.task_id, t.kind, r.body, c.upstream_model, c.model, c.family, c.slots, c.account, c.attempts, c.sent_at,
         c.deadline_at
       from claimed c join task t on t.id = c.task_id join task_request r on r.task_id = c.task_id
       order by c.place
@@ -124,7 +124,7 @@ class DispatchStore {
         from due d where q.task_id = d.task_id
         returning q.*
       )
-      select c.task_id, t.kind, r.body, c.upstream_model, c.family, c.slots, o.account, c.attempts, c.sent_at,
+      select c.task_id, t.kind, r.body, c.upstream_model, c.model, c.family, c.slots, o.account, c.attempts, c.sent_at,
         c.deadline_at
       from claimed c join task t on t.id = c.task_id join task_request r on r.task_id = c.task_id
         join open_task o on o.task_id = c.task_id
@@ -476,6 +476,7 @@ class DispatchStore {
         row.getString("kind"),
         row.getString("body"),
         row.getString("upstream_model"),
+        row.getString("model"),
         row.getString("family"),
         row.getInt("slots"),
         row.getString("account"),

@@ -10,6 +10,7 @@ import io.klingtracker.retry.Backoff;
 import io.klingtracker.rules.Body;
 import io.klingtracker.rules.Kind;
 import io.klingtracker.rules.Kinds;
+import io.klingtracker.rules.ModelMapping;
 import io.klingtracker.rules.UpstreamBody;
 import io.klingtracker.task.News;
 import io.klingtracker.task.Source;
@@ -243,6 +244,15 @@ class Dispatcher {
           clock.instant(),
           "Kling put it off: " + throttled.code() + " " + throttled.message());
       whenSettled.run();
+    } else if (answer instanceof CreateAnswer.AccountRefused refused
+        && refused.code() == Accounting.NO_RIGHT
+        && claim.slotModel().equals(ModelMapping.OTHER)) {
+      // A right is one to a model; that one name has none says nothing about all others.
+      tasks.refuse(
+          claim.taskId(),
+          claim.held(),
+          Source.DISPATCH,
+          new TaskSignal.Failed(refused.code(), refused.message()));
     } else if (answer instanceof CreateAnswer.AccountRefused refused) {
       accounts.park(claim, refused.code(), refused.message());
       store.release(

@@ -1,12 +1,14 @@
 package io.klingtracker.dispatch;
 
 import io.klingtracker.dispatch.SlotPlan.Lane;
+import io.klingtracker.rules.ModelMapping;
 import io.klingtracker.task.Source;
 import io.klingtracker.task.Task;
 import io.klingtracker.task.TaskSignal;
 import io.klingtracker.task.TaskStatus;
 import io.klingtracker.task.Tasks;
 import io.klingtracker.time.Rfc3339;
+import io.klingtracker.tracking.KnownModels;
 import io.klingtracker.tracking.WaitingTasks;
 import jakarta.inject.Inject;
 import jakarta.inject.Singleton;
@@ -103,6 +105,7 @@ class Standings implements WaitingTasks {
   private final PoolStore pools;
   private final Accounting accounts;
   private final DispatchConfig config;
+  private final KnownModels models;
   private final Clock clock;
   private volatile @Nullable View view;
 
@@ -113,12 +116,14 @@ class Standings implements WaitingTasks {
       PoolStore pools,
       Accounting accounts,
       DispatchConfig config,
+      KnownModels models,
       Clock clock) {
     this.jdbi = jdbi;
     this.tasks = tasks;
     this.pools = pools;
     this.accounts = accounts;
     this.config = config;
+    this.models = models;
     this.clock = clock;
   }
 
@@ -195,7 +200,7 @@ class Standings implements WaitingTasks {
       slots += limit;
       free += Math.max(0, limit - now.snapshot().used().getOrDefault(pool, 0));
     }
-    Duration render = now.medians().get(new Product(task.kind(), place.model()));
+    Duration render = now.medians().get(new Product(task.kind(), models.of(place.model())));
     Forecast forecast =
         new Forecast(
             place.ahead(), slots, free, Math.min(1, weight / Math.max(total, weight)), render);
@@ -215,7 +220,8 @@ class Standings implements WaitingTasks {
   }
 
   private static String reason(View now, Place place, int slots, int free, Instant time) {
-    String model = place.model().isEmpty() ? place.family() : place.model();
+    String model =
+        place.model().equals(ModelMapping.OTHER) ? "other " + place.family() : place.model();
     StringBuilder reason = new StringBuilder();
     if (slots == 0) {
       reason.append("no account takes tasks of ").append(model).append(" now: ");
@@ -305,10 +311,9 @@ class Standings implements WaitingTasks {
   }
 
   private @Nullable Duration estimate(Task task) {
-    String model = task.upstreamModel();
     return task.status().isFinal()
         ? null
-        : view().medians().get(new Product(task.kind(), model == null ? "" : model));
+        : view().medians().get(new Product(task.kind(), models.of(task.upstreamModel())));
   }
 
   private Optional<Place> place(String taskId) {

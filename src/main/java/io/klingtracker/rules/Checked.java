@@ -10,6 +10,7 @@ import org.jspecify.annotations.Nullable;
  * @param kind what it asks for
  * @param model the public model name, given or preset; null where the kind has none
  * @param upstreamModel Kling's name of the model
+ * @param slotModel the name its slots go by, see {@link ModelMapping#slotModel}
  * @param externalTaskId the caller's own id, if any
  * @param callbackUrl the caller's callback address, if any
  * @param slots how many of Kling's slots it takes
@@ -20,6 +21,7 @@ public record Checked(
     Kind kind,
     @Nullable String model,
     @Nullable String upstreamModel,
+    String slotModel,
     @Nullable String externalTaskId,
     @Nullable String callbackUrl,
     int slots,

@@ -24,6 +24,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.function.Function;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
@@ -457,6 +458,12 @@ public final class Kinds {
           new SyncPath("videos/multi-elements/preview-selection", false),
           new SyncPath("general/custom-elements", true));
 
+  private static final Set<String> MODELS =
+      ALL.stream()
+          .flatMap(kind -> kind.models().stream())
+          .map(Model::name)
+          .collect(Collectors.toUnmodifiableSet());
+
   private static final Map<String, Kind> BY_PATH = index(Kind::path);
   private static final Map<String, Kind> BY_NAME = index(Kind::name);
 
@@ -484,7 +491,12 @@ public final class Kinds {
 
   /** Whether some kind has this model version in its table. */
   static boolean knowsModel(String name) {
-    return ALL.stream().anyMatch(k -> k.model(name).isPresent());
+    return MODELS.contains(name);
+  }
+
+  /** The model versions of all tables. */
+  static Set<String> modelNames() {
+    return MODELS;
   }
 
   /** The synchronous path with exactly this path; it takes POST only. */

@@ -7,6 +7,7 @@ import java.util.Optional;
 import java.util.Set;
 import java.util.TreeMap;
 import java.util.TreeSet;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Public model names and the names Kling knows them by. A mapping may lead to a name that is mapped
@@ -17,6 +18,9 @@ public final class ModelMapping {
 
   /** Every known name maps to itself and nothing is switched off. */
   public static final ModelMapping NONE = of(Map.of(), Set.of());
+
+  /** What stands for every model that is neither in a table nor the end of a mapping. */
+  public static final String OTHER = "other";
 
   private final Map<String, String> configured;
   private final Map<String, String> resolved;
@@ -62,6 +66,24 @@ public final class ModelMapping {
   /** The end of the chain that begins at a public name; empty when the name is not mapped. */
   public Optional<String> upstream(String name) {
     return Optional.ofNullable(resolved.get(name));
+  }
+
+  /**
+   * The name by which slots, turns and labels of a model go: its own where we know it, else {@link
+   * #OTHER}. Kinds without a table take any name, so the names in use have to be bounded here.
+   */
+  public String slotModel(@Nullable String upstream) {
+    return upstream != null && (Kinds.knowsModel(upstream) || resolved.containsValue(upstream))
+        ? upstream
+        : OTHER;
+  }
+
+  /** Every name that {@link #slotModel} may answer. */
+  public Set<String> slotModels() {
+    Set<String> names = new TreeSet<>(Kinds.modelNames());
+    names.addAll(resolved.values());
+    names.add(OTHER);
+    return names;
   }
 
   /** Public names that are mapped, sorted. */

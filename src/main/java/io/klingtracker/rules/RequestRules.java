@@ -54,6 +54,7 @@ public final class RequestRules {
         kind,
         model,
         upstream,
+        mapping.slotModel(upstream),
         own(kind, body, "external_task_id"),
         own(kind, body, "callback_url"),
         slots(kind, ask),

@@ -16,6 +16,7 @@ import org.jspecify.annotations.Nullable;
  * @param model public model name
  * @param upstreamModel Kling's model name
  * @param family which of Kling's slot counts it falls under
+ * @param slotModel the model whose slots it takes: a known name, or one name for all others
  * @param slots how many slots it takes
  * @param units what it should cost by the price table
  * @param priority 1 to 9, 9 first
@@ -32,6 +33,7 @@ public record NewTask(
     @Nullable String model,
     @Nullable String upstreamModel,
     String family,
+    @Nullable String slotModel,
     int slots,
     @Nullable BigDecimal units,
     int priority,
@@ -39,7 +41,7 @@ public record NewTask(
     @Nullable Idempotency idempotency,
     @Nullable UUID apiKey) {
 
-  /** A submission that came with no key of which anybody keeps count. */
+  /** A submission for slots of its own model, with no key of which anybody keeps count. */
   public NewTask(
       String tenant,
       String kind,
@@ -63,12 +65,33 @@ public record NewTask(
         model,
         upstreamModel,
         family,
+        upstreamModel,
         slots,
         units,
         priority,
         deadline,
         idempotency,
         null);
+  }
+
+  /** The same, for slots of this model. */
+  public NewTask onSlotsOf(String model) {
+    return new NewTask(
+        tenant,
+        kind,
+        body,
+        externalTaskId,
+        callbackUrl,
+        this.model,
+        upstreamModel,
+        family,
+        model,
+        slots,
+        units,
+        priority,
+        deadline,
+        idempotency,
+        apiKey);
   }
 
   /** The same, submitted with a key. */
@@ -82,6 +105,7 @@ public record NewTask(
         model,
         upstreamModel,
         family,
+        slotModel,
         slots,
         units,
         priority,

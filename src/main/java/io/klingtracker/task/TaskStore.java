@@ -49,9 +49,10 @@ class TaskStore {
           (select cast(:units as numeric[])), (select cast(:apiKeys as uuid[])), (select cast(:eventIds as uuid[])),
           (select cast(:traceparents as text[])), (select cast(:bodies as text[])),
           (select cast(:families as text[])), (select cast(:slots as int[])), (select cast(:priorities as int[])),
-          (select cast(:deadlines as timestamptz[]))) with ordinality
+          (select cast(:deadlines as timestamptz[])), (select cast(:slotModels as text[]))) with ordinality
         as g(id, tenant_id, key, request_hash, request_id, kind, external_task_id, model, upstream_model, callback_url, units,
-             api_key_id, event_id, traceparent, body, family, slots, priority, deadline_at, place)
+             api_key_id, event_id, traceparent, body, family, slots, priority, deadline_at, slot_model,
+             place)
       ),
       asked as materialized (
         select g.*, k.task_id as first_id, k.request_id as first_request_id,
@@ -89,8 +90,9 @@ class TaskStore {
       ),
       request as (insert into task_request (task_id, body) select a.id, a.body from stored s join asked a on a.id = s.id),
       queued as (
-        insert into dispatch_queue (task_id, tenant_id, upstream_model, family, slots, priority, due_at, deadline_at)
-        select s.id, s.tenant_id, s.upstream_model, a.family, a.slots, a.priority, s.created_at, a.deadline_at
+        insert into dispatch_queue (task_id, tenant_id, upstream_model, slot_model, family, slots, priority, due_at,
+            deadline_at)
+        select s.id, s.tenant_id, s.upstream_model, a.slot_model, a.family, a.slots, a.priority, s.created_at, a.deadline_at
         from stored s join asked a on a.id = s.id
       ),
       """
@@ -167,8 +169,8 @@ class TaskStore {
         from stored s
       ),
       watched as (
-        insert into open_task (task_id, account, upstream_model, family, slots, next_check_at, tracked, ask_id)
-        select id, account, upstream_model, :family, 0, created_at, true, external_task_id from stored
+        insert into open_task (task_id, account, family, slots, next_check_at, tracked, ask_id)
+        select id, account, :family, 0, created_at, true, external_task_id from stored
       ),
       """
           + TaskSql.EVENT
@@ -242,6 +244,7 @@ class TaskStore {
                     String.class,
                     each(
                         tasks, task -> task.deadline() == null ? null : task.deadline().toString()))
+                .bindArray("slotModels", String.class, each(tasks, NewTask::slotModel))
                 .bind("now", now)
                 .map(
                     (row, context) -> {

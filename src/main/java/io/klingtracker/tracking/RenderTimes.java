@@ -13,8 +13,9 @@ import org.jdbi.v3.core.Jdbi;
 import org.jspecify.annotations.Nullable;
 
 /**
- * How long Kling's renders took lately, by kind and model: a ring of samples in the database, so
- * that a restart forgets nothing and replicas learn from one another, and its quantiles in memory.
+ * How long Kling's renders took lately, by kind and known model: a ring of samples in the database,
+ * so that a restart forgets nothing and replicas learn from one another, and its quantiles in
+ * memory.
  */
 @Singleton
 public class RenderTimes {
@@ -44,6 +45,7 @@ public class RenderTimes {
 
   private final Jdbi jdbi;
   private final Clock clock;
+  private final KnownModels models;
   private final RandomGenerator random = RandomGenerator.getDefault();
   private volatile Map<Key, Quantiles> known = Map.of();
   private volatile Instant refreshAt = Instant.MIN;
@@ -59,9 +61,10 @@ public class RenderTimes {
   public record Quantiles(Duration half, Duration most) {}
 
   @Inject
-  RenderTimes(Jdbi jdbi, Clock clock) {
+  RenderTimes(Jdbi jdbi, Clock clock, KnownModels models) {
     this.jdbi = jdbi;
     this.clock = clock;
+    this.models = models;
   }
 
   /** Remembers one render. */
@@ -74,7 +77,7 @@ public class RenderTimes {
             handle
                 .createUpdate(KEEP)
                 .bind("kind", kind)
-                .bind("model", name(upstreamModel))
+                .bind("model", models.of(upstreamModel))
                 .bind("slot", random.nextInt(RING))
                 .bind("millis", took.toMillis())
                 .bind("now", clock.instant())
@@ -86,7 +89,7 @@ public class RenderTimes {
     if (!clock.instant().isBefore(refreshAt)) {
       refresh();
     }
-    return Optional.ofNullable(known.get(new Key(kind, name(upstreamModel))));
+    return Optional.ofNullable(known.get(new Key(kind, models.of(upstreamModel))));
   }
 
   private synchronized void refresh() {
@@ -114,9 +117,5 @@ public class RenderTimes {
                     })
                 .list());
     known = Map.copyOf(fresh);
-  }
-
-  private static String name(@Nullable String model) {
-    return model == null ? "" : model;
   }
 }

@@ -41,6 +41,7 @@ final class Replica implements AutoCloseable {
   final Accounting accounts;
   final Dispatcher dispatcher;
   final Standings standings;
+  final ModelSweep sweep;
   private final ExecutorService executor = Executors.newFixedThreadPool(4);
   private final Gate gate;
   private volatile @Nullable WorkLoop loop;
@@ -69,7 +70,8 @@ final class Replica implements AutoCloseable {
             metrics,
             clock,
             executor);
-    this.standings = new Standings(jdbi, tasks, pools, accounts, config, clock);
+    this.standings = new Standings(jdbi, tasks, pools, accounts, config, tracking.models, clock);
+    this.sweep = new ModelSweep(pools, tracking.models);
   }
 
   private static Map<String, String> all(Map<String, String> settings) {

@@ -6,10 +6,14 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.klingtracker.problem.ErrorCode;
 import io.klingtracker.problem.ProblemException;
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 
 class ModelMappingTest {
 
@@ -100,5 +104,45 @@ class ModelMappingTest {
   private static Body body(String model, String duration) {
     return Body.parse(
         "{\"model_name\":\"%s\",\"prompt\":\"a\",\"duration\":\"%s\"}".formatted(model, duration));
+  }
+
+  @ParameterizedTest
+  @CsvSource({
+    "kling-v3, kling-v3",
+    "kling-3.0, kling-3.0",
+    "kolors-virtual-try-on-v1, kolors-virtual-try-on-v1",
+    "house-upstream, house-upstream",
+    "house, other",
+    "invented, other",
+    "Kling-V3, other",
+    "kling-v3 , kling-v3",
+    "'kling-v3 ', other",
+    "'', other",
+    "other, other",
+    ", other",
+  })
+  void slots_go_by_names_that_we_know(@Nullable String upstream, String slots) {
+    ModelMapping mapping =
+        ModelMapping.of(Map.of("house", "middle", "middle", "house-upstream"), Set.of());
+
+    assertEquals(slots, mapping.slotModel(upstream));
+    assertTrue(mapping.slotModels().contains(slots));
+  }
+
+  @Test
+  void a_kind_without_a_table_sends_any_name_and_takes_slots_of_other() {
+    Kind effects = Kinds.ofName("effects").orElseThrow();
+    for (String name : List.of("invented-1", "invented-2")) {
+      Checked checked =
+          RequestRules.check(
+              effects,
+              Body.parse(
+                  "{\"model_name\":\"%s\",\"effect_scene\":\"hug\",\"input\":{\"image\":\"https://a.example/b.png\"}}"
+                      .formatted(name)),
+              ModelMapping.NONE);
+
+      assertEquals(name, checked.upstreamModel());
+      assertEquals("other", checked.slotModel());
+    }
   }
 }

@@ -50,7 +50,7 @@ class CheckPlanTest {
     }
 
     assertTrue(number("select count(*) from render_time") <= 200);
-    RenderTimes afterwards = new RenderTimes(jdbi, clock);
+    RenderTimes afterwards = new RenderTimes(jdbi, clock, tracking.models);
     assertEquals(
         Duration.ofSeconds(100), afterwards.of("text2video", "kling-v3").orElseThrow().most());
     assertTrue(afterwards.of("text2video", "kling-v2-6").isEmpty());

@@ -1,11 +1,13 @@
 package io.klingtracker.tracking;
 
+import io.klingtracker.kling.KlingConfig;
 import io.klingtracker.secret.Secrets;
 import io.klingtracker.task.Tasks;
 import io.klingtracker.testing.Settings;
 import io.micrometer.core.instrument.MeterRegistry;
 import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
 import java.time.Clock;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import org.jdbi.v3.core.Jdbi;
@@ -14,6 +16,7 @@ import org.jdbi.v3.core.Jdbi;
 public final class TrackingParts {
 
   public final MeterRegistry meters = new SimpleMeterRegistry();
+  public final KnownModels models;
   public final RenderTimes times;
   public final CallbackLedger ledger;
   public final TrackingConfig config;
@@ -21,12 +24,20 @@ public final class TrackingParts {
   public final Reports reports;
 
   public TrackingParts(Jdbi jdbi, Clock clock, Tasks tasks, Map<String, String> settings) {
-    this.times = new RenderTimes(jdbi, clock);
+    this.models = new KnownModels(kling(settings));
+    this.times = new RenderTimes(jdbi, clock, models);
     this.ledger = new CallbackLedger(jdbi, clock, meters);
     this.config = Settings.of(TrackingConfig.class, settings);
     this.plan = new CheckPlan(config, times, ledger, clock);
     this.reports =
         new Reports(tasks, times, ledger, Settings.of(ResultConfig.class, settings), meters);
+  }
+
+  private static KlingConfig kling(Map<String, String> settings) {
+    Map<String, String> all = new HashMap<>();
+    all.put("kling.accounts.default.api-key", "key");
+    all.putAll(settings);
+    return Settings.of(KlingConfig.class, all);
   }
 
   /** The URLs that Kling is given. */

@@ -1,0 +1,44 @@
+package io.klingtracker.tracking;
+
+import io.klingtracker.kling.KlingConfig;
+import io.klingtracker.rules.ModelMapping;
+import jakarta.inject.Inject;
+import jakarta.inject.Singleton;
+import java.util.HashMap;
+import java.util.Map;
+import java.util.Set;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The model names that may be keys of what is kept and shown: those of the tables and those that
+ * the configuration maps to. A tenant's own mapping, which administrators set, adds names to its
+ * slots alone.
+ */
+@Singleton
+public class KnownModels {
+
+  private final ModelMapping mapping;
+
+  @Inject
+  public KnownModels(KlingConfig config) {
+    Map<String, String> ends = new HashMap<>();
+    add(ends, config.models());
+    config.tenantModels().values().forEach(own -> add(ends, own));
+    mapping = ModelMapping.of(ends, Set.of());
+  }
+
+  /** A mapping's chain may pass through any of its names; each of them maps to itself here. */
+  private static void add(Map<String, String> ends, Map<String, String> models) {
+    models.values().forEach(name -> ends.put(name, name));
+  }
+
+  /** The name itself where it is known, else {@link ModelMapping#OTHER}. */
+  public String of(@Nullable String upstreamModel) {
+    return mapping.slotModel(upstreamModel);
+  }
+
+  /** Every name that {@link #of} may answer. */
+  public Set<String> all() {
+    return mapping.slotModels();
+  }
+}

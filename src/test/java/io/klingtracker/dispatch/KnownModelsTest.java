@@ -1,0 +1,156 @@
+package io.klingtracker.dispatch;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import io.klingtracker.kling.CreateAnswer;
+import io.klingtracker.task.NewTask;
+import io.klingtracker.task.Submission;
+import io.klingtracker.testing.TestClock;
+import io.klingtracker.testing.TestDatabase;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.locks.LockSupport;
+import org.jdbi.v3.core.Jdbi;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.extension.RegisterExtension;
+
+/** Names that callers invent are no pools, turns or labels of their own. */
+class KnownModelsTest {
+
+  @RegisterExtension static final TestDatabase DATABASE = TestDatabase.fresh();
+
+  private final Jdbi jdbi = DATABASE.jdbi();
+  private final TestClock clock = new TestClock(Instant.parse("2026-01-31T12:00:00Z"));
+  private final ScriptedKling kling = new ScriptedKling();
+  private final Replica replica =
+      new Replica(
+          jdbi,
+          clock,
+          Map.of("kling.models.house", "house-upstream", "tracker.dispatch.batch", "100"),
+          kling);
+
+  @BeforeEach
+  void tenant() {
+    jdbi.useHandle(
+        h ->
+            h.execute(
+                "insert into tenant (id, name, created_at, models) values"
+                    + " ('acme', 'Acme', now(), '{\"own\":\"own-upstream\"}')"));
+  }
+
+  @AfterEach
+  void close() {
+    replica.close();
+  }
+
+  @Test
+  void invented_names_share_the_slots_of_one_pool() {
+    for (int i = 0; i < 30; i++) {
+      submit("invented-" + i, "other");
+    }
+    pass();
+    pass();
+
+    assertEquals(5, kling.created.size());
+    assertEquals(
+        List.of("video other 5 5"),
+        replica.accounts.all().get(0).slots().stream()
+            .map(s -> s.family() + " " + s.model() + " " + s.used() + " " + s.limit())
+            .toList());
+    assertEquals(List.of("other"), strings("select distinct model from dispatch_turn"));
+    assertEquals(
+        List.of("invented-0"),
+        strings("select upstream_model from open_task order by task_id limit 1"));
+  }
+
+  @Test
+  void what_waits_or_runs_from_before_is_put_under_one_pool() {
+    for (int i = 0; i < 8; i++) {
+      submit("invented-" + i, null);
+    }
+    pass();
+    assertEquals(8, kling.created.size(), "as it was before the upgrade");
+    for (int i = 8; i < 20; i++) {
+      submit("invented-" + i, null);
+    }
+    for (String known : List.of("kling-v3", "house-upstream", "own-upstream")) {
+      submit(known, null);
+    }
+    jdbi.useHandle(
+        h -> {
+          h.execute(
+              "insert into render_time (kind, upstream_model, slot, millis, at) select 'effects', m, 1, 1, now()"
+                  + " from unnest(array['invented-1', '', 'kling-v3', 'house-upstream']) m");
+          h.execute(
+              "insert into account_pool (account, family, model, lowered_to) select 'default', 'video', m, 1"
+                  + " from unnest(array['invented-1', '', 'kling-v3']) m");
+          h.execute(
+              "insert into dispatch_turn (family, model, tenant_id, turn)"
+                  + " select 'video', 'idle-' || i, 'acme', i from generate_series(1, 800) i");
+        });
+
+    replica.sweep.run();
+
+    assertEquals(
+        List.of("house-upstream", "kling-v3", "other", "own-upstream"),
+        strings("select distinct model from dispatch_queue where sent_at is null order by 1"));
+    assertEquals(
+        List.of("other 8"),
+        strings("select model || ' ' || sum(slots) from open_task group by model"));
+    assertEquals(
+        List.of("house-upstream", "kling-v3"),
+        strings("select upstream_model from render_time order by 1"));
+    assertEquals(List.of("", "kling-v3"), strings("select model from account_pool order by 1"));
+    assertEquals(List.of(), strings("select model from dispatch_turn"));
+
+    pass();
+    // The eight that run hold more than the pool's slots, so that of the rest only the known go.
+    assertEquals(11, kling.created.size());
+    // Sent under its own name all the same.
+    assertEquals(
+        List.of("invented-8"),
+        strings(
+            "select upstream_model from dispatch_queue where sent_at is null order by task_id limit 1"));
+  }
+
+  @Test
+  void that_one_invented_name_has_no_right_parks_nobody_else() {
+    kling.creates.add(new CreateAnswer.AccountRefused(1103, "no right"));
+    String first = submit("invented", "other");
+    pass();
+    assertEquals(
+        List.of("failed"), strings("select status::text from task where id = '" + first + "'"));
+
+    submit("another", "other");
+    pass();
+    assertEquals(2, kling.created.size());
+    assertTrue(replica.accounts.all().get(0).parked().isEmpty());
+  }
+
+  private String submit(String upstream, String slotModel) {
+    clock.advance(Duration.ofMillis(1));
+    NewTask task =
+        new NewTask(
+            "acme", "effects", "{}", null, null, upstream, upstream, "video", 1, null, 5, null,
+            null);
+    Submission stored = replica.tasks.submit(slotModel == null ? task : task.onSlotsOf(slotModel));
+    return ((Submission.Stored) stored).taskId();
+  }
+
+  private void pass() {
+    clock.advance(Duration.ofMillis(500));
+    replica.dispatcher.runOnce();
+    while (replica.dispatcher.isBusy()) {
+      LockSupport.parkNanos(100_000);
+    }
+  }
+
+  private List<String> strings(String sql) {
+    return jdbi.withHandle(h -> h.createQuery(sql).mapTo(String.class).list());
+  }
+}
