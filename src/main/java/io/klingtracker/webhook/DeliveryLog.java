@@ -28,8 +28,14 @@ class DeliveryLog {
       select * from (
         select event_id, task_id, sequence, host, status::text as status, 'pending' as state, attempts, reason,
           planned_at, due_at, null::timestamptz as settled_at
-        from webhook_delivery
-        where tenant_id = :tenant and (cast(:task as text) is null or task_id = :task)
+        from (
+          -- Together all of a tenant's, each by an index.
+          select * from webhook_delivery where tenant_id = :tenant and claimed_until is null and not parked
+          union all
+          select * from webhook_delivery where tenant_id = :tenant and parked
+          union all
+          select * from webhook_delivery where tenant_id = :tenant and claimed_until is not null) p
+        where (cast(:task as text) is null or task_id = :task)
           and (cast(:host as text) is null or host = :host) and (cast(:state as text) is null or :state = 'pending')
           and (cast(:id as uuid) is null or event_id = cast(:id as uuid)) and (cast(:before as uuid) is null or event_id < cast(:before as uuid))
         union all
@@ -47,16 +53,23 @@ class DeliveryLog {
       where event_id = cast(:id as uuid) and tenant_id = :tenant order by id desc limit :limit
       """;
 
-  /** The same event, hence the same id and body; what became of it before stays in the attempts. */
+  /**
+   * The same event, hence the same id and body; what became of it before stays in the attempts.
+   * Many at once fall due one after the other, at half of what a host gets in a second: what
+   * happens meanwhile is sent beside them.
+   */
   private static final String AGAIN =
       """
       planned as (
         insert into webhook_delivery (task_id, sequence, event_id, tenant_id, host, status, planned_at, due_at)
-        select e.task_id, e.sequence, e.event_id, e.tenant_id, webhook_host(t.callback_url), e.status, :now, :now
+        select e.task_id, e.sequence, e.event_id, e.tenant_id, webhook_host(t.callback_url), e.status, :now,
+          cast(:now as timestamptz) + floor(2.0 * (row_number() over (
+            partition by e.tenant_id, webhook_host(t.callback_url) order by e.task_id, e.sequence) - 1) / :hostRate)
+            * interval '1 second'
         from wanted w join task_event e on e.event_id = w.event_id join task t on t.id = e.task_id
         where t.callback_url is not null and e.status <> 'queued'
         order by e.task_id, e.sequence
-        on conflict (task_id, sequence) do update set due_at = :now, attempts = 0
+        on conflict (task_id, sequence) do update set due_at = excluded.due_at, attempts = 0, parked = false
           where webhook_delivery.claimed_until is null or webhook_delivery.claimed_until <= :now
         returning task_id, sequence
       ), forgotten as (
@@ -97,6 +110,8 @@ class DeliveryLog {
       """
       with resumed as (
         delete from webhook_host where tenant_id = :tenant and host = :host returning paused_at
+      ), hastened as (
+        update webhook_lane set due_at = :now, changes = changes + 1 where tenant_id = :tenant and host = :host
       )
       select case when paused_at is not null then webhook_host_told(:tenant, :host, 'resumed', 'by order', :now) end as told
       from resumed
@@ -109,6 +124,7 @@ class DeliveryLog {
       """;
 
   private final Jdbi jdbi;
+  private final int hostRate;
   private final Clock clock;
 
   /** Which deliveries; null means any. */
@@ -156,8 +172,9 @@ class DeliveryLog {
       @Nullable Instant pausedAt) {}
 
   @Inject
-  DeliveryLog(Jdbi jdbi, Clock clock) {
+  DeliveryLog(Jdbi jdbi, WebhookConfig config, Clock clock) {
     this.jdbi = jdbi;
+    this.hostRate = config.perHostRate();
     this.clock = clock;
   }
 
@@ -233,6 +250,7 @@ class DeliveryLog {
                     .createQuery(REDELIVER)
                     .bind("id", id)
                     .bind("tenant", tenant)
+                    .bind("hostRate", hostRate)
                     .bind("now", clock.instant())
                     .mapTo(Integer.class)
                     .one())
@@ -251,6 +269,7 @@ class DeliveryLog {
         handle ->
             bind(handle.createQuery(REDELIVER_FAILED), failed)
                 .bind("limit", limit)
+                .bind("hostRate", hostRate)
                 .bind("now", clock.instant())
                 .mapTo(Integer.class)
                 .one());

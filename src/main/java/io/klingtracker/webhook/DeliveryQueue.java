@@ -19,8 +19,9 @@ import org.jdbi.v3.core.Jdbi;
  * The waiting deliveries. One statement each: claim what may go now, settle what has come back.
  *
  * <p>Only the oldest waiting change of a task is ever claimed, so a task's changes arrive in order.
- * Lanes (a tenant's deliveries to one host) are looked at one by one and only as deep as there is
- * room, so that neither a dead receiver's backlog nor a busy tenant delays anybody else.
+ * Tenants with something due are looked at alike, and a lane (a tenant's deliveries to one host)
+ * without room is parked until it has some, so that neither a dead receiver's backlog nor a busy
+ * tenant, nor one with thousands of hosts, delays anybody else.
  */
 final class DeliveryQueue {
 
@@ -40,7 +41,8 @@ final class DeliveryQueue {
    * How much may be claimed.
    *
    * @param batch deliveries at most
-   * @param perHost in flight to one host, all replicas together
+   * @param perHost in flight to one host, all replicas together; fewer of a tenant that has half of
+   *     what it may have under way
    * @param perTenant in flight for one tenant, all replicas together
    * @param breakerAfter failures in a row after which a host gets one delivery at a time
    * @param hostRate deliveries a second that may begin to one host, all replicas together
@@ -51,8 +53,9 @@ final class DeliveryQueue {
    * What a claim brought.
    *
    * @param behind rows that were looked at and stand behind an older change of their task
+   * @param tidied whether rows or lanes without room were set aside, behind which there may be more
    */
-  record Claimed(List<Delivery> deliveries, List<Position> behind) {}
+  record Claimed(List<Delivery> deliveries, List<Position> behind, boolean tidied) {}
 
   /** A waiting row. */
   record Position(String taskId, int sequence) {}
@@ -64,89 +67,204 @@ final class DeliveryQueue {
   record Breaker(
       int after, Duration first, Duration cap, Duration pauseAfter, Duration pausedProbe) {}
 
-  private static final String CLAIM =
+  /**
+   * Tenants with something due are looked at alike, each no deeper than its part of the batch, its
+   * oldest first: the cost is that of what is due and can be sent, not of what waits. A due row
+   * whose lane is closed is parked, and so is one without room when its tenant has more to look at
+   * behind it.
+   */
+  static final String CLAIM =
       """
-      with recursive lane as (
-        (select tenant_id, host from webhook_delivery order by tenant_id, host limit 1)
+      with recursive waiting as (
+        (select tenant_id, due_at from webhook_delivery where claimed_until is null and not parked
+         order by tenant_id, due_at limit 1)
         union all
-        select n.tenant_id, n.host from lane l cross join lateral (
-          select d.tenant_id, d.host from webhook_delivery d
-          where (d.tenant_id, d.host) > (l.tenant_id, l.host)
-          order by d.tenant_id, d.host limit 1) n
+        select n.tenant_id, n.due_at from waiting w cross join lateral (
+          select d.tenant_id, d.due_at from webhook_delivery d
+          where d.claimed_until is null and not d.parked and d.tenant_id > w.tenant_id
+          order by d.tenant_id, d.due_at limit 1) n
+      ), standing as (
+        (select tenant_id, due_at from webhook_lane order by tenant_id, due_at limit 1)
+        union all
+        select n.tenant_id, n.due_at from standing s cross join lateral (
+          select l.tenant_id, l.due_at from webhook_lane l where l.tenant_id > s.tenant_id
+          order by l.tenant_id, l.due_at limit 1) n
+      ), leased as materialized (
+        select task_id, sequence, tenant_id, host, due_at, claimed_until from webhook_delivery where claimed_until is not null
       ), flying as materialized (
-        select host, tenant_id, count(*)::int as n from webhook_delivery
-        where claimed_until is not null and claimed_until > :now group by host, tenant_id
-      ), host_room as materialized (
-        select l.host, least(:perHost - coalesce(sum(f.n), 0), coalesce(min(floor(
-          s.tokens + greatest(0, extract(epoch from cast(:now as timestamptz) - s.at)) * :hostRate)), :perHost))::int as room
-        from (select distinct host from lane) l
-        left join flying f on f.host = l.host
-        left join webhook_rate s on s.host = l.host
-        group by l.host
+        select host, tenant_id, count(*)::int as n from leased where claimed_until > :now group by host, tenant_id
+      ), lost as materialized (
+        -- Whoever claimed these did not come back.
+        select task_id, sequence, tenant_id, host, due_at from leased where claimed_until <= :now
+        order by due_at limit 1000
       ), tenant_room as materialized (
-        select l.tenant_id, :perTenant - coalesce(sum(f.n), 0) as room
-        from (select distinct tenant_id from lane) l left join flying f on f.tenant_id = l.tenant_id
-        group by l.tenant_id
-      ), room as (
-        select l.tenant_id, l.host, case
-          when h.open_until > :now then 0
-          when h.trouble >= :breakerAfter or h.paused_at is not null then
-            least(r.room, 1 - coalesce(f.n, 0))
-          else r.room end as room
-        from lane l join host_room r on r.host = l.host
-        left join webhook_host h on h.tenant_id = l.tenant_id and h.host = l.host
+        -- The more a tenant has under way, the less of it may go to one host.
+        select b.tenant_id, :perTenant - coalesce(f.n, 0) as room, 1 + ceil(2.0 * :batch / count(*) over ())::int as depth,
+          case when coalesce(f.n, 0) * 2 < :perTenant then :perHost
+            when coalesce(f.n, 0) * 4 < :perTenant * 3 then greatest(1, :perHost / 5) else 1 end as per_lane
+        from (
+          select tenant_id from (
+            select tenant_id, due_at from waiting union all select tenant_id, due_at from standing
+            union all select tenant_id, due_at from lost) d
+          where due_at <= :now group by tenant_id order by min(due_at) limit 1000) b
+        left join (select tenant_id, sum(n)::int as n from flying group by tenant_id) f on f.tenant_id = b.tenant_id
+        where coalesce(f.n, 0) < :perTenant
+      ), visited as materialized (
+        select l.tenant_id, l.host, l.changes from tenant_room t cross join lateral (
+          select w.tenant_id, w.host, w.changes, w.due_at from webhook_lane w
+          where w.tenant_id = t.tenant_id and w.due_at <= :now order by w.due_at limit t.depth) l
+        order by l.due_at limit 1000
+      ), fresh as materialized (
+        select d.task_id, d.sequence, d.tenant_id, d.host, d.due_at from tenant_room t cross join lateral (
+          select w.task_id, w.sequence, w.tenant_id, w.host, w.due_at from webhook_delivery w
+          where w.claimed_until is null and not w.parked and w.tenant_id = t.tenant_id and w.due_at <= :now
+          order by w.due_at limit t.depth) d
+        order by d.due_at limit 1000
+      ), lane as materialized (
+        select tenant_id, host from visited
+        union select tenant_id, host from fresh
+        union select l.tenant_id, l.host from lost l join tenant_room t on t.tenant_id = l.tenant_id
+      ), host_room as materialized (
+        select h.host, h.tokens, least(:perHost - h.n, floor(h.tokens))::int as room from (
+          select l.host, coalesce(f.n, 0) as n, coalesce((
+            select least(:hostRate, s.tokens + greatest(0, extract(epoch from cast(:now as timestamptz) - s.at)) * :hostRate)
+            from webhook_rate s where s.host = l.host), :hostRate) as tokens
+          from (select distinct host from lane) l
+          left join (select host, sum(n) as n from flying group by host) f on f.host = l.host) h
+      ), room as materialized (
+        select l.tenant_id, l.host, r.room as host_room, r.tokens,
+          case when h.open_until > :now then h.open_until end as closed_until,
+          case
+            when h.open_until > :now then 0
+            when h.trouble >= :breakerAfter or h.paused_at is not null then least(r.room, 1 - coalesce(f.n, 0))
+            else least(r.room, t.per_lane - coalesce(f.n, 0)) end as room
+        from lane l join host_room r on r.host = l.host join tenant_room t on t.tenant_id = l.tenant_id
+        left join lateral (
+          select w.open_until, w.trouble, w.paused_at from webhook_host w
+          where w.tenant_id = l.tenant_id and w.host = l.host limit 1) h on true
         left join flying f on f.tenant_id = l.tenant_id and f.host = l.host
+      ), candidate as materialized (
+        select d.task_id, d.sequence, d.tenant_id, d.host, d.due_at, true as parked
+        from visited v join room r on r.tenant_id = v.tenant_id and r.host = v.host
+        cross join lateral (
+          select w.task_id, w.sequence, w.tenant_id, w.host, w.due_at from webhook_delivery w
+          where w.parked and w.tenant_id = v.tenant_id and w.host = v.host
+          order by w.due_at limit greatest(r.room, 0) + 1) d
+        union all
+        select task_id, sequence, tenant_id, host, due_at, false from fresh
+        union all
+        select l.task_id, l.sequence, l.tenant_id, l.host, l.due_at, false
+        from lost l join tenant_room t on t.tenant_id = l.tenant_id
       ), due as (
-        select d.*, r.room, row_number() over (partition by d.tenant_id order by d.due_at) as turn
-        from room r cross join lateral (
-          select w.task_id, w.sequence, w.tenant_id, w.host, w.due_at, exists (
-            select from webhook_delivery o where o.task_id = w.task_id and o.sequence < w.sequence
-          ) as behind
-          from webhook_delivery w
-          where w.tenant_id = r.tenant_id and w.host = r.host and w.due_at <= :now
-            and (w.claimed_until is null or w.claimed_until <= :now)
-          order by w.due_at limit greatest(r.room, 0)) d
-      ), within_host as (
-        select d.*, row_number() over (partition by d.host, d.behind order by d.turn, d.due_at) as place
+        select c.*, r.room, r.host_room, r.closed_until, exists (
+            select from webhook_delivery o where o.task_id = c.task_id and o.sequence < c.sequence) as behind
+        from candidate c join room r on r.tenant_id = c.tenant_id and r.host = c.host
+      ), in_lane as (
+        select d.*, not d.behind and d.room >=
+          row_number() over (partition by d.tenant_id, d.host, d.behind order by d.due_at, d.task_id) as fits
         from due d
+      ), in_tenant as (
+        select l.*, row_number() over (partition by l.tenant_id, l.fits order by l.due_at) as turn from in_lane l
+      ), at_host as materialized (
+        select t.*, t.fits and t.host_room >=
+          row_number() over (partition by t.host, t.fits order by t.turn, t.due_at) as goes
+        from in_tenant t
       ), picked as materialized (
-        select w.task_id, w.sequence, w.behind, w.turn from within_host w
-        join host_room r on r.host = w.host
-        join tenant_room t on t.tenant_id = w.tenant_id
-        where w.behind or w.place <= r.room and w.turn <= t.room
-        order by w.turn, w.due_at limit :batch
+        select a.task_id, a.sequence, a.tenant_id, a.host, a.turn from at_host a join tenant_room t on t.tenant_id = a.tenant_id
+        where a.goes and a.turn <= t.room
+        order by a.turn, a.due_at limit :batch
+      ), deep as materialized (
+        select t.tenant_id from tenant_room t
+        join (select tenant_id, count(*) as n from fresh group by tenant_id) f on f.tenant_id = t.tenant_id
+        where f.n >= t.depth
       ), locked as materialized (
-        select d.task_id, d.sequence from webhook_delivery d
-        join picked p on p.task_id = d.task_id and p.sequence = d.sequence and not p.behind
-        where d.due_at <= :now and (d.claimed_until is null or d.claimed_until <= :now)
-        for update of d skip locked
-      ), claimed as (
-        update webhook_delivery d set claimed_until = :until, claimed_by = :claim
-        from locked l where d.task_id = l.task_id and d.sequence = l.sequence
+        -- One by one and then by their places: no guess of the planner's makes it read the whole table.
+        select c.task_id, c.sequence, c.parks, d.place from (
+          select task_id, sequence, false as parks from picked
+          union all
+          select a.task_id, a.sequence, true from at_host a
+          where not a.behind and not a.goes and not a.parked
+            and (a.closed_until is not null or a.tenant_id in (select tenant_id from deep))
+        ) c cross join lateral (
+          select w.ctid as place from webhook_delivery w where w.task_id = c.task_id and w.sequence = c.sequence
+            and w.due_at <= :now and (w.claimed_until is null or w.claimed_until <= :now)
+          limit 1 for update skip locked) d
+      ), taken as (
+        update webhook_delivery d set parked = l.parks,
+          claimed_until = case when l.parks then null else cast(:until as timestamptz) end,
+          claimed_by = case when l.parks then null else :claim end
+        from locked l
+        where d.ctid = any(array(select place from locked)) and d.task_id = l.task_id and d.sequence = l.sequence
         returning d.*
+      ), put_off as materialized (
+        -- Lanes in which something waits: those just parked in, and those just looked at whose room is used up.
+        select * from (
+          select r.tenant_id, r.host, r.closed_until, v.changes, r.tokens - coalesce(h.n, 0) as tokens,
+            coalesce(l.n, 0) >= r.room or coalesce(h.n, 0) >= r.host_room as used_up,
+            k.host is not null as parked, v.host is not null and a.waits as waits
+          from room r
+          join (select tenant_id, host, bool_or(not behind and not goes) as waits from at_host group by tenant_id, host) a
+            on a.tenant_id = r.tenant_id and a.host = r.host
+          left join visited v on v.tenant_id = r.tenant_id and v.host = r.host
+          left join (select distinct tenant_id, host from taken where parked) k
+            on k.tenant_id = r.tenant_id and k.host = r.host
+          left join (select tenant_id, host, count(*) as n from picked group by tenant_id, host) l
+            on l.tenant_id = r.tenant_id and l.host = r.host
+          left join (select host, count(*) as n from picked group by host) h on h.host = r.host
+        ) l where parked or waits and used_up
+      ), moved as (
+        -- Somebody else may have brought the lane forward meanwhile; then it stays so.
+        insert into webhook_lane as l (tenant_id, host, due_at, crowded, changes)
+        select p.tenant_id, p.host, coalesce(p.closed_until, cast(:now as timestamptz) + case
+            when not p.used_up then interval '0'
+            when p.tokens < 1 then least(1, (1 - p.tokens) / :hostRate) * interval '1 second'
+            else interval '1 second' end), p.closed_until is null, coalesce(p.changes, 0) + 1
+        from put_off p order by p.tenant_id, p.host
+        on conflict (tenant_id, host) do update set crowded = excluded.crowded, changes = l.changes + 1,
+          due_at = case when l.changes + 1 = excluded.changes then excluded.due_at else least(l.due_at, excluded.due_at) end
+        returning l.host
+      ), empty as materialized (
+        -- After what may wait for another's lock, and without waiting for one: no two claims wait for each other.
+        select l.place from visited v cross join lateral (
+          select w.ctid as place from webhook_lane w
+          where w.tenant_id = v.tenant_id and w.host = v.host and w.changes = v.changes
+          limit 1 for update skip locked) l
+        where (select count(*) from moved) >= 0
+          and not exists (select from candidate c where c.parked and c.tenant_id = v.tenant_id and c.host = v.host)
+      ), emptied as (
+        delete from webhook_lane l where l.ctid = any(array(select place from empty))
+        returning l.host
       ), spent as (
         -- Two replicas that claim at once may take a bucket below nothing; it is filled up again before anybody takes more.
         insert into webhook_rate as r (host, tokens, at)
-        select host, :hostRate - count(*), :now from claimed group by host order by host
+        select host, :hostRate - count(*), :now from taken where not parked group by host order by host
         on conflict (host) do update set
           tokens = least(:hostRate, r.tokens + greatest(0, extract(epoch from excluded.at - r.at)) * :hostRate)
             - (:hostRate - excluded.tokens),
           at = greatest(r.at, excluded.at)
+      ), found as (
+        select p.task_id, p.sequence, false as behind, p.turn from picked p
+        union all
+        select a.task_id, a.sequence, true, a.turn from at_host a where a.behind
       )
-      select p.task_id, p.sequence, p.behind, c.event_id, c.tenant_id, c.host, c.attempts, c.claimed_by,
-        t.callback_url, t.created_at, e.payload, e.traceparent
-      from picked p
-      left join claimed c on c.task_id = p.task_id and c.sequence = p.sequence
-      left join task t on t.id = c.task_id
-      left join task_event e on e.task_id = c.task_id and e.sequence = c.sequence
-      where p.behind or c.task_id is not null
-      order by p.turn
+      select f.task_id, f.sequence, f.behind, c.event_id, c.tenant_id, c.host, c.attempts, c.claimed_by,
+        t.callback_url, t.created_at, e.payload, e.traceparent, s.tidied
+      from (select (select count(*) from taken where parked) + (select count(*) from moved)
+        + (select count(*) from emptied) as tidied) s
+      left join found f on true
+      left join taken c on c.task_id = f.task_id and c.sequence = f.sequence and not c.parked
+      left join lateral (select w.callback_url, w.created_at from task w where w.id = c.task_id limit 1) t on true
+      left join lateral (
+        select w.payload, w.traceparent from task_event w
+        where w.task_id = c.task_id and w.sequence = c.sequence limit 1) e on true
+      order by f.turn
       """;
 
   /** Claims what may be sent now. */
   Claimed claim(Room room, String claim, Instant now, Duration lease) {
     List<Delivery> deliveries = new ArrayList<>();
     List<Position> behind = new ArrayList<>();
+    boolean[] tidied = {false};
     jdbi.useHandle(
         handle ->
             handle
@@ -159,16 +277,18 @@ final class DeliveryQueue {
                 .bind("perTenant", room.perTenant())
                 .bind("breakerAfter", room.breakerAfter())
                 .bind("hostRate", room.hostRate())
-                .map((row, context) -> row.getBoolean("behind") ? position(row) : delivery(row))
-                .forEach(
-                    row -> {
-                      if (row instanceof Delivery delivery) {
-                        deliveries.add(delivery);
-                      } else if (row instanceof Position position) {
-                        behind.add(position);
+                .map(
+                    (row, context) -> {
+                      tidied[0] |= row.getInt("tidied") > 0;
+                      if (row.getBoolean("behind")) {
+                        behind.add(position(row));
+                      } else if (row.getString("claimed_by") != null) {
+                        deliveries.add(delivery(row));
                       }
-                    }));
-    return new Claimed(deliveries, behind);
+                      return true;
+                    })
+                .list());
+    return new Claimed(deliveries, behind, tidied[0]);
   }
 
   private static Position position(ResultSet row) throws SQLException {
@@ -221,12 +341,13 @@ final class DeliveryQueue {
         on conflict (task_id, sequence) do update set state = excluded.state, attempts = excluded.attempts,
           reason = excluded.reason, settled_at = excluded.settled_at
       ), hurried as (
-        update webhook_delivery d set due_at = :now from head h
+        update webhook_delivery d set due_at = :now, parked = false from head h
         where d.task_id = h.task_id and d.sequence = h.sequence and h.idle and h.due_at > :now
           and not (h.attempts > 0 and h.status in ('processing', 'expired'))
       )
-      update webhook_delivery d
-      set due_at = greatest(case when h.idle then h.due_at else h.claimed_until end, :soonest)
+      -- Behind a parked one it is parked too: its lane will be looked at.
+      update webhook_delivery d set parked = h.parked, due_at = case when h.parked then d.due_at
+        else greatest(case when h.idle then h.due_at else h.claimed_until end, :soonest) end
       from behind b join head h on h.task_id = b.task_id and h.sequence = b.head
       where d.task_id = b.task_id and d.sequence = b.sequence
         and not exists (select from skipped s where s.task_id = b.task_id)
@@ -297,7 +418,7 @@ final class DeliveryQueue {
         on conflict (task_id, sequence) do update set state = excluded.state, attempts = excluded.attempts,
           reason = excluded.reason, settled_at = excluded.settled_at
       ), promoted as (
-        update webhook_delivery d set due_at = n.at
+        update webhook_delivery d set due_at = n.at, parked = false
         from (
           select e.task_id, e.at, (
             select min(w.sequence) from webhook_delivery w
@@ -305,6 +426,7 @@ final class DeliveryQueue {
               select from dropped x where x.task_id = w.task_id and x.sequence = w.sequence)) as sequence
           from ended e
         ) n where d.task_id = n.task_id and d.sequence = n.sequence
+        returning d.sequence
       ), healthy as (
         select distinct tenant, host from r where outcome = 'delivered'
       ), recovered as (
@@ -346,6 +468,21 @@ final class DeliveryQueue {
               cast(:breakerFirst as interval) * power(2, least(h.trouble + excluded.trouble - :breakerAfter, 20))))
             else greatest(h.open_until, excluded.open_until) end
         returning h.tenant_id, h.host, h.paused_at = h.last_failed_at as paused, h.paused_at as at, h.last_reason
+      ), woken as materialized (
+        -- Room at the host, or a host that is well again: its lanes are looked at now.
+        select l.tenant_id, l.host, k.at from (
+          select c.tenant_id, c.host, h.at from (select host, max(at) as at from r group by host) h
+          join webhook_lane c on c.host = h.host and c.crowded
+          union
+          select v.tenant_id, v.host, (select max(at) from r) from recovered v) k
+        join webhook_lane l on l.tenant_id = k.tenant_id and l.host = k.host
+        -- Deliveries are locked first and lanes last, here as in a claim.
+        where l.due_at > k.at and (select count(*) from fate) + (select count(*) from dropped)
+          + (select count(*) from promoted) >= 0
+        order by l.tenant_id, l.host for update of l
+      ), hastened as (
+        update webhook_lane l set due_at = w.at, changes = l.changes + 1
+        from woken w where l.tenant_id = w.tenant_id and l.host = w.host
       ), changed as materialized (
         select tenant_id, host, true as paused, last_reason as reason, at from noted where paused
         union all

@@ -68,7 +68,14 @@ final class DnsResolver implements Resolver, AutoCloseable {
   @Override
   public CompletionStage<List<InetAddress>> resolve(String host) {
     CompletableFuture<List<InetAddress>> result = new CompletableFuture<>();
-    resolver.resolveAll(host).addListener((Future<List<InetAddress>> f) -> settle(f, result));
+    Future<List<InetAddress>> lookUp = resolver.resolveAll(host);
+    lookUp.addListener((Future<List<InetAddress>> f) -> settle(f, result));
+    result.whenComplete(
+        (addresses, failure) -> {
+          if (result.isCancelled()) {
+            lookUp.cancel(false);
+          }
+        });
     return result;
   }
 

@@ -171,16 +171,19 @@ final class PinnedClient implements AutoCloseable {
         dial(target, List.of(literal), 0);
         return;
       }
-      resolver
-          .resolve(target.host())
-          .whenComplete(
-              (addresses, failure) -> {
-                if (failure != null) {
-                  fail(Failure.DNS, "no address found for the host");
-                } else {
-                  dialChecked(target, addresses);
-                }
-              });
+      CompletableFuture<List<InetAddress>> lookUp =
+          resolver.resolve(target.host()).toCompletableFuture();
+      // A name server that never answers is not asked on behalf of an attempt that is over: there
+      // are no more look-ups than attempts under way.
+      done.whenComplete((answer, none) -> lookUp.cancel(false));
+      lookUp.whenComplete(
+          (addresses, failure) -> {
+            if (failure != null) {
+              fail(Failure.DNS, "no address found for the host");
+            } else {
+              dialChecked(target, addresses);
+            }
+          });
     }
 
     private void dialChecked(Target target, List<InetAddress> addresses) {

@@ -1,5 +1,6 @@
 package io.klingtracker.webhook;
 
+import io.micrometer.core.instrument.Counter;
 import io.micrometer.core.instrument.MeterRegistry;
 import io.micrometer.core.instrument.Tags;
 import io.micrometer.core.instrument.Timer;
@@ -47,6 +48,14 @@ class WebhookMetrics {
     registry
         .counter("tracker.webhook.hosts.changes", "to", paused ? "paused" : "healthy")
         .increment();
+  }
+
+  /** Deliveries were given up since too many hosts of their tenant fail. */
+  void hostsExceeded(int deliveries) {
+    Counter.builder("tracker.webhook.hosts.exceeded")
+        .description("Deliveries given up because more hosts of their tenant fail than it may have")
+        .register(registry)
+        .increment(deliveries);
   }
 
   void inFlight(int count) {

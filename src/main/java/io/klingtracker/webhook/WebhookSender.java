@@ -143,19 +143,17 @@ class WebhookSender {
   }
 
   private boolean claimAndSend() {
-    int room = Math.min(config.batch(), config.inFlight() - inFlight.get());
+    int free = config.inFlight() - inFlight.get();
+    int room = Math.min(config.batch(), free);
     if (room <= 0) {
       return false;
     }
     Instant now = clock.instant();
+    // A tenant may have as much under way as is left free: one alone half of all, two a third each,
+    // and there is always room for one more.
     Claimed claimed =
         queue.claim(
-            new Room(
-                room,
-                perHost(config.perHost(), inFlight.get(), config.inFlight()),
-                Math.max(1, config.inFlight() / 2),
-                breaker.after(),
-                config.perHostRate()),
+            new Room(room, config.perHost(), free, breaker.after(), config.perHostRate()),
             UUID.randomUUID().toString(),
             now,
             config.lease());
@@ -164,18 +162,7 @@ class WebhookSender {
       send(delivery).thenAccept(answer -> finish(delivery, answer));
     }
     queue.queueUp(claimed.behind(), now, BEHIND_PAUSE);
-    return !claimed.behind().isEmpty() || claimed.deliveries().size() == room;
-  }
-
-  /**
-   * Slow hosts may fill their share while there is plenty; when half or more of what we can have in
-   * flight is taken, the rest is for hosts that have little or nothing under way.
-   */
-  static int perHost(int most, int inFlight, int capacity) {
-    if (inFlight < capacity / 2) {
-      return most;
-    }
-    return inFlight < capacity / 4 * 3 ? Math.max(1, most / 5) : 1;
+    return claimed.tidied() || !claimed.behind().isEmpty() || claimed.deliveries().size() == room;
   }
 
   private CompletionStage<Answer> send(Delivery delivery) {

@@ -5,13 +5,18 @@ import jakarta.inject.Singleton;
 import java.time.Clock;
 import java.time.Duration;
 import java.time.Instant;
+import org.jboss.logging.Logger;
 import org.jdbi.v3.core.Jdbi;
 
 /** Ends what has waited too long, forgets what is old, and samples what the metrics show. */
 @Singleton
 class WebhookSweep {
 
+  private static final Logger LOG = Logger.getLogger(WebhookSweep.class);
   private static final int BATCH = 2000;
+
+  /** Hosts in trouble that a tenant may have at once. */
+  static final int HOSTS_PER_TENANT = 10_000;
 
   private static final String GIVE_UP =
       """
@@ -45,16 +50,60 @@ class WebhookSweep {
   private static final String FORGET_SECRETS =
       "delete from webhook_secret where expires_at < :before";
 
-  /** A lane that has long had nothing to send is not in trouble any more. */
+  /**
+   * A lane that has long had nothing to send is not in trouble any more. One that is not paused
+   * says nothing after a day, when the count of its days begins again.
+   */
   private static final String FORGET_HOSTS =
       """
-      with gone as (
-        delete from webhook_host h where h.last_failed_at < :before and not exists (
+      with old as materialized (
+        select h.tenant_id, h.host from webhook_host h
+        where h.last_failed_at < case
+          when h.paused_at is null then cast(:now as timestamptz) - interval '1 day' else cast(:before as timestamptz) end
+        and not exists (
           select from webhook_delivery d where d.tenant_id = h.tenant_id and d.host = h.host)
+        order by h.tenant_id, h.host limit :batch
+      ), gone as (
+        delete from webhook_host h using old o where h.tenant_id = o.tenant_id and h.host = o.host
         returning h.tenant_id, h.host, h.paused_at
       )
       select webhook_host_told(tenant_id, host, 'resumed', 'nothing to send for long', :now) as told from gone
       where paused_at is not null
+      """;
+
+  /**
+   * A tenant keeps so many hosts in trouble, those longest in it; what waits for any more is given
+   * up, whatever of it is not under way.
+   */
+  private static final String GIVE_UP_HOSTS =
+      """
+      with excess as materialized (
+        select tenant_id, host from (
+          select tenant_id, host, row_number() over (partition by tenant_id order by failing_since, host) as place
+          from webhook_host where (select count(*) from webhook_host) > :most) h
+        where place > :most order by tenant_id, host limit :batch
+      ), waiting as materialized (
+        select d.task_id, d.sequence from webhook_delivery d
+        join excess e on e.tenant_id = d.tenant_id and e.host = d.host
+        where d.claimed_until is null or d.claimed_until <= :now
+        order by d.task_id, d.sequence limit :batch for update of d skip locked
+      ), ended as (
+        delete from webhook_delivery d using waiting w where d.task_id = w.task_id and d.sequence = w.sequence
+        returning d.*
+      ), settled as (
+        insert into webhook_settled
+          (task_id, sequence, event_id, tenant_id, host, status, state, attempts, reason, planned_at, settled_at)
+        select task_id, sequence, event_id, tenant_id, host, status, 'failed', attempts,
+          concat_ws('; ', reason, format('given up: more than %s hosts of the tenant fail', :most)), planned_at, :now
+        from ended
+        on conflict (task_id, sequence) do update set state = excluded.state, attempts = excluded.attempts,
+          reason = excluded.reason, settled_at = excluded.settled_at
+      ), forgotten as (
+        delete from webhook_host h using excess e where h.tenant_id = e.tenant_id and h.host = e.host
+          and h.paused_at is null and not exists (
+            select from webhook_delivery d where d.tenant_id = h.tenant_id and d.host = h.host)
+      )
+      select count(*) from ended
       """;
 
   /** What Kafka does not have yet stays. */
@@ -98,6 +147,7 @@ class WebhookSweep {
     boolean more = sweep(GIVE_UP, now, config.giveUpAfter()) == BATCH;
     more |= sweep(FORGET_ATTEMPTS, now, config.keep()) == BATCH;
     more |= sweep(FORGET_SETTLED, now, config.keep()) == BATCH;
+    more |= giveUpHosts(HOSTS_PER_TENANT, now) == BATCH;
     sweep(FORGET_SECRETS, now, config.keep());
     sweep(FORGET_HOST_EVENTS, now, config.keep());
     jdbi.useHandle(handle -> handle.createUpdate(FORGET_RATES).bind("now", now).execute());
@@ -107,9 +157,29 @@ class WebhookSweep {
                 .createQuery(FORGET_HOSTS)
                 .bind("before", now.minus(config.keep()))
                 .bind("now", now)
+                .bind("batch", BATCH)
                 .mapTo(String.class)
                 .list());
     return more;
+  }
+
+  /** See {@link #GIVE_UP_HOSTS}; how many deliveries. */
+  int giveUpHosts(int most, Instant now) {
+    int ended =
+        jdbi.withHandle(
+            handle ->
+                handle
+                    .createQuery(GIVE_UP_HOSTS)
+                    .bind("most", most)
+                    .bind("now", now)
+                    .bind("batch", BATCH)
+                    .mapTo(Integer.class)
+                    .one());
+    if (ended > 0) {
+      LOG.warnf("%d deliveries given up: more than %d hosts of their tenant fail", ended, most);
+      metrics.hostsExceeded(ended);
+    }
+    return ended;
   }
 
   private int sweep(String sql, Instant now, Duration age) {

@@ -335,12 +335,6 @@ class DeliveryQueueTest {
     assertEquals(List.of(), claim(T0, new Room(100, 10, 6, BREAKER.after(), RATE)));
   }
 
-  @ParameterizedTest
-  @CsvSource({"0, 10", "999, 10", "1000, 2", "1499, 2", "1500, 1", "1999, 1"})
-  void the_fuller_we_are_the_less_a_host_may_take(int inFlight, int perHost) {
-    assertEquals(perHost, WebhookSender.perHost(10, inFlight, 2000));
-  }
-
   @Test
   void a_host_in_trouble_gets_one_at_a_time_until_it_succeeds() {
     for (int i = 0; i < 20; i++) {

@@ -67,6 +67,52 @@ final class PlannedDeliveries {
     return eventId;
   }
 
+  /**
+   * Tasks with a waiting change each, in one statement.
+   *
+   * @param url with {@code %s} for the number, from 1
+   */
+  void many(String tenant, int tasks, String url, Instant plannedAt, Instant dueAt) {
+    jdbi.useTransaction(
+        h -> {
+          h.execute("set local session_replication_role = replica");
+          h.createUpdate(
+                  """
+                  with tenant as (
+                    insert into tenant (id, name, created_at) values (:tenant, :tenant, now()) on conflict do nothing
+                  ), t as (
+                    insert into task (id, tenant_id, kind, callback_url, status, sequence, feed_position, created_at, updated_at)
+                    select :prefix || lpad(i::text, 20, '0'), :tenant, 'text2video', format(:url, i), 'queued', 1, 0, :at, :at
+                    from generate_series(1, :tasks) i returning *
+                  ), e as (
+                    insert into task_event (task_id, sequence, event_id, tenant_id, status, previous_status, source,
+                      occurred_at, feed_position, payload)
+                    select id, 2, gen_random_uuid(), tenant_id, 'succeed', 'queued', 'callback', :at, 0,
+                      json_build_object('task_id', id) from t returning *
+                  )
+                  insert into webhook_delivery (task_id, sequence, event_id, tenant_id, host, status, planned_at, due_at)
+                  select e.task_id, e.sequence, e.event_id, e.tenant_id, webhook_host(t.callback_url), e.status, :at, :due
+                  from e join t on t.id = e.task_id
+                  """)
+              .bind("tenant", tenant)
+              .bind("tasks", tasks)
+              .bind("url", url)
+              .bind("prefix", String.format("task_m%05d", count.incrementAndGet()))
+              .bind("at", plannedAt.atOffset(ZoneOffset.UTC))
+              .bind("due", dueAt.atOffset(ZoneOffset.UTC))
+              .execute();
+        });
+  }
+
+  /** Rows that wait in their lane for room. */
+  int parked() {
+    return strings("select '' from webhook_delivery where parked").size();
+  }
+
+  List<String> lanes() {
+    return strings("select tenant_id || ' ' || host from webhook_lane order by 1");
+  }
+
   List<String> waiting() {
     return strings(
         "select task_id || ' ' || sequence from webhook_delivery order by task_id, sequence");

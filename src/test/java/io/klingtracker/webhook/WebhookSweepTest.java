@@ -59,13 +59,15 @@ class WebhookSweepTest {
             Duration.ofDays(5),
             Duration.ofHours(1)));
 
+    sweep(T0.plus(Duration.ofDays(1))).runOnce();
+    assertEquals(1, planned.hosts().size());
+    sweep(T0.plus(Duration.ofDays(1)).plusMillis(1)).runOnce();
+    assertEquals(List.of(), planned.hosts());
     sweep(T0.plus(Duration.ofDays(30))).runOnce();
     assertEquals(1, planned.attempts());
-    assertEquals(1, planned.hosts().size());
     sweep(T0.plus(Duration.ofDays(30)).plusMillis(1)).runOnce();
     assertEquals(0, planned.attempts());
     assertEquals(List.of(), planned.settled(delivery.taskId()));
-    assertEquals(List.of(), planned.hosts());
   }
 
   @Test
