@@ -1,16 +1,23 @@
 package io.klingtracker.api;
 
 import com.fasterxml.jackson.annotation.JsonInclude;
+import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.databind.JsonMappingException;
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.PropertyNamingStrategies;
 import com.fasterxml.jackson.databind.annotation.JsonNaming;
+import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.klingtracker.kling.KlingConfig;
 import io.klingtracker.rules.ModelMapping;
 import io.klingtracker.tenant.Admin;
+import io.klingtracker.tenant.CurrentCaller;
 import io.klingtracker.tenant.Tenants;
 import io.klingtracker.time.Rfc3339;
 import jakarta.inject.Inject;
 import jakarta.ws.rs.DELETE;
 import jakarta.ws.rs.GET;
+import jakarta.ws.rs.PATCH;
 import jakarta.ws.rs.POST;
 import jakarta.ws.rs.PUT;
 import jakarta.ws.rs.Path;
@@ -21,12 +28,17 @@ import jakarta.ws.rs.core.MediaType;
 import jakarta.ws.rs.core.Response;
 import java.math.BigDecimal;
 import java.time.Instant;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Set;
+import java.util.TreeMap;
 import java.util.UUID;
 import org.eclipse.microprofile.openapi.annotations.Operation;
+import org.eclipse.microprofile.openapi.annotations.media.Content;
+import org.eclipse.microprofile.openapi.annotations.media.Schema;
+import org.eclipse.microprofile.openapi.annotations.parameters.RequestBody;
 import org.jspecify.annotations.Nullable;
 
 /** Tenants and their keys, for administrators. */
@@ -39,14 +51,21 @@ public class AdminTenantResource {
 
   private final Tenants tenants;
   private final KlingConfig kling;
+  private final CurrentCaller caller;
+  private final ObjectMapper json;
 
   @Inject
-  AdminTenantResource(Tenants tenants, KlingConfig kling) {
+  AdminTenantResource(Tenants tenants, KlingConfig kling, CurrentCaller caller, ObjectMapper json) {
     this.tenants = tenants;
     this.kling = kling;
+    this.caller = caller;
+    this.json = json;
   }
 
-  /** A tenant as it is asked for; what is left out is no limit, a weight left out is 1. */
+  /**
+   * A tenant as it is asked for. When it is made, what is left out is no limit, and a weight left
+   * out is 1; when it is changed, what is left out stays, and null is as when it was made without.
+   */
   @JsonNaming(PropertyNamingStrategies.SnakeCaseStrategy.class)
   public record TenantBody(
       @Nullable String id,
@@ -55,7 +74,9 @@ public class AdminTenantResource {
       @Nullable BigDecimal unitsPerDay,
       @Nullable BigDecimal unitsPerMonth,
       @Nullable Integer weight,
-      @Nullable Map<String, @Nullable String> models) {}
+      @Nullable Map<String, @Nullable String> models,
+      @Nullable List<@Nullable String> trackAccounts,
+      @Nullable Boolean suspended) {}
 
   /** A tenant as it is shown. */
   @JsonNaming(PropertyNamingStrategies.SnakeCaseStrategy.class)
@@ -67,20 +88,23 @@ public class AdminTenantResource {
       @Nullable BigDecimal unitsPerMonth,
       int weight,
       Map<String, String> models,
+      List<String> trackAccounts,
+      boolean suspended,
       String createdAt) {}
 
   /** Tenants, and where the next page begins. */
   @JsonNaming(PropertyNamingStrategies.SnakeCaseStrategy.class)
   public record TenantPage(List<TenantShown> tenants, @Nullable String nextAfter) {}
 
-  /** A key as it is asked for. */
+  /** A key as it is asked for; what is left out or null is as for {@link TenantBody}. */
   @JsonNaming(PropertyNamingStrategies.SnakeCaseStrategy.class)
   public record KeyBody(
       @Nullable String name,
       @Nullable Set<String> scopes,
       @Nullable BigDecimal rate,
       @Nullable Integer burst,
-      @Nullable String expiresAt) {}
+      @Nullable String expiresAt,
+      @Nullable Boolean suspended) {}
 
   /** A key as it is shown; its secrets only when it has just been made. */
   @JsonNaming(PropertyNamingStrategies.SnakeCaseStrategy.class)
@@ -92,6 +116,7 @@ public class AdminTenantResource {
       @JsonInclude(JsonInclude.Include.NON_EMPTY) List<String> scopes,
       @Nullable BigDecimal rate,
       @Nullable Integer burst,
+      boolean suspended,
       String createdAt,
       @Nullable String expiresAt,
       @Nullable String revokedAt,
@@ -138,13 +163,25 @@ public class AdminTenantResource {
     return shown(tenants.get(tenant));
   }
 
-  /** Replaces a tenant's settings. */
+  /** Changes those of a tenant's settings that are given. */
   @PUT
   @Admin
   @Path("/tenants/{tenant}")
-  @Operation(summary = "Change a tenant's name, quotas, weight and models")
-  public TenantShown change(@PathParam("tenant") String tenant, @Nullable TenantBody body) {
-    return shown(tenants.change(tenant, settings(body)));
+  @Operation(summary = "Change a tenant's settings, or suspend it")
+  @RequestBody(content = @Content(schema = @Schema(implementation = TenantBody.class)))
+  public TenantShown change(@PathParam("tenant") String tenant, @Nullable JsonNode body) {
+    return shown(
+        tenants.change(tenant, before -> settings(merged(TenantBody.class, asked(before), body))));
+  }
+
+  /** The same. */
+  @PATCH
+  @Admin
+  @Path("/tenants/{tenant}")
+  @Operation(summary = "Change a tenant's settings, or suspend it")
+  @RequestBody(content = @Content(schema = @Schema(implementation = TenantBody.class)))
+  public TenantShown patch(@PathParam("tenant") String tenant, @Nullable JsonNode body) {
+    return change(tenant, body);
   }
 
   /** A tenant's keys. */
@@ -163,6 +200,21 @@ public class AdminTenantResource {
   @Operation(summary = "Make an API key; shown once")
   public Response createKey(@PathParam("tenant") String tenant, @Nullable KeyBody body) {
     return made(tenants.createKey(tenant, keySettings(body)));
+  }
+
+  /** Changes those of a key's settings that are given. */
+  @PATCH
+  @Admin
+  @Path("/tenants/{tenant}/keys/{id}")
+  @Operation(summary = "Change an API key's settings, or suspend it")
+  @RequestBody(content = @Content(schema = @Schema(implementation = KeyBody.class)))
+  public KeyShown changeKey(
+      @PathParam("tenant") String tenant, @PathParam("id") String id, @Nullable JsonNode body) {
+    return shown(
+        tenants.changeKey(
+            tenant, uuid(id), before -> keySettings(merged(KeyBody.class, asked(before), body))),
+        null,
+        null);
   }
 
   /** Ends a key. */
@@ -193,6 +245,20 @@ public class AdminTenantResource {
     return made(tenants.createAdminKey(settings.name(), settings.expiresAt()));
   }
 
+  /** Changes an administrator's key. */
+  @PATCH
+  @Admin
+  @Path("/keys/{id}")
+  @Operation(summary = "Change an administrator's key: name, end, suspended")
+  @RequestBody(content = @Content(schema = @Schema(implementation = KeyBody.class)))
+  public KeyShown changeAdminKey(@PathParam("id") String id, @Nullable JsonNode body) {
+    return shown(
+        tenants.changeAdminKey(
+            uuid(id), before -> keySettings(merged(KeyBody.class, asked(before), body))),
+        null,
+        null);
+  }
+
   /** Ends an administrator's key. */
   @DELETE
   @Admin
@@ -200,6 +266,59 @@ public class AdminTenantResource {
   @Operation(summary = "Revoke an administrator's key")
   public KeyShown revokeAdminKey(@PathParam("id") String id) {
     return shown(tenants.revokeAdminKey(uuid(id)), null, null);
+  }
+
+  /** What is given over what was before; the audit log says what that is. */
+  private <T> T merged(Class<T> type, T before, @Nullable JsonNode given) {
+    if (given == null || !given.isObject()) {
+      throw Parameters.invalid("send a JSON object with what is to be changed");
+    }
+    List<String> sets = new ArrayList<>();
+    given
+        .properties()
+        .forEach(
+            field ->
+                sets.add(
+                    field.getKey().equals("suspended")
+                        ? "suspended=" + field.getValue().asText()
+                        : field.getKey()));
+    caller.audit("sets " + String.join(", ", sets).replaceAll("\\p{Cntrl}", "\ufffd"));
+    ObjectNode merged = json.valueToTree(before);
+    given.properties().forEach(field -> merged.set(field.getKey(), field.getValue()));
+    try {
+      return json.treeToValue(merged, type);
+    } catch (JsonProcessingException e) {
+      throw Parameters.invalid("a field has a value of the wrong type: " + where(e));
+    }
+  }
+
+  private static String where(JsonProcessingException e) {
+    return e instanceof JsonMappingException mapping && !mapping.getPath().isEmpty()
+        ? String.valueOf(mapping.getPath().get(0).getFieldName())
+        : "it cannot be read";
+  }
+
+  private static TenantBody asked(Tenants.Settings settings) {
+    return new TenantBody(
+        null,
+        settings.name(),
+        settings.maxQueued(),
+        settings.unitsPerDay(),
+        settings.unitsPerMonth(),
+        settings.weight(),
+        new TreeMap<>(settings.models()),
+        settings.trackAccounts() == null ? null : new ArrayList<>(settings.trackAccounts()),
+        settings.suspended());
+  }
+
+  private static KeyBody asked(Tenants.KeySettings settings) {
+    return new KeyBody(
+        settings.name(),
+        settings.scopes(),
+        settings.rate(),
+        settings.burst(),
+        settings.expiresAt() == null ? null : settings.expiresAt().toString(),
+        settings.suspended());
   }
 
   private Tenants.Settings settings(@Nullable TenantBody body) {
@@ -222,7 +341,9 @@ public class AdminTenantResource {
         body.unitsPerDay(),
         body.unitsPerMonth(),
         body.weight(),
-        named);
+        named,
+        accounts(body.trackAccounts()),
+        Boolean.TRUE.equals(body.suspended()));
   }
 
   private static Tenants.KeySettings keySettings(@Nullable KeyBody body) {
@@ -234,7 +355,18 @@ public class AdminTenantResource {
         body.scopes() == null ? Set.of() : body.scopes(),
         body.rate(),
         body.burst(),
-        Parameters.time("expires_at", body.expiresAt()));
+        Parameters.time("expires_at", body.expiresAt()),
+        Boolean.TRUE.equals(body.suspended()));
+  }
+
+  private static @Nullable List<String> accounts(@Nullable List<@Nullable String> names) {
+    if (names == null) {
+      return null;
+    }
+    if (names.stream().anyMatch(Objects::isNull)) {
+      throw Parameters.invalid("track_accounts is a list of names of Kling accounts");
+    }
+    return names.stream().map(String::valueOf).toList();
   }
 
   private static UUID uuid(String text) {
@@ -255,6 +387,8 @@ public class AdminTenantResource {
         settings.unitsPerMonth(),
         Objects.requireNonNullElse(settings.weight(), 1),
         settings.models(),
+        tenant.trackAccounts(),
+        settings.suspended(),
         Rfc3339.format(tenant.createdAt()));
   }
 
@@ -280,6 +414,7 @@ public class AdminTenantResource {
         settings.scopes().stream().sorted().toList(),
         settings.rate(),
         settings.burst(),
+        settings.suspended(),
         Rfc3339.format(key.createdAt()),
         time(settings.expiresAt()),
         time(key.revokedAt()),

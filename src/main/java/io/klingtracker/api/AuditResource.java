@@ -40,7 +40,8 @@ public class AuditResource {
       String address,
       String method,
       String path,
-      @Nullable Integer status) {}
+      @Nullable Integer status,
+      @Nullable String detail) {}
 
   /** Lines, newest first, and where the next page begins. */
   @JsonNaming(PropertyNamingStrategies.SnakeCaseStrategy.class)
@@ -66,7 +67,8 @@ public class AuditResource {
                         entry.address(),
                         entry.method(),
                         entry.path(),
-                        entry.status()))
+                        entry.status(),
+                        entry.detail()))
             .toList(),
         page.size() < size ? null : page.get(size - 1).id());
   }

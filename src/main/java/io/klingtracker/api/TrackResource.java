@@ -1,11 +1,12 @@
 package io.klingtracker.api;
 
 import com.fasterxml.jackson.annotation.JsonProperty;
-import io.klingtracker.kling.KlingConfig;
+import io.klingtracker.kling.KlingIds;
 import io.klingtracker.problem.ErrorCode;
 import io.klingtracker.problem.ProblemException;
 import io.klingtracker.rules.Kind;
 import io.klingtracker.rules.Kinds;
+import io.klingtracker.rules.ReservedIds;
 import io.klingtracker.task.Submission;
 import io.klingtracker.task.Tasks;
 import io.klingtracker.task.TrackedTask;
@@ -21,16 +22,17 @@ import jakarta.ws.rs.POST;
 import jakarta.ws.rs.Path;
 import jakarta.ws.rs.Produces;
 import jakarta.ws.rs.core.MediaType;
-import java.util.Set;
+import java.util.SortedSet;
 import java.util.TreeSet;
 import java.util.regex.Pattern;
 import org.eclipse.microprofile.openapi.annotations.Operation;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Watches tasks that another program submits to Kling itself. They hold no slot of ours: what that
- * program sends is not ours to count, and where it uses up Kling's slots, Kling's own refusal makes
- * our dispatches wait.
+ * Watches tasks that another program submits to Kling itself, on the accounts that are granted to
+ * the tenant. An id that is another tenant's is answered as one that nobody knows, and nothing is
+ * ever heard of it. They hold no slot of ours: what that program sends is not ours to count, and
+ * where it uses up Kling's slots, Kling's own refusal makes our dispatches wait.
  */
 @Path("/v1/tasks/track")
 @Produces(MediaType.APPLICATION_JSON)
@@ -45,20 +47,17 @@ public class TrackResource {
   private final CurrentCaller caller;
   private final CallbackTarget callbacks;
   private final Event<CheckRequested> checkRequested;
-  private final Set<String> accounts;
 
   @Inject
   TrackResource(
       Tasks tasks,
       CurrentCaller caller,
       CallbackTarget callbacks,
-      Event<CheckRequested> checkRequested,
-      KlingConfig kling) {
+      Event<CheckRequested> checkRequested) {
     this.tasks = tasks;
     this.caller = caller;
     this.callbacks = callbacks;
     this.checkRequested = checkRequested;
-    this.accounts = new TreeSet<>(kling.accounts().keySet());
   }
 
   /**
@@ -67,7 +66,7 @@ public class TrackResource {
    * @param kind for example {@code text2video}
    * @param klingTaskId Kling's id, when there is one already
    * @param externalTaskId the id that the program gives to Kling, or will
-   * @param account the Kling account that it runs on; may be left out when there is only one
+   * @param account the Kling account that it runs on; may be left out when one only is granted
    * @param model Kling's model name; tells when the end can be expected
    */
   public record Request(
@@ -105,7 +104,7 @@ public class TrackResource {
                 kind.name(),
                 account(request.account()),
                 klingTaskId,
-                text("external_task_id", request.externalTaskId(), MAX_EXTERNAL_ID),
+                externalId(request.externalTaskId()),
                 text("model", request.model(), MAX_MODEL),
                 kind.family().word()));
     if (submission instanceof Submission.Stored stored) {
@@ -130,6 +129,13 @@ public class TrackResource {
   }
 
   private String account(@Nullable String name) {
+    SortedSet<String> accounts = new TreeSet<>(caller.trackAccounts());
+    if (accounts.isEmpty()) {
+      throw new ProblemException(
+          ErrorCode.FORBIDDEN,
+          "no Kling account is granted to this tenant for tracking; an administrator grants it"
+              + " (track_accounts)");
+    }
     String account = present(name);
     if (account == null && accounts.size() == 1) {
       return accounts.iterator().next();
@@ -138,6 +144,19 @@ public class TrackResource {
       throw invalid("account must be one of " + String.join(", ", accounts));
     }
     return account;
+  }
+
+  private static @Nullable String externalId(@Nullable String value) {
+    String id = text("external_task_id", value, MAX_EXTERNAL_ID);
+    if (id != null && !KlingIds.canBeAsked(id)) {
+      throw invalid(
+          "external_task_id must not be dots alone, nor have a slash, a percent sign or a control"
+              + " character in it: it is asked for in a path");
+    }
+    if (id != null && ReservedIds.contain(id)) {
+      throw invalid("external_task_id " + ReservedIds.RULE);
+    }
+    return id;
   }
 
   private static @Nullable String text(String name, @Nullable String value, int most) {

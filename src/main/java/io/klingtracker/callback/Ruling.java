@@ -36,10 +36,10 @@ sealed interface Ruling {
     String named = said.externalTaskId();
     String expected = task.nameAtKling(callback.taskId());
     if (named != null && !named.isEmpty() && expected != null && !named.equals(expected)) {
-      return new Note("other-task", "it names " + named);
+      return new Note("other-task", "it has another id than this task");
     }
     if (task.klingTaskId() != null && !task.klingTaskId().equals(said.klingTaskId())) {
-      return new Note("other-task", "it names Kling's task " + said.klingTaskId());
+      return new Note("other-task", "it has another id than this task");
     }
     if (said.status() == KlingStatus.UNKNOWN) {
       return new Note("not-understood", said.message());

@@ -285,7 +285,10 @@ class Dispatcher {
 
   private CompletionStage<?> settle(Claim claim, QueryAnswer answer, boolean exists) {
     metrics.resolved(claim.account(), answer);
-    if (answer instanceof QueryAnswer.Found found) {
+    if (answer instanceof QueryAnswer.Found found
+        && !claim.taskId().equals(found.news().externalTaskId())) {
+      store.keep(claim, retryAt(claim), UNSURE.formatted("it answered about another task"));
+    } else if (answer instanceof QueryAnswer.Found found) {
       accounts.answered(claim.account());
       adopt(claim, found.news());
     } else if (answer instanceof QueryAnswer.NotFound) {

@@ -1,5 +1,6 @@
 package io.klingtracker.reconcile;
 
+import io.klingtracker.kling.KlingIds;
 import io.klingtracker.rules.Kind;
 import io.klingtracker.rules.Kinds;
 import io.klingtracker.task.TaskStatus;
@@ -40,9 +41,10 @@ record Check(
     return tracked ? askId : taskId;
   }
 
-  /** Whether there is an id to ask for. */
+  /** Whether there is an id to ask for, of which no gateway makes another path. */
   boolean canBeAsked() {
-    return klingTaskId != null || ownId() != null;
+    String id = klingTaskId != null ? klingTaskId : ownId();
+    return id != null && KlingIds.canBeAsked(id);
   }
 
   /** Kling's path to ask for this one task. */

@@ -7,13 +7,14 @@ import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import org.jspecify.annotations.Nullable;
 
 /** Matches what Kling lists with the tasks that are asked about, each of which is heard of once. */
 final class Heard {
 
-  private final Map<String, Check> byKlingId = new HashMap<>();
-  private final Map<String, Check> byOwnId = new HashMap<>();
+  /** Several tenants may have named the same id. */
+  private final Map<String, List<Check>> byKlingId = new HashMap<>();
+
+  private final Map<String, List<Check>> byOwnId = new HashMap<>();
   private final Map<String, Check> silent = new LinkedHashMap<>();
 
   /** What Kling says of a task. */
@@ -23,38 +24,39 @@ final class Heard {
     for (Check check : asked) {
       silent.put(check.taskId(), check);
       if (check.klingTaskId() != null) {
-        byKlingId.put(check.klingTaskId(), check);
+        byKlingId.computeIfAbsent(check.klingTaskId(), id -> new ArrayList<>()).add(check);
       }
       String own = check.ownId();
-      if (own != null) {
-        byOwnId.put(own, check);
+      if (own != null && check.klingTaskId() == null) {
+        byOwnId.computeIfAbsent(own, id -> new ArrayList<>()).add(check);
       }
     }
   }
 
-  /** Those of a page that are asked about. */
+  /** Those that are asked about; whatever else Kling speaks of counts for none. */
   List<Word> among(Collection<KlingNews> page) {
     List<Word> words = new ArrayList<>();
     for (KlingNews said : page) {
-      Check check = match(said);
-      if (check != null && silent.remove(check.taskId()) != null) {
-        words.add(new Word(check, said));
+      for (Check check : matches(said)) {
+        if (silent.remove(check.taskId()) != null) {
+          words.add(new Word(check, said));
+        }
       }
     }
     return words;
   }
 
-  private @Nullable Check match(KlingNews said) {
-    Check known = byKlingId.get(said.klingTaskId());
-    if (known != null) {
-      return known;
-    }
-    Check named = byOwnId.get(said.externalTaskId());
-    if (named == null) {
+  private List<Check> matches(KlingNews said) {
+    List<Check> matches = new ArrayList<>();
+    matches.addAll(byKlingId.getOrDefault(said.klingTaskId(), List.of()));
+    matches.addAll(byOwnId.getOrDefault(said.externalTaskId(), List.of()));
+    for (Check check : byOwnId.getOrDefault(said.klingTaskId(), List.of())) {
       // A tracked task may be asked for by an id that a callback named.
-      named = byOwnId.get(said.klingTaskId());
+      if (check.tracked()) {
+        matches.add(check);
+      }
     }
-    return named != null && named.klingTaskId() == null ? named : null;
+    return matches;
   }
 
   /** Those that were not heard of. */

@@ -1,5 +1,6 @@
 package io.klingtracker.reconcile;
 
+import io.klingtracker.task.TaskId;
 import io.klingtracker.task.TaskStatus;
 import jakarta.inject.Inject;
 import jakarta.inject.Singleton;
@@ -9,8 +10,11 @@ import java.time.Clock;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.Collection;
+import java.util.HashSet;
 import java.util.List;
+import java.util.Set;
 import java.util.UUID;
+import java.util.function.Function;
 import org.jdbi.v3.core.Jdbi;
 import org.jspecify.annotations.Nullable;
 
@@ -60,6 +64,24 @@ class ReconcileStore {
         proofs = case when o.checks = g.checks then g.proofs else o.proofs end
       from given g
       where o.task_id = g.task_id and o.claimed_by = :owner
+      """;
+
+  /**
+   * Of tracked tasks those about which Kling named a task that another tenant has: submitted with
+   * us, or tracked earlier.
+   */
+  private static final String OTHERS =
+      """
+      with given as (
+        select * from unnest(cast(:ids as text[]), cast(:klingIds as text[]), cast(:externalIds as text[]))
+          as g(task_id, kling_id, external_id)
+      )
+      select t.id from given g join task t on t.id = g.task_id
+      where exists (select from tracked_id i where i.account = t.account and i.id in (g.kling_id, g.external_id)
+          and i.tenant_id <> t.tenant_id)
+        or exists (select from task o where o.kling_task_id = g.kling_id and o.account = t.account
+          and o.tenant_id <> t.tenant_id
+          and (o.id < t.id or exists (select from task_request r where r.task_id = o.id)))
       """;
 
   private static final String GIVE_UP =
@@ -114,6 +136,37 @@ class ReconcileStore {
                   .bindArray("ids", String.class, List.copyOf(taskIds))
                   .execute());
     }
+  }
+
+  /** Ids of the tracked tasks to which another tenant's task was taken; see {@link #OTHERS}. */
+  Set<String> othersTasks(List<Heard.Word> tracked) {
+    Set<String> others =
+        new HashSet<>(
+            jdbi.withHandle(
+                handle ->
+                    handle
+                        .createQuery(OTHERS)
+                        .bindArray("ids", String.class, each(tracked, w -> w.check().taskId()))
+                        .bindArray(
+                            "klingIds", String.class, each(tracked, w -> w.said().klingTaskId()))
+                        .bindArray(
+                            "externalIds",
+                            String.class,
+                            each(tracked, w -> w.said().externalTaskId()))
+                        .mapTo(String.class)
+                        .list()));
+    for (Heard.Word word : tracked) {
+      String external = word.said().externalTaskId();
+      // What we submit goes to Kling under our own ids, whoever submitted it and however long ago.
+      if (external != null && TaskId.isTaskId(external)) {
+        others.add(word.check().taskId());
+      }
+    }
+    return others;
+  }
+
+  private static Object[] each(List<Heard.Word> words, Function<Heard.Word, @Nullable String> of) {
+    return words.stream().map(of).toArray();
   }
 
   /** See {@link #LATER}. */

@@ -260,14 +260,15 @@ class Reconciler {
             .toList();
     verdicts.postponed(left.subList(room, left.size()));
     for (int i = 0; i < room; i++) {
-      settle(asked.get(i), answers.get(i).join());
+      settle(asked.get(i), answers.get(i).join(), heard);
     }
   }
 
-  private void settle(Check check, QueryAnswer answer) {
+  private void settle(Check check, QueryAnswer answer, Heard heard) {
     if (answer instanceof QueryAnswer.Found found) {
-      verdicts.heard(List.of(new Heard.Word(check, found.news())));
-    } else {
+      verdicts.heard(heard.among(List.of(found.news())));
+    }
+    if (heard.silent().contains(check)) {
       verdicts.silent(List.of(check));
     }
   }

@@ -24,6 +24,7 @@ import java.util.Collection;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.random.RandomGenerator;
 import org.jboss.logging.Logger;
 
@@ -69,8 +70,22 @@ class Verdicts {
     this.proofs = new Backoff(config.proof().first(), config.proof().cap(), JITTER);
   }
 
-  /** Kling spoke of these. */
-  void heard(List<Heard.Word> words) {
+  /**
+   * Kling spoke of these. What it says of a task that is another tenant's is as good as nothing:
+   * whoever named its id sees what he would see with one that Kling does not know.
+   */
+  void heard(List<Heard.Word> all) {
+    List<Heard.Word> tracked = all.stream().filter(word -> word.check().tracked()).toList();
+    Set<String> others = tracked.isEmpty() ? Set.of() : store.othersTasks(tracked);
+    List<Heard.Word> words = all;
+    if (!others.isEmpty()) {
+      words = all.stream().filter(word -> !others.contains(word.check().taskId())).toList();
+      silent(
+          tracked.stream()
+              .map(Heard.Word::check)
+              .filter(check -> others.contains(check.taskId()))
+              .toList());
+    }
     for (int from = 0; from < words.size(); from += CHUNK) {
       chunk(words.subList(from, Math.min(words.size(), from + CHUNK)));
     }
@@ -136,12 +151,7 @@ class Verdicts {
         throw e;
       }
       Heard.Word word = news.get(0);
-      tasks.note(
-          word.check().taskId(),
-          Source.POLL,
-          word.said().word(),
-          "other-task",
-          "another task has the id " + word.said().klingTaskId() + " at Kling");
+      tasks.note(word.check().taskId(), Source.POLL, null, "other-task", "another task has its id");
       unheard(word.check()).ifPresent(later::add);
       return;
     }

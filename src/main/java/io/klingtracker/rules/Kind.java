@@ -145,7 +145,9 @@ public final class Kind {
   }
 
   private static String encoded(String segment) {
-    return URLEncoder.encode(segment, StandardCharsets.UTF_8).replace("+", "%20");
+    String encoded = URLEncoder.encode(segment, StandardCharsets.UTF_8).replace("+", "%20");
+    // URLEncoder leaves dots; a segment of nothing else would be merged with the one before it.
+    return encoded.chars().allMatch(c -> c == '.') ? encoded.replace(".", "%2E") : encoded;
   }
 
   private static boolean holdsMedia(Type type) {

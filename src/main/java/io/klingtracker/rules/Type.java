@@ -376,6 +376,8 @@ sealed interface Type {
                           Character.isISOControl(c) || Character.getType(c) == Character.SURROGATE);
       if (!fits) {
         findings.refuse(field, value, rule());
+      } else if (ReservedIds.contain(value.textValue())) {
+        findings.refuse(field, value, ReservedIds.RULE);
       }
     }
 

@@ -146,7 +146,10 @@ class NewsStore {
           ),
           noted as (
             insert into task_news (task_id, at, source, status, reason, detail)
-            select i.id, cast(:now as timestamptz), i.source, i.word, i.reason, nullif(i.message, '')
+            -- What was said of another task is not this one's to tell.
+            select i.id, cast(:now as timestamptz), i.source,
+              case when i.reason <> 'other-task' then i.word end, i.reason,
+              case when i.reason <> 'other-task' then nullif(i.message, '') end
             from ignored i
             where (select count(*) from task_news w where w.task_id = i.id) < :newsLimit
             %s

@@ -172,6 +172,16 @@ class TaskStore {
         insert into open_task (task_id, account, family, slots, next_check_at, tracked, ask_id)
         select id, account, :family, 0, created_at, true, external_task_id from stored
       ),
+      named as (
+        -- Whoever names an id first has it; the others see nothing of it. See ReconcileStore.
+        insert into tracked_id (account, id, tenant_id, task_id)
+        select s.account, n.id, s.tenant_id, s.id
+        from stored s cross join lateral (
+          select distinct v.id from (values (s.kling_task_id), (s.external_task_id)) as v(id)) n
+        where n.id is not null
+        order by n.id
+        on conflict do nothing
+      ),
       """
           + TaskSql.EVENT
           + """

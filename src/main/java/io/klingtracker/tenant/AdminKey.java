@@ -31,7 +31,11 @@ class AdminKey {
   @Column(name = "revoked_at")
   @Nullable Instant revokedAt;
 
-  @Column(name = "last_used_at")
+  @Column(name = "suspended_at")
+  @Nullable Instant suspendedAt;
+
+  /** Written by {@link KeyStore} alone: a change of the key must not bring an older one back. */
+  @Column(name = "last_used_at", insertable = false, updatable = false)
   @Nullable Instant lastUsedAt;
 
   protected AdminKey() {}

@@ -3,6 +3,7 @@ package io.klingtracker.tenant;
 import io.quarkus.hibernate.orm.panache.PanacheRepositoryBase;
 import io.quarkus.panache.common.Sort;
 import jakarta.enterprise.context.ApplicationScoped;
+import jakarta.persistence.LockModeType;
 import java.util.List;
 import java.util.Optional;
 import java.util.UUID;
@@ -15,8 +16,11 @@ class ApiKeyRepository implements PanacheRepositoryBase<ApiKey, UUID> {
     return find("keyHash", (Object) keyHash).firstResultOptional();
   }
 
-  Optional<ApiKey> of(String tenant, UUID id) {
-    return find("tenant = ?1 and id = ?2", tenant, id).firstResultOptional();
+  /** Nobody changes it meanwhile. */
+  Optional<ApiKey> locked(String tenant, UUID id) {
+    return find("tenant = ?1 and id = ?2", tenant, id)
+        .withLock(LockModeType.PESSIMISTIC_WRITE)
+        .firstResultOptional();
   }
 
   List<ApiKey> page(String tenant, int limit) {

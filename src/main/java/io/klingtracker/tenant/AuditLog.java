@@ -27,14 +27,14 @@ public class AuditLog {
 
   private static final String ENDED =
       """
-      insert into audit_log (request_id, at, actor, address, method, path, status)
-      select request_id, :now, actor, address, method, path, :status from audit_log
+      insert into audit_log (request_id, at, actor, address, method, path, status, detail)
+      select request_id, :now, actor, address, method, path, :status, left(cast(:detail as text), 200) from audit_log
       where request_id = :id and status is null
       """;
 
   private static final String PAGE =
       """
-      select id, request_id, at, actor, address, method, path, status from audit_log
+      select id, request_id, at, actor, address, method, path, status, detail from audit_log
       where id < :before order by id desc limit :limit
       """;
 
@@ -49,6 +49,7 @@ public class AuditLog {
    * @param address from where
    * @param path what it was done to
    * @param status the answer; null at the beginning
+   * @param detail what was set, where that is told
    */
   public record Entry(
       long id,
@@ -58,7 +59,8 @@ public class AuditLog {
       String address,
       String method,
       String path,
-      @Nullable Integer status) {}
+      @Nullable Integer status,
+      @Nullable String detail) {}
 
   @Inject
   AuditLog(Jdbi jdbi, Clock clock) {
@@ -80,7 +82,7 @@ public class AuditLog {
                 .execute());
   }
 
-  void ended(UUID id, int status) {
+  void ended(UUID id, int status, @Nullable String detail) {
     try {
       jdbi.useHandle(
           handle ->
@@ -89,6 +91,7 @@ public class AuditLog {
                   .bind("id", id)
                   .bind("now", clock.instant())
                   .bind("status", status)
+                  .bind("detail", detail)
                   .execute());
     } catch (RuntimeException e) {
       // The beginning is there; the answer must not fail for its end.
@@ -114,7 +117,8 @@ public class AuditLog {
                             row.getString("address"),
                             row.getString("method"),
                             row.getString("path"),
-                            row.getObject("status", Integer.class)))
+                            row.getObject("status", Integer.class),
+                            row.getString("detail")))
                 .list());
   }
 }

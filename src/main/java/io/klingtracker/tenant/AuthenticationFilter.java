@@ -153,10 +153,11 @@ public class AuthenticationFilter implements ContainerRequestFilter, ContainerRe
   public void filter(ContainerRequestContext request, ContainerResponseContext response) {
     if (request.getProperty(AUDITED) instanceof UUID id) {
       int status = response.getStatus();
+      String detail = ClientProxy.unwrap(current).detail();
       if (BlockingOperationControl.isBlockingAllowed()) {
-        audit.ended(id, status);
+        audit.ended(id, status, detail);
       } else {
-        Infrastructure.getDefaultExecutor().execute(() -> audit.ended(id, status));
+        Infrastructure.getDefaultExecutor().execute(() -> audit.ended(id, status, detail));
       }
     }
   }

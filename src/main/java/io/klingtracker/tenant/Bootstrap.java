@@ -1,5 +1,6 @@
 package io.klingtracker.tenant;
 
+import io.klingtracker.kling.KlingConfig;
 import io.klingtracker.secret.Secrets;
 import io.quarkus.runtime.StartupEvent;
 import jakarta.enterprise.context.ApplicationScoped;
@@ -8,6 +9,7 @@ import jakarta.inject.Inject;
 import jakarta.transaction.Transactional;
 import java.nio.charset.StandardCharsets;
 import java.time.Clock;
+import java.util.Set;
 import java.util.UUID;
 
 /**
@@ -22,6 +24,7 @@ class Bootstrap {
   private final ApiKeyRepository keys;
   private final Secrets secrets;
   private final Clock clock;
+  private final Set<String> accounts;
 
   @Inject
   Bootstrap(
@@ -29,7 +32,9 @@ class Bootstrap {
       TenantRepository tenants,
       ApiKeyRepository keys,
       Secrets secrets,
-      Clock clock) {
+      Clock clock,
+      KlingConfig kling) {
+    this.accounts = kling.accounts().keySet();
     this.config = config.bootstrap();
     this.tenants = tenants;
     this.keys = keys;
@@ -39,11 +44,13 @@ class Bootstrap {
 
   @Transactional
   void onStart(@Observes StartupEvent start) {
+    tenants.nameGrantedAccounts(accounts);
     if (config.apiKey().isEmpty()) {
       return;
     }
     String key = config.apiKey().get();
     if (tenants.findByIdOptional(config.tenant()).isEmpty()) {
+      tenants.keepTheOnlyOnesAccounts(accounts);
       tenants.persist(new Tenant(config.tenant(), config.tenant(), clock.instant()));
     }
     byte[] hash = KeyRing.hash(key);

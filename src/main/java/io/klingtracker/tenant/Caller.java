@@ -1,5 +1,7 @@
 package io.klingtracker.tenant;
 
+import io.klingtracker.problem.ErrorCode;
+import io.klingtracker.problem.ProblemException;
 import java.math.BigDecimal;
 import java.nio.charset.StandardCharsets;
 import java.time.Instant;
@@ -18,6 +20,8 @@ import org.jspecify.annotations.Nullable;
  * @param rate requests a second; null takes the configured
  * @param burst requests at once; null takes the configured
  * @param models the tenant's own model names
+ * @param trackAccounts Kling accounts on which other programs' tasks may be watched
+ * @param suspended what is suspended, in words; null for nothing
  * @param secretSealed of the pair; null for administrators
  * @param expiresAt the key's end
  */
@@ -31,6 +35,8 @@ record Caller(
     @Nullable Integer burst,
     Quota quota,
     Map<String, String> models,
+    Set<String> trackAccounts,
+    @Nullable String suspended,
     byte @Nullable [] secretSealed,
     @Nullable Instant expiresAt) {
 
@@ -40,6 +46,19 @@ record Caller(
       return key;
     }
     return UUID.nameUUIDFromBytes((tenant + "/" + name).getBytes(StandardCharsets.UTF_8));
+  }
+
+  /**
+   * Itself.
+   *
+   * @throws ProblemException when its tenant or key is suspended
+   */
+  Caller notSuspended() {
+    if (suspended != null) {
+      throw new ProblemException(
+          ErrorCode.FORBIDDEN, suspended + " is suspended; the service's operator can say why");
+    }
+    return this;
   }
 
   boolean usableAt(Instant now) {

@@ -2,6 +2,7 @@ package io.klingtracker.tenant;
 
 import jakarta.enterprise.context.RequestScoped;
 import java.util.Map;
+import java.util.Set;
 import java.util.UUID;
 import org.jspecify.annotations.Nullable;
 
@@ -10,6 +11,7 @@ import org.jspecify.annotations.Nullable;
 public class CurrentCaller {
 
   private @Nullable Caller caller;
+  private @Nullable String detail;
 
   void is(Caller caller) {
     this.caller = caller;
@@ -36,6 +38,20 @@ public class CurrentCaller {
   /** The tenant's own model names, on top of the configured. */
   public Map<String, String> models() {
     return caller().models();
+  }
+
+  /** Kling accounts on which the tenant may have other programs' tasks watched. */
+  public Set<String> trackAccounts() {
+    return caller().trackAccounts();
+  }
+
+  /** Has the audit log say what the action sets; no secrets. */
+  public void audit(String detail) {
+    this.detail = detail;
+  }
+
+  @Nullable String detail() {
+    return detail;
   }
 
   /** The caller's name, for logs of who did what. */

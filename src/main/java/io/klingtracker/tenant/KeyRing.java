@@ -19,6 +19,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
+import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -39,7 +40,18 @@ class KeyRing {
 
   private static final Caller CONFIGURED_ADMIN =
       new Caller(
-          null, "tracker.admin-key", null, Scope.ALL, null, null, Quota.NONE, Map.of(), null, null);
+          null,
+          "tracker.admin-key",
+          null,
+          Scope.ALL,
+          null,
+          null,
+          Quota.NONE,
+          Map.of(),
+          Set.of(),
+          null,
+          null,
+          null);
 
   private final KeyStore store;
   private final Secrets secrets;
@@ -68,11 +80,11 @@ class KeyRing {
   /**
    * The tenant's key behind the {@code Authorization} headers of a request.
    *
-   * @throws ProblemException 1000–1004 when it is nobody's
+   * @throws ProblemException 1000–1004 when it is nobody's, 1103 when it is suspended
    */
   Caller tenantKey(@Nullable List<String> authorization) {
     String token = token(authorization);
-    return isJwt(token) ? ofJwt(token) : ofKey(token);
+    return (isJwt(token) ? ofJwt(token) : ofKey(token)).notSuspended();
   }
 
   /**
@@ -91,7 +103,8 @@ class KeyRing {
     }
     return cache
         .get("m:" + text(hash), () -> store.admin(hash))
-        .orElseThrow(() -> unknownKey("admin key"));
+        .orElseThrow(() -> unknownKey("admin key"))
+        .notSuspended();
   }
 
   /** Whether {@link #tenantKey} knows its answer without a query, as an event loop needs it. */

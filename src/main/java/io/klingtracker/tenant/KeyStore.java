@@ -3,6 +3,7 @@ package io.klingtracker.tenant;
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.core.type.TypeReference;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import io.klingtracker.kling.KlingConfig;
 import jakarta.inject.Inject;
 import jakarta.inject.Singleton;
 import java.sql.ResultSet;
@@ -13,6 +14,7 @@ import java.time.Instant;
 import java.util.Collection;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.UUID;
 import org.jdbi.v3.core.Jdbi;
 import org.jspecify.annotations.Nullable;
@@ -24,24 +26,36 @@ class KeyStore {
   private static final String TENANT_KEY =
       """
       select k.id, k.name, k.prefix, k.tenant_id, k.scopes, k.rate, k.burst, k.secret_sealed, k.expires_at,
-        t.max_queued, t.units_per_day, t.units_per_month, t.models::text as models
+        %s, k.suspended_at is not null as key_suspended
       from api_key k join tenant t on t.id = k.tenant_id
       where k.revoked_at is null and %s
       """;
 
-  private static final String BY_HASH = TENANT_KEY.formatted("k.key_hash = :hash");
-  private static final String BY_ACCESS_KEY = TENANT_KEY.formatted("k.access_key = :accessKey");
+  /** Of the tenant {@code t}. Accounts that were never decided on are the only tenant's. */
+  private static final String SETTINGS =
+      """
+      t.max_queued, t.units_per_day, t.units_per_month, t.models::text as models,
+        t.suspended_at is not null as tenant_suspended, coalesce(t.track_accounts,
+          case when exists (select from tenant o where o.id <> t.id) then cast(array[] as text[]) else array['*'] end) as track_accounts\
+      """;
+
+  private static final String BY_HASH = TENANT_KEY.formatted(SETTINGS, "k.key_hash = :hash");
+  private static final String BY_ACCESS_KEY =
+      TENANT_KEY.formatted(SETTINGS, "k.access_key = :accessKey");
 
   private static final String TENANT =
       """
-      select null::uuid as id, '' as name, '' as prefix, id as tenant_id, 'read' as scopes, null::numeric as rate,
-        null::int as burst, null::bytea as secret_sealed, null::timestamptz as expires_at,
-        max_queued, units_per_day, units_per_month, models::text as models
-      from tenant where id = :tenant
-      """;
+      select null::uuid as id, '' as name, '' as prefix, t.id as tenant_id, 'read' as scopes, null::numeric as rate,
+        null::int as burst, null::bytea as secret_sealed, null::timestamptz as expires_at, %s, false as key_suspended
+      from tenant t where t.id = :tenant
+      """
+          .formatted(SETTINGS);
 
   private static final String ADMIN =
-      "select id, name, expires_at from admin_key where revoked_at is null and key_hash = :hash";
+      """
+      select id, name, expires_at, suspended_at is not null as key_suspended
+      from admin_key where revoked_at is null and key_hash = :hash
+      """;
 
   /** At most once a minute a key, by whichever replica. */
   private static final String USED =
@@ -55,14 +69,19 @@ class KeyStore {
       where id = any(cast(:ids as uuid[])) and (last_used_at is null or last_used_at < cast(:now as timestamptz) - interval '1 minute')
       """;
 
+  /** In place of names: every configured account. */
+  static final String ALL_ACCOUNTS = "*";
+
   private static final TypeReference<Map<String, String>> MODELS = new TypeReference<>() {};
 
   private final Jdbi jdbi;
   private final ObjectMapper json;
   private final Clock clock;
+  private final Set<String> accounts;
 
   @Inject
-  KeyStore(Jdbi jdbi, ObjectMapper json, Clock clock) {
+  KeyStore(Jdbi jdbi, ObjectMapper json, Clock clock, KlingConfig kling) {
+    this.accounts = Set.copyOf(kling.accounts().keySet());
     this.jdbi = jdbi;
     this.json = json;
     this.clock = clock;
@@ -116,6 +135,8 @@ class KeyStore {
                             null,
                             Quota.NONE,
                             Map.of(),
+                            Set.of(),
+                            row.getBoolean("key_suspended") ? "this key" : null,
                             null,
                             time(row.getTimestamp("expires_at"))))
                 .findOne());
@@ -144,8 +165,17 @@ class KeyStore {
             row.getBigDecimal("units_per_day"),
             row.getBigDecimal("units_per_month")),
         models(row.getString("models")),
+        accounts(row),
+        row.getBoolean("tenant_suspended")
+            ? "the tenant"
+            : row.getBoolean("key_suspended") ? "this key" : null,
         row.getBytes("secret_sealed"),
         time(row.getTimestamp("expires_at")));
+  }
+
+  private Set<String> accounts(ResultSet row) throws SQLException {
+    Set<String> granted = Set.of((String[]) row.getArray("track_accounts").getArray());
+    return granted.contains(ALL_ACCOUNTS) ? accounts : granted;
   }
 
   private Map<String, String> models(String text) throws SQLException {

@@ -90,7 +90,8 @@ class People {
     }
     Caller known =
         keys.tenant(tenant)
-            .orElseThrow(() -> forbidden("the token's tenant is not known to this service"));
+            .orElseThrow(() -> forbidden("the token's tenant is not known to this service"))
+            .notSuspended();
     return new Caller(
         null,
         name(claims),
@@ -100,6 +101,8 @@ class People {
         null,
         known.quota(),
         known.models(),
+        known.trackAccounts(),
+        null,
         null,
         null);
   }
@@ -115,7 +118,18 @@ class People {
       throw forbidden("this needs the role " + config.roles().admin());
     }
     return new Caller(
-        null, name(claims), null, Scope.ALL, null, null, Quota.NONE, Map.of(), null, null);
+        null,
+        name(claims),
+        null,
+        Scope.ALL,
+        null,
+        null,
+        Quota.NONE,
+        Map.of(),
+        Set.of(),
+        null,
+        null,
+        null);
   }
 
   /**

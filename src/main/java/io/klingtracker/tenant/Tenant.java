@@ -6,6 +6,7 @@ import jakarta.persistence.Id;
 import jakarta.persistence.Table;
 import java.math.BigDecimal;
 import java.time.Instant;
+import java.util.List;
 import java.util.Map;
 import org.hibernate.annotations.JdbcTypeCode;
 import org.hibernate.type.SqlTypes;
@@ -34,6 +35,14 @@ class Tenant {
 
   @JdbcTypeCode(SqlTypes.JSON)
   Map<String, String> models;
+
+  /** Kling accounts for tracking; null is not decided, see V83. */
+  @JdbcTypeCode(SqlTypes.ARRAY)
+  @Column(name = "track_accounts")
+  @Nullable List<String> trackAccounts;
+
+  @Column(name = "suspended_at")
+  @Nullable Instant suspendedAt;
 
   @Column(name = "created_at")
   Instant createdAt;

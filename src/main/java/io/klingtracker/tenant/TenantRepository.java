@@ -3,11 +3,48 @@ package io.klingtracker.tenant;
 import io.quarkus.hibernate.orm.panache.PanacheRepositoryBase;
 import io.quarkus.panache.common.Sort;
 import jakarta.enterprise.context.ApplicationScoped;
+import jakarta.persistence.LockModeType;
+import java.util.Collection;
 import java.util.List;
+import java.util.Optional;
 
 /** Reads and writes tenants. */
 @ApplicationScoped
 class TenantRepository implements PanacheRepositoryBase<Tenant, String> {
+
+  static final String KEEP_THE_ONLY_ONES =
+      """
+      update tenant set track_accounts = cast(:configured as text[])
+      where track_accounts is null and (select count(*) from tenant) = 1
+      """;
+
+  static final String NAME_GRANTED =
+      "update tenant set track_accounts = cast(:configured as text[]) where track_accounts = array['*']";
+
+  /**
+   * Writes down what the only tenant may track on before another one is made, so that it keeps
+   * that.
+   */
+  void keepTheOnlyOnesAccounts(Collection<String> configured) {
+    grant(KEEP_THE_ONLY_ONES, configured);
+  }
+
+  /** What an upgrade granted without knowing the names; see V83. */
+  void nameGrantedAccounts(Collection<String> configured) {
+    grant(NAME_GRANTED, configured);
+  }
+
+  private void grant(String statement, Collection<String> configured) {
+    getEntityManager()
+        .createNativeQuery(statement)
+        .setParameter("configured", configured.toArray(String[]::new))
+        .executeUpdate();
+  }
+
+  /** Nobody changes it meanwhile. */
+  Optional<Tenant> locked(String id) {
+    return findByIdOptional(id, LockModeType.PESSIMISTIC_WRITE);
+  }
 
   List<Tenant> page(String after, int limit) {
     return find("id > ?1", Sort.ascending("id"), after).page(0, limit).list();

@@ -1,5 +1,6 @@
 package io.klingtracker.tenant;
 
+import io.klingtracker.kling.KlingConfig;
 import io.klingtracker.problem.ErrorCode;
 import io.klingtracker.problem.ProblemException;
 import io.klingtracker.secret.Secrets;
@@ -13,7 +14,10 @@ import java.time.Instant;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.SortedSet;
+import java.util.TreeSet;
 import java.util.UUID;
+import java.util.function.UnaryOperator;
 import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
@@ -36,6 +40,7 @@ public class Tenants {
   private final KeyRing ring;
   private final Secrets secrets;
   private final Clock clock;
+  private final SortedSet<String> accounts;
 
   /**
    * A tenant's settings; null is no limit.
@@ -45,6 +50,9 @@ public class Tenants {
    * @param unitsPerMonth units of a month, UTC
    * @param weight share of slots beside other tenants that wait for the same ones; null is 1
    * @param models public model name to Kling's, on top of the configured
+   * @param trackAccounts Kling accounts on which tasks of other programs may be watched; null is
+   *     all of them while the tenant is the only one, and none otherwise
+   * @param suspended whether nobody of the tenant may do anything
    */
   public record Settings(
       String name,
@@ -52,10 +60,17 @@ public class Tenants {
       @Nullable BigDecimal unitsPerDay,
       @Nullable BigDecimal unitsPerMonth,
       @Nullable Integer weight,
-      Map<String, String> models) {}
+      Map<String, String> models,
+      @Nullable List<String> trackAccounts,
+      boolean suspended) {}
 
-  /** A tenant. */
-  public record Known(String id, Settings settings, Instant createdAt) {}
+  /**
+   * A tenant.
+   *
+   * @param trackAccounts as they are now, decided or not
+   */
+  public record Known(
+      String id, Settings settings, List<String> trackAccounts, Instant createdAt) {}
 
   /**
    * What a key may do.
@@ -64,13 +79,15 @@ public class Tenants {
    * @param rate requests a second; null takes the configured
    * @param burst requests at once; null takes the configured
    * @param expiresAt its end; null for none
+   * @param suspended whether nobody may do anything with it
    */
   public record KeySettings(
       String name,
       Set<String> scopes,
       @Nullable BigDecimal rate,
       @Nullable Integer burst,
-      @Nullable Instant expiresAt) {}
+      @Nullable Instant expiresAt,
+      boolean suspended) {}
 
   /** A key without its secrets; administrators' keys have no pair, scopes or rate. */
   public record KnownKey(
@@ -97,7 +114,9 @@ public class Tenants {
       AdminKeyRepository adminKeys,
       KeyRing ring,
       Secrets secrets,
-      Clock clock) {
+      Clock clock,
+      KlingConfig kling) {
+    this.accounts = new TreeSet<>(kling.accounts().keySet());
     this.tenants = tenants;
     this.keys = keys;
     this.adminKeys = adminKeys;
@@ -109,7 +128,7 @@ public class Tenants {
   /** By id, after {@code after}. */
   @Transactional
   public List<Known> page(String after, int limit) {
-    return tenants.page(after, limit).stream().map(Tenants::known).toList();
+    return tenants.page(after, limit).stream().map(this::known).toList();
   }
 
   /** One tenant. */
@@ -127,17 +146,23 @@ public class Tenants {
     if (tenants.findByIdOptional(id).isPresent()) {
       throw new ProblemException(ErrorCode.CONFLICT, "there is a tenant " + id);
     }
+    tenants.keepTheOnlyOnesAccounts(accounts);
     Tenant tenant = new Tenant(id, settings.name(), clock.instant());
     apply(tenant, settings);
     tenants.persist(tenant);
     return known(tenant);
   }
 
-  /** Replaces a tenant's settings; felt by all replicas within seconds. */
+  /**
+   * Changes a tenant's settings; felt by all replicas within {@code tracker.keys.cache}.
+   *
+   * @param change makes the new settings of those before, which nobody changes meanwhile
+   */
   @Transactional
-  public Known change(String id, Settings settings) {
-    Tenant tenant = find(id);
-    apply(tenant, settings);
+  public Known change(String id, UnaryOperator<Settings> change) {
+    Tenant tenant =
+        tenants.locked(ID.matcher(id).matches() ? id : "").orElseThrow(Tenants::noTenant);
+    apply(tenant, change.apply(settings(tenant)));
     ring.forget();
     return known(tenant);
   }
@@ -152,12 +177,6 @@ public class Tenants {
   @Transactional
   public MadeKey createKey(String tenant, KeySettings settings) {
     Tenant owner = find(tenant);
-    checkName(settings.name());
-    checkExpiry(settings.expiresAt());
-    if (settings.rate() != null && settings.rate().signum() <= 0
-        || settings.burst() != null && settings.burst() < 1) {
-      throw invalid("rate and burst must be above 0");
-    }
     String apiKey = KeyForm.API.make();
     String secretKey = KeyForm.API.make().substring(3);
     ApiKey key =
@@ -170,21 +189,31 @@ public class Tenants {
             KeyForm.ACCESS.make(),
             secrets.seal(secretKey.getBytes(StandardCharsets.UTF_8)),
             clock.instant());
-    key.scopes = Scope.words(scopes(settings.scopes()));
-    key.rate = settings.rate();
-    key.burst = settings.burst();
-    key.expiresAt = settings.expiresAt();
+    apply(key, settings);
     keys.persist(key);
     return new MadeKey(known(key), apiKey, secretKey);
+  }
+
+  /**
+   * Changes what a key may do; felt by all replicas within {@code tracker.keys.cache}.
+   *
+   * @param change makes the new settings of those before, which nobody changes meanwhile
+   */
+  @Transactional
+  public KnownKey changeKey(String tenant, UUID id, UnaryOperator<KeySettings> change) {
+    ApiKey key = keys.locked(tenant, id).orElseThrow(Tenants::noKey);
+    if (key.revokedAt != null) {
+      throw revoked();
+    }
+    apply(key, change.apply(settings(key)));
+    ring.forget();
+    return known(key);
   }
 
   /** Ends a key for good; felt by all replicas within {@code tracker.keys.cache}. */
   @Transactional
   public KnownKey revokeKey(String tenant, UUID id) {
-    ApiKey key =
-        keys.of(tenant, id)
-            .orElseThrow(
-                () -> new ProblemException(ErrorCode.NOT_FOUND, "the tenant has no such key"));
+    ApiKey key = keys.locked(tenant, id).orElseThrow(Tenants::noKey);
     if (key.revokedAt == null) {
       key.revokedAt = clock.instant();
     }
@@ -202,7 +231,7 @@ public class Tenants {
   @Transactional
   public MadeKey createAdminKey(String name, @Nullable Instant expiresAt) {
     checkName(name);
-    checkExpiry(expiresAt);
+    checkExpiry(null, expiresAt);
     String text = KeyForm.ADMIN.make();
     AdminKey key =
         new AdminKey(
@@ -216,14 +245,27 @@ public class Tenants {
     return new MadeKey(known(key), text, null);
   }
 
+  /** Changes an administrator's key: its name, its end, whether it is suspended. */
+  @Transactional
+  public KnownKey changeAdminKey(UUID id, UnaryOperator<KeySettings> change) {
+    AdminKey key = adminKeys.locked(id).orElseThrow(Tenants::noAdminKey);
+    if (key.revokedAt != null) {
+      throw revoked();
+    }
+    KeySettings settings = change.apply(known(key).settings());
+    checkName(settings.name());
+    checkExpiry(key.expiresAt, settings.expiresAt());
+    key.name = settings.name();
+    key.expiresAt = settings.expiresAt();
+    key.suspendedAt = suspendedAt(key.suspendedAt, settings.suspended());
+    ring.forget();
+    return known(key);
+  }
+
   /** Ends an administrator's key. */
   @Transactional
   public KnownKey revokeAdminKey(UUID id) {
-    AdminKey key =
-        adminKeys
-            .findByIdOptional(id)
-            .orElseThrow(
-                () -> new ProblemException(ErrorCode.NOT_FOUND, "there is no such admin key"));
+    AdminKey key = adminKeys.locked(id).orElseThrow(Tenants::noAdminKey);
     if (key.revokedAt == null) {
       key.revokedAt = clock.instant();
     }
@@ -234,12 +276,30 @@ public class Tenants {
   private Tenant find(String id) {
     return tenants
         .findByIdOptional(ID.matcher(id).matches() ? id : "")
-        .orElseThrow(
-            () -> new ProblemException(ErrorCode.NOT_FOUND, "there is no tenant with this id"));
+        .orElseThrow(Tenants::noTenant);
   }
 
-  private static void apply(Tenant tenant, Settings settings) {
+  private void apply(ApiKey key, KeySettings settings) {
     checkName(settings.name());
+    checkExpiry(key.expiresAt, settings.expiresAt());
+    if (settings.rate() != null && settings.rate().signum() <= 0
+        || settings.burst() != null && settings.burst() < 1) {
+      throw invalid("rate and burst must be above 0");
+    }
+    key.name = settings.name();
+    key.scopes = Scope.words(scopes(settings.scopes()));
+    key.rate = settings.rate();
+    key.burst = settings.burst();
+    key.expiresAt = settings.expiresAt();
+    key.suspendedAt = suspendedAt(key.suspendedAt, settings.suspended());
+  }
+
+  private void apply(Tenant tenant, Settings settings) {
+    checkName(settings.name());
+    List<String> granted = settings.trackAccounts();
+    if (granted != null && !accounts.containsAll(granted)) {
+      throw invalid("track_accounts may name of " + String.join(", ", accounts));
+    }
     if (settings.maxQueued() != null && settings.maxQueued() < 0
         || settings.unitsPerDay() != null && settings.unitsPerDay().signum() < 0
         || settings.unitsPerMonth() != null && settings.unitsPerMonth().signum() < 0) {
@@ -258,6 +318,15 @@ public class Tenants {
     tenant.unitsPerMonth = settings.unitsPerMonth();
     tenant.weight = (short) weight;
     tenant.models = settings.models();
+    tenant.trackAccounts = granted == null ? null : granted.stream().sorted().distinct().toList();
+    tenant.suspendedAt = suspendedAt(tenant.suspendedAt, settings.suspended());
+  }
+
+  private @Nullable Instant suspendedAt(@Nullable Instant before, boolean suspended) {
+    if (!suspended) {
+      return null;
+    }
+    return before == null ? clock.instant() : before;
   }
 
   private static void checkName(String name) {
@@ -266,8 +335,8 @@ public class Tenants {
     }
   }
 
-  private void checkExpiry(@Nullable Instant expiresAt) {
-    if (expiresAt != null && !expiresAt.isAfter(clock.instant())) {
+  private void checkExpiry(@Nullable Instant before, @Nullable Instant expiresAt) {
+    if (expiresAt != null && !expiresAt.equals(before) && !expiresAt.isAfter(clock.instant())) {
       throw invalid("expires_at must be in the future");
     }
   }
@@ -280,17 +349,35 @@ public class Tenants {
     }
   }
 
-  private static Known known(Tenant tenant) {
-    return new Known(
-        tenant.id,
-        new Settings(
-            tenant.name,
-            tenant.maxQueued,
-            tenant.unitsPerDay,
-            tenant.unitsPerMonth,
-            (int) tenant.weight,
-            tenant.models),
-        tenant.createdAt);
+  private static Settings settings(Tenant tenant) {
+    return new Settings(
+        tenant.name,
+        tenant.maxQueued,
+        tenant.unitsPerDay,
+        tenant.unitsPerMonth,
+        (int) tenant.weight,
+        tenant.models,
+        tenant.trackAccounts,
+        tenant.suspendedAt != null);
+  }
+
+  private Known known(Tenant tenant) {
+    List<String> granted = tenant.trackAccounts;
+    if (granted == null || granted.contains(KeyStore.ALL_ACCOUNTS)) {
+      boolean all = granted != null || tenants.count("id <> ?1", tenant.id) == 0;
+      granted = all ? List.copyOf(accounts) : List.of();
+    }
+    return new Known(tenant.id, settings(tenant), granted, tenant.createdAt);
+  }
+
+  private static KeySettings settings(ApiKey key) {
+    return new KeySettings(
+        key.name,
+        Scope.of(key.scopes).stream().map(Scope::word).collect(Collectors.toSet()),
+        key.rate,
+        key.burst,
+        key.expiresAt,
+        key.suspendedAt != null);
   }
 
   private static KnownKey known(ApiKey key) {
@@ -298,12 +385,7 @@ public class Tenants {
         key.id,
         key.prefix,
         key.accessKey,
-        new KeySettings(
-            key.name,
-            Scope.of(key.scopes).stream().map(Scope::word).collect(Collectors.toSet()),
-            key.rate,
-            key.burst,
-            key.expiresAt),
+        settings(key),
         key.createdAt,
         key.revokedAt,
         key.lastUsedAt);
@@ -314,10 +396,26 @@ public class Tenants {
         key.id,
         key.prefix,
         null,
-        new KeySettings(key.name, Set.of(), null, null, key.expiresAt),
+        new KeySettings(key.name, Set.of(), null, null, key.expiresAt, key.suspendedAt != null),
         key.createdAt,
         key.revokedAt,
         key.lastUsedAt);
+  }
+
+  private static ProblemException noTenant() {
+    return new ProblemException(ErrorCode.NOT_FOUND, "there is no tenant with this id");
+  }
+
+  private static ProblemException noKey() {
+    return new ProblemException(ErrorCode.NOT_FOUND, "the tenant has no such key");
+  }
+
+  private static ProblemException noAdminKey() {
+    return new ProblemException(ErrorCode.NOT_FOUND, "there is no such admin key");
+  }
+
+  private static ProblemException revoked() {
+    return new ProblemException(ErrorCode.CONFLICT, "the key is revoked, and stays so");
   }
 
   private static ProblemException invalid(String message) {

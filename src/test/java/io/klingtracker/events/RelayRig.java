@@ -1,7 +1,6 @@
 package io.klingtracker.events;
 
 import com.fasterxml.jackson.databind.ObjectMapper;
-import io.klingtracker.loops.SetAside;
 import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
 import io.smallrye.config.SmallRyeConfigBuilder;
 import io.smallrye.reactive.messaging.kafka.api.OutgoingKafkaRecordMetadata;
@@ -30,13 +29,11 @@ final class RelayRig {
 
   final RelayConfig config;
   final OutboxStore store;
-  final SetAside setAside;
   private final Jdbi jdbi;
 
   RelayRig(Jdbi jdbi, Map<String, String> settings) {
     this.jdbi = jdbi;
-    this.setAside = new SetAside(jdbi, Clock.systemUTC());
-    this.store = new OutboxStore(jdbi, new ObjectMapper(), setAside);
+    this.store = new OutboxStore(jdbi, new ObjectMapper());
     this.config = config(settings);
   }
 

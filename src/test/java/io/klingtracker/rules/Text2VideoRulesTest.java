@@ -253,6 +253,11 @@ class Text2VideoRulesTest {
             .refuses(some("'external_task_id':'" + EMOJI.repeat(256) + "'"), "external_task_id")
             .refuses(some("'external_task_id':'a\\u0000'"), "external_task_id", "control")
             .refuses(some("'external_task_id':'a\\ud800'"), "external_task_id")
+            .accepts(some("'external_task_id':'Batch'"), some("'external_task_id':'a/b'"))
+            .refuses(some("'external_task_id':'batch'"), "external_task_id", "own paths")
+            .refuses(some("'external_task_id':'counts'"), "external_task_id", "own paths")
+            .refuses(some("'external_task_id':'.'"), "external_task_id", "own paths")
+            .refuses(some("'external_task_id':'..'"), "external_task_id", "own paths")
             .refuses(some("'external_task_id':42"), "external_task_id value '42'"),
         Rule.of("model_name is text")
             .accepts(v3("'prompt':'a'"))

@@ -4,6 +4,7 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 
 import com.fasterxml.jackson.databind.ObjectMapper;
+import io.klingtracker.kling.KlingConfig;
 import io.klingtracker.problem.ErrorCode;
 import io.klingtracker.problem.ProblemException;
 import io.klingtracker.secret.Secrets;
@@ -15,6 +16,7 @@ import java.time.ZoneOffset;
 import java.util.Arrays;
 import java.util.Base64;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalDouble;
 import java.util.OptionalInt;
@@ -37,7 +39,8 @@ class KeyRingTest {
                     throw new AssertionError("the database was asked");
                   }),
               new ObjectMapper(),
-              Clock.fixed(NOW, ZoneOffset.UTC)),
+              Clock.fixed(NOW, ZoneOffset.UTC),
+              io.klingtracker.testing.Settings.of(KlingConfig.class, Map.of())),
           new Secrets("0123456789abcdef0123456789abcdef", List.of()),
           Clock.fixed(NOW, ZoneOffset.UTC),
           new ObjectMapper(),

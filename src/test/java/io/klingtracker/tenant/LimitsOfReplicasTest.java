@@ -17,6 +17,7 @@ import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.UUID;
 import java.util.stream.IntStream;
 import org.jspecify.annotations.Nullable;
@@ -212,6 +213,8 @@ class LimitsOfReplicasTest {
         burst,
         Quota.NONE,
         Map.of(),
+        Set.of(),
+        null,
         null,
         null);
   }

@@ -21,7 +21,7 @@ public record TestTenant(
 
   /** A tenant without quotas, with a key that may do everything. */
   public static TestTenant create() {
-    return create("{\"name\":\"story\"}", "{\"name\":\"story\"}");
+    return create("{\"name\":\"story\",\"track_accounts\":[\"default\"]}", "{\"name\":\"story\"}");
   }
 
   /**
