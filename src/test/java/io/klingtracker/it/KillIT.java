@@ -4,12 +4,12 @@ import static org.awaitility.Awaitility.await;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 
 import com.fasterxml.jackson.databind.ObjectMapper;
+import io.klingtracker.local.ServiceProcess;
 import io.klingtracker.simulator.Fault;
 import io.klingtracker.simulator.FaultRule;
 import io.klingtracker.simulator.Operation;
 import io.klingtracker.simulator.SimulatorClient;
 import io.klingtracker.testing.EventLog;
-import io.klingtracker.testing.ServiceProcess;
 import io.klingtracker.testing.TrackerStack;
 import java.net.http.HttpResponse;
 import java.time.Duration;

@@ -5,8 +5,8 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import io.klingtracker.local.ServiceProcess;
 import io.klingtracker.testing.EventLog;
-import io.klingtracker.testing.ServiceProcess;
 import io.klingtracker.testing.TrackerStack;
 import java.net.http.HttpResponse;
 import java.time.Duration;

@@ -9,7 +9,7 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 import com.standardwebhooks.Webhook;
 import com.sun.net.httpserver.HttpExchange;
 import com.sun.net.httpserver.HttpServer;
-import io.klingtracker.testing.ServiceProcess;
+import io.klingtracker.local.ServiceProcess;
 import io.klingtracker.testing.TrackerStack;
 import java.io.IOException;
 import java.net.InetAddress;

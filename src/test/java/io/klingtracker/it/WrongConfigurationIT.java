@@ -3,7 +3,7 @@ package io.klingtracker.it;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
-import io.klingtracker.testing.ServiceProcess;
+import io.klingtracker.local.ServiceProcess;
 import java.util.HashMap;
 import java.util.Map;
 import org.junit.jupiter.params.ParameterizedTest;

@@ -1,6 +1,5 @@
-package io.klingtracker.testing;
+package io.klingtracker.local;
 
-import io.klingtracker.local.FreePort;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.net.URI;
@@ -17,12 +16,11 @@ import java.util.Locale;
 import java.util.Map;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.Stream;
-import org.awaitility.Awaitility;
 import org.jspecify.annotations.Nullable;
 
 /**
  * The packaged service as a process of its own, configured by environment: it can be killed at any
- * moment and started again on the same port.
+ * moment and started again on the same port. Linux tells through {@code /proc} what it uses.
  */
 public final class ServiceProcess implements AutoCloseable {
 
@@ -37,6 +35,16 @@ public final class ServiceProcess implements AutoCloseable {
   private final int port = FreePort.find();
   private final Path log;
   private final HttpClient http = HttpClient.newHttpClient();
+  private Path jar =
+      Path.of(System.getProperty("tracker.jar", "target/quarkus-app/quarkus-run.jar"));
+  private List<String> jvm =
+      Stream.concat(
+              Stream.of("-Xmx256m"), Stream.of(System.getProperty("tracker.jvm", "").split(" ")))
+          .filter(option -> !option.isEmpty())
+          .toList();
+  private String java =
+      System.getProperty(
+          "tracker.java", Path.of(System.getProperty("java.home"), "bin", "java").toString());
   private @Nullable Process process;
 
   /** A service, not yet started, with this configuration and what its port makes of it. */
@@ -61,21 +69,56 @@ public final class ServiceProcess implements AutoCloseable {
     return this;
   }
 
+  /**
+   * Starts another build than the one just packaged; default is {@code -Dtracker.jar}.
+   *
+   * @param value its {@code quarkus-run.jar}
+   */
+  public ServiceProcess jar(Path value) {
+    jar = value;
+    return this;
+  }
+
+  /** Another JVM; default is {@code -Dtracker.java}, or that of this process. */
+  public ServiceProcess java(Path value) {
+    java = value.toString();
+    return this;
+  }
+
+  /** Options of its JVM, the heap among them; default is 256 MiB and {@code -Dtracker.jvm}. */
+  public ServiceProcess jvm(List<String> options) {
+    jvm = List.copyOf(options);
+    return this;
+  }
+
   /** Starts it and waits until it is ready. */
   public ServiceProcess start() {
     launch();
-    try {
-      Awaitility.await()
-          .atMost(START_LIMIT)
-          .pollInterval(Duration.ofMillis(100))
-          .until(() -> !process().isAlive() || isReady());
-    } catch (org.awaitility.core.ConditionTimeoutException e) {
-      throw new IllegalStateException("not ready in time:\n" + log(), e);
+    return awaitReady();
+  }
+
+  /** Waits until it is ready. */
+  public ServiceProcess awaitReady() {
+    long end = System.nanoTime() + START_LIMIT.toNanos();
+    while (isAlive() && !isReady()) {
+      if (System.nanoTime() > end) {
+        throw new IllegalStateException("not ready in time:\n" + log());
+      }
+      pause();
     }
-    if (!process().isAlive()) {
+    if (!isAlive()) {
       throw new IllegalStateException("ended at start:\n" + log());
     }
     return this;
+  }
+
+  private static void pause() {
+    try {
+      Thread.sleep(100);
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+      throw new IllegalStateException("interrupted", e);
+    }
   }
 
   /** Starts it and waits until it ends by itself; for configurations that do not work. */
@@ -92,31 +135,24 @@ public final class ServiceProcess implements AutoCloseable {
     }
   }
 
-  private void launch() {
-    String jar = System.getProperty("tracker.jar", "target/quarkus-app/quarkus-run.jar");
-    List<String> command = new ArrayList<>(List.of(java(), "-Xmx256m"));
-    Stream.of(System.getProperty("tracker.jvm", "").split(" "))
-        .filter(option -> !option.isEmpty())
-        .forEach(command::add);
-    command.addAll(List.of("-jar", jar));
+  /** Starts it and does not wait. */
+  public ServiceProcess launch() {
+    List<String> command = new ArrayList<>(List.of(java));
+    command.addAll(jvm);
+    command.addAll(List.of("-jar", jar.toString()));
     ProcessBuilder builder = new ProcessBuilder(command);
     config.forEach((key, value) -> builder.environment().put(environmentName(key), value));
     builder.redirectErrorStream(true);
     builder.redirectOutput(ProcessBuilder.Redirect.appendTo(log.toFile()));
     try {
-      process = builder.start();
+      Process started = builder.start();
+      process = started;
+      // A run that is killed leaves no service behind.
+      Runtime.getRuntime().addShutdownHook(new Thread(started::destroyForcibly));
+      return this;
     } catch (IOException e) {
       throw new UncheckedIOException(e);
     }
-  }
-
-  /**
-   * The JDK of the tests, or the one that {@code -Dtracker.java} names; {@code -Dtracker.jvm} gives
-   * it options.
-   */
-  private static String java() {
-    String own = Path.of(System.getProperty("java.home"), "bin", "java").toString();
-    return System.getProperty("tracker.java", own);
   }
 
   /** How a key is spelled in the environment. */
@@ -140,6 +176,21 @@ public final class ServiceProcess implements AutoCloseable {
     return started;
   }
 
+  /** Whether it runs: not killed, not ended by itself. */
+  public boolean isAlive() {
+    return process().isAlive();
+  }
+
+  /** Its process id. */
+  public long pid() {
+    return process().pid();
+  }
+
+  /** Its process, for those who measure it. */
+  public ProcessHandle handle() {
+    return process().toHandle();
+  }
+
   /** Ends it at once, as {@code kill -9} does. */
   public void kill() {
     try {
@@ -149,17 +200,64 @@ public final class ServiceProcess implements AutoCloseable {
     }
   }
 
+  /** Stops it orderly, as {@code kill} does, and by force when it does not. */
+  public void stop() {
+    Process stopping = process();
+    stopping.destroy();
+    try {
+      if (!stopping.waitFor(STOP_LIMIT.toSeconds(), TimeUnit.SECONDS)) {
+        stopping.destroyForcibly().waitFor();
+      }
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+    }
+  }
+
   /** Resident memory in MiB, or -1 where the system does not tell. */
   public long residentMebibytes() {
+    return mebibytes("VmRSS:");
+  }
+
+  /** The same by what it is: pages of its own, and pages of files that it has touched. */
+  public String memory() {
+    return "%d MiB of its own, %d MiB of mapped files"
+        .formatted(mebibytes("RssAnon:"), mebibytes("RssFile:"));
+  }
+
+  private long mebibytes(String name) {
+    long kibibytes = status(name);
+    return kibibytes < 0 ? -1 : kibibytes / 1024;
+  }
+
+  /** Its threads, or -1 where the system does not tell. */
+  public long threads() {
+    return status("Threads:");
+  }
+
+  private long status(String name) {
     try {
       return Files.readAllLines(Path.of("/proc/" + process().pid() + "/status")).stream()
-          .filter(line -> line.startsWith("VmRSS:"))
-          .mapToLong(line -> Long.parseLong(line.replaceAll("[^0-9]", "")) / 1024)
+          .filter(line -> line.startsWith(name))
+          .mapToLong(line -> Long.parseLong(line.replaceAll("[^0-9]", "")))
           .findFirst()
           .orElse(-1);
     } catch (IOException e) {
       return -1;
     }
+  }
+
+  /** Its open files, connections among them, or -1 where the system does not tell. */
+  public long openFiles() {
+    try (Stream<Path> files = Files.list(Path.of("/proc/" + process().pid() + "/fd"))) {
+      return files.count();
+    } catch (IOException | UncheckedIOException e) {
+      return -1;
+    }
+  }
+
+  /** The port it listens on. */
+  public int port() {
+    return port;
   }
 
   /** Base URL. */
@@ -206,21 +304,14 @@ public final class ServiceProcess implements AutoCloseable {
     }
   }
 
-  /** Stops it orderly, and by force when it does not. */
+  /** Stops it and forgets its log. */
   @Override
   public void close() {
-    Process stopping = process;
-    if (stopping == null) {
-      return;
+    if (process != null) {
+      stop();
     }
-    stopping.destroy();
     try {
-      if (!stopping.waitFor(STOP_LIMIT.toSeconds(), TimeUnit.SECONDS)) {
-        stopping.destroyForcibly().waitFor();
-      }
       Files.deleteIfExists(log);
-    } catch (InterruptedException e) {
-      Thread.currentThread().interrupt();
     } catch (IOException e) {
       throw new UncheckedIOException(e);
     }

@@ -1,0 +1,73 @@
+package io.klingtracker.faults;
+
+import io.klingtracker.local.EmbeddedPostgresServer;
+import java.sql.Connection;
+import java.sql.DriverManager;
+import java.sql.PreparedStatement;
+import java.sql.ResultSet;
+import java.sql.SQLException;
+import java.util.ArrayList;
+import java.util.List;
+
+/** The service's database, read from outside. */
+final class Sql implements AutoCloseable {
+
+  private final String url;
+  private final Connection connection;
+
+  Sql(String url) {
+    this.url = url;
+    try {
+      connection = DriverManager.getConnection(url, EmbeddedPostgresServer.USER, "");
+    } catch (SQLException e) {
+      throw new IllegalStateException(url + ": " + e.getMessage(), e);
+    }
+  }
+
+  String url() {
+    return url;
+  }
+
+  /** The first column of the first row. */
+  long number(String query, Object... arguments) {
+    return Long.parseLong(rows(query, arguments).get(0).get(0));
+  }
+
+  /** All rows, as text. */
+  synchronized List<List<String>> rows(String query, Object... arguments) {
+    try (PreparedStatement statement = connection.prepareStatement(query)) {
+      for (int i = 0; i < arguments.length; i++) {
+        Object argument = arguments[i];
+        if (argument instanceof String[] texts) {
+          statement.setArray(i + 1, connection.createArrayOf("text", texts));
+        } else {
+          statement.setObject(i + 1, argument);
+        }
+      }
+      List<List<String>> rows = new ArrayList<>();
+      try (ResultSet result = statement.executeQuery()) {
+        int columns = result.getMetaData().getColumnCount();
+        while (result.next()) {
+          List<String> row = new ArrayList<>();
+          for (int column = 1; column <= columns; column++) {
+            String value = result.getString(column);
+            row.add(value == null ? "" : value);
+          }
+          rows.add(row);
+        }
+      }
+      return rows;
+    } catch (SQLException e) {
+      throw new IllegalStateException(query + ": " + e.getMessage(), e);
+    }
+  }
+
+  @Override
+  public void close() {
+    try {
+      connection.close();
+    } catch (SQLException e) {
+      throw new IllegalStateException(e);
+    }
+  }
+}
