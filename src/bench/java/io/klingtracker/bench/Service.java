@@ -1,23 +1,14 @@
 package io.klingtracker.bench;
 
 import io.klingtracker.local.EmbeddedPostgresServer;
-import io.klingtracker.local.FreePort;
-import java.io.IOException;
-import java.io.UncheckedIOException;
-import java.net.URI;
-import java.net.http.HttpClient;
-import java.net.http.HttpRequest;
-import java.net.http.HttpResponse;
-import java.nio.file.Files;
+import io.klingtracker.local.ServiceProcess;
 import java.nio.file.Path;
-import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.TreeMap;
-import java.util.concurrent.TimeUnit;
 import java.util.function.IntConsumer;
 import java.util.stream.Collectors;
 
@@ -35,12 +26,11 @@ final class Service implements AutoCloseable {
   /** With less than this share of a core the compiler changes no figure any more. */
   private static final double COMPILED = 0.08;
 
-  private static final Duration START_LIMIT = Duration.ofSeconds(60);
-  private static final Duration STOP_LIMIT = Duration.ofSeconds(20);
+  /** Less heap than k8s/ leaves it: what holds here holds there. */
+  private static final List<String> JVM =
+      List.of("-Xmx256m", "-XX:+UseSerialGC", "-XX:+ExitOnOutOfMemoryError");
 
-  private final int port = FreePort.find();
-  private final Path log;
-  private final Process process;
+  private final ServiceProcess process;
 
   /**
    * Starts it; {@link #awaitReady} tells when it takes requests.
@@ -49,27 +39,10 @@ final class Service implements AutoCloseable {
    */
   Service(Options options, Map<String, String> settings, Path jar, List<String> jvm) {
     Map<String, String> config = new TreeMap<>(settings);
-    config.put("quarkus.http.port", Integer.toString(port));
     config.put("quarkus.http.host", "localhost");
-    config.put("tracker.public-url", "http://localhost:" + port);
-    List<String> command = new ArrayList<>(List.of(options.java().toString()));
-    // Less heap than k8s/ leaves it: what holds here holds there.
-    command.addAll(List.of("-Xmx256m", "-XX:+UseSerialGC", "-XX:+ExitOnOutOfMemoryError"));
-    command.addAll(jvm);
-    config.forEach((key, value) -> command.add("-D" + key + "=" + value));
-    command.addAll(List.of("-jar", jar.toString()));
-    try {
-      log = Files.createTempFile(options.directory().resolve("data"), "service", ".log");
-      process =
-          new ProcessBuilder(command)
-              .redirectErrorStream(true)
-              .redirectOutput(log.toFile())
-              .start();
-    } catch (IOException e) {
-      throw new UncheckedIOException(e);
-    }
-    // A bench that is killed leaves no service behind.
-    Runtime.getRuntime().addShutdownHook(new Thread(process::destroyForcibly));
+    List<String> whole = new ArrayList<>(JVM);
+    whole.addAll(jvm);
+    process = new ServiceProcess(config).java(options.java()).jvm(whole).jar(jar).launch();
   }
 
   /** The settings that every build understands: those of the contract. */
@@ -104,33 +77,12 @@ final class Service implements AutoCloseable {
   }
 
   Service awaitReady() {
-    HttpRequest ready =
-        HttpRequest.newBuilder(URI.create("http://localhost:" + port + "/q/health/ready"))
-            .timeout(Duration.ofSeconds(2))
-            .build();
-    HttpClient http = HttpClient.newHttpClient();
-    boolean up =
-        Database.await(
-            START_LIMIT,
-            () -> {
-              try {
-                return !process.isAlive()
-                    || http.send(ready, HttpResponse.BodyHandlers.discarding()).statusCode() == 200;
-              } catch (IOException e) {
-                return false;
-              } catch (InterruptedException e) {
-                Thread.currentThread().interrupt();
-                return true;
-              }
-            });
-    if (!up || !process.isAlive()) {
-      throw new IllegalStateException("the service did not start:\n" + log());
-    }
+    process.awaitReady();
     return this;
   }
 
   int port() {
-    return port;
+    return process.port();
   }
 
   long pid() {
@@ -138,30 +90,17 @@ final class Service implements AutoCloseable {
   }
 
   ProcessHandle process() {
-    return process.toHandle();
+    return process.handle();
   }
 
   /** What it holds of the machine's memory, in MiB; -1 where the system does not tell. */
   long residentMebibytes() {
-    return mebibytes("VmRSS:");
+    return process.residentMebibytes();
   }
 
   /** The same by what it is: pages of its own, and pages of files that it has touched. */
   String memory() {
-    return "%d MiB of its own, %d MiB of mapped files"
-        .formatted(mebibytes("RssAnon:"), mebibytes("RssFile:"));
-  }
-
-  private long mebibytes(String name) {
-    try {
-      return Files.readAllLines(Path.of("/proc/" + process.pid() + "/status")).stream()
-          .filter(line -> line.startsWith(name))
-          .mapToLong(line -> Long.parseLong(line.replaceAll("[^0-9]", "")) / 1024)
-          .findFirst()
-          .orElse(-1);
-    } catch (IOException e) {
-      return -1;
-    }
+    return process.memory();
   }
 
   /**
@@ -213,25 +152,11 @@ final class Service implements AutoCloseable {
   }
 
   String log() {
-    try {
-      return Files.readString(log);
-    } catch (IOException e) {
-      throw new UncheckedIOException(e);
-    }
+    return process.log();
   }
 
   @Override
   public void close() {
-    process.destroy();
-    try {
-      if (!process.waitFor(STOP_LIMIT.toSeconds(), TimeUnit.SECONDS)) {
-        process.destroyForcibly().waitFor();
-      }
-      Files.deleteIfExists(log);
-    } catch (InterruptedException e) {
-      Thread.currentThread().interrupt();
-    } catch (IOException e) {
-      throw new UncheckedIOException(e);
-    }
+    process.close();
   }
 }

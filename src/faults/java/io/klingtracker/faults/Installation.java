@@ -171,15 +171,24 @@ final class Installation implements AutoCloseable {
     if (made.status() != 201) {
       throw new IllegalStateException("tenant " + id + ": " + made);
     }
+    return key(new Tenant(id, ""), "\"submit\",\"read\",\"webhooks\"");
+  }
+
+  /**
+   * The tenant with another key.
+   *
+   * @param scopes JSON texts, separated by commas
+   */
+  Tenant key(Tenant tenant, String scopes) {
     Calls.Answer key =
         calls.post(
-            url() + "/admin/v1/tenants/" + id + "/keys",
+            url() + "/admin/v1/tenants/" + tenant.id() + "/keys",
             ADMIN_KEY,
-            "{\"name\":\"all\",\"scopes\":[\"submit\",\"read\",\"webhooks\"]}");
+            "{\"name\":\"one\",\"scopes\":[%s]}".formatted(scopes));
     if (key.status() != 201) {
-      throw new IllegalStateException("key of " + id + ": " + key);
+      throw new IllegalStateException("key of " + tenant.id() + ": " + key);
     }
-    return new Tenant(id, key.json().path("api_key").asText());
+    return new Tenant(tenant.id(), key.json().path("api_key").asText());
   }
 
   /** Every create that either Kling accepted. */

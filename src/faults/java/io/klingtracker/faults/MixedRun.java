@@ -13,8 +13,8 @@ import org.junit.jupiter.api.condition.EnabledIfSystemProperty;
 import org.junit.jupiter.api.extension.ExtendWith;
 
 /**
- * Callers, callbacks and two replicas for a long while, with one attack after the other, each once a
- * minute if there is time; then everything must have ended. Runs with {@code -Dfaults.mixed=20m}.
+ * Callers, callbacks and two replicas for a long while, with one attack after the other, each once
+ * a minute if there is time; then everything must have ended. Runs with {@code -Dfaults.mixed=20m}.
  */
 @Attack
 @ExtendWith(Stage.class)

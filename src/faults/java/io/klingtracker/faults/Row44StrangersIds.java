@@ -11,12 +11,16 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.UUID;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
 
 /** Every route, asked by a stranger with the honest tenant's ids, hosts and cursors. */
 @Attack
 final class Row44StrangersIds extends Row {
 
   private static final Duration LIMIT = Duration.ofSeconds(20);
+  private static final int AT_ONCE = 8;
   private static final String JSON = "Content-Type: application/json\r\n";
 
   /** What belongs to somebody, and something of the same form that belongs to nobody. */
@@ -27,7 +31,7 @@ final class Row44StrangersIds extends Row {
   }
 
   @Override
-  void attack(Scene scene) {
+  void attack(Scene scene) throws Exception {
     Installation installation = scene.installation();
     Tenant stranger = installation.tenant("stranger");
     Ledger.Create create = scene.traffic().creates(installation.servers().plain()).get(0);
@@ -45,16 +49,24 @@ final class Row44StrangersIds extends Row {
             installation.servers().sink().url().replaceFirst("http://([^/]*)/.*", "$1"),
             "127.0.0.1:1");
     Id account = new Id("default", "no-such");
-    int asked = 0;
+    List<Runnable> questions = new ArrayList<>();
     for (Route route : Routes.of(installation)) {
       if (route.isCallback() || route.parameters().isEmpty() && !route.isAdmin()) {
         continue;
       }
       for (Id id : ids(route, tasks, deliveries, host, account)) {
-        compare(scene, route, id, stranger);
-        asked++;
+        questions.add(() -> compare(scene, route, id, stranger));
       }
     }
+    ExecutorService threads = Executors.newFixedThreadPool(AT_ONCE);
+    try {
+      for (Future<?> question : questions.stream().map(threads::submit).toList()) {
+        question.get();
+      }
+    } finally {
+      threads.shutdownNow();
+    }
+    spellings(scene);
     filters(scene, stranger, tasks, create);
     cursors(scene, stranger);
     Calls.Answer after =
@@ -62,7 +74,43 @@ final class Row44StrangersIds extends Row {
             .calls()
             .get(installation.url() + "/v1/tasks/" + task, Installation.HONEST.apiKey());
     scene.findings().require(after.ok(), "I8 the owner's task is untouched", after.toString());
-    scene.note(asked + " routes and ids compared with those of nobody");
+    scene.note(questions.size() + " routes and ids compared with those of nobody");
+  }
+
+  /** A key that may only submit reads nothing, however the path is spelled. */
+  private static void spellings(Scene scene) {
+    Installation installation = scene.installation();
+    Tenant submits = installation.key(installation.tenant("submits"), "\"submit\"");
+    for (String path :
+        List.of(
+            "/kling/tasks",
+            "/kling/tasks/",
+            "/kling/tasks/.",
+            "/kling/x/../tasks",
+            "/kling//tasks",
+            "/kling/tasks;a=b/",
+            "/KLING/tasks",
+            "/%6bling/tasks",
+            "/v1/tasks/batch",
+            "/v1/tasks/batch/",
+            "/v1/tasks/batch/.",
+            "/v1/tasks/batch;a=b",
+            "/v1//tasks/batch")) {
+      byte[] request =
+          Attacker.request(
+              "POST",
+              path,
+              submits.apiKey(),
+              JSON,
+              "{\"ids\":[],\"limit\":1}".getBytes(StandardCharsets.UTF_8));
+      Answer answer = scene.attacker().send(scene.port(), request, LIMIT);
+      scene
+          .findings()
+          .require(
+              answer.status() >= 400 && answer.status() < 500,
+              "a key that may only submit reads nothing",
+              path + ": " + answer);
+    }
   }
 
   private static List<Id> ids(Route route, List<Id> tasks, Id delivery, Id host, Id account) {
