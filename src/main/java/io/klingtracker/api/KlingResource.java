@@ -7,7 +7,6 @@ import io.klingtracker.rules.Kinds;
 import io.klingtracker.rules.SyncPath;
 import io.klingtracker.task.Task;
 import io.klingtracker.task.TaskFilter;
-import io.klingtracker.task.TaskStatus;
 import io.klingtracker.task.Tasks;
 import io.klingtracker.tenant.CurrentCaller;
 import io.klingtracker.tenant.Needs;
@@ -50,7 +49,7 @@ public class KlingResource {
   private final Passes passes;
   private final Submissions submissions;
   private final Tasks tasks;
-  private final LongPoll longPoll;
+  private final StoredAnswers answers;
   private final CurrentCaller caller;
   private final Duration maxWait;
 
@@ -60,14 +59,14 @@ public class KlingResource {
       Passes passes,
       Submissions submissions,
       Tasks tasks,
-      LongPoll longPoll,
+      StoredAnswers answers,
       CurrentCaller caller,
       ReadConfig config) {
     this.bodies = bodies;
     this.passes = passes;
     this.submissions = submissions;
     this.tasks = tasks;
-    this.longPoll = longPoll;
+    this.answers = answers;
     this.caller = caller;
     this.maxWait = config.maxWait();
   }
@@ -117,25 +116,12 @@ public class KlingResource {
   private CompletionStage<Response> submit(
       Submissions.Ask ask, Submissions.Options options, Duration wait) {
     Submissions.Accepted accepted = submissions.submit(ask, options);
-    KlingTask created =
-        KlingTask.created(accepted.taskId(), accepted.externalTaskId(), accepted.createdAt());
-    if (wait.isZero()) {
-      return CompletableFuture.completedFuture(answer(accepted, created).build());
-    }
-    Task task = tasks.find(ask.tenant(), accepted.taskId()).orElseThrow();
-    return longPoll
-        .until(task, now -> now.status().isFinal(), wait)
-        .map(
-            now ->
-                answer(accepted, now.status() == TaskStatus.QUEUED ? created : KlingTask.of(now))
-                    .header("Preference-Applied", "wait=" + wait.toSeconds())
-                    .build())
-        .subscribeAsCompletionStage();
-  }
-
-  private static Response.ResponseBuilder answer(Submissions.Accepted accepted, KlingTask task) {
-    Response.ResponseBuilder answer = Response.ok(KlingEnvelope.of(accepted.requestId(), task));
-    return accepted.replayed() ? answer.header("Idempotent-Replayed", "true") : answer;
+    return answers.answer(
+        accepted,
+        ask.tenant(),
+        wait,
+        KlingTask.created(accepted.taskId(), accepted.externalTaskId(), accepted.createdAt()),
+        KlingTask::of);
   }
 
   /** One task by our id or the caller's, or a page of a kind's tasks, newest first. */

@@ -2,6 +2,7 @@ package io.klingtracker.api;
 
 import io.klingtracker.task.Task;
 import io.klingtracker.task.Tasks;
+import io.klingtracker.watch.Waits;
 import io.klingtracker.watch.Watch;
 import io.smallrye.mutiny.Uni;
 import io.smallrye.mutiny.infrastructure.Infrastructure;
@@ -21,36 +22,49 @@ class LongPoll {
 
   private final Tasks tasks;
   private final Watch watch;
+  private final Waits waits;
 
   @Inject
-  LongPoll(Tasks tasks, Watch watch) {
+  LongPoll(Tasks tasks, Watch watch, Waits waits) {
     this.tasks = tasks;
     this.watch = watch;
+    this.waits = waits;
   }
 
-  /** The task once it is what was waited for, or as it is when the time is over. */
-  Uni<Task> until(Task first, Predicate<Task> enough, Duration most) {
+  /**
+   * A task after a wait.
+   *
+   * @param cutShort whether the wait ended before its time and before what it waited for
+   */
+  record Waited(Task task, boolean cutShort) {}
+
+  /**
+   * The task once it is what was waited for, or as it is when the time is over or the place is
+   * needed; fails with a {@link io.klingtracker.problem.ProblemException} when there is no place.
+   */
+  Uni<Waited> until(Task first, Predicate<Task> enough, Duration most) {
     if (enough.test(first) || most.isZero()) {
-      return Uni.createFrom().item(first);
+      return Uni.createFrom().item(new Waited(first, false));
     }
-    return Uni.createFrom().emitter(emitter -> new Wait(first, enough, emitter).begin(most));
+    return Uni.createFrom().emitter(emitter -> new Poll(first, enough, emitter).begin(most));
   }
 
   /** One waiting request. */
-  private final class Wait {
+  private final class Poll {
 
     private final Predicate<Task> enough;
-    private final UniEmitter<? super Task> emitter;
+    private final UniEmitter<? super Waited> emitter;
 
     /** Wakes not yet looked at; whoever raises it from zero looks. */
     private final AtomicInteger wakes = new AtomicInteger();
 
     private volatile Task latest;
     private volatile boolean over;
+    private volatile Waits.@Nullable Wait wait;
     private volatile Watch.@Nullable Watching watching;
     private volatile @Nullable ScheduledFuture<?> timer;
 
-    Wait(Task first, Predicate<Task> enough, UniEmitter<? super Task> emitter) {
+    Poll(Task first, Predicate<Task> enough, UniEmitter<? super Waited> emitter) {
       this.latest = first;
       this.enough = enough;
       this.emitter = emitter;
@@ -59,6 +73,7 @@ class LongPoll {
     void begin(Duration most) {
       // A caller who goes away ends the wait.
       emitter.onTermination(this::end);
+      wait = waits.begin(latest.tenant(), this::placeNeeded);
       watching = watch.task(latest.id(), this::woken);
       timer =
           Infrastructure.getDefaultWorkerPool()
@@ -91,19 +106,24 @@ class LongPoll {
           return;
         }
         if (enough.test(latest)) {
-          answer();
+          answer(false);
           return;
         }
       } while (!wakes.compareAndSet(seen, 0));
     }
 
     private void timeOver() {
-      answer();
+      answer(false);
     }
 
-    private void answer() {
+    /** In the thread of whoever needs the place. */
+    private void placeNeeded() {
+      Infrastructure.getDefaultExecutor().execute(() -> answer(true));
+    }
+
+    private void answer(boolean cutShort) {
       over = true;
-      emitter.complete(latest);
+      emitter.complete(new Waited(latest, cutShort));
       end();
     }
 
@@ -112,6 +132,10 @@ class LongPoll {
       Watch.Watching open = watching;
       if (open != null) {
         open.close();
+      }
+      Waits.Wait place = wait;
+      if (place != null) {
+        place.close();
       }
       ScheduledFuture<?> pending = timer;
       if (pending != null) {

@@ -12,6 +12,7 @@ import io.klingtracker.task.Tasks;
 import io.klingtracker.tenant.CurrentCaller;
 import io.klingtracker.tenant.Needs;
 import io.klingtracker.tenant.Scope;
+import io.smallrye.common.annotation.Blocking;
 import jakarta.inject.Inject;
 import jakarta.ws.rs.Consumes;
 import jakarta.ws.rs.GET;
@@ -25,10 +26,13 @@ import jakarta.ws.rs.core.MediaType;
 import jakarta.ws.rs.core.Response;
 import java.io.InputStream;
 import java.time.Clock;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.UUID;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionStage;
 import org.eclipse.microprofile.openapi.annotations.Operation;
 import org.jspecify.annotations.Nullable;
 
@@ -44,24 +48,30 @@ public class NewerResource {
 
   private final BodyReader bodies;
   private final Submissions submissions;
+  private final StoredAnswers answers;
   private final Tasks tasks;
   private final CurrentCaller caller;
   private final ObjectMapper json;
+  private final Duration maxWait;
   private final Clock clock;
 
   @Inject
   NewerResource(
       BodyReader bodies,
       Submissions submissions,
+      StoredAnswers answers,
       Tasks tasks,
       CurrentCaller caller,
       ObjectMapper json,
+      ReadConfig config,
       Clock clock) {
     this.bodies = bodies;
     this.submissions = submissions;
+    this.answers = answers;
     this.tasks = tasks;
     this.caller = caller;
     this.json = json;
+    this.maxWait = config.maxWait();
     this.clock = clock;
   }
 
@@ -77,26 +87,30 @@ public class NewerResource {
   @Needs(Scope.SUBMIT)
   @Path("/{kind: text-to-video|image-to-video}/{model}")
   @Consumes(MediaType.WILDCARD)
+  @Blocking
   @Operation(hidden = true)
-  public Response create(
+  public CompletionStage<Response> create(
       @PathParam("kind") String kindPath,
       @PathParam("model") String model,
       @HeaderParam("Idempotency-Key") @Nullable String idempotencyKey,
       @HeaderParam("Tracker-Priority") @Nullable String priority,
       @HeaderParam("Tracker-Deadline") @Nullable String deadline,
       @HeaderParam("Tracker-Dry-Run") @Nullable String dryRun,
+      @HeaderParam("Prefer") @Nullable String prefer,
       InputStream body) {
     Kind kind = Kinds.ofPath(kindPath).orElseThrow();
     Submissions.Options options = new Submissions.Options(idempotencyKey, priority, deadline);
     boolean dry = Submissions.isDryRun(dryRun);
+    Duration wait = Preference.wait(prefer, maxWait);
     return bodies.read(
         body,
         kind.takesMedia(),
         sound -> {
           Submissions.Ask ask = new Submissions.Ask(caller.tenant(), kind, model, sound);
           return dry
-              ? Response.ok(envelope(submissions.dryRun(ask, options))).build()
-              : submit(ask, options);
+              ? CompletableFuture.completedFuture(
+                  Response.ok(envelope(submissions.dryRun(ask, options))).build())
+              : submit(ask, options, wait);
         });
   }
 
@@ -158,12 +172,15 @@ public class NewerResource {
     return envelope(new Listed(page, page.size(), next, !next.isEmpty()));
   }
 
-  private Response submit(Submissions.Ask ask, Submissions.Options options) {
+  private CompletionStage<Response> submit(
+      Submissions.Ask ask, Submissions.Options options, Duration wait) {
     Submissions.Accepted accepted = submissions.submit(ask, options);
-    NewerTask created =
-        NewerTask.created(accepted.taskId(), accepted.externalTaskId(), accepted.createdAt());
-    Response.ResponseBuilder answer = Response.ok(KlingEnvelope.of(accepted.requestId(), created));
-    return (accepted.replayed() ? answer.header("Idempotent-Replayed", "true") : answer).build();
+    return answers.answer(
+        accepted,
+        ask.tenant(),
+        wait,
+        NewerTask.created(accepted.taskId(), accepted.externalTaskId(), accepted.createdAt()),
+        task -> NewerTask.of(task, json));
   }
 
   private static List<String> ids(String list) {

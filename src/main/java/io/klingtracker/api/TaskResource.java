@@ -195,7 +195,7 @@ public class TaskResource {
     }
     int seen = past < 0 ? task.sequence() : past;
     Predicate<Task> news = now -> now.sequence() > seen || now.status().isFinal();
-    return longPoll.until(task, news, most).map(now -> answer(now, ifNoneMatch));
+    return longPoll.until(task, news, most).map(waited -> answer(waited.task(), ifNoneMatch));
   }
 
   /** What waits in our queue shows its place there, which moves without a change of the task. */

@@ -26,6 +26,7 @@ import java.util.SortedSet;
 import java.util.TreeSet;
 import java.util.regex.Pattern;
 import org.eclipse.microprofile.openapi.annotations.Operation;
+import org.jboss.logging.Logger;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -38,6 +39,8 @@ import org.jspecify.annotations.Nullable;
 @Produces(MediaType.APPLICATION_JSON)
 @Consumes(MediaType.APPLICATION_JSON)
 public class TrackResource {
+
+  private static final Logger LOG = Logger.getLogger(TrackResource.class);
 
   private static final Pattern KLING_ID = Pattern.compile("[0-9A-Za-z_-]{1,64}");
   private static final int MAX_EXTERNAL_ID = 512;
@@ -108,7 +111,7 @@ public class TrackResource {
                 text("model", request.model(), MAX_MODEL),
                 kind.family().word()));
     if (submission instanceof Submission.Stored stored) {
-      checkRequested.fire(new CheckRequested(stored.taskId()));
+      askSoon(stored.taskId());
       return new Answer(stored.taskId(), callbacks.url(stored.taskId()));
     }
     if (submission instanceof Submission.ExternalIdTaken taken) {
@@ -117,6 +120,15 @@ public class TrackResource {
     }
     throw new ProblemException(
         ErrorCode.CONFLICT, "Kling's task " + klingTaskId + " is watched already");
+  }
+
+  /** The task is stored; who is not told asks in its turn. */
+  private void askSoon(String taskId) {
+    try {
+      checkRequested.fire(new CheckRequested(taskId));
+    } catch (RuntimeException e) {
+      LOG.warnf(e, "task=%s is watched, but is not asked for at once", taskId);
+    }
   }
 
   private static Kind kind(@Nullable String name) {

@@ -1,36 +1,32 @@
 package io.klingtracker.feed;
 
-import io.klingtracker.problem.ErrorCode;
-import io.klingtracker.problem.ProblemException;
 import io.klingtracker.task.TaskStatus;
+import io.klingtracker.watch.Waits;
 import io.klingtracker.watch.Watch;
 import io.smallrye.mutiny.Multi;
 import io.smallrye.mutiny.operators.multi.MultiSelectFirstUntilOtherOp;
 import jakarta.inject.Inject;
 import jakarta.inject.Singleton;
-import java.time.Duration;
 import java.util.List;
 import java.util.Optional;
 import java.util.UUID;
-import java.util.concurrent.atomic.AtomicInteger;
 
 /** The feed's façade: pages, followers, streams. */
 @Singleton
 public class Feed {
 
-  private static final Duration RETRY_AFTER = Duration.ofSeconds(5);
-
   private final FeedStore store;
   private final FeedHub hub;
   private final Watch watch;
+  private final Waits waits;
   private final FeedConfig config;
-  private final AtomicInteger watchers = new AtomicInteger();
 
   @Inject
-  Feed(FeedStore store, FeedHub hub, Watch watch, FeedConfig config) {
+  Feed(FeedStore store, FeedHub hub, Watch watch, Waits waits, FeedConfig config) {
     this.store = store;
     this.hub = hub;
     this.watch = watch;
+    this.waits = waits;
     this.config = config;
   }
 
@@ -49,15 +45,18 @@ public class Feed {
     return store.head();
   }
 
-  /** Follows a tenant's feed from a cursor; to be closed. */
+  /**
+   * Follows a tenant's feed from a cursor; to be closed.
+   *
+   * @throws io.klingtracker.problem.ProblemException when too many wait, see {@link Waits}
+   */
   public FeedReader follow(String tenant, Cursor after) {
-    admit();
-    return new FeedReader(hub, store, config.page(), tenant, after, watchers::decrementAndGet);
+    return new FeedReader(hub, store, waits, config.page(), tenant, after);
   }
 
   /**
-   * A tenant's events after a cursor, then as they come, without end unless the reader is too slow.
-   * Empty lists say that nothing came for a heartbeat.
+   * A tenant's events after a cursor, then as they come, until the reader is too slow or its place
+   * is needed. Empty lists say that nothing came for a heartbeat.
    */
   public Multi<List<FeedEvent>> stream(String tenant, Cursor after) {
     FeedReader reader = follow(tenant, after);
@@ -70,22 +69,17 @@ public class Feed {
   }
 
   /**
-   * One task's events after a sequence, then as they come, until the task has ended. Empty lists
-   * say that nothing came for a heartbeat.
+   * One task's events after a sequence, then as they come, until the task has ended or the place is
+   * needed. Empty lists say that nothing came for a heartbeat.
    */
-  public Multi<List<FeedEvent>> stream(String taskId, int after) {
-    admit();
-    TaskReader reader = new TaskReader(store, watch, config, taskId, after);
+  public Multi<List<FeedEvent>> stream(String tenant, String taskId, int after) {
+    TaskReader reader = new TaskReader(store, watch, waits, config, tenant, taskId, after);
     return Multi.createBy()
         .repeating()
         .uni(reader::next)
-        .whilst(events -> !reader.ended())
+        .whilst(events -> !reader.isOver())
         .onTermination()
-        .invoke(
-            () -> {
-              reader.close();
-              watchers.decrementAndGet();
-            });
+        .invoke(reader::close);
   }
 
   /** The sequence of one of a task's events. */
@@ -102,15 +96,5 @@ public class Feed {
     return store.ofTask(taskId, sequence - 1, 1).stream()
         .map(FeedEvent::status)
         .anyMatch(TaskStatus::isFinal);
-  }
-
-  private void admit() {
-    if (watchers.incrementAndGet() > config.maxWatchers()) {
-      watchers.decrementAndGet();
-      throw new ProblemException(
-          ErrorCode.UNAVAILABLE,
-          "this replica has as many streams open as it may; come back later, or read GET /v1/events",
-          RETRY_AFTER);
-    }
   }
 }

@@ -30,8 +30,4 @@ public interface FeedConfig {
   /** How often a silent stream says that it is alive. */
   @WithDefault("15s")
   Duration heartbeat();
-
-  /** Most open streams and long-polls of this replica. */
-  @WithDefault("10000")
-  int maxWatchers();
 }

@@ -101,7 +101,7 @@ class FeedHub {
       for (FeedReader reader : List.copyOf(lagging)) {
         if (now - reader.behindSince > config.catchUp().toNanos()) {
           lagging.remove(reader);
-          ends.add(reader.onCut);
+          ends.add(reader::cutShort);
         }
       }
     }
@@ -178,7 +178,7 @@ class FeedHub {
   }
 
   synchronized void await(FeedReader reader, UniEmitter<? super Boolean> emitter) {
-    if (!reader.attached || !reader.buffer.isEmpty()) {
+    if (!reader.attached || !reader.buffer.isEmpty() || reader.isCutShort()) {
       emitter.complete(true);
     } else {
       reader.waiting = emitter;

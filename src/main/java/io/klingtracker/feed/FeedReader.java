@@ -1,5 +1,6 @@
 package io.klingtracker.feed;
 
+import io.klingtracker.watch.Waits;
 import io.smallrye.mutiny.Uni;
 import io.smallrye.mutiny.infrastructure.Infrastructure;
 import io.smallrye.mutiny.subscription.UniEmitter;
@@ -24,7 +25,7 @@ public final class FeedReader implements AutoCloseable {
   private final FeedStore store;
   private final int page;
   private final String tenant;
-  private final Runnable onClose;
+  private final Waits.Wait wait;
 
   // Guarded by the hub.
   private Cursor cursor;
@@ -33,16 +34,16 @@ public final class FeedReader implements AutoCloseable {
   boolean closed;
   @Nullable UniEmitter<? super Boolean> waiting;
   long behindSince;
-  volatile Runnable onCut = () -> {};
+  private boolean cutShort;
+  private @Nullable UniEmitter<? super Boolean> cut;
 
-  FeedReader(
-      FeedHub hub, FeedStore store, int page, String tenant, Cursor cursor, Runnable onClose) {
+  FeedReader(FeedHub hub, FeedStore store, Waits waits, int page, String tenant, Cursor cursor) {
     this.hub = hub;
     this.store = store;
     this.page = page;
     this.tenant = tenant;
     this.cursor = cursor;
-    this.onClose = onClose;
+    this.wait = waits.begin(tenant, this::cutShort);
   }
 
   String tenant() {
@@ -108,14 +109,47 @@ public final class FeedReader implements AutoCloseable {
 
   /** Ends when this follower is to be cut off. */
   Uni<Boolean> cut() {
-    return Uni.createFrom().emitter(emitter -> onCut = () -> emitter.complete(true));
+    return Uni.createFrom()
+        .emitter(
+            emitter -> {
+              synchronized (hub) {
+                if (!cutShort) {
+                  cut = emitter;
+                  return;
+                }
+              }
+              emitter.complete(true);
+            });
+  }
+
+  /** Ends the stream, or answers who waits for the next events. */
+  void cutShort() {
+    UniEmitter<? super Boolean> stream;
+    UniEmitter<? super Boolean> poll;
+    synchronized (hub) {
+      cutShort = true;
+      stream = cut;
+      poll = waiting;
+      waiting = null;
+    }
+    if (stream != null) {
+      stream.complete(true);
+    }
+    if (poll != null) {
+      poll.complete(true);
+    }
+  }
+
+  /** Whether there is nothing to wait for any more; to be asked under the hub's lock. */
+  boolean isCutShort() {
+    return cutShort;
   }
 
   /** Leaves the hub. */
   @Override
   public void close() {
     if (hub.leave(this)) {
-      onClose.run();
+      wait.close();
     }
   }
 }

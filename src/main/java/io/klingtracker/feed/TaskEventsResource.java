@@ -63,6 +63,6 @@ public class TaskEventsResource {
       // 204 is how an event source is told not to come back.
       throw new WebApplicationException(Response.Status.NO_CONTENT);
     }
-    return FeedResource.toSse(feed.stream(task.id(), after), sse);
+    return FeedResource.toSse(feed.stream(task.tenant(), task.id(), after), sse);
   }
 }

@@ -1,5 +1,6 @@
 package io.klingtracker.feed;
 
+import io.klingtracker.watch.Waits;
 import io.klingtracker.watch.Watch;
 import io.smallrye.mutiny.Uni;
 import io.smallrye.mutiny.infrastructure.Infrastructure;
@@ -13,24 +14,40 @@ final class TaskReader implements AutoCloseable {
   private final FeedStore store;
   private final FeedConfig config;
   private final String taskId;
+  private final Waits.Wait wait;
   private final Watch.Watching watching;
   private int seen;
-  private boolean ended;
+  private boolean over;
   private boolean news;
   private @Nullable UniEmitter<? super Boolean> waiting;
 
-  TaskReader(FeedStore store, Watch watch, FeedConfig config, String taskId, int after) {
+  TaskReader(
+      FeedStore store,
+      Watch watch,
+      Waits waits,
+      FeedConfig config,
+      String tenant,
+      String taskId,
+      int after) {
     this.store = store;
     this.config = config;
     this.taskId = taskId;
     this.seen = after;
+    this.wait = waits.begin(tenant, this::cutShort);
     // Watched before the first look: what comes in between wakes us.
     this.watching = watch.task(taskId, this::wake);
   }
 
-  /** Whether the last event was given out. */
-  synchronized boolean ended() {
-    return ended;
+  /** Whether the last event was given out, or the stream is to end before. */
+  synchronized boolean isOver() {
+    return over;
+  }
+
+  private void cutShort() {
+    synchronized (this) {
+      over = true;
+    }
+    wake();
   }
 
   /** The next events; an empty list when none came for a heartbeat. */
@@ -65,7 +82,7 @@ final class TaskReader implements AutoCloseable {
       FeedEvent last = events.get(events.size() - 1);
       synchronized (this) {
         seen = last.sequence();
-        ended = last.status().isFinal();
+        over |= last.status().isFinal();
       }
     }
     return events;
@@ -96,5 +113,6 @@ final class TaskReader implements AutoCloseable {
   @Override
   public void close() {
     watching.close();
+    wait.close();
   }
 }

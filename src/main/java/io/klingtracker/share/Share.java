@@ -22,9 +22,9 @@ import org.jspecify.annotations.Nullable;
  * <ul>
  *   <li>nobody is let in beyond half of the bound ({@link Bound#share});
  *   <li>who would hold no more than an equal part if one more tenant came, or holds nothing, is let
- *       in as long as there is any room; what such a modest tenant is refused is kept for it, in
- *       the order of asking (a smaller wish may pass a larger one), and the others leave the
- *       reserve besides;
+ *       in as long as there is any room; what such a modest tenant is refused is kept for it until
+ *       it should have come back, in the order of asking (a smaller wish may pass a larger one),
+ *       and the others leave the reserve besides;
  *   <li>where holdings last, there is always room for who holds less than an equal part: the oldest
  *       holdings of the greediest tenant are ended for it.
  * </ul>
@@ -48,7 +48,7 @@ public final class Share {
   // Guarded by this.
   private final Map<String, Holdings> holdings = new HashMap<>();
   private final Recent idle = new Recent(WANTED_NANOS);
-  private final Recent promised = new Recent(WANTED_NANOS);
+  private final Recent promised;
   private long total;
 
   private static final class Holdings {
@@ -66,6 +66,8 @@ public final class Share {
    */
   public Share(Bound bound, LongSupplier nanos, Consumer<Refusal> onRefused) {
     this.bound = bound;
+    // Until who was refused should have come back, with something to spare.
+    this.promised = new Recent(bound.retryAfter().multipliedBy(2).plusSeconds(1).toNanos());
     this.nanos = nanos;
     this.onRefused = onRefused;
   }

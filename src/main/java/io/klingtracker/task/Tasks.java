@@ -12,6 +12,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.function.Function;
+import org.jboss.logging.Logger;
 import org.jdbi.v3.core.Jdbi;
 import org.jdbi.v3.core.mapper.RowMapper;
 import org.jspecify.annotations.Nullable;
@@ -22,6 +23,8 @@ import org.jspecify.annotations.Nullable;
  */
 @Singleton
 public class Tasks {
+
+  private static final Logger LOG = Logger.getLogger(Tasks.class);
 
   /** More of one task's history than anyone reads; the rest is in the tables. */
   private static final int TIMELINE_LIMIT = 1000;
@@ -83,11 +86,20 @@ public class Tasks {
 
   private Submission told(String tenant, Submission submission) {
     if (submission instanceof Submission.Stored stored) {
-      changes.fire(
+      announce(
           new TasksChanged(
               List.of(new TaskChanged(stored.taskId(), tenant, 1, TaskStatus.QUEUED, false))));
     }
     return submission;
+  }
+
+  /** After the commit: what is stored is stored, whatever those say who are told. */
+  private void announce(TasksChanged changed) {
+    try {
+      changes.fire(changed);
+    } catch (RuntimeException e) {
+      LOG.errorf(e, "a change is stored, but not all were told; they find it by their polls");
+    }
   }
 
   /** Applies one piece of news; durable when this returns. */
@@ -129,7 +141,7 @@ public class Tasks {
               return besides.apply(moved);
             });
     if (!moved.isEmpty()) {
-      changes.fire(new TasksChanged(moved.stream().map(Advanced::change).toList()));
+      announce(new TasksChanged(moved.stream().map(Advanced::change).toList()));
     }
     return written;
   }
@@ -147,7 +159,7 @@ public class Tasks {
       }
     }
     if (!moved.isEmpty()) {
-      changes.fire(new TasksChanged(List.copyOf(moved)));
+      announce(new TasksChanged(List.copyOf(moved)));
     }
     return outcomes;
   }
@@ -180,7 +192,7 @@ public class Tasks {
 
   private int told(List<TaskChanged> ended) {
     if (!ended.isEmpty()) {
-      changes.fire(new TasksChanged(ended));
+      announce(new TasksChanged(ended));
     }
     return ended.size();
   }

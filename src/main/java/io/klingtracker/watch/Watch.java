@@ -76,7 +76,7 @@ public class Watch {
   Watch(Jdbi jdbi, WatchConfig config, Clock clock, Loops loops) {
     this.jdbi = jdbi;
     this.config = config;
-    this.watchers = new Watchers(config.maxWatchers(), clock);
+    this.watchers = new Watchers(clock);
     this.changed = new ArrayBlockingQueue<>(config.queue());
     loops.add(
         WorkLoop.named("watch-listener")
@@ -95,7 +95,6 @@ public class Watch {
    *
    * @param wake is run on the hub's thread after each change, and now and then for nothing; it must
    *     neither block nor ask the database
-   * @throws io.klingtracker.problem.ProblemException when too many wait already
    */
   public Watching task(String taskId, Runnable wake) {
     return watchers.add(taskId, wake);
@@ -109,11 +108,6 @@ public class Watch {
   /** Waits for changes of anything, made by any replica; see {@link #task}. */
   public Watching anything(Runnable wake) {
     return watchers.add(ANY, wake);
-  }
-
-  /** How many wait on this replica. */
-  public int watching() {
-    return watchers.size();
   }
 
   void onChange(@Observes TasksChanged changes) {

@@ -8,7 +8,7 @@ import java.time.Duration;
 @ConfigMapping(prefix = "tracker.watch")
 public interface WatchConfig {
 
-  /** Most waiters on one replica; one more is told to come back later. */
+  /** Most streams and long-polls of one replica, all tenants together. */
   @WithDefault("20000")
   int maxWatchers();
 

@@ -1,31 +1,24 @@
 package io.klingtracker.watch;
 
-import io.klingtracker.problem.ErrorCode;
-import io.klingtracker.problem.ProblemException;
 import java.time.Clock;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
-import java.util.concurrent.atomic.AtomicInteger;
 import org.jboss.logging.Logger;
 
-/** Who waits for what on this replica; at most so many. */
+/** Who waits for what on this replica; {@link Waits} bounds how many. */
 final class Watchers {
 
   private static final Logger LOG = Logger.getLogger(Watchers.class);
-  private static final Duration COME_BACK = Duration.ofSeconds(5);
 
   /** Of one pass of the net, so that a pass is short and its look-ups are spread. */
   private static final int MAX_PER_PASS = 1000;
 
   private final ConcurrentHashMap<String, Set<Watcher>> byName = new ConcurrentHashMap<>();
-  private final AtomicInteger count = new AtomicInteger();
-  private final int most;
   private final Clock clock;
 
-  Watchers(int most, Clock clock) {
-    this.most = most;
+  Watchers(Clock clock) {
     this.clock = clock;
   }
 
@@ -56,20 +49,13 @@ final class Watchers {
       byName.computeIfPresent(
           name,
           (key, watchers) -> {
-            if (watchers.remove(this)) {
-              count.decrementAndGet();
-            }
+            watchers.remove(this);
             return watchers.isEmpty() ? null : watchers;
           });
     }
   }
 
   Watch.Watching add(String name, Runnable wake) {
-    if (count.incrementAndGet() > most) {
-      count.decrementAndGet();
-      throw new ProblemException(
-          ErrorCode.UNAVAILABLE, "too many requests wait for changes; try again", COME_BACK);
-    }
     Watcher watcher = new Watcher(name, wake);
     byName.compute(
         name,
@@ -100,9 +86,5 @@ final class Watchers {
         .filter(watcher -> watcher.wokenAt.isBefore(before))
         .limit(MAX_PER_PASS)
         .forEach(Watcher::wake);
-  }
-
-  int size() {
-    return count.get();
   }
 }

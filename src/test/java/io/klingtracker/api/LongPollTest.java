@@ -43,7 +43,7 @@ class LongPollTest {
           TasksOnDatabase.of(
               DATABASE.jdbi(), Clock.systemUTC(), changes -> Watches.changed(watchHere, changes));
       Tasks there = TasksOnDatabase.of(DATABASE.jdbi(), Clock.systemUTC());
-      LongPoll waiting = new LongPoll(there, watchThere);
+      LongPoll waiting = new LongPoll(there, watchThere, Watches.waits(10));
       List<Long> took = new ArrayList<>();
       for (int i = 0; i < CHANGES + 10; i++) {
         String id = submit(here);
@@ -52,8 +52,8 @@ class LongPollTest {
             waiting
                 .until(first, now -> now.sequence() > 1, Duration.ofMinutes(30))
                 .map(
-                    task -> {
-                      assertEquals(2, task.sequence());
+                    waited -> {
+                      assertEquals(2, waited.task().sequence());
                       return System.nanoTime();
                     })
                 .subscribeAsCompletionStage();

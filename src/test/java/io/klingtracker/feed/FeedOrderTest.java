@@ -1,10 +1,13 @@
 package io.klingtracker.feed;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.klingtracker.loops.Loops;
+import io.klingtracker.problem.ProblemException;
 import io.klingtracker.testing.TestDatabase;
+import io.klingtracker.watch.Waits;
 import io.klingtracker.watch.Watch;
 import io.klingtracker.watch.Watches;
 import io.smallrye.mutiny.helpers.test.AssertSubscriber;
@@ -17,9 +20,11 @@ import java.util.Map;
 import java.util.Random;
 import java.util.Set;
 import java.util.UUID;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
+import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import org.jdbi.v3.core.Handle;
 import org.jdbi.v3.core.Jdbi;
@@ -169,8 +174,9 @@ class FeedOrderTest {
   void readers_are_handed_what_comes_and_fall_back_to_the_database_when_slow() throws Exception {
     FeedConfig config = new Bounds(5, 3, Duration.ofMinutes(1), Duration.ofSeconds(15));
     FeedHub hub = new FeedHub(store, Watches.over(jdbi), config, new Loops());
-    FeedReader quick = new FeedReader(hub, store, 5, TENANT, Cursor.START, () -> {});
-    FeedReader slow = new FeedReader(hub, store, 5, TENANT, Cursor.START, () -> {});
+    Waits waits = Watches.waits(10);
+    FeedReader quick = new FeedReader(hub, store, waits, 5, TENANT, Cursor.START);
+    FeedReader slow = new FeedReader(hub, store, waits, 5, TENANT, Cursor.START);
     List<String> expected = new ArrayList<>();
     List<String> quickSaw = new ArrayList<>();
     List<String> slowSaw = new ArrayList<>();
@@ -200,7 +206,7 @@ class FeedOrderTest {
     FeedConfig config = new Bounds(5, 3, Duration.ofNanos(1), Duration.ofMillis(10));
     Watch watch = Watches.over(jdbi);
     FeedHub hub = new FeedHub(store, watch, config, new Loops());
-    Feed feed = new Feed(store, hub, watch, config);
+    Feed feed = new Feed(store, hub, watch, Watches.waits(10), config);
     AssertSubscriber<List<FeedEvent>> stuck =
         feed.stream(TENANT, Cursor.START).subscribe().withSubscriber(AssertSubscriber.create(1));
     // A sign of life: the hub has it on its list. It asks for no more.
@@ -224,16 +230,40 @@ class FeedOrderTest {
     assertEquals(expected, tasks);
   }
 
+  @Test
+  void a_stream_whose_place_is_needed_ends_and_a_poll_is_answered_at_once() {
+    FeedConfig config = new Bounds(5, 3, Duration.ofMinutes(1), Duration.ofHours(1));
+    Watch watch = Watches.over(jdbi);
+    Waits waits = Watches.waits(4);
+    FeedHub hub = new FeedHub(store, watch, config, new Loops());
+    Feed feed = new Feed(store, hub, watch, waits, config);
+    FeedReader poll = feed.follow(TENANT, feed.now());
+    CompletableFuture<List<FeedEvent>> polled =
+        poll.next(Duration.ofHours(1)).subscribeAsCompletionStage();
+
+    AssertSubscriber<List<FeedEvent>> stream =
+        feed.stream(TENANT, feed.now()).subscribe().withSubscriber(AssertSubscriber.create(10));
+    AssertSubscriber<List<FeedEvent>> ofTask =
+        feed.stream(TENANT, "task_1", 0).subscribe().withSubscriber(AssertSubscriber.create(10));
+    waits.begin(TENANT, () -> {});
+
+    waits.begin("other", () -> {});
+    assertEquals(List.of(), polled.orTimeout(10, TimeUnit.SECONDS).join());
+    poll.close();
+    waits.begin("other", () -> {});
+    stream.awaitCompletion();
+
+    assertThrows(ProblemException.class, () -> feed.follow(TENANT, Cursor.START));
+    Watches.endAll(waits);
+    ofTask.awaitCompletion();
+    assertThrows(ProblemException.class, () -> feed.follow("fourth", Cursor.START));
+  }
+
   private record Bounds(int page, int buffer, Duration catchUp, Duration heartbeat)
       implements FeedConfig {
     @Override
     public Duration poll() {
       return Duration.ofMillis(100);
-    }
-
-    @Override
-    public int maxWatchers() {
-      return 10;
     }
   }
 

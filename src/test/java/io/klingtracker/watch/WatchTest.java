@@ -1,12 +1,9 @@
 package io.klingtracker.watch;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
-import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.klingtracker.loops.Loops;
-import io.klingtracker.problem.ErrorCode;
-import io.klingtracker.problem.ProblemException;
 import io.klingtracker.task.TaskChanged;
 import io.klingtracker.task.TaskStatus;
 import io.klingtracker.task.TasksChanged;
@@ -43,7 +40,7 @@ class WatchTest {
 
   @Test
   void a_change_wakes_who_waits_for_the_task_and_for_the_tenant_and_nobody_else() throws Exception {
-    Watch watch = replica(10);
+    Watch watch = replica();
     CountDownLatch task = new CountDownLatch(1);
     CountDownLatch tenant = new CountDownLatch(1);
     AtomicInteger others = new AtomicInteger();
@@ -63,8 +60,8 @@ class WatchTest {
 
   @Test
   void a_change_on_one_replica_wakes_who_waits_on_another() throws Exception {
-    Watch here = replica(10);
-    Watch there = replica(10);
+    Watch here = replica();
+    Watch there = replica();
     Watches.awaitListening(there, DATABASE.jdbi());
     CountDownLatch woken = new CountDownLatch(1);
     there.task("task_a", woken::countDown);
@@ -72,22 +69,6 @@ class WatchTest {
     here.onChange(change("task_a", "acme"));
 
     assertTrue(woken.await(10, TimeUnit.SECONDS));
-  }
-
-  @Test
-  void more_watchers_than_allowed_are_told_to_come_back_and_a_closed_one_makes_room() {
-    Watch watch = replica(2);
-    watch.task("task_a", () -> {});
-    Watch.Watching second = watch.task("task_a", () -> {});
-
-    ProblemException refused =
-        assertThrows(ProblemException.class, () -> watch.tenant("acme", () -> {}));
-    assertEquals(ErrorCode.UNAVAILABLE, refused.code());
-
-    second.close();
-    second.close();
-    watch.tenant("acme", () -> {});
-    assertEquals(2, watch.watching());
   }
 
   @Test
@@ -110,12 +91,12 @@ class WatchTest {
     assertEquals(List.of("r"), Announcement.texts("r", List.of("task_a"), true));
   }
 
-  private Watch replica(int watchers) {
+  private Watch replica() {
     Loops loops = new Loops();
     Watch watch =
         new Watch(
             DATABASE.jdbi(),
-            new Limits(watchers, 100, Duration.ofMillis(5), Duration.ofSeconds(30)),
+            new Limits(10, 100, Duration.ofMillis(5), Duration.ofSeconds(30)),
             CLOCK,
             loops);
     loops.start();

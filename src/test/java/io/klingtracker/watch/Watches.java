@@ -1,8 +1,10 @@
 package io.klingtracker.watch;
 
 import io.klingtracker.loops.Loops;
+import io.klingtracker.share.Shares;
 import io.klingtracker.task.TasksChanged;
 import io.klingtracker.testing.Settings;
+import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
 import java.time.Clock;
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
@@ -21,6 +23,19 @@ public final class Watches {
   public static Watch over(Jdbi jdbi) {
     return new Watch(
         jdbi, Settings.of(WatchConfig.class, Map.of()), Clock.systemUTC(), new Loops());
+  }
+
+  /** Places for so many who wait. */
+  public static Waits waits(int most) {
+    return new Waits(
+        Settings.of(
+            WatchConfig.class, Map.of("tracker.watch.max-watchers", Integer.toString(most))),
+        new Shares(new SimpleMeterRegistry()));
+  }
+
+  /** As at the beginning of a shutdown. */
+  public static void endAll(Waits waits) {
+    waits.endAll();
   }
 
   /** A replica's that hears what other replicas say; it never looks by itself. */
