@@ -62,7 +62,7 @@ class ArchitectureTest {
               Map.entry("kling", Set.of("retry", "secret", "text")),
               Map.entry("rules", Set.of("problem", "text")),
               Map.entry("target", Set.of()),
-              Map.entry("task", Set.of("database", "time", "problem", "text", "loops")),
+              Map.entry("task", Set.of("database", "time", "problem", "share", "text", "loops")),
               Map.entry(
                   "tenant",
                   Set.of(
@@ -83,6 +83,7 @@ class ArchitectureTest {
                       "problem",
                       "rules",
                       "secret",
+                      "share",
                       "target",
                       "task",
                       "tenant",
@@ -147,6 +148,7 @@ class ArchitectureTest {
                       "retry",
                       "rules",
                       "secret",
+                      "share",
                       "target",
                       "task",
                       "tenant",

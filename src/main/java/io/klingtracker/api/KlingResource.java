@@ -88,7 +88,8 @@ public class KlingResource {
       InputStream body) {
     SyncPath sync = Kinds.syncOfPath(withoutSlash(path)).orElse(null);
     if (sync != null) {
-      return bodies.read(body, sync.takesMedia(), sound -> passes.pass(sync, sound));
+      return bodies.read(
+          body, sync.takesMedia(), sound -> passes.pass(caller.tenant(), sync, sound));
     }
     Kind kind =
         Kinds.ofPath(withoutSlash(path))

@@ -7,20 +7,23 @@ import io.klingtracker.problem.ErrorCode;
 import io.klingtracker.problem.ProblemException;
 import io.klingtracker.rules.Body;
 import io.klingtracker.rules.SyncPath;
+import io.klingtracker.share.Bound;
+import io.klingtracker.share.Permit;
+import io.klingtracker.share.Share;
+import io.klingtracker.share.Shares;
 import jakarta.inject.Inject;
 import jakarta.inject.Singleton;
 import jakarta.ws.rs.core.MediaType;
 import jakarta.ws.rs.core.Response;
 import java.time.Duration;
 import java.util.TreeSet;
-import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
-import java.util.concurrent.Semaphore;
 import org.jboss.logging.Logger;
 
 /**
  * Passes synchronous calls on to Kling and its answers back: no task, no row, and no thread that
- * waits. Size is bounded before, time and the answer's size by the client, their number here.
+ * waits. Size is bounded before, time and the answer's size by the client, their number here,
+ * shared by tenants.
  */
 @Singleton
 class Passes {
@@ -30,26 +33,34 @@ class Passes {
 
   private final KlingClient kling;
   private final String account;
-  private final Semaphore atOnce;
+  private final Share underWay;
 
   @Inject
-  Passes(KlingClient kling, KlingConfig accounts, ApiConfig config) {
+  Passes(KlingClient kling, KlingConfig accounts, ApiConfig config, Shares shares) {
     this.kling = kling;
     // Faces and selections of such calls live in one account, so it is always the same.
     this.account = new TreeSet<>(accounts.accounts().keySet()).first();
-    this.atOnce = new Semaphore(config.maxPassedAtOnce());
+    this.underWay =
+        shares.of(
+            Bound.brief(
+                "passed-calls",
+                "calls that wait for Kling",
+                config.maxPassedAtOnce(),
+                ErrorCode.RATE_LIMITED,
+                RETRY));
   }
 
-  CompletionStage<Response> pass(SyncPath path, Body body) {
-    if (!atOnce.tryAcquire()) {
-      return CompletableFuture.failedFuture(
-          new ProblemException(
-              ErrorCode.RATE_LIMITED, "too many calls wait for Kling; try again", RETRY));
+  CompletionStage<Response> pass(String tenant, SyncPath path, Body body) {
+    Permit place = underWay.enter(tenant, 1).orThrow();
+    try {
+      return kling
+          .pass(account, "/v1/" + path.path(), body.text())
+          .whenComplete((answer, failure) -> place.close())
+          .thenApply(this::answer);
+    } catch (RuntimeException e) {
+      place.close();
+      throw e;
     }
-    return kling
-        .pass(account, "/v1/" + path.path(), body.text())
-        .whenComplete((answer, failure) -> atOnce.release())
-        .thenApply(this::answer);
   }
 
   private Response answer(PassedAnswer answer) {

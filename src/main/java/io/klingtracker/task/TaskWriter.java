@@ -3,18 +3,27 @@ package io.klingtracker.task;
 import io.klingtracker.database.GroupCommit;
 import io.klingtracker.database.GroupCommitConfig;
 import io.klingtracker.database.SqlStates;
+import io.klingtracker.problem.ErrorCode;
+import io.klingtracker.share.Bound;
+import io.klingtracker.share.Permit;
+import io.klingtracker.share.Share;
+import io.klingtracker.share.Shares;
 import jakarta.annotation.PreDestroy;
 import jakarta.inject.Inject;
 import jakarta.inject.Singleton;
+import java.time.Duration;
 import java.util.List;
 import java.util.concurrent.CompletionException;
 import org.jspecify.annotations.Nullable;
 
-/** Stores submissions in groups. */
+/** Stores submissions in groups; of those that wait for it one tenant has its share. */
 @Singleton
 class TaskWriter {
 
+  private static final Duration RETRY = Duration.ofSeconds(1);
+
   private final GroupCommit<Submitted, Submission> groups;
+  private final Share waiting;
 
   /**
    * A submission and the trace that it came with.
@@ -35,8 +44,16 @@ class TaskWriter {
   }
 
   @Inject
-  TaskWriter(TaskStore store, TaskConfig config, GroupCommitConfig grouping) {
+  TaskWriter(TaskStore store, TaskConfig config, GroupCommitConfig grouping, Shares shares) {
     TaskConfig.Submit bounds = config.submit();
+    this.waiting =
+        shares.of(
+            Bound.brief(
+                "submission-queue",
+                "submissions that wait to be stored",
+                bounds.queue(),
+                ErrorCode.UNAVAILABLE,
+                RETRY));
     this.groups =
         new GroupCommit<>(
             "submissions",
@@ -48,7 +65,7 @@ class TaskWriter {
   /** Durable when this returns. */
   Submission submit(NewTask task, @Nullable String traceparent) {
     Submitted submitted = new Submitted(task, traceparent);
-    try {
+    try (Permit place = waiting.enter(task.tenant(), 1).orThrow()) {
       return groups.add(submitted.key(), submitted).toCompletableFuture().join();
     } catch (CompletionException e) {
       Throwable cause = e.getCause();

@@ -26,12 +26,15 @@ import java.util.List;
 import java.util.Set;
 import java.util.UUID;
 import org.eclipse.microprofile.openapi.annotations.Operation;
+import org.jboss.logging.Logger;
 import org.jspecify.annotations.Nullable;
 
 /** A tenant's webhooks: what was delivered, again if need be, and what they are signed with. */
 @Path("/v1/webhooks")
 @Produces(MediaType.APPLICATION_JSON)
 public class WebhookResource {
+
+  private static final Logger LOG = Logger.getLogger(WebhookResource.class);
 
   private static final String LIST = "webhook-deliveries";
   private static final int DEFAULT_LIMIT = 50;
@@ -209,7 +212,18 @@ public class WebhookResource {
     }
     SigningSecret made =
         secrets.rotate(caller.tenant(), chosen(change.secret()), overlap(change.overlapSeconds()));
-    return settings(made.reveal());
+    return told(made.reveal());
+  }
+
+  /** The secret is stored and signs from now on: it is shown even if nothing else can be read. */
+  private Settings told(String secret) {
+    try {
+      return settings(secret);
+    } catch (RuntimeException e) {
+      LOG.warnf(
+          "a webhook secret was changed, but the settings cannot be read: %s", e.getMessage());
+      return settings(secret, List.of(), List.of());
+    }
   }
 
   private static @Nullable SigningSecret chosen(@Nullable String secret) {
@@ -232,7 +246,7 @@ public class WebhookResource {
   }
 
   private Settings settings(@Nullable String shown) {
-    return new Settings(
+    return settings(
         shown,
         secrets.describe(caller.tenant()).stream()
             .map(
@@ -241,10 +255,17 @@ public class WebhookResource {
                         Rfc3339.format(secret.createdAt()),
                         secret.expiresAt() == null ? null : Rfc3339.format(secret.expiresAt())))
             .toList(),
+        log.hosts(caller.tenant(), false).stream().map(HostView::of).toList());
+  }
+
+  private Settings settings(@Nullable String shown, List<SecretView> known, List<HostView> hosts) {
+    return new Settings(
+        shown,
+        known,
         config.ed25519() ? SigningKey.of(root).publicKey() : null,
         config.retries().stream().map(Duration::toSeconds).toList(),
         config.timeout().toSeconds(),
-        log.hosts(caller.tenant(), false).stream().map(HostView::of).toList());
+        hosts);
   }
 
   private static UUID id(String text) {

@@ -1,5 +1,6 @@
 package io.klingtracker.task;
 
+import static org.awaitility.Awaitility.await;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertInstanceOf;
 import static org.junit.jupiter.api.Assertions.assertTrue;
@@ -7,8 +8,10 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import io.klingtracker.database.GroupCommit;
 import io.klingtracker.problem.ErrorCode;
 import io.klingtracker.problem.ProblemException;
+import io.klingtracker.share.Shares;
 import io.klingtracker.testing.Settings;
 import io.klingtracker.testing.TestDatabase;
+import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
 import java.time.Clock;
 import java.time.Duration;
 import java.time.Instant;
@@ -93,9 +96,12 @@ class GroupedSubmissionsTest {
   }
 
   @Test
-  void a_database_that_stands_still_puts_off_what_is_too_much_and_loses_nothing() throws Exception {
+  void a_database_that_stands_still_defers_what_is_too_much_and_loses_nothing() throws Exception {
     int senders = 60;
     int room = 10;
+    // One place is kept for another tenant.
+    int mine = room - 1;
+    SimpleMeterRegistry registry = new SimpleMeterRegistry();
     TaskWriter writer =
         new TaskWriter(
             store,
@@ -106,10 +112,11 @@ class GroupedSubmissionsTest {
                     Integer.toString(room),
                     "tracker.task.submit.writers",
                     "1")),
-            () -> true);
+            () -> true,
+            new Shares(registry));
     ExecutorService threads = Executors.newFixedThreadPool(senders);
     List<Future<Submission>> answers = new ArrayList<>();
-    CountDownLatch putOff = new CountDownLatch(senders - room - 1);
+    CountDownLatch putOff = new CountDownLatch(senders - mine);
     try (Handle other = jdbi.open()) {
       other.begin();
       other.execute("lock table task_request in exclusive mode");
@@ -128,6 +135,11 @@ class GroupedSubmissionsTest {
       }
       // Nothing moves in the database, and they are answered all the same.
       assertTrue(putOff.await(20, TimeUnit.SECONDS));
+      // Another tenant still finds a place in the queue.
+      Future<Submission> another =
+          threads.submit(() -> writer.submit(task("alone", "body", null, null), null));
+      await().until(() -> registry.get("tracker.share.held").gauge().value() == room);
+      answers.add(another);
       other.rollback();
     } finally {
       threads.shutdown();
@@ -145,7 +157,7 @@ class GroupedSubmissionsTest {
       }
     }
     writer.close();
-    assertEquals(room + 1, stored);
+    assertEquals(room, stored);
     assertEquals(stored, count("task"));
     assertEquals(stored, count("dispatch_queue"));
   }

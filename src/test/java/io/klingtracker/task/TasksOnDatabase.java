@@ -1,7 +1,9 @@
 package io.klingtracker.task;
 
+import io.klingtracker.share.Shares;
 import io.klingtracker.testing.Settings;
 import io.klingtracker.testing.Told;
+import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
 import java.time.Clock;
 import java.util.Map;
 import java.util.function.Consumer;
@@ -24,7 +26,7 @@ public final class TasksOnDatabase {
     return new Tasks(
         store,
         new NewsStore(jdbi, clock, config),
-        new TaskWriter(store, config, () -> false),
+        new TaskWriter(store, config, () -> false, new Shares(new SimpleMeterRegistry())),
         new TaskRepository(jdbi),
         jdbi,
         new Told<>(told));

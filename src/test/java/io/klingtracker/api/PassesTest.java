@@ -1,0 +1,83 @@
+package io.klingtracker.api;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+
+import io.klingtracker.kling.CreateAnswer;
+import io.klingtracker.kling.KlingClient;
+import io.klingtracker.kling.KlingConfig;
+import io.klingtracker.kling.PassedAnswer;
+import io.klingtracker.kling.QueryAnswer;
+import io.klingtracker.problem.ErrorCode;
+import io.klingtracker.problem.ProblemException;
+import io.klingtracker.rules.Body;
+import io.klingtracker.rules.SyncPath;
+import io.klingtracker.share.Shares;
+import io.klingtracker.testing.Settings;
+import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
+import java.nio.charset.StandardCharsets;
+import java.time.Instant;
+import java.util.ArrayDeque;
+import java.util.Deque;
+import java.util.Map;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionStage;
+import org.junit.jupiter.api.Test;
+
+class PassesTest {
+
+  private static final SyncPath PATH = new SyncPath("audio/tts", false);
+  private static final Body BODY = Body.parse("{}".getBytes(StandardCharsets.UTF_8), 100);
+
+  private final SlowKling kling = new SlowKling();
+  private final Passes passes =
+      new Passes(
+          kling,
+          Settings.of(KlingConfig.class, Map.of("kling.accounts.default.access-key", "a")),
+          Settings.of(ApiConfig.class, Map.of("tracker.api.max-passed-at-once", "8")),
+          new Shares(new SimpleMeterRegistry()));
+
+  private static final class SlowKling implements KlingClient {
+    private final Deque<CompletableFuture<PassedAnswer>> waiting = new ArrayDeque<>();
+
+    @Override
+    public CompletionStage<PassedAnswer> pass(String account, String path, String body) {
+      CompletableFuture<PassedAnswer> answer = new CompletableFuture<>();
+      waiting.add(answer);
+      return answer;
+    }
+
+    @Override
+    public CompletionStage<CreateAnswer> create(
+        String account, String path, String body, Instant notAfter) {
+      throw new UnsupportedOperationException();
+    }
+
+    @Override
+    public CompletionStage<QueryAnswer> query(String account, String path) {
+      throw new UnsupportedOperationException();
+    }
+  }
+
+  @Test
+  void a_tenant_whose_calls_all_wait_leaves_room_for_another() {
+    for (int i = 0; i < 7; i++) {
+      passes.pass("greedy", PATH, BODY);
+    }
+    ProblemException refused =
+        assertThrows(ProblemException.class, () -> passes.pass("greedy", PATH, BODY));
+    assertEquals(ErrorCode.RATE_LIMITED, refused.code());
+
+    passes.pass("other", PATH, BODY);
+    assertEquals(8, kling.waiting.size());
+
+    // Now that another is there, half is all that the first may have.
+    for (int i = 0; i < 3; i++) {
+      kling.waiting.remove().complete(new PassedAnswer.NoAnswer("slow"));
+    }
+    assertThrows(ProblemException.class, () -> passes.pass("greedy", PATH, BODY));
+    kling.waiting.remove().complete(new PassedAnswer.NoAnswer("slow"));
+    passes.pass("greedy", PATH, BODY);
+    assertEquals(5, kling.waiting.size());
+  }
+}
