@@ -15,14 +15,6 @@ public interface ApiConfig {
   @WithDefault("33554432")
   int maxMediaBody();
 
-  /** Bodies up to so many bytes are read before a thread is taken for their request. */
-  @WithDefault("65536")
-  int earlyBody();
-
-  /** Submissions above {@link #maxBody()} that are read at a time; more are put off. */
-  @WithDefault("8")
-  int maxMediaAtOnce();
-
   /** Synchronous calls that may be waiting for Kling at a time; more are put off. */
   @WithDefault("32")
   int maxPassedAtOnce();

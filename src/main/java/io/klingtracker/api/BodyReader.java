@@ -1,69 +1,38 @@
 package io.klingtracker.api;
 
-import io.klingtracker.problem.ErrorCode;
-import io.klingtracker.problem.ProblemException;
+import io.klingtracker.http.Bodies;
 import io.klingtracker.rules.Body;
 import jakarta.inject.Inject;
 import jakarta.inject.Singleton;
-import java.io.IOException;
-import java.io.InputStream;
-import java.time.Duration;
-import java.util.Arrays;
-import java.util.concurrent.Semaphore;
 import java.util.function.Function;
 
-/** Reads request bodies within bounds of size, and of how many large ones are held at a time. */
+/** Reads the body of the request under way, which is there before its resource is called. */
 @Singleton
 class BodyReader {
 
-  private static final Duration RETRY = Duration.ofSeconds(1);
-
-  private final int small;
-  private final int large;
-  private final Semaphore largeAtOnce;
+  private final Bodies bodies;
+  private final int usual;
+  private final int media;
 
   @Inject
-  BodyReader(ApiConfig config) {
-    this.small = config.maxBody();
-    this.large = Math.max(config.maxBody(), config.maxMediaBody());
-    this.largeAtOnce = new Semaphore(config.maxMediaAtOnce());
+  BodyReader(Bodies bodies, ApiConfig config) {
+    this.bodies = bodies;
+    this.usual = config.maxBody();
+    this.media = Math.max(config.maxBody(), config.maxMediaBody());
   }
 
   /**
-   * Reads a body and works on it.
+   * Reads the body and works on it; its memory is free again once that is done, though the request
+   * may wait on.
    *
-   * @param media whether it may hold pictures or sound
-   * @throws ProblemException when it is too large, is no JSON we take, or too many large ones are
-   *     being read
+   * @param takesMedia whether it may hold pictures or sound
+   * @throws io.klingtracker.problem.ProblemException when it is too large or no JSON we take
    */
-  <T> T read(InputStream in, boolean media, Function<Body, T> work) {
-    byte[] start = upTo(in, small + 1);
-    if (start.length <= small) {
-      return work.apply(Body.parse(start, small));
-    }
-    if (!media) {
-      throw Body.tooLarge(small);
-    }
-    if (!largeAtOnce.tryAcquire()) {
-      throw new ProblemException(
-          ErrorCode.RATE_LIMITED, "too many large requests at a time; try again", RETRY);
-    }
+  <T> T read(boolean takesMedia, Function<Body, T> work) {
     try {
-      byte[] rest = upTo(in, large + 1 - start.length);
-      byte[] whole = Arrays.copyOf(start, start.length + rest.length);
-      System.arraycopy(rest, 0, whole, start.length, rest.length);
-      return work.apply(Body.parse(whole, large));
+      return work.apply(Body.parse(bodies.take(), takesMedia ? media : usual));
     } finally {
-      largeAtOnce.release();
-    }
-  }
-
-  private static byte[] upTo(InputStream in, int most) {
-    try {
-      return in.readNBytes(most);
-    } catch (IOException e) {
-      throw new ProblemException(
-          ErrorCode.INVALID_REQUEST, "The request body ended before it was complete.");
+      bodies.release();
     }
   }
 }

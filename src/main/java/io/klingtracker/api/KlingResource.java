@@ -23,7 +23,6 @@ import jakarta.ws.rs.Produces;
 import jakarta.ws.rs.QueryParam;
 import jakarta.ws.rs.core.MediaType;
 import jakarta.ws.rs.core.Response;
-import java.io.InputStream;
 import java.time.Duration;
 import java.util.List;
 import java.util.UUID;
@@ -84,12 +83,10 @@ public class KlingResource {
       @HeaderParam("Tracker-Priority") @Nullable String priority,
       @HeaderParam("Tracker-Deadline") @Nullable String deadline,
       @HeaderParam("Tracker-Dry-Run") @Nullable String dryRun,
-      @HeaderParam("Prefer") @Nullable String prefer,
-      InputStream body) {
+      @HeaderParam("Prefer") @Nullable String prefer) {
     SyncPath sync = Kinds.syncOfPath(withoutSlash(path)).orElse(null);
     if (sync != null) {
-      return bodies.read(
-          body, sync.takesMedia(), sound -> passes.pass(caller.tenant(), sync, sound));
+      return bodies.read(sync.takesMedia(), sound -> passes.pass(caller.tenant(), sync, sound));
     }
     Kind kind =
         Kinds.ofPath(withoutSlash(path))
@@ -99,7 +96,6 @@ public class KlingResource {
     boolean dry = Submissions.isDryRun(dryRun);
     Duration wait = Preference.wait(prefer, maxWait);
     return bodies.read(
-        body,
         kind.takesMedia(),
         sound -> {
           Submissions.Ask ask = new Submissions.Ask(caller.tenant(), kind, null, sound);

@@ -24,7 +24,6 @@ import jakarta.ws.rs.Produces;
 import jakarta.ws.rs.QueryParam;
 import jakarta.ws.rs.core.MediaType;
 import jakarta.ws.rs.core.Response;
-import java.io.InputStream;
 import java.time.Clock;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -96,14 +95,12 @@ public class NewerResource {
       @HeaderParam("Tracker-Priority") @Nullable String priority,
       @HeaderParam("Tracker-Deadline") @Nullable String deadline,
       @HeaderParam("Tracker-Dry-Run") @Nullable String dryRun,
-      @HeaderParam("Prefer") @Nullable String prefer,
-      InputStream body) {
+      @HeaderParam("Prefer") @Nullable String prefer) {
     Kind kind = Kinds.ofPath(kindPath).orElseThrow();
     Submissions.Options options = new Submissions.Options(idempotencyKey, priority, deadline);
     boolean dry = Submissions.isDryRun(dryRun);
     Duration wait = Preference.wait(prefer, maxWait);
     return bodies.read(
-        body,
         kind.takesMedia(),
         sound -> {
           Submissions.Ask ask = new Submissions.Ask(caller.tenant(), kind, model, sound);
@@ -145,8 +142,8 @@ public class NewerResource {
   @Path("/tasks")
   @Consumes(MediaType.WILDCARD)
   @Operation(summary = "Tasks by cursor, newer generation")
-  public KlingEnvelope byCursor(InputStream body) {
-    return bodies.read(body, false, this::page);
+  public KlingEnvelope byCursor() {
+    return bodies.read(false, this::page);
   }
 
   private KlingEnvelope page(Body body) {

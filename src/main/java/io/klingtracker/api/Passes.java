@@ -1,5 +1,6 @@
 package io.klingtracker.api;
 
+import io.klingtracker.http.WaitingRequest;
 import io.klingtracker.kling.KlingClient;
 import io.klingtracker.kling.KlingConfig;
 import io.klingtracker.kling.PassedAnswer;
@@ -34,9 +35,16 @@ class Passes {
   private final KlingClient kling;
   private final String account;
   private final Share underWay;
+  private final WaitingRequest request;
 
   @Inject
-  Passes(KlingClient kling, KlingConfig accounts, ApiConfig config, Shares shares) {
+  Passes(
+      KlingClient kling,
+      KlingConfig accounts,
+      ApiConfig config,
+      Shares shares,
+      WaitingRequest request) {
+    this.request = request;
     this.kling = kling;
     // Faces and selections of such calls live in one account, so it is always the same.
     this.account = new TreeSet<>(accounts.accounts().keySet()).first();
@@ -52,6 +60,8 @@ class Passes {
 
   CompletionStage<Response> pass(String tenant, SyncPath path, Body body) {
     Permit place = underWay.enter(tenant, 1).orThrow();
+    // Kling's time is no thread of ours.
+    request.begin();
     try {
       return kling
           .pass(account, "/v1/" + path.path(), body.text())

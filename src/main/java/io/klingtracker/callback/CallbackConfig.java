@@ -20,10 +20,6 @@ public interface CallbackConfig {
   @WithDefault("1048576")
   int maxBody();
 
-  /** How long a body may take to arrive. */
-  @WithDefault("10s")
-  Duration readTimeout();
-
   /** Callbacks that may wait to be stored; more are put off with 503. */
   @WithDefault("2048")
   int queue();

@@ -3,6 +3,7 @@ package io.klingtracker.http;
 import io.smallrye.config.ConfigMapping;
 import io.smallrye.config.WithDefault;
 import java.time.Duration;
+import java.util.OptionalLong;
 
 /** Bounds of requests: how long one may take, and how many may be under way. */
 @ConfigMapping(prefix = "tracker.http")
@@ -12,11 +13,14 @@ public interface HttpConfig {
   @WithDefault("30s")
   Duration bodyTime();
 
-  /** How long an answer may take to begin; above the longest wait of a long-poll. */
+  /** How long an answer may take, streams aside; above the longest wait of a long-poll. */
   @WithDefault("90s")
   Duration answerTime();
 
-  /** Callbacks that may be under way at a time; more are put off with 503. */
+  /** Memory that request bodies may take, in bytes; half the heap if unset. */
+  OptionalLong bodyMemory();
+
+  /** Callbacks that may be under way at a time; more are deferred with 503. */
   @WithDefault("1024")
   int maxCallbacks();
 
@@ -24,7 +28,7 @@ public interface HttpConfig {
   @WithDefault("512")
   int maxSubmissions();
 
-  /** Reads under way at a time; waits and streams are not counted here. */
+  /** Reads under way at a time; those that have begun to wait or to stream are not counted. */
   @WithDefault("512")
   int maxReads();
 }

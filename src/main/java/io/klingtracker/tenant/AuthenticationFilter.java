@@ -9,6 +9,7 @@ import io.quarkus.security.identity.SecurityIdentity;
 import io.smallrye.mutiny.Uni;
 import io.smallrye.mutiny.infrastructure.Infrastructure;
 import io.vertx.core.http.HttpServerRequest;
+import io.vertx.ext.web.RoutingContext;
 import jakarta.annotation.Priority;
 import jakarta.inject.Inject;
 import jakarta.ws.rs.Priorities;
@@ -89,8 +90,15 @@ public class AuthenticationFilter implements ContainerRequestFilter, ContainerRe
             : null;
     // Streams are set up on an event loop, which must not wait for the database.
     boolean mayBlock = BlockingOperationControl.isBlockingAllowed();
-    if (mayBlock || !entry.isForAdministrators() && person == null && keys.isWarm(authorization)) {
-      admit(reactive, entry, caller(entry, authorization, person), caller);
+    // The key was looked at before the body; whose path it is, the method says.
+    Caller known = KeyFilter.caller(routing(reactive));
+    boolean fits = known != null && entry.isForAdministrators() == (known.tenant() == null);
+    if (mayBlock || fits && !entry.isForAdministrators()) {
+      admit(
+          reactive,
+          entry,
+          known != null && fits ? known : caller(entry, authorization, person),
+          caller);
       return;
     }
     reactive.suspend();
@@ -180,6 +188,11 @@ public class AuthenticationFilter implements ContainerRequestFilter, ContainerRe
       throw new ProblemException(ErrorCode.FORBIDDEN, "nobody may use this path");
     }
     return new Entry(needs.value());
+  }
+
+  private static RoutingContext routing(ResteasyReactiveContainerRequestContext request) {
+    return ((ResteasyReactiveRequestContext) request.getServerRequestContext())
+        .unwrap(RoutingContext.class);
   }
 
   private static String address(ResteasyReactiveContainerRequestContext request) {

@@ -107,19 +107,31 @@ class KeyRing {
         .notSuspended();
   }
 
-  /** Whether {@link #tenantKey} knows its answer without a query, as an event loop needs it. */
-  boolean isWarm(@Nullable List<String> authorization) {
+  /**
+   * What the key behind the {@code Authorization} headers is looked up by; null where it is
+   * refused, or known, without a look-up.
+   */
+  @Nullable String name(boolean admin, @Nullable List<String> authorization) {
     try {
       String token = token(authorization);
+      if (admin) {
+        return KeyForm.ADMIN.fits(token) && !isSame(configuredAdminKey, hash(token))
+            ? "m:" + text(hash(token))
+            : null;
+      }
       if (isJwt(token)) {
         String issuer = claims(token.split("\\.", -1)[1]).path("iss").asText("");
-        return !couldBeAccessKey(issuer) || cache.has("a:" + issuer);
+        return couldBeAccessKey(issuer) ? "a:" + issuer : null;
       }
-      String hash = text(hash(token));
-      return !couldBeKey(token) || cache.has("k:" + hash);
+      return couldBeKey(token) ? "k:" + text(hash(token)) : null;
     } catch (ProblemException e) {
-      return true;
+      return null;
     }
+  }
+
+  /** Whether the answer for a name is known without a query, as an event loop needs it. */
+  boolean isKnown(String name) {
+    return cache.has(name);
   }
 
   /** What is known of a tenant for people, who have no key; empty when there is no such tenant. */

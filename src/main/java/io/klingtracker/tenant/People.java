@@ -143,21 +143,33 @@ class People {
       if (principal instanceof JsonWebToken person && token.equals(person.getRawToken())) {
         return part(person.getRawToken().split("\\.", -1)[1]);
       }
-    } catch (AuthenticationFailedException e) {
-      LOG.debugf("a person's token is refused: %s", e.getMessage());
     } catch (RuntimeException e) {
-      LOG.warnf("a person's token cannot be checked: %s", e.getMessage());
-      throw new ProblemException(
+      throw refusal(authorization, e);
+    }
+    throw refusal(authorization, null);
+  }
+
+  /**
+   * Why a person's token is refused.
+   *
+   * @param failure of its check; null when it proved nobody
+   */
+  ProblemException refusal(List<String> authorization, @Nullable Throwable failure) {
+    if (failure instanceof AuthenticationFailedException) {
+      LOG.debugf("a person's token is refused: %s", failure.getMessage());
+    } else if (failure != null) {
+      LOG.warnf("a person's token cannot be checked: %s", failure.getMessage());
+      return new ProblemException(
           ErrorCode.UNAVAILABLE, "the identity provider cannot be asked; try again", TRY_AGAIN);
     }
     // Unverified, so good for the choice between two refusals and nothing else.
-    long expires = part(token.split("\\.", -1)[1]).path("exp").asLong(0);
+    long expires = part(KeyRing.token(authorization).split("\\.", -1)[1]).path("exp").asLong(0);
     if (expires > 0
         && clock.instant().isAfter(Instant.ofEpochSecond(Math.min(expires, 1L << 40)))) {
-      throw new ProblemException(
+      return new ProblemException(
           ErrorCode.AUTHORIZATION_EXPIRED, "the token has expired; get a new one");
     }
-    throw new ProblemException(
+    return new ProblemException(
         ErrorCode.AUTHORIZATION_INVALID,
         "the token is not one of the identity provider's for this service");
   }

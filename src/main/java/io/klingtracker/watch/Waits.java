@@ -1,5 +1,6 @@
 package io.klingtracker.watch;
 
+import io.klingtracker.http.WaitingRequest;
 import io.klingtracker.problem.ErrorCode;
 import io.klingtracker.problem.ProblemException;
 import io.klingtracker.share.Bound;
@@ -29,11 +30,13 @@ public class Waits {
   private static final Duration COME_BACK = Duration.ofSeconds(5);
 
   private final Share share;
+  private final WaitingRequest request;
   private final Set<Wait> open = ConcurrentHashMap.newKeySet();
   private volatile boolean stopping;
 
   @Inject
-  Waits(WatchConfig config, Shares shares) {
+  Waits(WatchConfig config, Shares shares, WaitingRequest request) {
+    this.request = request;
     this.share =
         shares.of(
             Bound.lasting(
@@ -95,6 +98,8 @@ public class Waits {
       throw new ProblemException(
           ErrorCode.UNAVAILABLE, "the service stops; try again", Duration.ofSeconds(1));
     }
+    // From here on it holds no thread, and this bound instead of that of requests under way.
+    request.begin();
     return wait;
   }
 

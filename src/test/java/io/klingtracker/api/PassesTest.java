@@ -35,7 +35,8 @@ class PassesTest {
           kling,
           Settings.of(KlingConfig.class, Map.of("kling.accounts.default.access-key", "a")),
           Settings.of(ApiConfig.class, Map.of("tracker.api.max-passed-at-once", "8")),
-          new Shares(new SimpleMeterRegistry()));
+          new Shares(new SimpleMeterRegistry()),
+          () -> {});
 
   private static final class SlowKling implements KlingClient {
     private final Deque<CompletableFuture<PassedAnswer>> waiting = new ArrayDeque<>();

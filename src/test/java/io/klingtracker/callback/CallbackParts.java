@@ -2,6 +2,7 @@ package io.klingtracker.callback;
 
 import com.fasterxml.jackson.databind.ObjectMapper;
 import io.klingtracker.database.GroupCommitConfig;
+import io.klingtracker.http.HttpParts;
 import io.klingtracker.kling.KlingConfig;
 import io.klingtracker.loops.Loops;
 import io.klingtracker.problem.ProblemException;
@@ -89,16 +90,10 @@ public final class CallbackParts implements AutoCloseable {
   /** The route, on a port of its own without Quarkus. */
   int listen(Vertx vertx, CallbackTarget target, Map<String, String> settings) {
     CallbackConfig config = Settings.of(CallbackConfig.class, settings);
-    Router router = Router.router(vertx);
-    new CallbackRoute(target, callbacks, config, vertx, executor).register(router);
-    return vertx
-        .createHttpServer()
-        .requestHandler(router)
-        .listen(0, "localhost")
-        .toCompletionStage()
-        .toCompletableFuture()
-        .join()
-        .actualPort();
+    HttpParts http = new HttpParts(vertx, settings);
+    Router router = http.router();
+    new CallbackRoute(target, callbacks, config, http.bodies(), executor).register(router);
+    return http.listen(router);
   }
 
   /** Works off in a thread of its own from now on. */

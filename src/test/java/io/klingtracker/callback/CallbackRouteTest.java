@@ -72,7 +72,7 @@ class CallbackRouteTest {
   void a_task_at_kling() {
     settings.put("kling.accounts.default.api-key", "key");
     settings.put("tracker.public-url", "http://localhost");
-    settings.put("tracker.callback.read-timeout", "1s");
+    settings.put("tracker.http.body-time", "1s");
     GivenTasks.tenant(jdbi);
     listen();
     task = GivenTasks.sent(jdbi, tasks, clock.instant().plusSeconds(60));

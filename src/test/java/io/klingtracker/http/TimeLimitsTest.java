@@ -2,12 +2,9 @@ package io.klingtracker.http;
 
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
-import io.klingtracker.testing.Settings;
 import io.vertx.core.Vertx;
-import io.vertx.core.http.HttpServer;
 import io.vertx.ext.web.Router;
 import java.io.IOException;
-import java.io.InputStream;
 import java.io.OutputStream;
 import java.net.Socket;
 import java.net.SocketException;
@@ -30,24 +27,16 @@ class TimeLimitsTest {
   @BeforeAll
   static void a_server_with_short_limits() throws Exception {
     vertx = Vertx.vertx();
-    HttpConfig config =
-        Settings.of(
-            HttpConfig.class,
-            Map.of("tracker.http.body-time", "300ms", "tracker.http.answer-time", "300ms"));
+    HttpParts http =
+        new HttpParts(
+            vertx, Map.of("tracker.http.body-time", "300ms", "tracker.http.answer-time", "300ms"));
     Router router = Router.router(vertx);
-    router.route().handler(new TimeLimits(vertx, config)::limit);
+    router.route().handler(http.times::limit);
     router
         .route("/upload")
         .handler(call -> call.request().body().onSuccess(body -> call.end("got " + body)));
     router.route("/silent").handler(call -> {});
-    HttpServer server = vertx.createHttpServer().requestHandler(router);
-    port =
-        server
-            .listen(0, "127.0.0.1")
-            .toCompletionStage()
-            .toCompletableFuture()
-            .get(10, TimeUnit.SECONDS)
-            .actualPort();
+    port = http.listen(router);
   }
 
   @AfterAll
@@ -58,6 +47,7 @@ class TimeLimitsTest {
   @Test
   void a_body_that_drips_in_is_cut_off_however_steadily() throws Exception {
     long begun = System.nanoTime();
+    byte[] drip = new byte[200];
     try (Socket socket = new Socket("127.0.0.1", port)) {
       socket.setSoTimeout(60_000);
       OutputStream out = socket.getOutputStream();
@@ -65,7 +55,7 @@ class TimeLimitsTest {
       boolean cut = false;
       for (int i = 0; i < 200 && !cut; i++) {
         try {
-          out.write('x');
+          out.write(drip);
           out.flush();
           TimeUnit.MILLISECONDS.sleep(20); // the drip
         } catch (SocketException e) {
@@ -75,6 +65,16 @@ class TimeLimitsTest {
       assertTrue(cut || ended(socket), "still open");
     }
     assertTook(begun);
+  }
+
+  @Test
+  void a_body_slower_than_any_line_is_answered_408_before_its_time_is_over() throws Exception {
+    try (Socket socket = new Socket("127.0.0.1", port)) {
+      socket.setSoTimeout(5000);
+      socket.getOutputStream().write(head("POST", "/upload", "Content-Length: 65536"));
+      String answer = new String(socket.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
+      assertTrue(answer.startsWith("HTTP/1.1 408"), answer);
+    }
   }
 
   @Test
@@ -108,8 +108,9 @@ class TimeLimitsTest {
 
   private static boolean ended(Socket socket) throws IOException {
     try {
-      InputStream in = socket.getInputStream();
-      return in.read() < 0;
+      // What was answered before, if anything, and then the end.
+      socket.getInputStream().readAllBytes();
+      return true;
     } catch (SocketException e) {
       return true;
     }

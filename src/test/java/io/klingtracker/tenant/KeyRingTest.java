@@ -1,6 +1,7 @@
 package io.klingtracker.tenant;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertNull;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 
 import com.fasterxml.jackson.databind.ObjectMapper;
@@ -150,7 +151,7 @@ class KeyRingTest {
         assertThrows(ProblemException.class, () -> ring.tenantKey(authorization));
 
     assertEquals(ErrorCode.AUTHORIZATION_INVALID, refused.code());
-    assertEquals(true, ring.isWarm(authorization));
+    assertNull(ring.name(false, authorization));
   }
 
   @ParameterizedTest

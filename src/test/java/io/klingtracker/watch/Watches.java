@@ -30,7 +30,8 @@ public final class Watches {
     return new Waits(
         Settings.of(
             WatchConfig.class, Map.of("tracker.watch.max-watchers", Integer.toString(most))),
-        new Shares(new SimpleMeterRegistry()));
+        new Shares(new SimpleMeterRegistry()),
+        () -> {});
   }
 
   /** As at the beginning of a shutdown. */

@@ -1,0 +1,68 @@
+package io.klingtracker.http;
+
+import io.vertx.ext.web.RoutingContext;
+import java.util.concurrent.atomic.AtomicBoolean;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * A request's place among those under way, and its turn for a thread: given back when it ends, or
+ * when it begins to wait for something and holds no thread.
+ */
+final class Place {
+
+  private static final String KEY = Place.class.getName();
+
+  private final Runnable leave;
+  private final boolean read;
+  private final AtomicBoolean left = new AtomicBoolean();
+  private volatile @Nullable Runnable endTurn;
+  private volatile boolean waits;
+
+  private Place(boolean read, Runnable leave) {
+    this.read = read;
+    this.leave = leave;
+  }
+
+  /** Gives a request its place, until its end. */
+  static void give(RoutingContext call, boolean read, Runnable leave) {
+    Place place = new Place(read, leave);
+    call.put(KEY, place);
+    call.addEndHandler(end -> place.leave());
+  }
+
+  static @Nullable Place of(RoutingContext call) {
+    return call.get(KEY);
+  }
+
+  /** Whether it asks and changes nothing. */
+  boolean isRead() {
+    return read;
+  }
+
+  /** Whether it has begun to wait, or to stream. */
+  boolean waits() {
+    return waits;
+  }
+
+  void turn(Runnable end) {
+    endTurn = end;
+    if (left.get()) {
+      end.run();
+    }
+  }
+
+  void beginToWait() {
+    waits = true;
+    leave();
+  }
+
+  private void leave() {
+    if (left.compareAndSet(false, true)) {
+      leave.run();
+    }
+    Runnable end = endTurn;
+    if (end != null) {
+      end.run();
+    }
+  }
+}

@@ -1,0 +1,185 @@
+package io.klingtracker.tenant;
+
+import io.klingtracker.http.Bodies;
+import io.klingtracker.http.FilterOrder;
+import io.klingtracker.http.Front;
+import io.klingtracker.http.Refusals;
+import io.klingtracker.problem.ErrorCode;
+import io.klingtracker.problem.ProblemException;
+import io.micrometer.core.instrument.Counter;
+import io.micrometer.core.instrument.MeterRegistry;
+import io.quarkus.security.identity.SecurityIdentity;
+import io.quarkus.vertx.http.runtime.filters.Filters;
+import io.quarkus.vertx.http.runtime.security.QuarkusHttpUser;
+import io.smallrye.mutiny.Uni;
+import io.vertx.core.Context;
+import io.vertx.core.Vertx;
+import io.vertx.core.http.HttpHeaders;
+import io.vertx.ext.web.RoutingContext;
+import jakarta.enterprise.context.ApplicationScoped;
+import jakarta.enterprise.event.Observes;
+import jakarta.inject.Inject;
+import java.time.Clock;
+import java.time.Duration;
+import java.util.List;
+import java.util.function.BiConsumer;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Asks for the key before a byte of the body is read and before a thread is taken: on the event
+ * loop where the key was looked up lately, else on a worker while the body waits outside. The
+ * people of OpenID Connect have their signature checked here. What a key or a person may do is
+ * {@link AuthenticationFilter}'s to say, once the resource is known.
+ */
+@ApplicationScoped
+class KeyFilter {
+
+  private static final String CALLER = Caller.class.getName();
+
+  private static final BiConsumer<RoutingContext, Throwable> ANSWERED_HERE = (call, failure) -> {};
+
+  private final KeyRing keys;
+  private final People people;
+  private final Refusals refusals;
+  private final FailedKeys failures;
+  private final Vertx vertx;
+  private final Counter failed;
+
+  @Inject
+  KeyFilter(
+      KeyRing keys,
+      People people,
+      Refusals refusals,
+      Clock clock,
+      TenantConfig config,
+      Vertx vertx,
+      MeterRegistry meters) {
+    this.keys = keys;
+    this.people = people;
+    this.refusals = refusals;
+    this.failures = new FailedKeys(clock, config.keys().cacheSize());
+    this.vertx = vertx;
+    this.failed =
+        Counter.builder("tracker.auth.failures")
+            .description("Requests whose key or token was refused")
+            .register(meters);
+  }
+
+  void register(@Observes Filters filters) {
+    filters.register(this::check, FilterOrder.KEY);
+  }
+
+  /** The key's caller; null for people, and where no key is needed. */
+  static @Nullable Caller caller(RoutingContext call) {
+    return call.get(CALLER);
+  }
+
+  void check(RoutingContext call) {
+    Front front = Front.of(call.request().path());
+    if (!front.needsKey() || Bodies.isRead(call)) {
+      call.next();
+      return;
+    }
+    List<String> headers = call.request().headers().getAll(HttpHeaders.AUTHORIZATION);
+    List<String> authorization = headers.isEmpty() ? null : headers;
+    if (people.come(authorization)) {
+      person(call);
+      return;
+    }
+    boolean admin = front == Front.ADMIN;
+    String address = address(call);
+    String name = keys.name(admin, authorization);
+    if (name == null || keys.isKnown(name)) {
+      try {
+        pass(call, name, caller(admin, authorization));
+      } catch (RuntimeException e) {
+        refuse(call, address, e);
+      }
+    } else if (!failures.mayLookUp(address, name)) {
+      refuse(call, address, invalid());
+    } else {
+      vertx
+          .executeBlocking(() -> caller(admin, authorization), false)
+          .onComplete(found -> pass(call, name, found), failure -> refuse(call, address, failure));
+    }
+  }
+
+  private Caller caller(boolean admin, @Nullable List<String> authorization) {
+    return admin ? keys.adminKey(authorization) : keys.tenantKey(authorization);
+  }
+
+  private void pass(RoutingContext call, @Nullable String name, Caller caller) {
+    if (name != null) {
+      failures.passed(name);
+    }
+    call.put(CALLER, caller);
+    call.next();
+  }
+
+  /** Only whether the token is good; Quarkus remembers the identity for the resource. */
+  private void person(RoutingContext call) {
+    Uni<SecurityIdentity> identity = call.get(QuarkusHttpUser.DEFERRED_IDENTITY_KEY);
+    if (identity == null) {
+      refuse(call, address(call), invalid());
+      return;
+    }
+    Context context = Vertx.currentContext();
+    // Else Quarkus answers a failure itself, with a challenge and no body.
+    call.put(QuarkusHttpUser.AUTH_FAILURE_HANDLER, ANSWERED_HERE);
+    identity
+        .subscribe()
+        .with(
+            someone ->
+                context.runOnContext(
+                    now -> {
+                      if (someone == null || someone.isAnonymous()) {
+                        refusePerson(call, null);
+                      } else {
+                        call.next();
+                      }
+                    }),
+            failure -> context.runOnContext(now -> refusePerson(call, failure)));
+  }
+
+  private void refusePerson(RoutingContext call, @Nullable Throwable failure) {
+    List<String> authorization = call.request().headers().getAll(HttpHeaders.AUTHORIZATION);
+    refuse(call, address(call), people.refusal(authorization, failure));
+  }
+
+  private void refuse(RoutingContext call, String address, Throwable failure) {
+    ProblemException problem = Refusals.foreseen(failure);
+    if (problem.code().httpStatus() != 401) {
+      refusals.refuse(call, problem, "key");
+      return;
+    }
+    failed.increment();
+    if (problem.code() == ErrorCode.AUTHORIZATION_MISSING) {
+      refusals.refuse(call, problem, "key");
+      return;
+    }
+    Duration wait = failures.failed(address);
+    if (wait == null) {
+      refusals.refuse(call, problem, "key");
+    } else {
+      refusals.refuse(
+          call,
+          new ProblemException(
+              ErrorCode.RATE_LIMITED,
+              "too many keys from this address have failed; " + problem.getMessage(),
+              wait),
+          "failed-keys");
+    }
+  }
+
+  private static ProblemException invalid() {
+    return new ProblemException(
+        ErrorCode.AUTHORIZATION_INVALID, "the key is unknown, expired or revoked");
+  }
+
+  private static String address(RoutingContext call) {
+    return FailedKeys.network(
+        call.request().remoteAddress() == null
+            ? null
+            : call.request().remoteAddress().hostAddress());
+  }
+}
