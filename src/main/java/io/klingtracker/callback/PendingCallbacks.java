@@ -1,9 +1,10 @@
 package io.klingtracker.callback;
 
-import io.klingtracker.database.SqlStates;
 import io.klingtracker.kling.KlingNews;
 import io.klingtracker.kling.KlingReader;
+import io.klingtracker.loops.Batch;
 import io.klingtracker.loops.Loops;
+import io.klingtracker.loops.SetAside;
 import io.klingtracker.loops.WorkLoop;
 import io.klingtracker.retry.Backoff;
 import io.klingtracker.task.News;
@@ -21,15 +22,19 @@ import jakarta.inject.Singleton;
 import java.io.IOException;
 import java.time.Clock;
 import java.time.Duration;
+import java.time.Instant;
 import java.util.ArrayList;
 import java.util.Collection;
 import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Optional;
 import java.util.random.RandomGenerator;
 import org.jboss.logging.Logger;
+import org.jdbi.v3.core.Handle;
+import org.jdbi.v3.core.Jdbi;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -44,13 +49,18 @@ class PendingCallbacks {
   private static final Logger LOG = Logger.getLogger(PendingCallbacks.class);
   private static final double JITTER = 0.2;
 
-  /** A callback that fails for a reason of its own is not tried for ever. */
-  private static final int MAX_ATTEMPTS = 20;
+  /** The kind of what is set aside here. */
+  private static final String SET_ASIDE = "callback";
+
+  /** What a task's timeline says of it. */
+  private static final String SET_ASIDE_REASON = "set-aside";
 
   /** Reports kept for the next pass; with more, whoever brings them books them. */
   private static final int MAX_UNBOOKED = 2_000;
 
+  private final Jdbi jdbi;
   private final ReceiptStore store;
+  private final SetAside setAside;
   private final Tasks tasks;
   private final CheckPlan plan;
   private final Reports reports;
@@ -89,7 +99,9 @@ class PendingCallbacks {
 
   @Inject
   PendingCallbacks(
+      Jdbi jdbi,
       ReceiptStore store,
+      SetAside setAside,
       Tasks tasks,
       CheckPlan plan,
       Reports reports,
@@ -97,7 +109,9 @@ class PendingCallbacks {
       CallbackConfig config,
       Clock clock,
       Loops loops) {
+    this.jdbi = jdbi;
     this.store = store;
+    this.setAside = setAside;
     this.tasks = tasks;
     this.plan = plan;
     this.reports = reports;
@@ -110,7 +124,14 @@ class PendingCallbacks {
             WorkLoop.named("callbacks")
                 .every(config.work().poll())
                 .atEnd(() -> reports(takeUnbooked()))
+                .oldest(store::oldest)
                 .work(this::runOnce));
+    setAside.register(SET_ASIDE, this::putBack);
+  }
+
+  private Runnable putBack(Handle handle, String key, Instant now) {
+    store.putBack(handle, Long.parseLong(key), now);
+    return this::wake;
   }
 
   /** There is a new one. */
@@ -152,20 +173,33 @@ class PendingCallbacks {
     List<PendingCallback> claimed = store.claim(config.batch());
     Map<Long, String> verdicts = new HashMap<>();
     List<Read> news = new ArrayList<>();
-    for (PendingCallback callback : claimed) {
-      KlingNews said = read(callback.body()).orElse(null);
-      PendingCallback.Standing task = callback.task();
-      if (said == null) {
-        verdicts.put(callback.receiptId(), "unreadable");
-      } else if (task == null) {
-        verdicts.put(callback.receiptId(), "no-task");
-      } else {
-        rule(new Read(callback, said, task), news, verdicts);
-      }
-    }
+    Batch.each(claimed, callback -> judge(callback, news, verdicts), this::failed);
     apply(news, verdicts);
-    store.settle(verdicts);
+    Batch.apply(
+        claimed.stream().filter(callback -> verdicts.containsKey(callback.receiptId())).toList(),
+        done -> settle(done, verdicts),
+        this::failed);
     return claimed.size() >= config.batch();
+  }
+
+  private void settle(List<PendingCallback> done, Map<Long, String> verdicts) {
+    Map<Long, String> some = new HashMap<>();
+    for (PendingCallback callback : done) {
+      some.put(callback.receiptId(), Objects.requireNonNull(verdicts.get(callback.receiptId())));
+    }
+    store.settle(some);
+  }
+
+  private void judge(PendingCallback callback, List<Read> news, Map<Long, String> verdicts) {
+    KlingNews said = read(callback.body()).orElse(null);
+    PendingCallback.Standing task = callback.task();
+    if (said == null) {
+      verdicts.put(callback.receiptId(), "unreadable");
+    } else if (task == null) {
+      verdicts.put(callback.receiptId(), "no-task");
+    } else {
+      rule(new Read(callback, said, task), news, verdicts);
+    }
   }
 
   private void rule(Read read, List<Read> news, Map<Long, String> verdicts) {
@@ -199,9 +233,9 @@ class PendingCallbacks {
     if (store.prove(callback, proof.claimed(), read.said().klingTaskId())) {
       note(read, "to-confirm", "asking Kling before it counts", verdicts);
       checkRequested.fire(new CheckRequested(callback.taskId()));
-    } else if (callback.attempts() < MAX_ATTEMPTS) {
+    } else if (callback.attempts() < SetAside.MOST_ATTEMPTS) {
       // It has ended since we looked, or stands where nobody can be asked: look again.
-      store.later(callback, clock.instant().plus(backoff.after(callback.attempts(), random)));
+      store.later(callback, retryAt(callback));
     } else {
       note(read, "untrue", "nobody can be asked about it", verdicts);
     }
@@ -224,47 +258,65 @@ class PendingCallbacks {
   }
 
   private void applyRound(Collection<Read> round, Map<Long, String> verdicts) {
-    Map<String, Outcome> outcomes;
-    try {
-      outcomes = tasks.applyUnlocked(round.stream().map(this::news).toList());
-    } catch (RuntimeException e) {
-      if (SqlStates.isDatabaseAway(e)) {
-        throw e;
-      }
-      if (round.size() == 1) {
-        failed(round.iterator().next(), e, verdicts);
-      } else {
-        round.forEach(read -> applyRound(List.of(read), verdicts));
-      }
-      return;
-    }
+    Map<String, Outcome> outcomes = new HashMap<>();
+    Batch.apply(
+        round,
+        some -> outcomes.putAll(tasks.applyUnlocked(some.stream().map(this::news).toList())),
+        (read, failure) -> refused(read, failure, verdicts));
     List<Reports.Report> done = new ArrayList<>();
-    for (Read read : round) {
-      PendingCallback callback = read.callback();
-      Outcome outcome = outcomes.getOrDefault(callback.taskId(), new Outcome.NoSuchTask());
-      if (outcome instanceof Outcome.Busy) {
-        store.later(callback, clock.instant().plus(backoff.after(callback.attempts(), random)));
-      } else {
-        verdicts.put(callback.receiptId(), verdict(outcome));
-        done.add(read.report(outcome, trusts(callback)));
-      }
-    }
+    Batch.each(
+        round.stream().filter(read -> outcomes.containsKey(read.callback().taskId())).toList(),
+        read -> {
+          PendingCallback callback = read.callback();
+          Outcome outcome = Objects.requireNonNull(outcomes.get(callback.taskId()));
+          if (outcome instanceof Outcome.Busy) {
+            store.later(callback, retryAt(callback));
+          } else {
+            verdicts.put(callback.receiptId(), verdict(outcome));
+            done.add(read.report(outcome, trusts(callback)));
+          }
+        },
+        (read, failure) -> failed(read.callback(), failure));
     reports.book(done);
   }
 
-  private void failed(Read read, RuntimeException failure, Map<Long, String> verdicts) {
-    PendingCallback callback = read.callback();
-    if (callback.attempts() < MAX_ATTEMPTS && !Tasks.isOtherTasksId(failure)) {
-      LOG.warnf(
-          "taskId=%s a callback failed and is tried again: %s",
-          callback.taskId(), failure.getMessage());
-      store.later(callback, clock.instant().plus(backoff.after(callback.attempts(), random)));
-    } else {
-      LOG.errorf(
-          "taskId=%s receipt=%d a callback is put aside: %s",
-          callback.taskId(), callback.receiptId(), failure.getMessage());
+  private void refused(Read read, RuntimeException failure, Map<Long, String> verdicts) {
+    if (Tasks.isOtherTasksId(failure)) {
       note(read, "other-task", "another task has its id at Kling", verdicts);
+    } else {
+      failed(read.callback(), failure);
     }
+  }
+
+  /** Tried again later, or set aside: then Kling is asked, as about any task that stays silent. */
+  private void failed(PendingCallback callback, RuntimeException failure) {
+    String reason = SetAside.reason(failure);
+    if (!SetAside.isDue(failure, callback.attempts())) {
+      LOG.warnf("taskId=%s a callback failed and is tried again: %s", callback.taskId(), reason);
+      store.later(callback, retryAt(callback));
+      return;
+    }
+    LOG.errorf(
+        "taskId=%s receipt=%d a callback is set aside: %s",
+        callback.taskId(), callback.receiptId(), reason);
+    jdbi.useTransaction(
+        handle -> {
+          setAside.put(
+              handle,
+              SET_ASIDE,
+              Long.toString(callback.receiptId()),
+              callback.taskId(),
+              failure,
+              callback.attempts());
+          store.setAside(handle, callback);
+        });
+    tasks.note(callback.taskId(), Source.CALLBACK, null, SET_ASIDE_REASON, reason);
+    store.ask(callback.taskId());
+    checkRequested.fire(new CheckRequested(callback.taskId()));
+  }
+
+  private Instant retryAt(PendingCallback callback) {
+    return clock.instant().plus(backoff.after(callback.attempts(), random));
   }
 
   /**

@@ -18,6 +18,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.UUID;
+import org.jdbi.v3.core.Handle;
 import org.jdbi.v3.core.Jdbi;
 import org.jspecify.annotations.Nullable;
 
@@ -69,12 +70,18 @@ class ReceiptStore {
       select coalesce(t.account, o.account) from task t left join open_task o on o.task_id = t.id where t.id = :task
       """;
 
-  /** Ours that are still claimed are from a run that failed: one thread of a replica works off. */
+  /**
+   * Ours that are still claimed are from a run that failed, since one thread of a replica processes
+   * them. They are taken again, the later the more often they failed: what fails whatever is tried
+   * keeps nobody else waiting.
+   */
   private static final String CLAIM =
       """
       with due as (
         select receipt_id from callback_pending
-        where due_at <= :now and (claimed_until is null or claimed_until < :now or claimed_by = :owner)
+        where due_at <= :now and (claimed_until is null or claimed_until < :now
+          or claimed_by = :owner and claimed_until <= cast(:until as timestamptz)
+            - least(:retryCap, :retryFirst * power(2, least(attempts, 20) - 1)) * interval '1 millisecond')
         order by due_at, receipt_id limit :limit
         for update skip locked
       ),
@@ -109,6 +116,26 @@ class ReceiptStore {
       update callback_pending set claimed_until = null, claimed_by = null, due_at = :due
       where receipt_id = :id and claimed_by = :owner
       """;
+
+  /** Out of the queue; whoever had claimed it meanwhile changes nothing any more. */
+  private static final String SET_ASIDE =
+      """
+      with gone as (delete from callback_pending where receipt_id = :id)
+      update callback_receipt set verdict = 'set-aside' where id = :id
+      """;
+
+  private static final String PUT_BACK =
+      """
+      with back as (update callback_receipt set verdict = 'pending' where id = :id returning id)
+      insert into callback_pending (receipt_id, due_at) select id, cast(:now as timestamptz) from back
+      on conflict (receipt_id) do nothing
+      """;
+
+  private static final String ASK =
+      "update open_task set next_check_at = least(next_check_at, :now) where task_id = :task";
+
+  private static final String OLDEST =
+      "select received_at from callback_receipt where id = (select min(receipt_id) from callback_pending)";
 
   /**
    * Lets the reconciler ask at once. checks = 0 tells one that is asking just now that its answer
@@ -152,6 +179,8 @@ class ReceiptStore {
   private final Jdbi jdbi;
   private final Clock clock;
   private final Duration lease;
+  private final Duration retryFirst;
+  private final Duration retryCap;
   private final int perTask;
   private final String owner = UUID.randomUUID().toString();
 
@@ -160,6 +189,8 @@ class ReceiptStore {
     this.jdbi = jdbi;
     this.clock = clock;
     this.lease = config.work().lease();
+    this.retryFirst = config.work().retryFirst();
+    this.retryCap = config.work().retryCap();
     this.perTask = config.maxReceipts();
   }
 
@@ -231,6 +262,8 @@ class ReceiptStore {
                 .bind("now", now)
                 .bind("until", now.plus(lease))
                 .bind("owner", owner)
+                .bind("retryFirst", retryFirst.toMillis())
+                .bind("retryCap", retryCap.toMillis())
                 .bind("limit", limit)
                 .map((row, context) -> pending(row))
                 .list());
@@ -262,6 +295,33 @@ class ReceiptStore {
                 .bind("owner", owner)
                 .bind("due", due)
                 .execute());
+  }
+
+  /** Takes it out of the queue until somebody has it tried again. */
+  void setAside(Handle handle, PendingCallback callback) {
+    handle.createUpdate(SET_ASIDE).bind("id", callback.receiptId()).execute();
+  }
+
+  /** See {@link #setAside}; nothing happens when its receipt is gone. */
+  void putBack(Handle handle, long receiptId, Instant now) {
+    handle.createUpdate(PUT_BACK).bind("id", receiptId).bind("now", now).execute();
+  }
+
+  /** Has Kling asked soon, whatever it was that a callback said. */
+  void ask(String taskId) {
+    jdbi.useHandle(
+        handle ->
+            handle.createUpdate(ASK).bind("task", taskId).bind("now", clock.instant()).execute());
+  }
+
+  /** When the oldest came that waits. */
+  Optional<Instant> oldest() {
+    return jdbi.withHandle(
+        handle ->
+            handle
+                .createQuery(OLDEST)
+                .map((row, context) -> row.getTimestamp("received_at").toInstant())
+                .findOne());
   }
 
   /**

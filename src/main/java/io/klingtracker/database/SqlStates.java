@@ -9,6 +9,7 @@ public final class SqlStates {
   public static final String UNIQUE_VIOLATION = "23505";
 
   private static final String LOCK_NOT_AVAILABLE = "55P03";
+  private static final String QUERY_CANCELED = "57014";
 
   private SqlStates() {}
 
@@ -50,5 +51,24 @@ public final class SqlStates {
       }
     }
     return false;
+  }
+
+  /** Whether a statement took too long, which may concern one row only. */
+  public static boolean isTimeout(Throwable failure) {
+    return isLockTimeout(failure) || of(failure).equals(QUERY_CANCELED);
+  }
+
+  /**
+   * Whether it is the data that cannot be stored, whenever it is tried: classes 22 (a number out of
+   * range, bytes that are no text) and 54 (too large for an index).
+   */
+  public static boolean isData(Throwable failure) {
+    String state = of(failure);
+    return state.startsWith("22") || state.startsWith("54");
+  }
+
+  /** Whether a constraint refuses it: class 23. */
+  public static boolean isRefused(Throwable failure) {
+    return of(failure).startsWith("23");
   }
 }

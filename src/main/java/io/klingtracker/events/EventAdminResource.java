@@ -5,38 +5,31 @@ import com.fasterxml.jackson.databind.annotation.JsonNaming;
 import io.klingtracker.problem.ErrorCode;
 import io.klingtracker.problem.ProblemException;
 import io.klingtracker.tenant.Admin;
-import io.klingtracker.time.Rfc3339;
 import jakarta.inject.Inject;
 import jakarta.ws.rs.Consumes;
 import jakarta.ws.rs.DELETE;
 import jakarta.ws.rs.GET;
 import jakarta.ws.rs.POST;
 import jakarta.ws.rs.Path;
-import jakarta.ws.rs.PathParam;
 import jakarta.ws.rs.Produces;
 import jakarta.ws.rs.core.MediaType;
 import java.time.Instant;
 import java.time.format.DateTimeParseException;
-import java.util.List;
 import org.eclipse.microprofile.openapi.annotations.Operation;
 import org.jboss.resteasy.reactive.RestResponse;
 import org.jspecify.annotations.Nullable;
 
-/** What administrators do about events: send them again, and look after those that got stuck. */
+/** What administrators do about events: send them again. */
 @Path("/admin/v1/events")
 @Produces(MediaType.APPLICATION_JSON)
 @Consumes(MediaType.APPLICATION_JSON)
 public class EventAdminResource {
 
-  private static final int MAX_PARKED = 200;
-
   private final Replays replays;
-  private final OutboxStore store;
 
   @Inject
-  EventAdminResource(Replays replays, OutboxStore store) {
+  EventAdminResource(Replays replays) {
     this.replays = replays;
-    this.store = store;
   }
 
   /**
@@ -79,14 +72,6 @@ public class EventAdminResource {
     }
   }
 
-  /** A task whose events wait for a person. */
-  @JsonNaming(PropertyNamingStrategies.SnakeCaseStrategy.class)
-  public record ParkedView(
-      String taskId, int sequence, String eventId, String reason, String parkedAt, int held) {}
-
-  /** All of them, oldest first. */
-  public record ParkedList(List<ParkedView> parked) {}
-
   /** Counts; with {@code confirm} sends, in the background and throttled. */
   @POST
   @Admin
@@ -126,37 +111,6 @@ public class EventAdminResource {
         .cancel()
         .map(ReplayView::of)
         .orElseThrow(() -> new ProblemException(ErrorCode.NOT_FOUND, "no replay is under way"));
-  }
-
-  /** Tasks whose next event Kafka will never take. */
-  @GET
-  @Admin
-  @Path("/parked")
-  @Operation(summary = "Events that can never be sent")
-  public ParkedList parked() {
-    return new ParkedList(
-        store.parked(MAX_PARKED).stream()
-            .map(
-                parked ->
-                    new ParkedView(
-                        parked.taskId(),
-                        parked.sequence(),
-                        parked.eventId().toString(),
-                        parked.reason(),
-                        Rfc3339.format(parked.parkedAt()),
-                        parked.held()))
-            .toList());
-  }
-
-  /** Tries a parked task again, once the reason is gone: its event, then those behind it. */
-  @POST
-  @Admin
-  @Path("/parked/{task_id}/retry")
-  @Operation(summary = "Try a parked task's events again")
-  public void retry(@PathParam("task_id") String taskId) {
-    if (!store.unpark(taskId)) {
-      throw new ProblemException(ErrorCode.TASK_NOT_FOUND, "task " + taskId + " is not parked");
-    }
   }
 
   private static Replays.Selection selection(@Nullable ReplayRequest request) {

@@ -21,4 +21,11 @@ record OutboxMessage(
     @Nullable String traceparent,
     String payload,
     int bytes,
-    @Nullable String state) {}
+    @Nullable String state) {
+
+  /** The same with the task as it is. */
+  OutboxMessage with(String newest) {
+    return new OutboxMessage(
+        lane, id, taskId, sequence, eventId, occurredAt, traceparent, payload, bytes, newest);
+  }
+}

@@ -3,6 +3,7 @@ package io.klingtracker.events;
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import io.klingtracker.database.FreshPlans;
+import io.klingtracker.loops.SetAside;
 import io.klingtracker.task.Task;
 import io.klingtracker.task.TaskView;
 import jakarta.inject.Inject;
@@ -13,16 +14,19 @@ import java.time.Instant;
 import java.util.List;
 import java.util.Optional;
 import java.util.UUID;
+import java.util.function.BiConsumer;
 import org.jboss.logging.Logger;
 import org.jdbi.v3.core.Handle;
 import org.jdbi.v3.core.Jdbi;
-import org.jspecify.annotations.Nullable;
 
 /** The outbox: read in order, deleted once Kafka has acknowledged. */
 @Singleton
 class OutboxStore {
 
   private static final Logger LOG = Logger.getLogger(OutboxStore.class);
+
+  /** The kind of what is set aside here; the key is the task's id. */
+  private static final String KIND = "event";
 
   /**
    * Rows in the order of their ids, which within a task is the order of commits. What the relay
@@ -43,7 +47,7 @@ class OutboxStore {
                 select * from outbox x
                 -- Hashed once, whatever the plan; "<> all" compares each row with each id.
                 where x.lane = l.lane and x.id not in (select unnest(cast(:known as bigint[])))
-                  and not exists (select from outbox_parked p where p.task_id = x.task_id)
+                  and not exists (select from set_aside a where a.kind = 'event' and a.key = x.task_id)
                 order by x.id limit :perLane) x
             -- Here, not below: only what is taken is joined.
             order by x.id limit :limit) o
@@ -60,23 +64,9 @@ class OutboxStore {
       where o.lane = d.lane and o.id = d.id
       """;
 
-  private static final String PARK =
-      """
-      insert into outbox_parked (task_id, sequence, event_id, reason, parked_at)
-      values (:task, :sequence, :eventId, :reason, cast(:now as timestamptz))
-      on conflict (task_id) do nothing
-      """;
-
-  private static final String PARKED =
-      """
-      select p.task_id, p.sequence, p.event_id, p.reason, p.parked_at,
-        (select count(*) from outbox o where o.lane = outbox_lane(p.task_id) and o.task_id = p.task_id) as held
-      from outbox_parked p order by p.parked_at, p.task_id limit :limit
-      """;
-
   private static final String LAG =
       """
-      select (select count(*) from outbox) as unpublished, (select count(*) from outbox_parked) as parked,
+      select (select count(*) from outbox) as unpublished, (select count(*) from set_aside where kind = 'event') as aside,
         (select min(e.occurred_at) from generate_series(0, 63) as l(lane)
            cross join lateral (select * from outbox x where x.lane = l.lane order by x.id limit 1) o
            join task_event e on e.task_id = o.task_id and e.sequence = o.sequence) as oldest
@@ -90,14 +80,18 @@ class OutboxStore {
 
   private final Jdbi jdbi;
   private final ObjectMapper json;
+  private final SetAside setAside;
 
   /** The outbox is empty at one moment and long at the next. */
   private final FreshPlans plans = new FreshPlans();
 
   @Inject
-  OutboxStore(Jdbi jdbi, ObjectMapper json) {
+  OutboxStore(Jdbi jdbi, ObjectMapper json, SetAside setAside) {
     this.jdbi = jdbi;
     this.json = json;
+    this.setAside = setAside;
+    // Its rows are in the outbox still, and are read by the next poll.
+    setAside.register(KIND, (handle, key, now) -> () -> {});
   }
 
   /** A session of one relay's own, kept as long as it lives. */
@@ -136,8 +130,19 @@ class OutboxStore {
     }
   }
 
+  /**
+   * Reads on.
+   *
+   * @param broken is told of an event that cannot be made into a message, and why
+   */
   List<OutboxMessage> next(
-      Handle session, List<Integer> lanes, List<Long> known, int limit, long bytes, boolean state) {
+      Handle session,
+      List<Integer> lanes,
+      List<Long> known,
+      int limit,
+      long bytes,
+      boolean state,
+      BiConsumer<OutboxMessage, RuntimeException> broken) {
     plans.on(session);
     return session
         .createQuery(NEXT)
@@ -147,7 +152,7 @@ class OutboxStore {
         .bind("limit", limit)
         .bind("bytes", bytes)
         .bind("state", state)
-        .map((row, context) -> message(row, state))
+        .map((row, context) -> message(row, state, broken))
         .list();
   }
 
@@ -158,30 +163,35 @@ class OutboxStore {
     return Math.max(16, limit * 2 / Math.max(1, lanes));
   }
 
-  private OutboxMessage message(ResultSet row, boolean state) throws SQLException {
+  private OutboxMessage message(
+      ResultSet row, boolean state, BiConsumer<OutboxMessage, RuntimeException> broken)
+      throws SQLException {
     UUID eventId = row.getObject("event_id", UUID.class);
     // A task that retention removed leaves rows without an event; see Relay.
     boolean gone = eventId == null;
-    int sequence = row.getInt("o_sequence");
-    return new OutboxMessage(
-        row.getInt("o_lane"),
-        row.getLong("o_id"),
-        row.getString("o_task"),
-        sequence,
-        gone ? new UUID(0, 0) : eventId,
-        gone ? Instant.EPOCH : row.getTimestamp("occurred_at").toInstant(),
-        row.getString("traceparent"),
-        gone ? "" : row.getString("payload"),
-        row.getInt("o_bytes"),
-        state && !gone && row.getInt("sequence") == sequence ? view(row) : null);
-  }
-
-  private @Nullable String view(ResultSet row) throws SQLException {
-    try {
-      return json.writeValueAsString(TaskView.of(Task.of(row)));
-    } catch (JsonProcessingException e) {
-      throw new IllegalStateException("task " + row.getString("id") + " cannot be written", e);
+    OutboxMessage message =
+        new OutboxMessage(
+            row.getInt("o_lane"),
+            row.getLong("o_id"),
+            row.getString("o_task"),
+            row.getInt("o_sequence"),
+            gone ? new UUID(0, 0) : eventId,
+            gone ? Instant.EPOCH : row.getTimestamp("occurred_at").toInstant(),
+            row.getString("traceparent"),
+            gone ? "" : row.getString("payload"),
+            row.getInt("o_bytes"),
+            null);
+    if (!state || gone || row.getInt("sequence") != message.sequence()) {
+      return message;
     }
+    try {
+      return message.with(json.writeValueAsString(TaskView.of(Task.of(row))));
+    } catch (JsonProcessingException e) {
+      broken.accept(message, new IllegalStateException("the task cannot be written", e));
+    } catch (RuntimeException e) {
+      broken.accept(message, e);
+    }
+    return message;
   }
 
   void delete(Handle session, List<OutboxMessage> sent) {
@@ -192,47 +202,16 @@ class OutboxStore {
         .execute();
   }
 
-  void park(Handle session, OutboxMessage message, String reason, Instant now) {
-    session
-        .createUpdate(PARK)
-        .bind("task", message.taskId())
-        .bind("sequence", message.sequence())
-        .bind("eventId", message.eventId())
-        .bind("reason", reason)
-        .bind("now", now)
-        .execute();
-  }
-
-  /** A task whose events wait for a person. */
-  record Parked(
-      String taskId, int sequence, UUID eventId, String reason, Instant parkedAt, int held) {}
-
-  List<Parked> parked(int limit) {
-    return jdbi.withHandle(
-        handle ->
-            handle
-                .createQuery(PARKED)
-                .bind("limit", limit)
-                .map(
-                    (row, context) ->
-                        new Parked(
-                            row.getString("task_id"),
-                            row.getInt("sequence"),
-                            row.getObject("event_id", UUID.class),
-                            row.getString("reason"),
-                            row.getTimestamp("parked_at").toInstant(),
-                            row.getInt("held")))
-                .list());
-  }
-
-  /** Lets the relay try a parked task again; false when it is not parked. */
-  boolean unpark(String taskId) {
-    return jdbi.withHandle(
-        handle -> handle.execute("delete from outbox_parked where task_id = ?", taskId) == 1);
+  /**
+   * Sets a task's event aside: it and those behind it stay in the outbox and are not read until
+   * somebody has it tried again.
+   */
+  void setAside(Handle session, OutboxMessage message, Throwable failure, int attempts) {
+    setAside.put(session, KIND, message.taskId(), message.taskId(), failure, attempts);
   }
 
   /** The backlog. */
-  record Lag(long unpublished, long parked, Optional<Instant> oldest) {}
+  record Lag(long unpublished, long aside, Optional<Instant> oldest) {}
 
   Lag lag() {
     return jdbi.withHandle(
@@ -243,7 +222,7 @@ class OutboxStore {
                     (row, context) ->
                         new Lag(
                             row.getLong("unpublished"),
-                            row.getLong("parked"),
+                            row.getLong("aside"),
                             Optional.ofNullable(row.getTimestamp("oldest"))
                                 .map(java.sql.Timestamp::toInstant)))
                 .one());

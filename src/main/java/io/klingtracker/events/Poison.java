@@ -3,6 +3,8 @@ package io.klingtracker.events;
 import java.util.concurrent.CompletionException;
 import java.util.concurrent.ExecutionException;
 import org.apache.kafka.common.InvalidRecordException;
+import org.apache.kafka.common.errors.InvalidTimestampException;
+import org.apache.kafka.common.errors.PolicyViolationException;
 import org.apache.kafka.common.errors.RecordBatchTooLargeException;
 import org.apache.kafka.common.errors.RecordTooLargeException;
 import org.apache.kafka.common.errors.SerializationException;
@@ -17,6 +19,8 @@ final class Poison {
     return cause instanceof RecordTooLargeException
         || cause instanceof RecordBatchTooLargeException
         || cause instanceof InvalidRecordException
+        || cause instanceof InvalidTimestampException
+        || cause instanceof PolicyViolationException
         || cause instanceof SerializationException;
   }
 

@@ -1,19 +1,27 @@
 package io.klingtracker.events;
 
+import io.klingtracker.loops.Batch;
+import io.klingtracker.loops.SetAside;
 import io.klingtracker.loops.WorkLoop;
 import java.time.Clock;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.HashMap;
+import java.util.HashSet;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionStage;
 import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.locks.LockSupport;
+import org.apache.kafka.common.errors.RetriableException;
+import org.apache.kafka.common.errors.SerializationException;
 import org.jboss.logging.Logger;
 import org.jdbi.v3.core.Handle;
 import org.jspecify.annotations.Nullable;
@@ -63,9 +71,14 @@ final class Relay implements AutoCloseable {
    *
    * @param window the window it was sent from; another one now means that the session was lost
    *     since
+   * @param othersFlow whether Kafka has taken something since it was sent
    */
   private record Answer(
-      Window window, OutboxMessage message, @Nullable Throwable failure, long at) {}
+      Window window,
+      OutboxMessage message,
+      @Nullable Throwable failure,
+      boolean othersFlow,
+      long at) {}
 
   Relay(OutboxStore store, EventSink sink, RelayConfig config, RelayMetrics metrics, Clock clock) {
     this.store = store;
@@ -147,8 +160,8 @@ final class Relay implements AutoCloseable {
       }
       if (failure == null) {
         window.acknowledged(message);
-      } else if (Poison.is(failure)) {
-        park(current, message, Poison.cause(failure));
+      } else if (isHopeless(answer, failure)) {
+        setAside(current, message, Poison.cause(failure), window.attempts(message.taskId()) + 1);
       } else {
         metrics.failed();
         window.failed(message, answer.at() + delay(window.attempts(message.taskId())));
@@ -160,6 +173,13 @@ final class Relay implements AutoCloseable {
     }
   }
 
+  private boolean isHopeless(Answer answer, Throwable failure) {
+    return Poison.is(failure)
+        || answer.othersFlow()
+            && !(Poison.cause(failure) instanceof RetriableException)
+            && window.attempts(answer.message().taskId()) + 1 >= SetAside.MOST_ATTEMPTS;
+  }
+
   /** How many events are worth a statement of their own while others are under way. */
   private int enough() {
     return Math.max(1, Math.min(config.batch(), config.window() / 4));
@@ -167,21 +187,20 @@ final class Relay implements AutoCloseable {
 
   /** Deletes what Kafka has. */
   private void settle(Handle current) {
-    if (!unsettled.isEmpty()) {
-      store.delete(current, unsettled);
-      window.settled(unsettled);
-      unsettled.clear();
-    }
+    Batch.apply(
+        unsettled,
+        some -> store.delete(current, some),
+        (message, failure) -> setAside(current, message, failure, 1));
+    window.settled(unsettled);
+    unsettled.clear();
   }
 
-  private void park(Handle current, OutboxMessage message, Throwable failure) {
-    String reason = failure.getClass().getSimpleName() + ": " + failure.getMessage();
+  private void setAside(Handle current, OutboxMessage message, Throwable failure, int attempts) {
     LOG.errorf(
-        "event %s of task %s can never be sent and is parked with all that follow it: %s",
-        message.eventId(), message.taskId(), reason);
-    store.park(current, message, reason, clock.instant());
+        "event %s of task %s cannot be sent and is set aside with all that follow it: %s",
+        message.eventId(), message.taskId(), SetAside.reason(failure));
+    store.setAside(current, message, failure, attempts);
     window.drop(message.taskId());
-    metrics.parked();
   }
 
   private boolean read(Handle current, long now) {
@@ -208,10 +227,22 @@ final class Relay implements AutoCloseable {
       return false;
     }
     nextRead = now + config.poll().toMillis();
+    Map<OutboxMessage, RuntimeException> broken = new LinkedHashMap<>();
     List<OutboxMessage> next =
-        store.next(current, reading, window.known(), room, bytes, config.state().enabled());
+        store.next(
+            current, reading, window.known(), room, bytes, config.state().enabled(), broken::put);
+    Set<String> aside = new HashSet<>();
+    broken.forEach(
+        (message, failure) -> {
+          if (aside.add(message.taskId())) {
+            setAside(current, message, failure, 1);
+          }
+        });
     List<OutboxMessage> events = new ArrayList<>();
     for (OutboxMessage message : next) {
+      if (aside.contains(message.taskId())) {
+        continue;
+      }
       // A row without an event: retention has removed the task. There is nothing left to send.
       (message.payload().isEmpty() ? unsettled : events).add(message);
     }
@@ -245,7 +276,17 @@ final class Relay implements AutoCloseable {
         return;
       }
       long sentAt = System.nanoTime();
-      sink.send(message).whenComplete((sent, failure) -> answered(from, message, sentAt, failure));
+      begin(message).whenComplete((sent, failure) -> answered(from, message, sentAt, failure));
+    }
+  }
+
+  /** What cannot even be made into a record says nothing about Kafka. */
+  private CompletionStage<Void> begin(OutboxMessage message) {
+    try {
+      return sink.send(message);
+    } catch (RuntimeException e) {
+      return CompletableFuture.failedFuture(
+          new SerializationException("cannot be made into a record", e));
     }
   }
 
@@ -269,7 +310,7 @@ final class Relay implements AutoCloseable {
             Poison.cause(failure).getMessage());
       }
     }
-    answers.add(new Answer(from, message, failure, now));
+    answers.add(new Answer(from, message, failure, lastAck - sentAt > 0, now));
     loop.wake();
   }
 
@@ -298,12 +339,18 @@ final class Relay implements AutoCloseable {
             .toArray(CompletableFuture[]::new);
     try {
       CompletableFuture.allOf(sends).get(TOMBSTONES_WAIT.toMillis(), TimeUnit.MILLISECONDS);
-      store.forgotten(current, removed);
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
     } catch (ExecutionException | TimeoutException e) {
       LOG.debugf(e, "tombstones are tried again");
     }
+    List<String> taken = new ArrayList<>();
+    for (int i = 0; i < sends.length; i++) {
+      if (sends[i].isDone() && !sends[i].isCompletedExceptionally()) {
+        taken.add(removed.get(i));
+      }
+    }
+    store.forgotten(current, taken);
   }
 
   private void disconnect() {

@@ -20,12 +20,10 @@ class RelayMetrics {
   private final Clock clock;
   private final Timer commitToAck;
   private final Counter failures;
-  private final Counter parkings;
   private volatile int lanes;
   private volatile int held;
   private volatile long heldBytes;
   private volatile long unpublished;
-  private volatile long parked;
   private volatile @Nullable Instant oldest;
 
   @Inject
@@ -42,10 +40,6 @@ class RelayMetrics {
         Counter.builder("tracker.events.failed.sends")
             .description("Sends that Kafka did not acknowledge and that are tried again")
             .register(registry);
-    parkings =
-        Counter.builder("tracker.events.parkings")
-            .description("Events found to be impossible to send")
-            .register(registry);
     Gauge.builder("tracker.events.lanes", () -> lanes)
         .description("Lanes of the outbox that this replica works off")
         .register(registry);
@@ -58,9 +52,6 @@ class RelayMetrics {
         .register(registry);
     Gauge.builder("tracker.events.unpublished", () -> unpublished)
         .description("Events that Kafka has not acknowledged, of all replicas")
-        .register(registry);
-    Gauge.builder("tracker.events.parked", () -> parked)
-        .description("Tasks whose events wait for a person; alarm when above 0")
         .register(registry);
     Gauge.builder("tracker.events.oldest.age", this::oldestAge)
         .description("Seconds since the oldest unpublished event")
@@ -83,10 +74,6 @@ class RelayMetrics {
     failures.increment();
   }
 
-  void parked() {
-    parkings.increment();
-  }
-
   void lanes(int owned) {
     lanes = owned;
   }
@@ -98,7 +85,6 @@ class RelayMetrics {
 
   void backlog(OutboxStore.Lag lag) {
     unpublished = lag.unpublished();
-    parked = lag.parked();
     oldest = lag.oldest().orElse(null);
   }
 }

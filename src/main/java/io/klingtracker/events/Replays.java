@@ -1,6 +1,8 @@
 package io.klingtracker.events;
 
+import io.klingtracker.loops.Attempts;
 import io.klingtracker.loops.Loops;
+import io.klingtracker.loops.SetAside;
 import io.klingtracker.loops.WorkLoop;
 import io.klingtracker.problem.ErrorCode;
 import io.klingtracker.problem.ProblemException;
@@ -10,13 +12,17 @@ import jakarta.inject.Singleton;
 import java.time.Clock;
 import java.time.Instant;
 import java.util.ArrayList;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.UUID;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
+import org.apache.kafka.common.errors.RetriableException;
+import org.apache.kafka.common.errors.SerializationException;
 import org.jboss.logging.Logger;
 import org.jspecify.annotations.Nullable;
 
@@ -38,6 +44,7 @@ class Replays {
   private final RelayConfig.Replay config;
   private final Clock clock;
   private final String worker = UUID.randomUUID().toString();
+  private final Attempts attempts = new Attempts();
   private final WorkLoop loop;
 
   /** Which events; null means all. */
@@ -143,23 +150,42 @@ class Replays {
   private int send(List<ReplayStore.Replayed> page)
       throws InterruptedException, ExecutionException, TimeoutException {
     List<CompletableFuture<Void>> sends = new ArrayList<>();
-    page.forEach(event -> sends.add(sink.send(event.message()).toCompletableFuture()));
+    page.forEach(event -> sends.add(begin(event.message())));
     long deadline = System.nanoTime() + config.ackTimeout().toNanos();
-    int skipped = 0;
+    Map<OutboxMessage, ExecutionException> refused = new LinkedHashMap<>();
     for (int i = 0; i < sends.size(); i++) {
       try {
         sends.get(i).get(deadline - System.nanoTime(), TimeUnit.NANOSECONDS);
       } catch (ExecutionException e) {
-        if (!Poison.is(e)) {
-          throw e;
-        }
-        skipped++;
-        LOG.warnf(
-            "the replay leaves out event %s, which can never be sent: %s",
-            page.get(i).message().eventId(), Poison.cause(e).getMessage());
+        refused.put(page.get(i).message(), e);
       }
     }
-    return skipped;
+    boolean othersFlow = refused.size() < page.size();
+    for (Map.Entry<OutboxMessage, ExecutionException> entry : refused.entrySet()) {
+      ExecutionException failure = entry.getValue();
+      if (!Poison.is(failure) && !(othersFlow && isHopeless(entry.getKey(), failure))) {
+        throw failure;
+      }
+      LOG.warnf(
+          "the replay leaves out event %s, which can never be sent: %s",
+          entry.getKey().eventId(), Poison.cause(failure).getMessage());
+    }
+    return refused.size();
+  }
+
+  private CompletableFuture<Void> begin(OutboxMessage message) {
+    try {
+      return sink.send(message).toCompletableFuture();
+    } catch (RuntimeException e) {
+      return CompletableFuture.failedFuture(
+          new SerializationException("cannot be made into a record", e));
+    }
+  }
+
+  /** Refused again and again by a Kafka that is there. */
+  private boolean isHopeless(OutboxMessage message, ExecutionException failure) {
+    return !(Poison.cause(failure) instanceof RetriableException)
+        && attempts.failed(message.eventId().toString()) >= SetAside.MOST_ATTEMPTS;
   }
 
   private void pause(long began, int events) throws InterruptedException {

@@ -1,10 +1,14 @@
 package io.klingtracker.loops;
 
 import java.time.Duration;
+import java.time.Instant;
+import java.util.Optional;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.Semaphore;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicLong;
 import org.jboss.logging.Logger;
+import org.jspecify.annotations.Nullable;
 
 /**
  * One thread that processes a queue: it runs as long as there is work, then sleeps until it is
@@ -22,9 +26,13 @@ public final class WorkLoop implements AutoCloseable {
   private final long rest;
   private final Run run;
   private final Runnable end;
+  private final Oldest oldest;
   private final Semaphore wakes = new Semaphore(0);
   private final Thread thread;
   private final CountDownLatch stopped = new CountDownLatch(1);
+  private final AtomicLong failures = new AtomicLong();
+  private volatile @Nullable Long succeeded;
+  private volatile @Nullable Long failing;
 
   /** One pass over the queue. */
   @FunctionalInterface
@@ -37,6 +45,13 @@ public final class WorkLoop implements AutoCloseable {
     boolean once() throws Exception;
   }
 
+  /** Since when the oldest item waits that a loop is to process; one cheap question. */
+  @FunctionalInterface
+  public interface Oldest {
+    /** Empty when nothing waits. */
+    Optional<Instant> waitsSince();
+  }
+
   /** What a loop is made of. */
   public static final class Builder {
 
@@ -44,6 +59,7 @@ public final class WorkLoop implements AutoCloseable {
     private Duration poll = Duration.ofSeconds(1);
     private Duration rest = Duration.ZERO;
     private Runnable end = () -> {};
+    private Oldest oldest = Optional::empty;
 
     private Builder(String name) {
       this.name = name;
@@ -70,6 +86,12 @@ public final class WorkLoop implements AutoCloseable {
       return this;
     }
 
+    /** Asked now and then, for operators; a loop without a queue leaves it out. */
+    public Builder oldest(Oldest question) {
+      this.oldest = question;
+      return this;
+    }
+
     /** The loop, not yet begun; see {@link Loops#add}. */
     public WorkLoop work(Run run) {
       return new WorkLoop(this, run);
@@ -81,6 +103,7 @@ public final class WorkLoop implements AutoCloseable {
     this.poll = builder.poll;
     this.rest = builder.rest.toNanos();
     this.end = builder.end;
+    this.oldest = builder.oldest;
     this.run = run;
     this.thread = new Thread(this::loop, name);
     thread.setDaemon(true);
@@ -115,6 +138,7 @@ public final class WorkLoop implements AutoCloseable {
         wakes.drainPermits();
         long began = System.nanoTime();
         boolean more = run.once();
+        succeeded();
         if (!more && !isStopped()) {
           wakes.tryAcquire(poll.toMillis(), TimeUnit.MILLISECONDS);
           rest(began);
@@ -124,12 +148,52 @@ public final class WorkLoop implements AutoCloseable {
         continue;
       } catch (Exception e) {
         if (!isStopped()) {
+          failed();
           LOG.warnf("%s failed and tries again: %s", name, e.getMessage());
           LOG.debugf(e, "%s failed", name);
           pause();
         }
       }
     }
+  }
+
+  private void succeeded() {
+    succeeded = System.nanoTime();
+    if (failing != null) {
+      failing = null;
+    }
+  }
+
+  private void failed() {
+    failures.incrementAndGet();
+    if (failing == null) {
+      failing = System.nanoTime();
+    }
+  }
+
+  /** How long ago a run went well; empty when none has yet. */
+  Optional<Duration> sinceSuccess() {
+    return since(succeeded);
+  }
+
+  /** For how long every run has failed; empty when the latest went well. */
+  Optional<Duration> failingFor() {
+    return since(failing);
+  }
+
+  private static Optional<Duration> since(@Nullable Long nanos) {
+    return nanos == null
+        ? Optional.empty()
+        : Optional.of(Duration.ofNanos(Math.max(0, System.nanoTime() - nanos)));
+  }
+
+  /** Runs that failed, ever. */
+  long failures() {
+    return failures.get();
+  }
+
+  Oldest oldest() {
+    return oldest;
   }
 
   private boolean isStopped() {

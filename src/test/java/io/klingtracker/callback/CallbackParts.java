@@ -5,6 +5,7 @@ import io.klingtracker.database.GroupCommitConfig;
 import io.klingtracker.http.HttpParts;
 import io.klingtracker.kling.KlingConfig;
 import io.klingtracker.loops.Loops;
+import io.klingtracker.loops.SetAside;
 import io.klingtracker.problem.ProblemException;
 import io.klingtracker.task.Tasks;
 import io.klingtracker.testing.Settings;
@@ -29,6 +30,7 @@ public final class CallbackParts implements AutoCloseable {
   private final PendingCallbacks pending;
   private final ExecutorService executor = Executors.newFixedThreadPool(4);
   private final Loops loops = new Loops();
+  public final SetAside setAside;
   final ReceiptStore store;
   final ReceiptWriter writer;
 
@@ -36,9 +38,12 @@ public final class CallbackParts implements AutoCloseable {
       Jdbi jdbi, Clock clock, Tasks tasks, TrackingParts tracking, Map<String, String> settings) {
     CallbackConfig config = Settings.of(CallbackConfig.class, settings);
     this.store = new ReceiptStore(jdbi, clock, config);
+    this.setAside = new SetAside(jdbi, clock);
     this.pending =
         new PendingCallbacks(
+            jdbi,
             store,
+            setAside,
             tasks,
             tracking.plan,
             tracking.reports,

@@ -92,7 +92,7 @@ class ConsumerStoryTest {
         .post("/admin/v1/events/replay")
         .then()
         .statusCode(400);
-    given().header("Authorization", ADMIN).get("/admin/v1/events/parked").then().statusCode(200);
+    given().header("Authorization", ADMIN).get("/admin/v1/set-aside").then().statusCode(200);
   }
 
   @Test
@@ -117,7 +117,7 @@ class ConsumerStoryTest {
         .body(
             containsString("tracker_events_unpublished"),
             containsString("tracker_events_oldest_age_seconds"),
-            containsString("tracker_events_parked"),
+            containsString("tracker_set_aside{kind=\"event\"}"),
             containsString("tracker_events_commit_to_ack_seconds_bucket"));
   }
 

@@ -282,11 +282,11 @@ class RelayChaosTest {
     try (KafkaWays.Publisher publisher =
         ways.start(rig, Map.of("bootstrap.servers", broker.bootstrapServers()))) {
       // The large one and the one behind it stay; the other task's are all there.
-      await().atMost(LIMIT).until(() -> rig.store.lag().parked() == 1 && rig.unpublished() == 2);
+      await().atMost(LIMIT).until(() -> rig.store.lag().aside() == 1 && rig.unpublished() == 2);
       assertTrue(publisher.relay.held() <= 4);
     }
     // Once Kafka's bounds are raised it goes out, and then the one behind it.
-    assertTrue(rig.store.unpark(ids.get(0)));
+    assertTrue(rig.setAside.retry("event:" + ids.get(0)));
     try (KafkaWays.Publisher publisher =
         ways.start(
             rig,

@@ -1,6 +1,7 @@
 package io.klingtracker.events;
 
 import com.fasterxml.jackson.databind.ObjectMapper;
+import io.klingtracker.loops.SetAside;
 import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
 import io.smallrye.config.SmallRyeConfigBuilder;
 import io.smallrye.reactive.messaging.kafka.api.OutgoingKafkaRecordMetadata;
@@ -29,11 +30,13 @@ final class RelayRig {
 
   final RelayConfig config;
   final OutboxStore store;
+  final SetAside setAside;
   private final Jdbi jdbi;
 
   RelayRig(Jdbi jdbi, Map<String, String> settings) {
     this.jdbi = jdbi;
-    this.store = new OutboxStore(jdbi, new ObjectMapper());
+    this.setAside = new SetAside(jdbi, Clock.systemUTC());
+    this.store = new OutboxStore(jdbi, new ObjectMapper(), setAside);
     this.config = config(settings);
   }
 

@@ -7,6 +7,7 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTimeoutPreemptively;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import io.klingtracker.loops.SetAside;
 import io.klingtracker.testing.TestDatabase;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -127,23 +128,23 @@ class RelayTest {
   }
 
   @Test
-  void an_event_that_can_never_be_sent_is_parked_with_its_task_and_can_be_tried_again() {
+  void an_event_that_can_never_be_sent_is_set_aside_with_its_task_and_can_be_tried_again() {
     List<String> ids = tasks(3, 1);
     String poisoned = ids.get(1);
     kafka.refused.put(poisoned, new RecordTooLargeException("2000000 bytes"));
     try (Relay relay = rig.relay(kafka)) {
       relay.loop().start();
-      await().atMost(LIMIT).until(() -> rig.store.lag().parked() == 1);
+      await().atMost(LIMIT).until(() -> rig.store.lag().aside() == 1);
       await().atMost(LIMIT).until(() -> rig.unpublished() == 2);
-      OutboxStore.Parked parked = rig.store.parked(10).get(0);
-      assertEquals(poisoned, parked.taskId());
-      assertEquals(1, parked.sequence());
-      assertEquals(2, parked.held());
-      assertTrue(parked.reason().contains("RecordTooLarge"), parked.reason());
+      SetAside.Item aside = rig.setAside.page(null, SetAside.Position.START, 10).get(0);
+      assertEquals("event:" + poisoned, aside.id());
+      assertEquals(poisoned, aside.taskId());
+      assertEquals(RelayRig.TENANT, aside.tenant());
+      assertTrue(aside.reason().contains("RecordTooLarge"), aside.reason());
 
       kafka.refused.clear();
-      assertTrue(rig.store.unpark(poisoned));
-      assertFalse(rig.store.unpark(poisoned));
+      assertTrue(rig.setAside.retry(aside.id()));
+      assertFalse(rig.setAside.retry(aside.id()));
       await().atMost(LIMIT).until(() -> rig.unpublished() == 0);
     }
     assertEquals(List.of(1, 2), kafka.sequencesOf(poisoned));
