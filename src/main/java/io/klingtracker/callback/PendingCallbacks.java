@@ -2,6 +2,7 @@ package io.klingtracker.callback;
 
 import io.klingtracker.kling.KlingNews;
 import io.klingtracker.kling.KlingReader;
+import io.klingtracker.loops.Attempts;
 import io.klingtracker.loops.Batch;
 import io.klingtracker.loops.Loops;
 import io.klingtracker.loops.SetAside;
@@ -70,6 +71,7 @@ class PendingCallbacks {
   private final Backoff backoff;
   private final RandomGenerator random = RandomGenerator.getDefault();
   private final List<Reports.Report> unbooked = new ArrayList<>();
+  private final Attempts unclaimed = new Attempts();
   private final WorkLoop loop;
 
   /** A callback, read. */
@@ -170,7 +172,12 @@ class PendingCallbacks {
   /** One pass; true when a full batch suggests that there is more. */
   boolean runOnce() {
     reports(takeUnbooked());
-    List<PendingCallback> claimed = store.claim(config.batch());
+    List<PendingCallback> claimed =
+        Batch.claim(
+            () -> store.claim(config.batch()),
+            () -> store.due(config.batch()),
+            store::claim,
+            this::unclaimed);
     Map<Long, String> verdicts = new HashMap<>();
     List<Read> news = new ArrayList<>();
     Batch.each(claimed, callback -> judge(callback, news, verdicts), this::failed);
@@ -180,6 +187,16 @@ class PendingCallbacks {
         done -> settle(done, verdicts),
         this::failed);
     return claimed.size() >= config.batch();
+  }
+
+  /** One that cannot even be claimed stays where it is, which costs the others a statement. */
+  private void unclaimed(Long receiptId, RuntimeException failure) {
+    String key = Long.toString(receiptId);
+    int failures = unclaimed.failed(key);
+    if (SetAside.isDue(failure, failures)) {
+      LOG.errorf("receipt=%s a callback is set aside: %s", key, SetAside.reason(failure));
+      jdbi.useHandle(handle -> setAside.put(handle, SET_ASIDE, key, null, failure, failures));
+    }
   }
 
   private void settle(List<PendingCallback> done, Map<Long, String> verdicts) {
@@ -310,6 +327,7 @@ class PendingCallbacks {
               callback.attempts());
           store.setAside(handle, callback);
         });
+    store.settle(Map.of(callback.receiptId(), SET_ASIDE_REASON));
     tasks.note(callback.taskId(), Source.CALLBACK, null, SET_ASIDE_REASON, reason);
     store.ask(callback.taskId());
     checkRequested.fire(new CheckRequested(callback.taskId()));

@@ -20,6 +20,7 @@ import java.util.Set;
 import java.util.UUID;
 import org.jdbi.v3.core.Handle;
 import org.jdbi.v3.core.Jdbi;
+import org.jdbi.v3.core.statement.Query;
 import org.jspecify.annotations.Nullable;
 
 /** Receipts of callbacks, and those of them whose news has not been worked off. */
@@ -75,13 +76,18 @@ class ReceiptStore {
    * them. They are taken again, the later the more often they failed: what fails whatever is tried
    * keeps nobody else waiting.
    */
-  private static final String CLAIM =
+  private static final String IS_DUE =
+      """
+      due_at <= :now and (claimed_until is null or claimed_until < :now
+        or claimed_by = :owner and claimed_until <= cast(:until as timestamptz)
+          - least(:retryCap, :retryFirst * power(2, least(attempts, 20) - 1)) * interval '1 millisecond')
+      """;
+
+  private static final String CLAIM_DUE =
       """
       with due as (
         select receipt_id from callback_pending
-        where due_at <= :now and (claimed_until is null or claimed_until < :now
-          or claimed_by = :owner and claimed_until <= cast(:until as timestamptz)
-            - least(:retryCap, :retryFirst * power(2, least(attempts, 20) - 1)) * interval '1 millisecond')
+        where %s
         order by due_at, receipt_id limit :limit
         for update skip locked
       ),
@@ -101,6 +107,19 @@ class ReceiptStore {
       order by r.id
       """;
 
+  private static final String CLAIM = CLAIM_DUE.formatted(IS_DUE);
+
+  private static final String CLAIM_ONLY =
+      CLAIM_DUE.formatted(IS_DUE + " and receipt_id = any(:only)");
+
+  private static final String DUE =
+      """
+      select receipt_id from callback_pending p where %s
+        and not exists (select from set_aside a where a.kind = 'callback' and a.key = p.receipt_id::text)
+      order by due_at, receipt_id limit :limit
+      """
+          .formatted(IS_DUE);
+
   /** A receipt that the sweep took away meanwhile leaves only its place in the queue. */
   private static final String SETTLE =
       """
@@ -117,12 +136,7 @@ class ReceiptStore {
       where receipt_id = :id and claimed_by = :owner
       """;
 
-  /** Out of the queue; whoever had claimed it meanwhile changes nothing any more. */
-  private static final String SET_ASIDE =
-      """
-      with gone as (delete from callback_pending where receipt_id = :id)
-      update callback_receipt set verdict = 'set-aside' where id = :id
-      """;
+  private static final String SET_ASIDE = "delete from callback_pending where receipt_id = :id";
 
   private static final String PUT_BACK =
       """
@@ -252,21 +266,37 @@ class ReceiptStore {
         handle -> handle.createQuery(ACCOUNT).bind("task", taskId).mapTo(String.class).findOne());
   }
 
-  /** Claims callbacks that are to be worked off, oldest first. */
+  /** Claims callbacks that are to be processed, oldest first. */
   List<PendingCallback> claim(int limit) {
-    Instant now = clock.instant();
+    return jdbi.withHandle(
+        handle -> due(handle, CLAIM, limit).map((row, context) -> pending(row)).list());
+  }
+
+  /** Which are due and not set aside. */
+  List<Long> due(int limit) {
+    return jdbi.withHandle(handle -> due(handle, DUE, limit).mapTo(Long.class).list());
+  }
+
+  /** Claims some of those. */
+  List<PendingCallback> claim(List<Long> only) {
     return jdbi.withHandle(
         handle ->
-            handle
-                .createQuery(CLAIM)
-                .bind("now", now)
-                .bind("until", now.plus(lease))
-                .bind("owner", owner)
-                .bind("retryFirst", retryFirst.toMillis())
-                .bind("retryCap", retryCap.toMillis())
-                .bind("limit", limit)
+            due(handle, CLAIM_ONLY, only.size())
+                .bindArray("only", Long.class, only)
                 .map((row, context) -> pending(row))
                 .list());
+  }
+
+  private Query due(Handle handle, String statement, int limit) {
+    Instant now = clock.instant();
+    return handle
+        .createQuery(statement)
+        .bind("now", now)
+        .bind("until", now.plus(lease))
+        .bind("owner", owner)
+        .bind("retryFirst", retryFirst.toMillis())
+        .bind("retryCap", retryCap.toMillis())
+        .bind("limit", limit);
   }
 
   /** These are worked off, each with its verdict. */

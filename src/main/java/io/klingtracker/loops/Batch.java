@@ -1,9 +1,12 @@
 package io.klingtracker.loops;
 
 import io.klingtracker.database.SqlStates;
+import java.util.ArrayList;
 import java.util.Collection;
 import java.util.List;
 import java.util.function.Consumer;
+import java.util.function.Function;
+import java.util.function.Supplier;
 import org.jboss.logging.Logger;
 
 /**
@@ -76,6 +79,31 @@ public final class Batch {
       } catch (StackOverflowError e) {
         alone(item, new IllegalStateException("nested too deeply", e), failed);
       }
+    }
+  }
+
+  /**
+   * Claims items; where that fails for one of them, the others all the same.
+   *
+   * @param all claims what is due, in one statement
+   * @param due says what is due and not set aside, without touching it
+   * @param only claims some of those
+   */
+  public static <K, T> List<T> claim(
+      Supplier<List<T>> all,
+      Supplier<List<K>> due,
+      Function<List<K>, List<T>> only,
+      Failed<? super K> failed) {
+    try {
+      return all.get();
+    } catch (RuntimeException e) {
+      if (SqlStates.isDatabaseAway(e)) {
+        throw e;
+      }
+      LOG.warnf("a claim fails as a whole and is divided: %s", SetAside.reason(e));
+      List<T> claimed = new ArrayList<>();
+      apply(due.get(), some -> claimed.addAll(only.apply(some)), failed);
+      return claimed;
     }
   }
 

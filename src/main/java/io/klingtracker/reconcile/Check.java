@@ -19,6 +19,7 @@ import org.jspecify.annotations.Nullable;
  * @param startedAt when Kling accepted it, as far as we know
  * @param updatedAt when it last changed
  * @param checks how often it was asked about since it was last heard of, this time included
+ * @param aside whether what Kling says of it cannot be applied: it is not asked about, and expires
  */
 record Check(
     String taskId,
@@ -34,7 +35,8 @@ record Check(
     @Nullable Long leadMillis,
     Instant startedAt,
     Instant updatedAt,
-    int checks) {
+    int checks,
+    boolean aside) {
 
   /** What Kling calls our own id of the task; null when it has none that we know. */
   @Nullable String ownId() {
@@ -44,7 +46,7 @@ record Check(
   /** Whether there is an id to ask for, of which no gateway makes another path. */
   boolean canBeAsked() {
     String id = klingTaskId != null ? klingTaskId : ownId();
-    return id != null && KlingIds.canBeAsked(id);
+    return !aside && id != null && KlingIds.canBeAsked(id);
   }
 
   /** Kling's path to ask for this one task. */

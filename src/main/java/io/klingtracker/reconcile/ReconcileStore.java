@@ -12,10 +12,13 @@ import java.time.Instant;
 import java.util.Collection;
 import java.util.HashSet;
 import java.util.List;
+import java.util.Optional;
 import java.util.Set;
 import java.util.UUID;
 import java.util.function.Function;
+import org.jdbi.v3.core.Handle;
 import org.jdbi.v3.core.Jdbi;
+import org.jdbi.v3.core.statement.Query;
 import org.jspecify.annotations.Nullable;
 
 /** The tasks that Kling is asked about, claimed with a lease. */
@@ -26,12 +29,12 @@ class ReconcileStore {
    * Ours that are claimed and not being asked about are from a round that failed, as when the
    * database was away: nobody has to wait for their lease.
    */
-  private static final String CLAIM =
+  private static final String CLAIM_DUE =
       """
       with due as (
         select task_id from open_task
         where next_check_at <= :now and (claimed_until is null or claimed_until < :now
-          or :failed and claimed_by = :owner and not task_id = any(:asking))
+          or :failed and claimed_by = :owner and not task_id = any(:asking)) %s
         order by next_check_at limit :limit
         for update skip locked
       ),
@@ -42,9 +45,36 @@ class ReconcileStore {
       )
       select c.task_id, t.kind, t.upstream_model, c.account, t.kling_task_id, c.tracked, c.ask_id,
         t.status::text as status, c.proving::text as proving, c.proofs, c.lead_millis,
-        coalesce(t.dispatched_at, t.created_at) as started_at, t.updated_at, c.checks
+        coalesce(t.dispatched_at, t.created_at) as started_at, t.updated_at, c.checks,
+        exists (select from set_aside a where a.kind = 'check' and a.key = c.task_id) as aside
       from claimed c join task t on t.id = c.task_id
       """;
+
+  private static final String CLAIM = CLAIM_DUE.formatted("");
+
+  private static final String CLAIM_ONLY = CLAIM_DUE.formatted("and task_id = any(:only)");
+
+  /** One that cannot be claimed and is set aside would be here for ever. */
+  private static final String DUE =
+      """
+      select task_id from open_task o
+      where next_check_at <= :now and (claimed_until is null or claimed_until < :now
+          or :failed and claimed_by = :owner and not task_id = any(:asking))
+        and not exists (select from set_aside a where a.kind = 'check' and a.key = o.task_id)
+      order by next_check_at limit :limit
+      """;
+
+  /** Not asked about any more; it is looked at again when it is to expire. */
+  private static final String SET_ASIDE =
+      """
+      update open_task set claimed_until = null, claimed_by = null, next_check_at = :due where task_id = :id
+      """;
+
+  private static final String PUT_BACK =
+      "update open_task set next_check_at = :now where task_id = :id";
+
+  private static final String OLDEST =
+      "select next_check_at from open_task where next_check_at <= :now order by next_check_at limit 1";
 
   private static final String RENEW =
       """
@@ -109,19 +139,61 @@ class ReconcileStore {
    * @param failed whether those of a round of ours that failed are among them
    */
   List<Check> claim(Collection<String> asking, boolean failed, int limit) {
-    Instant now = clock.instant();
+    return jdbi.withHandle(
+        handle ->
+            due(handle, CLAIM, asking, failed, limit)
+                .bind("until", clock.instant().plus(lease))
+                .map((row, context) -> check(row))
+                .list());
+  }
+
+  /** Which are due and not set aside; see {@link #claim}. */
+  List<String> due(Collection<String> asking, boolean failed, int limit) {
+    return jdbi.withHandle(
+        handle -> due(handle, DUE, asking, failed, limit).mapTo(String.class).list());
+  }
+
+  /** Claims some of those. */
+  List<Check> claimOnly(Collection<String> asking, boolean failed, List<String> only) {
+    return jdbi.withHandle(
+        handle ->
+            due(handle, CLAIM_ONLY, asking, failed, only.size())
+                .bind("until", clock.instant().plus(lease))
+                .bindArray("only", String.class, only)
+                .map((row, context) -> check(row))
+                .list());
+  }
+
+  private Query due(
+      Handle handle, String statement, Collection<String> asking, boolean failed, int limit) {
+    return handle
+        .createQuery(statement)
+        .bind("now", clock.instant())
+        .bind("owner", owner)
+        .bindArray("asking", String.class, List.copyOf(asking))
+        .bind("failed", failed)
+        .bind("limit", limit);
+  }
+
+  /** Takes a task out of the queue of questions; it is looked at again at the given time. */
+  void setAside(Handle handle, String taskId, Instant due) {
+    handle.createUpdate(SET_ASIDE).bind("id", taskId).bind("due", due).execute();
+  }
+
+  /** See {@link #setAside}; nothing happens when the task has ended. */
+  void putBack(Handle handle, String taskId, Instant now) {
+    handle.createUpdate(PUT_BACK).bind("id", taskId).bind("now", now).execute();
+  }
+
+  /** Since when the oldest question is due. */
+  Optional<Instant> oldest() {
     return jdbi.withHandle(
         handle ->
             handle
-                .createQuery(CLAIM)
-                .bind("now", now)
-                .bind("until", now.plus(lease))
-                .bind("owner", owner)
-                .bindArray("asking", String.class, List.copyOf(asking))
-                .bind("failed", failed)
-                .bind("limit", limit)
-                .map((row, context) -> check(row))
-                .list());
+                .createQuery(OLDEST)
+                .bind("now", clock.instant())
+                .map((row, context) -> row.getTimestamp("next_check_at").toInstant())
+                .findOne());
   }
 
   /** Says that this replica still works on its claims. */
@@ -224,6 +296,7 @@ class ReconcileStore {
         row.getObject("lead_millis", Long.class),
         row.getTimestamp("started_at").toInstant(),
         row.getTimestamp("updated_at").toInstant(),
-        row.getInt("checks"));
+        row.getInt("checks"),
+        row.getBoolean("aside"));
   }
 }

@@ -5,7 +5,9 @@ import io.klingtracker.kling.KlingLists;
 import io.klingtracker.kling.KlingNews;
 import io.klingtracker.kling.ListAnswer;
 import io.klingtracker.kling.QueryAnswer;
+import io.klingtracker.loops.Batch;
 import io.klingtracker.loops.Loops;
+import io.klingtracker.loops.SetAside;
 import io.klingtracker.loops.WorkLoop;
 import io.klingtracker.rules.Kind;
 import io.klingtracker.rules.Kinds;
@@ -19,9 +21,12 @@ import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.Comparator;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionException;
 import java.util.concurrent.CompletionStage;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ExecutorService;
@@ -90,7 +95,12 @@ class Reconciler {
     this.clock = clock;
     this.executor = executor;
     this.pace = new Pace(config.rate());
-    this.loop = loops.add(WorkLoop.named("reconciler").every(config.poll()).work(this::runOnce));
+    this.loop =
+        loops.add(
+            WorkLoop.named("reconciler")
+                .every(config.poll())
+                .oldest(store::oldest)
+                .work(this::runOnce));
   }
 
   void onRequest(@Observes CheckRequested request) {
@@ -104,8 +114,13 @@ class Reconciler {
     if (room <= 0 || rounds.get() >= config.parallel()) {
       return false;
     }
+    boolean failed = !clock.instant().isBefore(failedAgainAt);
     List<Check> due =
-        store.claim(inFlight.keySet(), !clock.instant().isBefore(failedAgainAt), room);
+        Batch.claim(
+            () -> store.claim(inFlight.keySet(), failed, room),
+            () -> store.due(inFlight.keySet(), failed, room),
+            only -> store.claimOnly(inFlight.keySet(), failed, only),
+            verdicts::unclaimed);
     Map<Group, List<Check>> groups =
         due.stream().collect(Collectors.groupingBy(c -> new Group(c.account(), c.kind())));
     groups.forEach(this::start);
@@ -159,7 +174,12 @@ class Reconciler {
     if (asked.isEmpty()) {
       return;
     }
-    Kind kind = Kinds.ofName(group.kind()).orElseThrow();
+    Kind kind = Kinds.ofName(group.kind()).orElse(null);
+    if (kind == null) {
+      // A newer version's, or an older one's: whoever knows it asks; until then it is silent.
+      verdicts.silent(asked);
+      return;
+    }
     boolean byIds = lists.takesIds(group.account());
     boolean listed = kind.dialect() == Kind.Dialect.LEGACY;
     Heard heard = new Heard(asked);
@@ -254,13 +274,24 @@ class Reconciler {
     List<Check> left = List.copyOf(heard.silent());
     int room = Math.min(config.singles(), left.size());
     List<Check> asked = left.subList(0, room);
-    List<CompletableFuture<QueryAnswer>> answers =
-        asked.stream()
-            .map(check -> call(account, () -> kling.query(account, check.queryPath())))
-            .toList();
+    Map<Check, CompletableFuture<QueryAnswer>> answers = new LinkedHashMap<>();
+    asked.forEach(
+        check -> answers.put(check, call(account, () -> kling.query(account, check.queryPath()))));
     verdicts.postponed(left.subList(room, left.size()));
-    for (int i = 0; i < room; i++) {
-      settle(asked.get(i), answers.get(i).join(), heard);
+    answers.forEach(
+        (check, answer) -> {
+          Optional<QueryAnswer> said = joined(answer);
+          said.ifPresentOrElse(some -> settle(check, some, heard), () -> verdicts.unasked(check));
+        });
+  }
+
+  /** Empty when it failed in a way that nobody foresaw, which is nobody else's failure. */
+  private static <T> Optional<T> joined(CompletableFuture<T> asking) {
+    try {
+      return Optional.of(asking.join());
+    } catch (CompletionException e) {
+      LOG.warnf("Kling could not be asked: %s", SetAside.reason(e));
+      return Optional.empty();
     }
   }
 
@@ -274,7 +305,7 @@ class Reconciler {
   }
 
   private static ListAnswer.Found found(CompletableFuture<ListAnswer> asking) {
-    ListAnswer answer = asking.join();
+    ListAnswer answer = joined(asking).orElse(null);
     if (answer instanceof ListAnswer.Found found) {
       return found;
     }
@@ -286,7 +317,11 @@ class Reconciler {
   private <T> CompletableFuture<T> call(String account, Supplier<CompletionStage<T>> question) {
     Duration wait = pace.turn(account, clock.instant());
     if (wait.toMillis() == 0) {
-      return question.get().toCompletableFuture();
+      try {
+        return question.get().toCompletableFuture();
+      } catch (RuntimeException e) {
+        return CompletableFuture.failedFuture(e);
+      }
     }
     // Not on our own threads: the rounds that wait for these calls may hold them all.
     return CompletableFuture.supplyAsync(

@@ -1,8 +1,10 @@
 package io.klingtracker.reconcile;
 
-import io.klingtracker.database.SqlStates;
 import io.klingtracker.kling.KlingNews;
 import io.klingtracker.kling.KlingStatus;
+import io.klingtracker.loops.Attempts;
+import io.klingtracker.loops.Batch;
+import io.klingtracker.loops.SetAside;
 import io.klingtracker.retry.Backoff;
 import io.klingtracker.task.News;
 import io.klingtracker.task.Outcome;
@@ -11,9 +13,11 @@ import io.klingtracker.task.TaskSignal;
 import io.klingtracker.task.TaskStatus;
 import io.klingtracker.task.Tasks;
 import io.klingtracker.tracking.CheckPlan;
+import io.klingtracker.tracking.CheckRequested;
 import io.klingtracker.tracking.KlingWords;
 import io.klingtracker.tracking.Reports;
 import io.klingtracker.tracking.TrackingConfig;
+import jakarta.enterprise.event.Event;
 import jakarta.inject.Inject;
 import jakarta.inject.Singleton;
 import java.time.Clock;
@@ -21,12 +25,17 @@ import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.Collection;
+import java.util.HashMap;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Optional;
 import java.util.Set;
 import java.util.random.RandomGenerator;
 import org.jboss.logging.Logger;
+import org.jdbi.v3.core.Handle;
+import org.jdbi.v3.core.Jdbi;
 
 /**
  * What becomes of a task after Kling was asked: it moves, it is asked about again, it is expired,
@@ -37,6 +46,12 @@ class Verdicts {
 
   private static final Logger LOG = Logger.getLogger(Verdicts.class);
   private static final double JITTER = 0.2;
+
+  /** The kind of what is set aside here; the key is the task's id. */
+  private static final String SET_ASIDE = "check";
+
+  private static final Duration AFTER_FAILURE = Duration.ofSeconds(5);
+  private static final Duration MOST_AFTER_FAILURE = Duration.ofMinutes(5);
 
   /** News that is applied in one statement. */
   private static final int CHUNK = 250;
@@ -49,18 +64,29 @@ class Verdicts {
   private final Duration expireAfter;
   private final Clock clock;
   private final Backoff proofs;
+  private final Backoff failures = new Backoff(AFTER_FAILURE, MOST_AFTER_FAILURE, JITTER);
+  private final Attempts attempts = new Attempts();
+  private final Event<CheckRequested> checkRequested;
+  private final Jdbi jdbi;
+  private final SetAside setAside;
   private final RandomGenerator random = RandomGenerator.getDefault();
 
   @Inject
   Verdicts(
+      Jdbi jdbi,
       ReconcileStore store,
+      SetAside setAside,
+      Event<CheckRequested> checkRequested,
       Tasks tasks,
       CheckPlan plan,
       Reports reports,
       ReconcileConfig config,
       TrackingConfig tracking,
       Clock clock) {
+    this.jdbi = jdbi;
     this.store = store;
+    this.setAside = setAside;
+    this.checkRequested = checkRequested;
     this.tasks = tasks;
     this.plan = plan;
     this.reports = reports;
@@ -68,6 +94,7 @@ class Verdicts {
     this.expireAfter = tracking.expireAfter();
     this.clock = clock;
     this.proofs = new Backoff(config.proof().first(), config.proof().cap(), JITTER);
+    setAside.register(SET_ASIDE, this::putBack);
   }
 
   /**
@@ -76,10 +103,22 @@ class Verdicts {
    */
   void heard(List<Heard.Word> all) {
     List<Heard.Word> tracked = all.stream().filter(word -> word.check().tracked()).toList();
-    Set<String> others = tracked.isEmpty() ? Set.of() : store.othersTasks(tracked);
+    Set<String> others = new HashSet<>();
+    Set<String> unknown = new HashSet<>();
+    Batch.apply(
+        tracked,
+        some -> others.addAll(store.othersTasks(some)),
+        (word, failure) -> {
+          unknown.add(word.check().taskId());
+          failed(word.check(), failure);
+        });
     List<Heard.Word> words = all;
-    if (!others.isEmpty()) {
-      words = all.stream().filter(word -> !others.contains(word.check().taskId())).toList();
+    if (!others.isEmpty() || !unknown.isEmpty()) {
+      words =
+          all.stream()
+              .filter(word -> !others.contains(word.check().taskId()))
+              .filter(word -> !unknown.contains(word.check().taskId()))
+              .toList();
       silent(
           tracked.stream()
               .map(Heard.Word::check)
@@ -93,32 +132,86 @@ class Verdicts {
 
   /** Kling did not answer, or knows nothing of these. */
   void silent(Collection<Check> checks) {
-    store.later(checks.stream().map(this::unheard).flatMap(Optional::stream).toList());
+    List<ReconcileStore.Later> later = new ArrayList<>();
+    Batch.each(checks, check -> unheard(check).ifPresent(later::add), this::failed);
+    later(later);
   }
 
   /** These were not asked about for want of room; soon. */
   void postponed(Collection<Check> checks) {
-    Instant soon = clock.instant().plus(config.poll());
-    store.later(
-        checks.stream()
-            .map(
-                check ->
-                    new ReconcileStore.Later(check, soon, check.proving() != null, check.proofs()))
-            .toList());
+    later(checks, config.poll());
+  }
+
+  /** This one could not be asked about, for a reason that nobody foresaw. */
+  void unasked(Check check) {
+    later(List.of(check), failures.after(check.checks(), random));
+  }
+
+  private void later(Collection<Check> checks, Duration wait) {
+    Instant due = clock.instant().plus(wait);
+    later(checks.stream().map(check -> again(check, due)).toList());
+  }
+
+  private static ReconcileStore.Later again(Check check, Instant due) {
+    return new ReconcileStore.Later(check, due, check.proving() != null, check.proofs());
+  }
+
+  private void later(List<ReconcileStore.Later> plans) {
+    Batch.apply(plans, store::later, (plan, failure) -> failed(plan.check(), failure));
+  }
+
+  /** What was to become of one failed: it is asked about again later, or not any more. */
+  private void failed(Check check, RuntimeException failure) {
+    int times = attempts.failed(check.taskId());
+    if (!SetAside.isDue(failure, times)) {
+      LOG.warnf(
+          "taskId=%s an answer failed and is asked for again: %s",
+          check.taskId(), SetAside.reason(failure));
+      store.later(List.of(again(check, clock.instant().plus(failures.after(times, random)))));
+      return;
+    }
+    attempts.done(check.taskId());
+    setAside(check.taskId(), check.updatedAt().plus(expireAfter), failure, times);
+    tasks.note(check.taskId(), Source.POLL, null, "set-aside", SetAside.reason(failure));
+  }
+
+  /** This one could not even be claimed. */
+  void unclaimed(String taskId, RuntimeException failure) {
+    int times = attempts.failed(taskId);
+    if (SetAside.isDue(failure, times)) {
+      setAside(taskId, clock.instant().plus(expireAfter), failure, times);
+    }
+  }
+
+  private void setAside(String taskId, Instant expiry, RuntimeException failure, int times) {
+    LOG.errorf("taskId=%s is not asked about any more: %s", taskId, SetAside.reason(failure));
+    Instant soonest = clock.instant().plus(config.expiredEvery());
+    jdbi.useHandle(handle -> setAside.put(handle, SET_ASIDE, taskId, taskId, failure, times));
+    jdbi.useHandle(
+        handle -> store.setAside(handle, taskId, expiry.isBefore(soonest) ? soonest : expiry));
+  }
+
+  /** An administrator has it tried again. */
+  private Runnable putBack(Handle handle, String taskId, Instant now) {
+    store.putBack(handle, taskId, now);
+    return () -> checkRequested.fire(new CheckRequested(taskId));
   }
 
   private void chunk(List<Heard.Word> words) {
     List<ReconcileStore.Later> later = new ArrayList<>();
     List<Heard.Word> news = new ArrayList<>();
-    for (Heard.Word word : words) {
-      if (isNews(word)) {
-        news.add(word);
-      } else {
-        unchanged(word).ifPresent(later::add);
-      }
-    }
+    Batch.each(
+        words,
+        word -> {
+          if (isNews(word)) {
+            news.add(word);
+          } else {
+            unchanged(word).ifPresent(later::add);
+          }
+        },
+        (word, failure) -> failed(word.check(), failure));
     apply(news, later);
-    store.later(later);
+    later(later);
   }
 
   /** What we know already is no news; an id that we do not know yet is. */
@@ -135,41 +228,40 @@ class Verdicts {
   }
 
   private void apply(List<Heard.Word> news, List<ReconcileStore.Later> later) {
-    if (news.isEmpty()) {
-      return;
-    }
-    Map<String, Outcome> outcomes;
-    try {
-      outcomes = tasks.applyUnlocked(news.stream().map(this::news).toList());
-    } catch (RuntimeException e) {
-      if (news.size() > 1 && !SqlStates.isDatabaseAway(e)) {
-        // One bad row must not fail its neighbours.
-        news.forEach(word -> apply(List.of(word), later));
-        return;
-      }
-      if (!Tasks.isOtherTasksId(e)) {
-        throw e;
-      }
-      Heard.Word word = news.get(0);
-      tasks.note(word.check().taskId(), Source.POLL, null, "other-task", "another task has its id");
-      unheard(word.check()).ifPresent(later::add);
-      return;
-    }
+    Map<String, Outcome> outcomes = new HashMap<>();
+    Batch.apply(
+        news,
+        some -> outcomes.putAll(tasks.applyUnlocked(some.stream().map(this::news).toList())),
+        (word, failure) -> refused(word, failure, later));
     List<Reports.Report> done = new ArrayList<>();
-    for (Heard.Word word : news) {
-      Outcome outcome = outcomes.getOrDefault(word.check().taskId(), new Outcome.NoSuchTask());
-      if (outcome instanceof Outcome.Busy) {
-        later.add(soon(word.check()));
-        continue;
-      }
-      done.add(report(word, outcome));
-      if (!ended(outcome)) {
-        unchanged(word).ifPresent(later::add);
-      } else {
-        disproved(word);
-      }
-    }
+    Batch.each(
+        news.stream().filter(word -> outcomes.containsKey(word.check().taskId())).toList(),
+        word -> {
+          Outcome outcome = Objects.requireNonNull(outcomes.get(word.check().taskId()));
+          if (outcome instanceof Outcome.Busy) {
+            later.add(soon(word.check()));
+            return;
+          }
+          attempts.done(word.check().taskId());
+          done.add(report(word, outcome));
+          if (!ended(outcome)) {
+            unchanged(word).ifPresent(later::add);
+          } else {
+            disproved(word);
+          }
+        },
+        (word, failure) -> failed(word.check(), failure));
     reports.book(done);
+  }
+
+  private void refused(
+      Heard.Word word, RuntimeException failure, List<ReconcileStore.Later> later) {
+    if (!Tasks.isOtherTasksId(failure)) {
+      failed(word.check(), failure);
+      return;
+    }
+    tasks.note(word.check().taskId(), Source.POLL, null, "other-task", "another task has its id");
+    unheard(word.check()).ifPresent(later::add);
   }
 
   private News news(Heard.Word word) {
@@ -235,7 +327,7 @@ class Verdicts {
 
   /** Kling did not answer, or knows nothing of the task. */
   private Optional<ReconcileStore.Later> unheard(Check check) {
-    return check.proving() == null
+    return check.proving() == null || check.aside()
         ? overdue(check, true)
         : Optional.of(askAgain(check, check.proofs()));
   }
@@ -246,11 +338,7 @@ class Verdicts {
   }
 
   private ReconcileStore.Later soon(Check check) {
-    return new ReconcileStore.Later(
-        check,
-        clock.instant().plus(config.proof().first()),
-        check.proving() != null,
-        check.proofs());
+    return again(check, clock.instant().plus(config.proof().first()));
   }
 
   /** Asked about again, expired, or given up. */
@@ -269,8 +357,8 @@ class Verdicts {
       tasks.apply(News.of(check.taskId(), Source.POLL, new TaskSignal.Expired(why(unheard))));
       return Optional.of(notProving(check, now.plus(config.expiredEvery())));
     }
-    Instant next = plan.next(check.watched(), check.checks());
     Instant expiry = check.updatedAt().plus(expireAfter);
+    Instant next = check.aside() ? expiry : plan.next(check.watched(), check.checks());
     return Optional.of(notProving(check, next.isAfter(expiry) ? expiry : next));
   }
 

@@ -98,7 +98,8 @@ class HeardTest {
         null,
         Instant.EPOCH,
         Instant.EPOCH,
-        1);
+        1,
+        false);
   }
 
   private static KlingNews said(@Nullable String id, @Nullable String externalId) {

@@ -3,8 +3,10 @@ package io.klingtracker.reconcile;
 import io.klingtracker.kling.KlingClient;
 import io.klingtracker.kling.KlingLists;
 import io.klingtracker.loops.Loops;
+import io.klingtracker.loops.SetAside;
 import io.klingtracker.task.Tasks;
 import io.klingtracker.testing.Settings;
+import io.klingtracker.testing.Told;
 import io.klingtracker.tracking.TrackingParts;
 import java.time.Clock;
 import java.util.Map;
@@ -15,6 +17,7 @@ import org.jdbi.v3.core.Jdbi;
 public final class ReconcileParts {
 
   private final Loops loops = new Loops();
+  public final SetAside setAside;
   private final Reconciler reconciler;
 
   public ReconcileParts(
@@ -27,9 +30,20 @@ public final class ReconcileParts {
       ExecutorService executor,
       Map<String, String> settings) {
     ReconcileConfig config = Settings.of(ReconcileConfig.class, settings);
+    this.setAside = new SetAside(jdbi, clock);
     ReconcileStore store = new ReconcileStore(jdbi, clock, config);
     Verdicts verdicts =
-        new Verdicts(store, tasks, tracking.plan, tracking.reports, config, tracking.config, clock);
+        new Verdicts(
+            jdbi,
+            store,
+            setAside,
+            new Told<>(asked -> {}),
+            tasks,
+            tracking.plan,
+            tracking.reports,
+            config,
+            tracking.config,
+            clock);
     this.reconciler = new Reconciler(store, verdicts, kling, lists, config, clock, executor, loops);
   }
 
