@@ -2,11 +2,12 @@ package io.klingtracker.api;
 
 import com.fasterxml.jackson.annotation.JsonInclude;
 import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.databind.DeserializationFeature;
 import com.fasterxml.jackson.databind.JsonMappingException;
-import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.PropertyNamingStrategies;
 import com.fasterxml.jackson.databind.annotation.JsonNaming;
+import com.fasterxml.jackson.databind.node.JsonNodeFactory;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.klingtracker.kling.KlingConfig;
 import io.klingtracker.rules.ModelMapping;
@@ -59,7 +60,11 @@ public class AdminTenantResource {
     this.tenants = tenants;
     this.kling = kling;
     this.caller = caller;
-    this.json = json;
+    // Numbers digit by digit: what is left out must come out as it was.
+    this.json =
+        json.copy()
+            .enable(DeserializationFeature.USE_BIG_DECIMAL_FOR_FLOATS)
+            .setNodeFactory(JsonNodeFactory.withExactBigDecimals(true));
   }
 
   /**
@@ -169,7 +174,7 @@ public class AdminTenantResource {
   @Path("/tenants/{tenant}")
   @Operation(summary = "Change a tenant's settings, or suspend it")
   @RequestBody(content = @Content(schema = @Schema(implementation = TenantBody.class)))
-  public TenantShown change(@PathParam("tenant") String tenant, @Nullable JsonNode body) {
+  public TenantShown change(@PathParam("tenant") String tenant, @Nullable String body) {
     return shown(
         tenants.change(tenant, before -> settings(merged(TenantBody.class, asked(before), body))));
   }
@@ -180,7 +185,7 @@ public class AdminTenantResource {
   @Path("/tenants/{tenant}")
   @Operation(summary = "Change a tenant's settings, or suspend it")
   @RequestBody(content = @Content(schema = @Schema(implementation = TenantBody.class)))
-  public TenantShown patch(@PathParam("tenant") String tenant, @Nullable JsonNode body) {
+  public TenantShown patch(@PathParam("tenant") String tenant, @Nullable String body) {
     return change(tenant, body);
   }
 
@@ -209,7 +214,7 @@ public class AdminTenantResource {
   @Operation(summary = "Change an API key's settings, or suspend it")
   @RequestBody(content = @Content(schema = @Schema(implementation = KeyBody.class)))
   public KeyShown changeKey(
-      @PathParam("tenant") String tenant, @PathParam("id") String id, @Nullable JsonNode body) {
+      @PathParam("tenant") String tenant, @PathParam("id") String id, @Nullable String body) {
     return shown(
         tenants.changeKey(
             tenant, uuid(id), before -> keySettings(merged(KeyBody.class, asked(before), body))),
@@ -251,7 +256,7 @@ public class AdminTenantResource {
   @Path("/keys/{id}")
   @Operation(summary = "Change an administrator's key: name, end, suspended")
   @RequestBody(content = @Content(schema = @Schema(implementation = KeyBody.class)))
-  public KeyShown changeAdminKey(@PathParam("id") String id, @Nullable JsonNode body) {
+  public KeyShown changeAdminKey(@PathParam("id") String id, @Nullable String body) {
     return shown(
         tenants.changeAdminKey(
             uuid(id), before -> keySettings(merged(KeyBody.class, asked(before), body))),
@@ -269,10 +274,8 @@ public class AdminTenantResource {
   }
 
   /** What is given over what was before; the audit log says what that is. */
-  private <T> T merged(Class<T> type, T before, @Nullable JsonNode given) {
-    if (given == null || !given.isObject()) {
-      throw Parameters.invalid("send a JSON object with what is to be changed");
-    }
+  private <T> T merged(Class<T> type, T before, @Nullable String body) {
+    ObjectNode given = object(body);
     List<String> sets = new ArrayList<>();
     given
         .properties()
@@ -284,12 +287,23 @@ public class AdminTenantResource {
                         : field.getKey()));
     caller.audit("sets " + String.join(", ", sets).replaceAll("\\p{Cntrl}", "\ufffd"));
     ObjectNode merged = json.valueToTree(before);
-    given.properties().forEach(field -> merged.set(field.getKey(), field.getValue()));
+    merged.setAll(given);
     try {
       return json.treeToValue(merged, type);
     } catch (JsonProcessingException e) {
       throw Parameters.invalid("a field has a value of the wrong type: " + where(e));
     }
+  }
+
+  private ObjectNode object(@Nullable String body) {
+    try {
+      if (json.readTree(body == null ? "" : body) instanceof ObjectNode given) {
+        return given;
+      }
+    } catch (JsonProcessingException e) {
+      // The refusal below says what is expected.
+    }
+    throw Parameters.invalid("send a JSON object with what is to be changed");
   }
 
   private static String where(JsonProcessingException e) {

@@ -11,6 +11,7 @@ import io.klingtracker.task.TaskView;
 import io.klingtracker.task.Tasks;
 import io.klingtracker.tenant.CurrentCaller;
 import io.klingtracker.tenant.Needs;
+import io.klingtracker.tenant.OpenCalls;
 import io.klingtracker.tenant.Scope;
 import io.klingtracker.tracking.WaitingTasks;
 import io.klingtracker.tracking.WaitingTasks.Seen;
@@ -53,6 +54,7 @@ public class TaskResource {
   private final LongPoll longPoll;
   private final Cursors cursors;
   private final CurrentCaller caller;
+  private final OpenCalls calls;
   private final int maxWait;
 
   @Inject
@@ -63,7 +65,9 @@ public class TaskResource {
       LongPoll longPoll,
       Cursors cursors,
       CurrentCaller caller,
+      OpenCalls calls,
       ReadConfig config) {
+    this.calls = calls;
     this.tasks = tasks;
     this.waiting = waiting;
     this.finals = finals;
@@ -105,10 +109,12 @@ public class TaskResource {
       // In the thread that read the request: to change it would cost more than all the rest.
       return Uni.createFrom().item(answer(ended.get(), ifNoneMatch));
     }
-    return Uni.createFrom()
-        .item(() -> see(tenant, id))
-        .runSubscriptionOn(Infrastructure.getDefaultExecutor())
-        .chain(found -> answer(found, past, most, ifNoneMatch));
+    Uni<Response> answer =
+        Uni.createFrom()
+            .item(() -> see(tenant, id))
+            .runSubscriptionOn(Infrastructure.getDefaultExecutor())
+            .chain(found -> answer(found, past, most, ifNoneMatch));
+    return most.isZero() ? answer : calls.whileAllowed(answer);
   }
 
   /** Everything that was heard of a task, applied or not. */

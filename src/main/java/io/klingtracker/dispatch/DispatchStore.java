@@ -54,7 +54,9 @@ class DispatchStore {
           order by q.tenant_id, q.family, q.model limit 1) n
       ),
       found as (select * from lane limit :limit)
-      select s.tenant_id, s.family, s.model, t.weight, coalesce(d.turn, 0) as turn
+      -- A suspended tenant's tasks wait in their queue and take no share.
+      select s.tenant_id, s.family, s.model, case when t.suspended_at is null then t.weight else 0 end as weight,
+        coalesce(d.turn, 0) as turn
       from found s join tenant t on t.id = s.tenant_id
         left join dispatch_turn d on d.family = s.family and d.model = s.model and d.tenant_id = s.tenant_id
       """;
@@ -186,12 +188,15 @@ class DispatchStore {
     this.laneLimit = config.lanes();
   }
 
-  /** Queues that are not empty; those beyond the bound are seen by the next call. */
+  /**
+   * Queues that are not empty and may be sent from; those beyond the bound are seen by the next
+   * call.
+   */
   List<Lane> lanes() {
     Lane after = lastLane;
     List<Lane> lanes = jdbi.withHandle(handle -> lanes(handle, after, laneLimit));
     lastLane = lanes.size() < laneLimit ? null : lanes.get(lanes.size() - 1);
-    return lanes;
+    return lanes.stream().filter(lane -> lane.weight() > 0).toList();
   }
 
   static List<Lane> lanes(Handle handle, @Nullable Lane after, int limit) {

@@ -189,7 +189,7 @@ class Standings implements WaitingTasks {
       if (lane.model().family().equals(place.family())
           && lane.model().model().equals(place.model())) {
         total += lane.weight();
-        weight = lane.tenant().equals(place.tenant()) ? lane.weight() : weight;
+        weight = lane.tenant().equals(place.tenant()) ? Math.max(1, lane.weight()) : weight;
       }
     }
     int slots = 0;

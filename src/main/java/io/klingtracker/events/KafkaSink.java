@@ -35,12 +35,16 @@ final class KafkaSink implements EventSink {
     } catch (RuntimeException e) {
       return CompletableFuture.failedFuture(e);
     }
-    CompletionStage<Void> sent = events.send(message.taskId(), message.payload(), headers(message));
+    Headers headers = headers(message);
+    // A producer closes the headers of what it sends, hence a copy.
+    Headers stateHeaders = message.state() == null ? headers : new RecordHeaders(headers);
+    CompletionStage<Void> sent = events.send(message.taskId(), message.payload(), headers);
     String state = message.state();
     return state == null
         ? sent
         : CompletableFuture.allOf(
-            sent.toCompletableFuture(), state(message.taskId(), state).toCompletableFuture());
+            sent.toCompletableFuture(),
+            states.send(message.taskId(), state, stateHeaders).toCompletableFuture());
   }
 
   private Headers headers(OutboxMessage message) {
@@ -61,10 +65,6 @@ final class KafkaSink implements EventSink {
       header(headers, REPLAYED, "true");
     }
     return headers;
-  }
-
-  private CompletionStage<Void> state(String taskId, String state) {
-    return states.send(taskId, state, new RecordHeaders());
   }
 
   @Override

@@ -5,7 +5,6 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 import io.klingtracker.database.FreshPlans;
 import io.klingtracker.loops.SetAside;
 import io.klingtracker.task.Task;
-import io.klingtracker.task.TaskView;
 import jakarta.inject.Inject;
 import jakarta.inject.Singleton;
 import java.sql.ResultSet;
@@ -185,7 +184,7 @@ class OutboxStore {
       return message;
     }
     try {
-      return message.with(json.writeValueAsString(TaskView.of(Task.of(row))));
+      return message.with(json.writeValueAsString(TaskState.of(Task.of(row))));
     } catch (JsonProcessingException e) {
       broken.accept(message, new IllegalStateException("the task cannot be written", e));
     } catch (RuntimeException e) {

@@ -8,6 +8,7 @@ import io.klingtracker.problem.ProblemException;
 import io.klingtracker.secret.Cursors;
 import io.klingtracker.tenant.CurrentCaller;
 import io.klingtracker.tenant.Needs;
+import io.klingtracker.tenant.OpenCalls;
 import io.klingtracker.tenant.Scope;
 import io.smallrye.common.annotation.Blocking;
 import io.smallrye.mutiny.Multi;
@@ -43,9 +44,11 @@ public class FeedResource {
   private final Feed feed;
   private final Cursors cursors;
   private final CurrentCaller caller;
+  private final OpenCalls calls;
 
   @Inject
-  FeedResource(Feed feed, Cursors cursors, CurrentCaller caller) {
+  FeedResource(Feed feed, Cursors cursors, CurrentCaller caller, OpenCalls calls) {
+    this.calls = calls;
     this.feed = feed;
     this.cursors = cursors;
     this.caller = caller;
@@ -77,12 +80,16 @@ public class FeedResource {
       return Uni.createFrom().item(page(tenant, cursor, events));
     }
     FeedReader reader = feed.follow(tenant, cursor);
-    return reader
-        .next(Duration.ofSeconds(seconds))
-        .emitOn(Infrastructure.getDefaultWorkerPool())
-        .map(news -> page(tenant, cursor, news.isEmpty() ? news : feed.page(tenant, cursor, size)))
-        .onTermination()
-        .invoke(reader::close);
+    Uni<EventPage> answer =
+        reader
+            .next(Duration.ofSeconds(seconds))
+            .emitOn(Infrastructure.getDefaultWorkerPool())
+            .map(
+                news ->
+                    page(tenant, cursor, news.isEmpty() ? news : feed.page(tenant, cursor, size)))
+            .onTermination()
+            .invoke(reader::close);
+    return calls.whileAllowed(answer);
   }
 
   private Cursor open(String tenant, String after) {
@@ -114,7 +121,7 @@ public class FeedResource {
       @HeaderParam("Last-Event-ID") @Nullable String lastEventId, @Context Sse sse) {
     String tenant = caller.tenant();
     Cursor from = lastEventId == null ? feed.now() : placeOf(tenant, lastEventId);
-    return toSse(feed.stream(tenant, from), sse);
+    return calls.whileAllowed(toSse(feed.stream(tenant, from), sse));
   }
 
   private Cursor placeOf(String tenant, String lastEventId) {

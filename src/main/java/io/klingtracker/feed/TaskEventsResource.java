@@ -6,6 +6,7 @@ import io.klingtracker.task.Task;
 import io.klingtracker.task.Tasks;
 import io.klingtracker.tenant.CurrentCaller;
 import io.klingtracker.tenant.Needs;
+import io.klingtracker.tenant.OpenCalls;
 import io.klingtracker.tenant.Scope;
 import io.smallrye.common.annotation.Blocking;
 import io.smallrye.mutiny.Multi;
@@ -31,9 +32,11 @@ public class TaskEventsResource {
   private final Feed feed;
   private final Tasks tasks;
   private final CurrentCaller caller;
+  private final OpenCalls calls;
 
   @Inject
-  TaskEventsResource(Feed feed, Tasks tasks, CurrentCaller caller) {
+  TaskEventsResource(Feed feed, Tasks tasks, CurrentCaller caller, OpenCalls calls) {
+    this.calls = calls;
     this.feed = feed;
     this.tasks = tasks;
     this.caller = caller;
@@ -63,6 +66,7 @@ public class TaskEventsResource {
       // 204 is how an event source is told not to come back.
       throw new WebApplicationException(Response.Status.NO_CONTENT);
     }
-    return FeedResource.toSse(feed.stream(task.tenant(), task.id(), after), sse);
+    return calls.whileAllowed(
+        FeedResource.toSse(feed.stream(task.tenant(), task.id(), after), sse));
   }
 }

@@ -12,6 +12,7 @@ import java.sql.Timestamp;
 import java.time.Clock;
 import java.time.Instant;
 import java.util.Collection;
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
@@ -55,6 +56,16 @@ class KeyStore {
       """
       select id, name, expires_at, suspended_at is not null as key_suspended
       from admin_key where revoked_at is null and key_hash = :hash
+      """;
+
+  /** Those whose key or tenant may not call any more. */
+  private static final String UNWELCOME =
+      """
+      select g.place from unnest(cast(:keys as uuid[]), cast(:tenants as text[])) with ordinality
+        as g(key_id, tenant_id, place)
+      where not exists (select from tenant t where t.id = g.tenant_id and t.suspended_at is null)
+        or g.key_id is not null and not exists (select from api_key k where k.id = g.key_id and k.revoked_at is null
+          and k.suspended_at is null and (k.expires_at is null or k.expires_at > :now))
       """;
 
   /** At most once a minute a key, by whichever replica. */
@@ -140,6 +151,19 @@ class KeyStore {
                             null,
                             time(row.getTimestamp("expires_at"))))
                 .findOne());
+  }
+
+  List<OpenCalls.Who> unwelcome(List<OpenCalls.Who> callers) {
+    return jdbi.withHandle(
+        handle ->
+            handle
+                .createQuery(UNWELCOME)
+                .bindArray("keys", UUID.class, callers.stream().map(OpenCalls.Who::key).toArray())
+                .bindArray(
+                    "tenants", String.class, callers.stream().map(OpenCalls.Who::tenant).toArray())
+                .bind("now", clock.instant())
+                .map((row, context) -> callers.get(row.getInt("place") - 1))
+                .list());
   }
 
   void used(Collection<UUID> keys) {

@@ -8,11 +8,13 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.klingtracker.testing.Schemas;
 import io.klingtracker.testing.TrackerStack;
 import io.quarkus.test.common.QuarkusTestResource;
 import io.quarkus.test.junit.QuarkusTest;
 import jakarta.inject.Inject;
+import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.Map;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
@@ -73,8 +75,15 @@ class ConsumerStoryTest {
     String shown =
         given().header("Authorization", KEY).get("/v1/tasks/" + task).then().extract().asString();
     Schemas.task(shown);
-    String state = latestState(task);
-    assertEquals(Schemas.task(shown), Schemas.task(state));
+    ConsumerRecord<String, String> latest = latestState(task);
+    ObjectNode state = (ObjectNode) Schemas.task(latest.value());
+    assertEquals("test", state.remove("tenant").asText());
+    assertEquals(Schemas.task(shown), state);
+    // With the headers of the event that made it so.
+    assertEquals(task, header(latest, "ce_subject"));
+    assertEquals(Integer.toString(changes), header(latest, "ce_sequence"));
+    assertEquals(consumer.lastSeen.get(task).get("event_id").asText(), header(latest, "ce_id"));
+    assertEquals("kling.task.status-changed.v1", header(latest, "ce_type"));
   }
 
   @Test
@@ -142,7 +151,11 @@ class ConsumerStoryTest {
         .path("data.task_id");
   }
 
-  private static String latestState(String task) {
+  private static String header(ConsumerRecord<String, String> record, String name) {
+    return new String(record.headers().lastHeader(name).value(), StandardCharsets.UTF_8);
+  }
+
+  private static ConsumerRecord<String, String> latestState(String task) {
     try (KafkaConsumer<String, String> states =
         new KafkaConsumer<>(
             Map.of(
@@ -158,10 +171,10 @@ class ConsumerStoryTest {
               .toList();
       states.assign(partitions);
       Map<TopicPartition, Long> ends = states.endOffsets(partitions);
-      @Nullable String latest = null;
+      @Nullable ConsumerRecord<String, String> latest = null;
       while (partitions.stream().anyMatch(p -> states.position(p) < ends.get(p))) {
         for (ConsumerRecord<String, String> record : states.poll(Duration.ofMillis(200))) {
-          latest = record.key().equals(task) ? record.value() : latest;
+          latest = record.key().equals(task) ? record : latest;
         }
       }
       assertTrue(latest != null, "no state of " + task);
