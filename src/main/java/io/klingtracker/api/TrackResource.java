@@ -15,6 +15,8 @@ import io.klingtracker.tenant.Needs;
 import io.klingtracker.tenant.Scope;
 import io.klingtracker.tracking.CallbackTarget;
 import io.klingtracker.tracking.CheckRequested;
+import io.micrometer.core.instrument.Counter;
+import io.micrometer.core.instrument.MeterRegistry;
 import jakarta.enterprise.event.Event;
 import jakarta.inject.Inject;
 import jakarta.ws.rs.Consumes;
@@ -22,6 +24,7 @@ import jakarta.ws.rs.POST;
 import jakarta.ws.rs.Path;
 import jakarta.ws.rs.Produces;
 import jakarta.ws.rs.core.MediaType;
+import java.time.Duration;
 import java.util.SortedSet;
 import java.util.TreeSet;
 import java.util.regex.Pattern;
@@ -45,22 +48,29 @@ public class TrackResource {
   private static final Pattern KLING_ID = Pattern.compile("[0-9A-Za-z_-]{1,64}");
   private static final int MAX_EXTERNAL_ID = 512;
   private static final int MAX_MODEL = 100;
+  private static final Duration TRACKED_RETRY = Duration.ofMinutes(1);
 
   private final Tasks tasks;
   private final CurrentCaller caller;
   private final CallbackTarget callbacks;
   private final Event<CheckRequested> checkRequested;
+  private final Counter refused;
 
   @Inject
   TrackResource(
       Tasks tasks,
       CurrentCaller caller,
       CallbackTarget callbacks,
-      Event<CheckRequested> checkRequested) {
+      Event<CheckRequested> checkRequested,
+      MeterRegistry registry) {
     this.tasks = tasks;
     this.caller = caller;
     this.callbacks = callbacks;
     this.checkRequested = checkRequested;
+    this.refused =
+        Counter.builder("tracker.tracked.refused")
+            .description("Tasks not watched since their tenant has as many watched as it may")
+            .register(registry);
   }
 
   /**
@@ -113,6 +123,13 @@ public class TrackResource {
     if (submission instanceof Submission.Stored stored) {
       askSoon(stored.taskId());
       return new Answer(stored.taskId(), callbacks.url(stored.taskId()));
+    }
+    if (submission instanceof Submission.TooManyTracked tooMany) {
+      refused.increment();
+      throw new ProblemException(
+          ErrorCode.RATE_LIMITED,
+          tooMany.most() + " tasks are watched already; wait until some of them have ended",
+          TRACKED_RETRY);
     }
     if (submission instanceof Submission.ExternalIdTaken taken) {
       throw new ProblemException(

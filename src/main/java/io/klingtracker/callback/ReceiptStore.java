@@ -169,8 +169,9 @@ class ReceiptStore {
   /** A task we had given up is watched again for the proof; it holds no slot. */
   private static final String PROVE_LATE =
       """
-      insert into open_task (task_id, account, family, slots, next_check_at, proving, lead_millis, tracked, ask_id)
-      select t.id, t.account, 'none', 0, cast(:now as timestamptz), cast(:claimed as task_status), 0,
+      insert into open_task (task_id, tenant_id, account, family, slots, next_check_at, proving, lead_millis, tracked,
+        ask_id)
+      select t.id, t.tenant_id, t.account, 'none', 0, cast(:now as timestamptz), cast(:claimed as task_status), 0,
         not exists (select from task_request q where q.task_id = t.id), :named
       from task t where t.id = :task and t.status = 'expired' and t.account is not null
       on conflict do nothing

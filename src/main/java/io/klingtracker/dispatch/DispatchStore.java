@@ -96,8 +96,9 @@ class DispatchStore {
         returning q.*, g.account, g.place
       ),
       held as (
-        insert into open_task (task_id, account, upstream_model, slot_model, family, slots, next_check_at)
-        select task_id, account, upstream_model, slot_model, family, slots, cast(:checkAt as timestamptz) from claimed
+        insert into open_task (task_id, tenant_id, account, upstream_model, slot_model, family, slots, next_check_at)
+        select task_id, tenant_id, account, upstream_model, slot_model, family, slots, cast(:checkAt as timestamptz)
+        from claimed
       ),
       moved as (
         insert into dispatch_turn (family, model, tenant_id, turn)

@@ -11,6 +11,7 @@ import org.jspecify.annotations.Nullable;
 /**
  * A task that Kling is to be asked about.
  *
+ * @param tenant whose it is
  * @param tracked whether another program submitted it
  * @param askId the id to ask for while Kling's own is not known; null: our own
  * @param proving the end that an unproved callback claims, if there is one
@@ -23,6 +24,7 @@ import org.jspecify.annotations.Nullable;
  */
 record Check(
     String taskId,
+    String tenant,
     String kind,
     @Nullable String upstreamModel,
     String account,
@@ -37,6 +39,23 @@ record Check(
     Instant updatedAt,
     int checks,
     boolean aside) {
+
+  /**
+   * Questions about a tracked task that Kling has not spoken of; after these it counts as unknown.
+   */
+  static final int TRUSTED_CHECKS = 2;
+
+  Urgency urgency() {
+    if (proving != null) {
+      return Urgency.PROOF;
+    }
+    return neverSpokenOf() && checks > TRUSTED_CHECKS ? Urgency.UNKNOWN : Urgency.USUAL;
+  }
+
+  /** Whether nothing has shown yet that there is such a task at Kling. */
+  boolean neverSpokenOf() {
+    return tracked && status == TaskStatus.QUEUED;
+  }
 
   /** What Kling calls our own id of the task; null when it has none that we know. */
   @Nullable String ownId() {

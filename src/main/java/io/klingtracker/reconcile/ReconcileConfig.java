@@ -8,8 +8,11 @@ import java.time.Duration;
 @ConfigMapping(prefix = "tracker.reconcile")
 public interface ReconcileConfig {
 
-  /** Most tasks asked about at once; each costs a few hundred bytes meanwhile. */
-  @WithDefault("10000")
+  /**
+   * Most tasks asked about at once; each costs a few hundred bytes meanwhile. One tenant has half
+   * of them at the most.
+   */
+  @WithDefault("20000")
   int batch();
 
   /** From so many tasks of one account and kind on, Kling's list is read rather than each asked. */
@@ -24,11 +27,14 @@ public interface ReconcileConfig {
   @WithDefault("20")
   int rate();
 
-  /** Most tasks of one account and kind asked for one by one in a round; the others wait. */
+  /**
+   * Most tasks of one account that are asked for one by one at a time, in questions; the others
+   * wait. One tenant has half of them at the most.
+   */
   @WithDefault("100")
   int singles();
 
-  /** Accounts and kinds asked about at the same time. */
+  /** Accounts and kinds of which many tasks are asked about at the same time. */
   @WithDefault("8")
   int parallel();
 

@@ -10,8 +10,10 @@ import java.time.Clock;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.Collection;
+import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.UUID;
@@ -29,40 +31,82 @@ class ReconcileStore {
    * Ours that are claimed and not being asked about are from a round that failed, as when the
    * database was away: nobody has to wait for their lease.
    */
-  private static final String CLAIM_DUE =
+  private static final String FREE =
       """
-      with due as (
-        select task_id from open_task
-        where next_check_at <= :now and (claimed_until is null or claimed_until < :now
-          or :failed and claimed_by = :owner and not task_id = any(:asking)) %s
-        order by next_check_at limit :limit
-        for update skip locked
-      ),
+      o.next_check_at <= :now and (o.claimed_until is null or o.claimed_until < :now
+        or :failed and o.claimed_by = :owner and not exists (
+          select from unnest(cast(:asking as text[])) as a(task_id) where a.task_id = o.task_id))
+      """;
+
+  /** Since when each tenant has something due, whatever else it has. */
+  private static final String WAITING =
+      """
+      recursive waiting as (
+        (select tenant_id, next_check_at from open_task order by tenant_id, next_check_at limit 1)
+        union all
+        select n.tenant_id, n.next_check_at from waiting w cross join lateral (
+          select o.tenant_id, o.next_check_at from open_task o where o.tenant_id > w.tenant_id
+          order by o.tenant_id, o.next_check_at limit 1) n
+      )\
+      """;
+
+  private static final String CLAIMED =
+      """
       claimed as (
         update open_task o set claimed_until = cast(:until as timestamptz), claimed_by = :owner, checks = o.checks + 1
         from due d where o.task_id = d.task_id
         returning o.*
       )
-      select c.task_id, t.kind, t.upstream_model, c.account, t.kling_task_id, c.tracked, c.ask_id,
+      select c.task_id, t.tenant_id, t.kind, t.upstream_model, c.account, t.kling_task_id, c.tracked, c.ask_id,
         t.status::text as status, c.proving::text as proving, c.proofs, c.lead_millis,
         coalesce(t.dispatched_at, t.created_at) as started_at, t.updated_at, c.checks,
         exists (select from set_aside a where a.kind = 'check' and a.key = c.task_id) as aside
       from claimed c join task t on t.id = c.task_id
       """;
 
-  private static final String CLAIM = CLAIM_DUE.formatted("");
+  private static final String CLAIM =
+      "with "
+          + WAITING
+          + """
+          ,
+          tenant_room as materialized (
+            -- As many as are left free: one alone has half of all, two have a third each.
+            select w.tenant_id, (:limit - coalesce(a.n, 0) + 1) / 2 as room
+            from waiting w left join unnest(cast(:tenants as text[]), cast(:counts as int[])) as a(tenant_id, n)
+              on a.tenant_id = w.tenant_id
+            where w.next_check_at <= :now and coalesce(a.n, 0) < :limit
+          ),
+          found as materialized (
+            select d.task_id from tenant_room r cross join lateral (
+              select o.task_id, o.next_check_at, row_number() over (order by o.next_check_at) as turn from open_task o
+              where o.tenant_id = r.tenant_id and %1$s
+              order by o.next_check_at limit r.room) d
+            order by d.turn, d.next_check_at limit :limit
+          ),
+          due as (
+            select o.task_id from found f join open_task o on o.task_id = f.task_id where %1$s for update of o skip locked
+          ),
+          """
+              .formatted(FREE)
+          + CLAIMED;
 
-  private static final String CLAIM_ONLY = CLAIM_DUE.formatted("and task_id = any(:only)");
+  private static final String CLAIM_ONLY =
+      """
+      with due as (
+        select o.task_id from open_task o where o.task_id = any(:only) and %s for update skip locked
+      ),
+      """
+              .formatted(FREE)
+          + CLAIMED;
 
   /** One that cannot be claimed and is set aside would be here for ever. */
   private static final String DUE =
       """
       select task_id from open_task o
-      where next_check_at <= :now and (claimed_until is null or claimed_until < :now
-          or :failed and claimed_by = :owner and not task_id = any(:asking))
-        and not exists (select from set_aside a where a.kind = 'check' and a.key = o.task_id)
+      where %s and not exists (select from set_aside a where a.kind = 'check' and a.key = o.task_id)
       order by next_check_at limit :limit
-      """;
+      """
+          .formatted(FREE);
 
   /** Not asked about any more; it is looked at again when it is to expire. */
   private static final String SET_ASIDE =
@@ -74,7 +118,9 @@ class ReconcileStore {
       "update open_task set next_check_at = :now where task_id = :id";
 
   private static final String OLDEST =
-      "select next_check_at from open_task where next_check_at <= :now order by next_check_at limit 1";
+      "with "
+          + WAITING
+          + " select next_check_at from waiting where next_check_at <= :now order by next_check_at limit 1";
 
   private static final String RENEW =
       """
@@ -86,9 +132,11 @@ class ReconcileStore {
       """
       with given as (
         select * from unnest(cast(:ids as text[]), cast(:checks as int[]), cast(:due as timestamptz[]),
-          cast(:proving as task_status[]), cast(:proofs as int[])) as g(task_id, checks, due, proving, proofs)
+          cast(:proving as task_status[]), cast(:proofs as int[]), cast(:unasked as int[]))
+          as g(task_id, checks, due, proving, proofs, unasked)
       )
       update open_task o set claimed_until = null, claimed_by = null,
+        checks = case when o.checks = g.checks then g.checks - g.unasked else o.checks end,
         next_check_at = case when o.checks = g.checks then g.due else o.next_check_at end,
         proving = case when o.checks = g.checks then g.proving else o.proving end,
         proofs = case when o.checks = g.checks then g.proofs else o.proofs end
@@ -122,8 +170,16 @@ class ReconcileStore {
   private final Duration lease;
   private final String owner = UUID.randomUUID().toString();
 
-  /** When a task is asked about again, and whether an end is still to be confirmed. */
-  record Later(Check check, Instant due, boolean proving, int proofs) {}
+  /**
+   * When a task is asked about again, and whether an end is still to be confirmed.
+   *
+   * @param unasked whether it was claimed and then not asked about
+   */
+  record Later(Check check, Instant due, boolean proving, int proofs, boolean unasked) {
+    Later(Check check, Instant due, boolean proving, int proofs) {
+      this(check, due, proving, proofs, false);
+    }
+  }
 
   @Inject
   ReconcileStore(Jdbi jdbi, Clock clock, ReconcileConfig config) {
@@ -133,15 +189,21 @@ class ReconcileStore {
   }
 
   /**
-   * Claims tasks that are due.
+   * Claims tasks that are due, of each tenant with some no more than as many as are left free.
    *
-   * @param asking those that this replica is asking about just now
+   * @param asking those that this replica is asking about just now, each with its tenant
    * @param failed whether those of a round of ours that failed are among them
    */
-  List<Check> claim(Collection<String> asking, boolean failed, int limit) {
+  List<Check> claim(Map<String, String> asking, boolean failed, int limit) {
+    Map<String, Integer> counts = new HashMap<>();
+    asking.values().forEach(tenant -> counts.merge(tenant, 1, Integer::sum));
+    List<String> tenants = List.copyOf(counts.keySet());
     return jdbi.withHandle(
         handle ->
-            due(handle, CLAIM, asking, failed, limit)
+            due(handle, CLAIM, asking.keySet(), failed)
+                .bind("limit", limit)
+                .bindArray("tenants", String.class, tenants)
+                .bindArray("counts", Integer.class, tenants.stream().map(counts::get).toList())
                 .bind("until", clock.instant().plus(lease))
                 .map((row, context) -> check(row))
                 .list());
@@ -150,29 +212,27 @@ class ReconcileStore {
   /** Which are due and not set aside; see {@link #claim}. */
   List<String> due(Collection<String> asking, boolean failed, int limit) {
     return jdbi.withHandle(
-        handle -> due(handle, DUE, asking, failed, limit).mapTo(String.class).list());
+        handle -> due(handle, DUE, asking, failed).bind("limit", limit).mapTo(String.class).list());
   }
 
   /** Claims some of those. */
   List<Check> claimOnly(Collection<String> asking, boolean failed, List<String> only) {
     return jdbi.withHandle(
         handle ->
-            due(handle, CLAIM_ONLY, asking, failed, only.size())
+            due(handle, CLAIM_ONLY, asking, failed)
                 .bind("until", clock.instant().plus(lease))
                 .bindArray("only", String.class, only)
                 .map((row, context) -> check(row))
                 .list());
   }
 
-  private Query due(
-      Handle handle, String statement, Collection<String> asking, boolean failed, int limit) {
+  private Query due(Handle handle, String statement, Collection<String> asking, boolean failed) {
     return handle
         .createQuery(statement)
         .bind("now", clock.instant())
         .bind("owner", owner)
         .bindArray("asking", String.class, List.copyOf(asking))
-        .bind("failed", failed)
-        .bind("limit", limit);
+        .bind("failed", failed);
   }
 
   /** Takes a task out of the queue of questions; it is looked at again at the given time. */
@@ -260,6 +320,8 @@ class ReconcileStore {
                 .bindArray(
                     "proving", String.class, (Object[]) plans.stream().map(this::claim).toArray())
                 .bindArray("proofs", Integer.class, plans.stream().map(Later::proofs).toList())
+                .bindArray(
+                    "unasked", Integer.class, plans.stream().map(p -> p.unasked() ? 1 : 0).toList())
                 .execute());
   }
 
@@ -284,6 +346,7 @@ class ReconcileStore {
     String proving = row.getString("proving");
     return new Check(
         row.getString("task_id"),
+        row.getString("tenant_id"),
         row.getString("kind"),
         row.getString("upstream_model"),
         row.getString("account"),

@@ -20,28 +20,31 @@ import java.time.Clock;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
+import java.util.Collection;
 import java.util.Comparator;
-import java.util.LinkedHashMap;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
 import java.util.concurrent.CompletionStage;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.RejectedExecutionException;
-import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.Supplier;
 import java.util.stream.Collectors;
 import org.jboss.logging.Logger;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Asks Kling about tasks that stay silent, and at once about those of which an unproved callback
  * says that they ended. What Kling answers itself needs no further proof. Tasks of one account and
  * kind are asked about together: by reading Kling's lists, by twenty ids a call, or one by one,
- * whichever takes the fewest calls.
+ * whichever takes the fewest calls. Calls are shared by tenants, see {@link CallRate}; only reading
+ * lists holds a thread.
  */
 @Startup
 @Singleton
@@ -68,9 +71,13 @@ class Reconciler {
   private final ReconcileConfig config;
   private final Clock clock;
   private final ExecutorService executor;
-  private final Pace pace;
+  private final CallRate rate;
   private final AtomicInteger rounds = new AtomicInteger();
   private final Map<String, Check> inFlight = new ConcurrentHashMap<>();
+
+  /** Questions under way, by account and tenant. Guarded by itself. */
+  private final Map<String, Map<String, Integer>> questions = new HashMap<>();
+
   private volatile Instant renewAt = Instant.MIN;
   private volatile Instant failedAgainAt = Instant.MIN;
   private final WorkLoop loop;
@@ -94,7 +101,7 @@ class Reconciler {
     this.config = config;
     this.clock = clock;
     this.executor = executor;
-    this.pace = new Pace(config.rate());
+    this.rate = new CallRate(config.rate(), System::nanoTime);
     this.loop =
         loops.add(
             WorkLoop.named("reconciler")
@@ -107,24 +114,32 @@ class Reconciler {
     loop.wake();
   }
 
-  /** One pass; true when a full batch suggests that there is more. */
+  /** One pass; true when there may be more. */
   boolean runOnce() {
     renew();
     int room = config.batch() - inFlight.size();
-    if (room <= 0 || rounds.get() >= config.parallel()) {
+    if (room <= 0) {
       return false;
     }
+    Map<String, String> asking = new HashMap<>();
+    inFlight.forEach((id, check) -> asking.put(id, check.tenant()));
     boolean failed = !clock.instant().isBefore(failedAgainAt);
     List<Check> due =
         Batch.claim(
-            () -> store.claim(inFlight.keySet(), failed, room),
-            () -> store.due(inFlight.keySet(), failed, room),
-            only -> store.claimOnly(inFlight.keySet(), failed, only),
+            () -> store.claim(asking, failed, room),
+            () -> store.due(asking.keySet(), failed, room),
+            only -> store.claimOnly(asking.keySet(), failed, only),
             verdicts::unclaimed);
+    due.forEach(check -> inFlight.put(check.taskId(), check));
     Map<Group, List<Check>> groups =
         due.stream().collect(Collectors.groupingBy(c -> new Group(c.account(), c.kind())));
     groups.forEach(this::start);
-    return due.size() >= room;
+    return due.size() >= (room + 1) / 2;
+  }
+
+  /** How many are asked about at present. */
+  int asking() {
+    return inFlight.size();
   }
 
   private void renew() {
@@ -135,66 +150,172 @@ class Reconciler {
     }
   }
 
+  /** Where many are silent, Kling's lists are read; whatever is left is asked for one by one. */
   private void start(Group group, List<Check> checks) {
-    checks.forEach(check -> inFlight.put(check.taskId(), check));
-    rounds.incrementAndGet();
+    int listFrom =
+        lists.takesIds(group.account()) ? config.listFromWithApiKey() : config.listFrom();
+    long listed = checks.stream().filter(Reconciler::mayBeListed).count();
+    boolean many = listed >= listFrom && rounds.incrementAndGet() <= config.parallel();
+    if (listed >= listFrom && !many) {
+      rounds.decrementAndGet();
+    }
     try {
-      executor.execute(() -> run(group, checks));
+      executor.execute(() -> run(group, checks, many));
     } catch (RejectedExecutionException e) {
       // Shutting down: the lease runs out and another replica asks.
       done(checks);
-    }
-  }
-
-  private void run(Group group, List<Check> checks) {
-    try {
-      round(group, checks);
-    } catch (RuntimeException e) {
-      failedAgainAt = clock.instant().plus(AFTER_FAILURE);
-      LOG.warnf(
-          "account=%s kind=%s asking about %d tasks failed: %s",
-          group.account(), group.kind(), checks.size(), e.getMessage());
-    } finally {
-      done(checks);
-      loop.wake();
-    }
-  }
-
-  private void done(List<Check> checks) {
-    // One that was settled and claimed once more meanwhile stays.
-    checks.forEach(check -> inFlight.remove(check.taskId(), check));
-    rounds.decrementAndGet();
-  }
-
-  private void round(Group group, List<Check> checks) {
-    Map<Boolean, List<Check>> askable =
-        checks.stream().collect(Collectors.partitioningBy(Check::canBeAsked));
-    verdicts.silent(askable.getOrDefault(false, List.of()));
-    List<Check> asked = askable.getOrDefault(true, List.of());
-    if (asked.isEmpty()) {
-      return;
-    }
-    Kind kind = Kinds.ofName(group.kind()).orElse(null);
-    if (kind == null) {
-      // A newer version's, or an older one's: whoever knows it asks; until then it is silent.
-      verdicts.silent(asked);
-      return;
-    }
-    boolean byIds = lists.takesIds(group.account());
-    boolean listed = kind.dialect() == Kind.Dialect.LEGACY;
-    Heard heard = new Heard(asked);
-    int listFrom = byIds ? config.listFromWithApiKey() : config.listFrom();
-    if (asked.size() >= listFrom) {
-      if (listed) {
-        readList(group.account(), kind, asked.size(), heard);
-      } else if (byIds) {
-        readByTime(group.account(), asked, heard);
+      if (many) {
+        rounds.decrementAndGet();
       }
     }
-    if (byIds && (heard.silent().size() > 1 || !listed)) {
-      readByIds(group.account(), heard);
-    } else {
-      readOneByOne(group.account(), heard);
+  }
+
+  /** Kling's lists are not read for what it does not seem to know. */
+  private static boolean mayBeListed(Check check) {
+    return check.canBeAsked() && check.urgency() != Urgency.UNKNOWN;
+  }
+
+  private void run(Group group, List<Check> checks, boolean many) {
+    try {
+      Map<Boolean, List<Check>> askable =
+          checks.stream().collect(Collectors.partitioningBy(Check::canBeAsked));
+      List<Check> left = askable.getOrDefault(true, List.of());
+      List<Check> nameless = askable.getOrDefault(false, List.of());
+      Optional<Kind> kind = Kinds.ofName(group.kind());
+      if (kind.isEmpty()) {
+        // A newer version's, or an older one's: whoever knows it asks; until then it is silent.
+        nameless = checks;
+        left = List.of();
+      }
+      verdicts.silent(nameless);
+      done(nameless);
+      if (many && !left.isEmpty()) {
+        left = readMany(group, kind.orElseThrow(), left);
+      }
+      if (!left.isEmpty()) {
+        ask(group, kind.orElseThrow(), left);
+      }
+    } catch (RuntimeException e) {
+      failed(group, checks, e);
+    } finally {
+      if (many) {
+        rounds.decrementAndGet();
+      }
+    }
+  }
+
+  private void failed(Group group, List<Check> checks, Throwable failure) {
+    failedAgainAt = clock.instant().plus(AFTER_FAILURE);
+    LOG.warnf(
+        "account=%s kind=%s asking about %d tasks failed: %s",
+        group.account(), group.kind(), checks.size(), failure.getMessage());
+    done(checks);
+  }
+
+  private void done(Collection<Check> checks) {
+    // One that was settled and claimed once more meanwhile stays.
+    checks.forEach(check -> inFlight.remove(check.taskId(), check));
+  }
+
+  /** Those of which the lists say nothing. */
+  private List<Check> readMany(Group group, Kind kind, List<Check> checks) {
+    Heard heard = new Heard(CheckShares.inTurn(checks));
+    if (kind.dialect() == Kind.Dialect.LEGACY) {
+      readList(group.account(), kind, checks.size(), heard);
+    } else if (lists.takesIds(group.account())) {
+      readByTime(group.account(), checks, heard);
+    }
+    Collection<Check> silent = heard.silent();
+    Set<String> left = silent.stream().map(Check::taskId).collect(Collectors.toSet());
+    done(checks.stream().filter(check -> !left.contains(check.taskId())).toList());
+    return List.copyOf(silent);
+  }
+
+  /** In questions about one, or about twenty; for want of room some wait. */
+  private void ask(Group group, Kind kind, List<Check> checks) {
+    boolean byIds =
+        lists.takesIds(group.account())
+            && (checks.size() > 1 || kind.dialect() != Kind.Dialect.LEGACY);
+    List<List<Check>> asked = new ArrayList<>();
+    List<Check> put;
+    synchronized (questions) {
+      Map<String, Integer> under =
+          questions.computeIfAbsent(group.account(), name -> new HashMap<>());
+      CheckShares.Shares shares =
+          CheckShares.of(checks, under, config.singles() * (byIds ? KlingLists.MAX_IDS : 1));
+      shares.asked().forEach(check -> under.merge(check.tenant(), 1, Integer::sum));
+      asked.addAll(byIds ? chunks(shares.asked()) : shares.asked().stream().map(List::of).toList());
+      put = shares.put();
+    }
+    if (!put.isEmpty()) {
+      verdicts.postponed(put);
+      done(put);
+    }
+    for (List<Check> question : asked) {
+      answer(group, question, byIds)
+          .whenComplete((words, failure) -> settle(group, question, words, failure));
+    }
+  }
+
+  private CompletableFuture<List<Heard.Word>> answer(
+      Group group, List<Check> question, boolean byIds) {
+    Check first = question.get(0);
+    String account = group.account();
+    if (!byIds) {
+      return call(account, first, () -> kling.query(account, first.queryPath()))
+          .thenApply(
+              answer ->
+                  answer instanceof QueryAnswer.Found found
+                      ? new Heard(question).among(List.of(found.news()))
+                      : List.of());
+    }
+    boolean known = first.klingTaskId() != null;
+    List<String> ids = question.stream().map(Reconciler::idOf).toList();
+    return call(
+            account,
+            first,
+            () -> known ? lists.tasks(account, ids) : lists.tasksByExternalId(account, ids))
+        .thenApply(answer -> new Heard(question).among(found(answer).tasks()));
+  }
+
+  /** Not on the thread that brought the answer: it is written to the database. */
+  private void settle(
+      Group group,
+      List<Check> question,
+      @Nullable List<Heard.Word> words,
+      @Nullable Throwable failure) {
+    Runnable settling =
+        () -> {
+          try {
+            if (words == null) {
+              // For a reason that nobody foresaw, which is nobody else's.
+              LOG.warnf(
+                  "Kling could not be asked: %s", failure == null ? "" : SetAside.reason(failure));
+              question.forEach(verdicts::unasked);
+              done(question);
+              return;
+            }
+            Set<String> spokenOf =
+                words.stream().map(word -> word.check().taskId()).collect(Collectors.toSet());
+            verdicts.heard(words);
+            verdicts.silent(
+                question.stream().filter(check -> !spokenOf.contains(check.taskId())).toList());
+            done(question);
+          } catch (RuntimeException e) {
+            failed(group, question, e);
+          } finally {
+            loop.wake();
+          }
+        };
+    synchronized (questions) {
+      Map<String, Integer> under = questions.getOrDefault(group.account(), new HashMap<>());
+      question.forEach(
+          check -> under.computeIfPresent(check.tenant(), (t, n) -> n > 1 ? n - 1 : null));
+    }
+    try {
+      executor.execute(settling);
+    } catch (RejectedExecutionException e) {
+      done(question);
     }
   }
 
@@ -205,7 +326,8 @@ class Reconciler {
     int idle = 0;
     for (int page = 1; page <= pages && !heard.silent().isEmpty() && idle < IDLE_PAGES; page++) {
       int number = page;
-      List<KlingNews> found = found(call(account, () -> lists.page(account, path, number))).tasks();
+      List<KlingNews> found =
+          read(call(account, first(heard), () -> lists.page(account, path, number))).tasks();
       List<Heard.Word> words = heard.among(found);
       verdicts.heard(words);
       idle = words.isEmpty() ? idle + 1 : 0;
@@ -226,7 +348,8 @@ class Reconciler {
         left > 0 && !heard.silent().isEmpty() && idle < IDLE_PAGES;
         left--) {
       String after = cursor;
-      ListAnswer.Found page = found(call(account, () -> lists.created(account, from, now, after)));
+      ListAnswer.Found page =
+          read(call(account, first(heard), () -> lists.created(account, from, now, after)));
       List<Heard.Word> words = heard.among(page.tasks());
       verdicts.heard(words);
       idle = words.isEmpty() ? idle + 1 : 0;
@@ -237,75 +360,43 @@ class Reconciler {
     }
   }
 
-  private static int mostPages(int asked) {
-    return PAGES_PER_PAGE * ((asked + KlingLists.PAGE - 1) / KlingLists.PAGE);
+  /** For whom a page is read. */
+  private static Check first(Heard heard) {
+    return heard.silent().iterator().next();
   }
 
-  private void readByIds(String account, Heard heard) {
-    Map<Boolean, List<String>> ids =
-        heard.silent().stream()
-            .collect(
-                Collectors.partitioningBy(
-                    check -> check.klingTaskId() != null,
-                    Collectors.mapping(Reconciler::idOf, Collectors.toList())));
-    for (List<String> some : chunks(ids.getOrDefault(true, List.of()))) {
-      verdicts.heard(heard.among(found(call(account, () -> lists.tasks(account, some))).tasks()));
-    }
-    for (List<String> some : chunks(ids.getOrDefault(false, List.of()))) {
-      verdicts.heard(
-          heard.among(found(call(account, () -> lists.tasksByExternalId(account, some))).tasks()));
-    }
-    verdicts.silent(heard.silent());
+  private static int mostPages(int asked) {
+    return PAGES_PER_PAGE * ((asked + KlingLists.PAGE - 1) / KlingLists.PAGE);
   }
 
   private static String idOf(Check check) {
     return check.klingTaskId() != null ? check.klingTaskId() : String.valueOf(check.ownId());
   }
 
-  private static List<List<String>> chunks(List<String> ids) {
-    List<List<String>> chunks = new ArrayList<>();
-    for (int from = 0; from < ids.size(); from += KlingLists.MAX_IDS) {
-      chunks.add(ids.subList(from, Math.min(ids.size(), from + KlingLists.MAX_IDS)));
+  /** Kling's ids and the others are asked for apart. */
+  private static List<List<Check>> chunks(List<Check> checks) {
+    List<List<Check>> chunks = new ArrayList<>();
+    Map<Boolean, List<Check>> byName =
+        checks.stream().collect(Collectors.partitioningBy(check -> check.klingTaskId() != null));
+    for (List<Check> named : byName.values()) {
+      for (int from = 0; from < named.size(); from += KlingLists.MAX_IDS) {
+        chunks.add(named.subList(from, Math.min(named.size(), from + KlingLists.MAX_IDS)));
+      }
     }
     return chunks;
   }
 
-  private void readOneByOne(String account, Heard heard) {
-    List<Check> left = List.copyOf(heard.silent());
-    int room = Math.min(config.singles(), left.size());
-    List<Check> asked = left.subList(0, room);
-    Map<Check, CompletableFuture<QueryAnswer>> answers = new LinkedHashMap<>();
-    asked.forEach(
-        check -> answers.put(check, call(account, () -> kling.query(account, check.queryPath()))));
-    verdicts.postponed(left.subList(room, left.size()));
-    answers.forEach(
-        (check, answer) -> {
-          Optional<QueryAnswer> said = joined(answer);
-          said.ifPresentOrElse(some -> settle(check, some, heard), () -> verdicts.unasked(check));
-        });
-  }
-
-  /** Empty when it failed in a way that nobody foresaw, which is nobody else's failure. */
-  private static <T> Optional<T> joined(CompletableFuture<T> asking) {
+  /** Nothing where it failed in a way that nobody foresaw. */
+  private static ListAnswer.Found read(CompletableFuture<ListAnswer> asking) {
     try {
-      return Optional.of(asking.join());
+      return found(asking.join());
     } catch (CompletionException e) {
-      LOG.warnf("Kling could not be asked: %s", SetAside.reason(e));
-      return Optional.empty();
+      LOG.warnf("Kling's list could not be read: %s", SetAside.reason(e));
+      return new ListAnswer.Found(List.of());
     }
   }
 
-  private void settle(Check check, QueryAnswer answer, Heard heard) {
-    if (answer instanceof QueryAnswer.Found found) {
-      verdicts.heard(heard.among(List.of(found.news())));
-    }
-    if (heard.silent().contains(check)) {
-      verdicts.silent(List.of(check));
-    }
-  }
-
-  private static ListAnswer.Found found(CompletableFuture<ListAnswer> asking) {
-    ListAnswer answer = joined(asking).orElse(null);
+  private static ListAnswer.Found found(ListAnswer answer) {
     if (answer instanceof ListAnswer.Found found) {
       return found;
     }
@@ -314,18 +405,8 @@ class Reconciler {
   }
 
   /** In its turn, so that no account is asked faster than allowed. */
-  private <T> CompletableFuture<T> call(String account, Supplier<CompletionStage<T>> question) {
-    Duration wait = pace.turn(account, clock.instant());
-    if (wait.toMillis() == 0) {
-      try {
-        return question.get().toCompletableFuture();
-      } catch (RuntimeException e) {
-        return CompletableFuture.failedFuture(e);
-      }
-    }
-    // Not on our own threads: the rounds that wait for these calls may hold them all.
-    return CompletableFuture.supplyAsync(
-            question, CompletableFuture.delayedExecutor(wait.toMillis(), TimeUnit.MILLISECONDS))
-        .thenCompose(stage -> stage);
+  private <T> CompletableFuture<T> call(
+      String account, Check turn, Supplier<CompletionStage<T>> question) {
+    return rate.call(account, turn.urgency(), turn.tenant(), question);
   }
 }

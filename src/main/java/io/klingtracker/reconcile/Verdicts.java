@@ -64,6 +64,7 @@ class Verdicts {
   private final Duration expireAfter;
   private final Clock clock;
   private final Backoff proofs;
+  private final Backoff unknowns;
   private final Backoff failures = new Backoff(AFTER_FAILURE, MOST_AFTER_FAILURE, JITTER);
   private final Attempts attempts = new Attempts();
   private final Event<CheckRequested> checkRequested;
@@ -94,6 +95,9 @@ class Verdicts {
     this.expireAfter = tracking.expireAfter();
     this.clock = clock;
     this.proofs = new Backoff(config.proof().first(), config.proof().cap(), JITTER);
+    Duration first = tracking.check().first();
+    Duration cap = config.expiredEvery();
+    this.unknowns = new Backoff(first, cap.compareTo(first) < 0 ? first : cap, JITTER);
     setAside.register(SET_ASIDE, this::putBack);
   }
 
@@ -137,9 +141,20 @@ class Verdicts {
     later(later);
   }
 
-  /** These were not asked about for want of room; soon. */
-  void postponed(Collection<Check> checks) {
-    later(checks, config.poll());
+  /**
+   * These were not asked about for want of room; soon, and one after the other as fast as Kling may
+   * be asked.
+   */
+  void postponed(List<Check> checks) {
+    List<ReconcileStore.Later> later = new ArrayList<>(checks.size());
+    Instant soon = clock.instant().plus(config.poll());
+    for (int i = 0; i < checks.size(); i++) {
+      Check check = checks.get(i);
+      Instant due = soon.plusMillis(1000L * i / Math.max(1, config.rate()));
+      later.add(
+          new ReconcileStore.Later(check, due, check.proving() != null, check.proofs(), true));
+    }
+    later(later);
   }
 
   /** This one could not be asked about, for a reason that nobody foresaw. */
@@ -327,7 +342,10 @@ class Verdicts {
 
   /** Kling did not answer, or knows nothing of the task. */
   private Optional<ReconcileStore.Later> unheard(Check check) {
-    return check.proving() == null || check.aside()
+    Duration silence = Duration.between(check.updatedAt(), clock.instant());
+    // A claim about a task of which Kling has never spoken is not asked about for ever.
+    boolean endless = check.neverSpokenOf() && silence.compareTo(expireAfter) >= 0;
+    return check.proving() == null || check.aside() || endless
         ? overdue(check, true)
         : Optional.of(askAgain(check, check.proofs()));
   }
@@ -355,11 +373,22 @@ class Verdicts {
     }
     if (silence.compareTo(expireAfter) >= 0) {
       tasks.apply(News.of(check.taskId(), Source.POLL, new TaskSignal.Expired(why(unheard))));
+      if (check.neverSpokenOf()) {
+        // A callback may still tell of it.
+        store.giveUp(check);
+        return Optional.empty();
+      }
       return Optional.of(notProving(check, now.plus(config.expiredEvery())));
     }
     Instant expiry = check.updatedAt().plus(expireAfter);
-    Instant next = check.aside() ? expiry : plan.next(check.watched(), check.checks());
+    Instant next = check.aside() ? expiry : next(check);
     return Optional.of(notProving(check, next.isAfter(expiry) ? expiry : next));
+  }
+
+  private Instant next(Check check) {
+    return check.neverSpokenOf()
+        ? clock.instant().plus(unknowns.after(check.checks(), random))
+        : plan.next(check.watched(), check.checks());
   }
 
   private static ReconcileStore.Later notProving(Check check, Instant due) {

@@ -23,6 +23,9 @@ public sealed interface Submission {
   /** The tenant has a task with this external id. */
   record ExternalIdTaken(String externalTaskId) implements Submission {}
 
+  /** The tenant has as many tasks of other programs watched as it may. */
+  record TooManyTracked(int most) implements Submission {}
+
   /** A task with this id of Kling's is known already. */
   record KlingIdTaken(String klingTaskId) implements Submission {}
 }

@@ -160,8 +160,9 @@ class TaskStore {
       with stored as (
         insert into task (id, tenant_id, kind, external_task_id, model, upstream_model, account, kling_task_id, status,
             sequence, feed_position, created_at, updated_at)
-        values (:id, :tenant, :kind, :externalTaskId, :model, :model, :account, :klingTaskId, 'queued', 1,
-            pg_current_xact_id()::text::bigint, cast(:now as timestamptz), cast(:now as timestamptz))
+        select :id, :tenant, :kind, :externalTaskId, :model, :model, :account, :klingTaskId, 'queued', 1,
+            pg_current_xact_id()::text::bigint, cast(:now as timestamptz), cast(:now as timestamptz)
+        where (select count(*) from open_task where tenant_id = :tenant and tracked) < :most
         returning *
       ),
       moved as (
@@ -169,8 +170,8 @@ class TaskStore {
         from stored s
       ),
       watched as (
-        insert into open_task (task_id, account, family, slots, next_check_at, tracked, ask_id)
-        select id, account, :family, 0, created_at, true, external_task_id from stored
+        insert into open_task (task_id, tenant_id, account, family, slots, next_check_at, tracked, ask_id)
+        select id, tenant_id, account, :family, 0, created_at, true, external_task_id from stored
       ),
       named as (
         -- Whoever names an id first has it; the others see nothing of it. See ReconcileStore.
@@ -189,14 +190,23 @@ class TaskStore {
           select id from stored
           """;
 
+  /** Tasks of other programs that a tenant may have watched at once. */
+  private static final int TRACKED_PER_TENANT = 10_000;
+
   private final Jdbi jdbi;
   private final Clock clock;
+  private final int trackedMost;
   private final FreshPlans plans = new FreshPlans();
 
   @Inject
   TaskStore(Jdbi jdbi, Clock clock) {
+    this(jdbi, clock, TRACKED_PER_TENANT);
+  }
+
+  TaskStore(Jdbi jdbi, Clock clock, int trackedMost) {
     this.jdbi = jdbi;
     this.clock = clock;
+    this.trackedMost = trackedMost;
   }
 
   /** Answers each submission, in their order; see {@link #SUBMIT}. */
@@ -321,24 +331,27 @@ class TaskStore {
     Instant now = clock.instant();
     String id = TaskId.next(now);
     try {
-      jdbi.useHandle(
-          handle ->
-              handle
-                  .createQuery(TRACK)
-                  .bind("id", id)
-                  .bind("tenant", task.tenant())
-                  .bind("kind", task.kind())
-                  .bind("externalTaskId", task.externalTaskId())
-                  .bind("model", task.model())
-                  .bind("account", task.account())
-                  .bind("klingTaskId", task.klingTaskId())
-                  .bind("family", task.family())
-                  .bind("now", now)
-                  .bind("eventId", EventId.next(now))
-                  .bind("traceparent", traceparent)
-                  .mapTo(String.class)
-                  .one());
-      return new Submission.Stored(id, now);
+      boolean stored =
+          jdbi.withHandle(
+              handle ->
+                  handle
+                      .createQuery(TRACK)
+                      .bind("id", id)
+                      .bind("tenant", task.tenant())
+                      .bind("kind", task.kind())
+                      .bind("externalTaskId", task.externalTaskId())
+                      .bind("model", task.model())
+                      .bind("account", task.account())
+                      .bind("klingTaskId", task.klingTaskId())
+                      .bind("family", task.family())
+                      .bind("now", now)
+                      .bind("eventId", EventId.next(now))
+                      .bind("traceparent", traceparent)
+                      .bind("most", trackedMost)
+                      .mapTo(String.class)
+                      .findOne()
+                      .isPresent());
+      return stored ? new Submission.Stored(id, now) : new Submission.TooManyTracked(trackedMost);
     } catch (UnableToExecuteStatementException e) {
       String message = String.valueOf(e.getMessage());
       boolean taken = SqlStates.of(e).equals(SqlStates.UNIQUE_VIOLATION);

@@ -47,7 +47,7 @@ class TwoReconcilersTest {
           Map.of(
               "kling.accounts.default.api-key", "key",
               "tracker.reconcile.rate", "1000000",
-              "tracker.reconcile.batch", "40"));
+              "tracker.reconcile.batch", "80"));
   private final ExecutorService rounds = Executors.newFixedThreadPool(4);
 
   /** By ids, and from lists in which the other's tasks stand too. */

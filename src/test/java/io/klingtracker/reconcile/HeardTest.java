@@ -86,6 +86,7 @@ class HeardTest {
       String id, @Nullable String klingId, boolean tracked, @Nullable String askId) {
     return new Check(
         id,
+        "acme",
         "text2video",
         "kling-v3",
         "default",

@@ -5,12 +5,15 @@ import io.klingtracker.kling.KlingLists;
 import io.klingtracker.loops.Loops;
 import io.klingtracker.loops.SetAside;
 import io.klingtracker.task.Tasks;
+import io.klingtracker.testing.SameThread;
 import io.klingtracker.testing.Settings;
 import io.klingtracker.testing.Told;
 import io.klingtracker.tracking.TrackingParts;
 import java.time.Clock;
+import java.time.Duration;
 import java.util.Map;
 import java.util.concurrent.ExecutorService;
+import org.awaitility.Awaitility;
 import org.jdbi.v3.core.Jdbi;
 
 /** The reconciler over a test's database. */
@@ -19,6 +22,7 @@ public final class ReconcileParts {
   private final Loops loops = new Loops();
   public final SetAside setAside;
   private final Reconciler reconciler;
+  private final boolean alone;
 
   public ReconcileParts(
       Jdbi jdbi,
@@ -44,12 +48,20 @@ public final class ReconcileParts {
             config,
             tracking.config,
             clock);
+    this.alone = executor instanceof SameThread;
     this.reconciler = new Reconciler(store, verdicts, kling, lists, config, clock, executor, loops);
   }
 
-  /** One pass. */
+  /** One pass; where no other thread takes part it ends with the last answer. */
   public boolean runOnce() {
-    return reconciler.runOnce();
+    boolean more = reconciler.runOnce();
+    if (alone) {
+      Awaitility.await()
+          .pollInterval(Duration.ofMillis(2))
+          .atMost(Duration.ofMinutes(1))
+          .until(() -> reconciler.asking() == 0);
+    }
+    return more;
   }
 
   /** Goes on in a thread of its own from now on. */

@@ -19,10 +19,18 @@ public final class TasksOnDatabase {
     return of(jdbi, clock, changes -> {});
   }
 
+  /** Tasks of which a tenant may have so many watched. */
+  public static Tasks tracking(Jdbi jdbi, Clock clock, int most) {
+    return of(jdbi, clock, changes -> {}, new TaskStore(jdbi, clock, most));
+  }
+
   /** Tasks that tell of their changes after each commit. */
   public static Tasks of(Jdbi jdbi, Clock clock, Consumer<TasksChanged> told) {
+    return of(jdbi, clock, told, new TaskStore(jdbi, clock));
+  }
+
+  private static Tasks of(Jdbi jdbi, Clock clock, Consumer<TasksChanged> told, TaskStore store) {
     TaskConfig config = Settings.of(TaskConfig.class, Map.of());
-    TaskStore store = new TaskStore(jdbi, clock);
     return new Tasks(
         store,
         new NewsStore(jdbi, clock, config),
