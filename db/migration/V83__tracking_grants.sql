@@ -2,7 +2,7 @@
 -- there. Null: not decided yet, which means all configured accounts while the tenant is the only one, and none otherwise.
 alter table tenant
   add column track_accounts text[]
-    check (array_position(track_accounts, null) is null and cardinality(track_accounts) <= 100);
+    check (array_position(track_accounts, null) is null);
 
 -- Those that have tracked before keep what they had. The configuration is not known here: the next start writes the names
 -- of the configured accounts in place of the star. Tracked tasks have no request, and none of what a submission has.

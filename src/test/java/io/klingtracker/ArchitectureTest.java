@@ -25,6 +25,7 @@ import java.util.Set;
 import java.util.TreeMap;
 import java.util.TreeSet;
 import java.util.stream.Collectors;
+import org.eclipse.microprofile.openapi.annotations.Operation;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
@@ -321,5 +322,19 @@ class ArchitectureTest {
       }
     }
     assertEquals(Set.of(), free);
+  }
+
+  /** Those that are hidden are Kling's, which the document describes path by path. */
+  @Test
+  void every_resource_method_is_in_the_document_that_the_isolation_test_walks() {
+    Set<String> hidden = new TreeSet<>();
+    for (JavaMethod method : RESOURCE_METHODS) {
+      if (!method.isAnnotatedWith(Operation.class)
+          || method.getAnnotationOfType(Operation.class).hidden()) {
+        hidden.add(method.getOwner().getSimpleName() + "." + method.getName());
+      }
+    }
+    assertEquals(
+        Set.of("KlingResource.create", "KlingResource.read", "NewerResource.create"), hidden);
   }
 }

@@ -17,6 +17,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.UUID;
+import java.util.stream.Collectors;
 import org.jdbi.v3.core.Jdbi;
 import org.jspecify.annotations.Nullable;
 
@@ -198,8 +199,10 @@ class KeyStore {
   }
 
   private Set<String> accounts(ResultSet row) throws SQLException {
-    Set<String> granted = Set.of((String[]) row.getArray("track_accounts").getArray());
-    return granted.contains(ALL_ACCOUNTS) ? accounts : granted;
+    List<String> granted = List.of((String[]) row.getArray("track_accounts").getArray());
+    return granted.contains(ALL_ACCOUNTS)
+        ? accounts
+        : granted.stream().filter(accounts::contains).collect(Collectors.toSet());
   }
 
   private Map<String, String> models(String text) throws SQLException {

@@ -128,7 +128,8 @@ public class Tenants {
   /** By id, after {@code after}. */
   @Transactional
   public List<Known> page(String after, int limit) {
-    return tenants.page(after, limit).stream().map(this::known).toList();
+    boolean alone = isAlone();
+    return tenants.page(after, limit).stream().map(tenant -> known(tenant, alone)).toList();
   }
 
   /** One tenant. */
@@ -297,7 +298,7 @@ public class Tenants {
   private void apply(Tenant tenant, Settings settings) {
     checkName(settings.name());
     List<String> granted = settings.trackAccounts();
-    if (granted != null && !accounts.containsAll(granted)) {
+    if (granted != null && !granted.stream().allMatch(name -> mayHave(tenant, name))) {
       throw invalid("track_accounts may name of " + String.join(", ", accounts));
     }
     if (settings.maxQueued() != null && settings.maxQueued() < 0
@@ -320,6 +321,12 @@ public class Tenants {
     tenant.models = settings.models();
     tenant.trackAccounts = granted == null ? null : granted.stream().sorted().distinct().toList();
     tenant.suspendedAt = suspendedAt(tenant.suspendedAt, settings.suspended());
+  }
+
+  /** An account that is configured no more is no reason to refuse another change. */
+  private boolean mayHave(Tenant tenant, String account) {
+    return accounts.contains(account)
+        || tenant.trackAccounts != null && tenant.trackAccounts.contains(account);
   }
 
   private @Nullable Instant suspendedAt(@Nullable Instant before, boolean suspended) {
@@ -361,11 +368,18 @@ public class Tenants {
         tenant.suspendedAt != null);
   }
 
+  private boolean isAlone() {
+    return tenants.page("", 2).size() < 2;
+  }
+
   private Known known(Tenant tenant) {
+    return known(tenant, isAlone());
+  }
+
+  private Known known(Tenant tenant, boolean alone) {
     List<String> granted = tenant.trackAccounts;
     if (granted == null || granted.contains(KeyStore.ALL_ACCOUNTS)) {
-      boolean all = granted != null || tenants.count("id <> ?1", tenant.id) == 0;
-      granted = all ? List.copyOf(accounts) : List.of();
+      granted = granted != null || alone ? List.copyOf(accounts) : List.of();
     }
     return new Known(tenant.id, settings(tenant), granted, tenant.createdAt);
   }

@@ -14,11 +14,15 @@ import io.klingtracker.secret.Secrets;
 import io.klingtracker.testing.IdentityProvider;
 import io.klingtracker.testing.TestTenant;
 import io.klingtracker.testing.TrackerStack;
+import io.quarkus.security.identity.SecurityIdentity;
+import io.quarkus.security.runtime.QuarkusPrincipal;
+import io.quarkus.security.runtime.QuarkusSecurityIdentity;
 import io.quarkus.test.common.QuarkusTestResource;
 import io.quarkus.test.common.http.TestHTTPResource;
 import io.quarkus.test.junit.QuarkusTest;
 import io.restassured.http.ContentType;
 import io.restassured.specification.RequestSpecification;
+import io.smallrye.mutiny.Uni;
 import jakarta.inject.Inject;
 import java.io.InputStream;
 import java.net.URI;
@@ -32,7 +36,9 @@ import java.time.Instant;
 import java.util.Base64;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.UUID;
+import org.eclipse.microprofile.jwt.JsonWebToken;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
@@ -47,6 +53,7 @@ class PeopleTest {
   private static final String BODY = "{\"model_name\":\"kling-v3\",\"prompt\":\"a cat\"}";
 
   @Inject KeyRing keys;
+  @Inject People people;
 
   @TestHTTPResource URI base;
 
@@ -196,6 +203,58 @@ class PeopleTest {
         .then()
         .statusCode(401)
         .body("code", equalTo(1002));
+  }
+
+  /**
+   * As with another header for the token, or a log-in by cookie, beside an Authorization of one's
+   * own.
+   */
+  @Test
+  void what_was_not_verified_says_nothing_whatever_was() throws Exception {
+    KeyPairGenerator generator = KeyPairGenerator.getInstance("RSA");
+    generator.initialize(2048);
+    String forged =
+        IdentityProvider.claims(
+                Map.of("tenant", tenant.id(), "roles", "tracker-admin tracker-read"))
+            .jws()
+            .sign(generator.generateKeyPair().getPrivate());
+    String verified = person("tracker-read");
+    Uni<SecurityIdentity> somebody =
+        Uni.createFrom()
+            .item(
+                QuarkusSecurityIdentity.builder()
+                    .setPrincipal(new VerifiedToken(verified))
+                    .build());
+    Uni<SecurityIdentity> byCookie =
+        Uni.createFrom()
+            .item(
+                QuarkusSecurityIdentity.builder()
+                    .setPrincipal(new QuarkusPrincipal("bob"))
+                    .build());
+    for (Uni<SecurityIdentity> identity : List.of(somebody, byCookie)) {
+      List<String> header = List.of("Bearer " + forged);
+      assertThrows(ProblemException.class, () -> people.administrator(header, identity));
+      assertThrows(ProblemException.class, () -> people.inTenant(header, identity));
+    }
+    assertEquals(tenant.id(), people.inTenant(List.of("Bearer " + verified), somebody).tenant());
+  }
+
+  private record VerifiedToken(String token) implements JsonWebToken {
+    @Override
+    public String getName() {
+      return "alice";
+    }
+
+    @Override
+    public Set<String> getClaimNames() {
+      return Set.of("raw_token");
+    }
+
+    @Override
+    @SuppressWarnings({"unchecked", "TypeParameterUnusedInFormals"}) // As the interface has it.
+    public <T> T getClaim(String name) {
+      return (T) (name.equals("raw_token") ? token : null);
+    }
   }
 
   @Test
