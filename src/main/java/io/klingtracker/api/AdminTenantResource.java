@@ -3,13 +3,14 @@ package io.klingtracker.api;
 import com.fasterxml.jackson.annotation.JsonInclude;
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.DeserializationFeature;
-import com.fasterxml.jackson.databind.JsonMappingException;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.PropertyNamingStrategies;
 import com.fasterxml.jackson.databind.annotation.JsonNaming;
 import com.fasterxml.jackson.databind.node.JsonNodeFactory;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.klingtracker.kling.KlingConfig;
+import io.klingtracker.request.JsonFaults;
+import io.klingtracker.request.Parameters;
 import io.klingtracker.rules.ModelMapping;
 import io.klingtracker.tenant.Admin;
 import io.klingtracker.tenant.CurrentCaller;
@@ -35,7 +36,6 @@ import java.util.Map;
 import java.util.Objects;
 import java.util.Set;
 import java.util.TreeMap;
-import java.util.UUID;
 import org.eclipse.microprofile.openapi.annotations.Operation;
 import org.eclipse.microprofile.openapi.annotations.media.Content;
 import org.eclipse.microprofile.openapi.annotations.media.Schema;
@@ -217,7 +217,9 @@ public class AdminTenantResource {
       @PathParam("tenant") String tenant, @PathParam("id") String id, @Nullable String body) {
     return shown(
         tenants.changeKey(
-            tenant, uuid(id), before -> keySettings(merged(KeyBody.class, asked(before), body))),
+            tenant,
+            Parameters.uuid("a key's id", id),
+            before -> keySettings(merged(KeyBody.class, asked(before), body))),
         null,
         null);
   }
@@ -228,7 +230,7 @@ public class AdminTenantResource {
   @Path("/tenants/{tenant}/keys/{id}")
   @Operation(summary = "Revoke an API key")
   public KeyShown revokeKey(@PathParam("tenant") String tenant, @PathParam("id") String id) {
-    return shown(tenants.revokeKey(tenant, uuid(id)), null, null);
+    return shown(tenants.revokeKey(tenant, Parameters.uuid("a key's id", id)), null, null);
   }
 
   /** Administrators' keys. */
@@ -259,7 +261,8 @@ public class AdminTenantResource {
   public KeyShown changeAdminKey(@PathParam("id") String id, @Nullable String body) {
     return shown(
         tenants.changeAdminKey(
-            uuid(id), before -> keySettings(merged(KeyBody.class, asked(before), body))),
+            Parameters.uuid("a key's id", id),
+            before -> keySettings(merged(KeyBody.class, asked(before), body))),
         null,
         null);
   }
@@ -270,7 +273,7 @@ public class AdminTenantResource {
   @Path("/keys/{id}")
   @Operation(summary = "Revoke an administrator's key")
   public KeyShown revokeAdminKey(@PathParam("id") String id) {
-    return shown(tenants.revokeAdminKey(uuid(id)), null, null);
+    return shown(tenants.revokeAdminKey(Parameters.uuid("a key's id", id)), null, null);
   }
 
   /** What is given over what was before; the audit log says what that is. */
@@ -285,13 +288,13 @@ public class AdminTenantResource {
                     field.getKey().equals("suspended")
                         ? "suspended=" + field.getValue().asText()
                         : field.getKey()));
-    caller.audit("sets " + String.join(", ", sets).replaceAll("\\p{Cntrl}", "\ufffd"));
+    caller.audit("sets " + String.join(", ", sets));
     ObjectNode merged = json.valueToTree(before);
     merged.setAll(given);
     try {
       return json.treeToValue(merged, type);
     } catch (JsonProcessingException e) {
-      throw Parameters.invalid("a field has a value of the wrong type: " + where(e));
+      throw Parameters.invalid(JsonFaults.describe(e));
     }
   }
 
@@ -304,12 +307,6 @@ public class AdminTenantResource {
       // The refusal below says what is expected.
     }
     throw Parameters.invalid("send a JSON object with what is to be changed");
-  }
-
-  private static String where(JsonProcessingException e) {
-    return e instanceof JsonMappingException mapping && !mapping.getPath().isEmpty()
-        ? String.valueOf(mapping.getPath().get(0).getFieldName())
-        : "it cannot be read";
   }
 
   private static TenantBody asked(Tenants.Settings settings) {
@@ -344,6 +341,11 @@ public class AdminTenantResource {
       throw Parameters.invalid("models maps public names to Kling's, as texts");
     }
     Map<String, String> named = Map.copyOf(models);
+    named.forEach(
+        (name, upstream) -> {
+          Parameters.filled("models", name, ModelMapping.MAX_NAME);
+          Parameters.filled("models." + name, upstream, ModelMapping.MAX_NAME);
+        });
     try {
       ModelMapping.of(kling.models(), Set.of()).with(named);
     } catch (IllegalArgumentException e) {
@@ -381,14 +383,6 @@ public class AdminTenantResource {
       throw Parameters.invalid("track_accounts is a list of names of Kling accounts");
     }
     return names.stream().map(String::valueOf).toList();
-  }
-
-  private static UUID uuid(String text) {
-    try {
-      return UUID.fromString(text);
-    } catch (IllegalArgumentException e) {
-      throw Parameters.invalid("a key's id is a UUID, as the list of keys shows it");
-    }
   }
 
   private static TenantShown shown(Tenants.Known tenant) {

@@ -2,6 +2,7 @@ package io.klingtracker.api;
 
 import com.fasterxml.jackson.databind.PropertyNamingStrategies;
 import com.fasterxml.jackson.databind.annotation.JsonNaming;
+import io.klingtracker.request.Parameters;
 import io.klingtracker.tenant.Admin;
 import io.klingtracker.tenant.AuditLog;
 import io.klingtracker.time.Rfc3339;
@@ -54,7 +55,8 @@ public class AuditResource {
   public Page page(
       @QueryParam("before") @Nullable String before, @QueryParam("limit") @Nullable String limit) {
     int size = Parameters.number("limit", limit, DEFAULT_LIMIT, 1, MAX_LIMIT);
-    List<AuditLog.Entry> page = log.page(position(before), size);
+    List<AuditLog.Entry> page =
+        log.page(Parameters.whole("before", before, Long.MAX_VALUE, 0, Long.MAX_VALUE), size);
     return new Page(
         page.stream()
             .map(
@@ -71,13 +73,5 @@ public class AuditResource {
                         entry.detail()))
             .toList(),
         page.size() < size ? null : page.get(size - 1).id());
-  }
-
-  private static long position(@Nullable String before) {
-    try {
-      return before == null ? Long.MAX_VALUE : Long.parseLong(before);
-    } catch (NumberFormatException e) {
-      throw Parameters.invalid("before must be an id of the log");
-    }
   }
 }

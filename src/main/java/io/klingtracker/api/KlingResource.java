@@ -2,6 +2,7 @@ package io.klingtracker.api;
 
 import io.klingtracker.problem.ErrorCode;
 import io.klingtracker.problem.ProblemException;
+import io.klingtracker.request.Parameters;
 import io.klingtracker.rules.Kind;
 import io.klingtracker.rules.Kinds;
 import io.klingtracker.rules.SyncPath;
@@ -166,21 +167,10 @@ public class KlingResource {
         .toList();
   }
 
+  /** An empty one is none, as it is with Kling. */
   private static int number(String name, @Nullable String value, int preset, int most) {
-    if (value == null || value.isEmpty()) {
-      return preset;
-    }
-    try {
-      int number = Integer.parseInt(value);
-      if (number >= 1 && number <= most) {
-        return number;
-      }
-    } catch (NumberFormatException e) {
-      // The refusal below says what is expected.
-    }
-    throw new ProblemException(
-        ErrorCode.INVALID_REQUEST,
-        name + " value '" + value + "' is invalid: must be 1 to " + most);
+    return Parameters.number(
+        name, value == null || value.isEmpty() ? null : value, preset, 1, most);
   }
 
   static int maxPageSize(Kind kind) {

@@ -5,6 +5,7 @@ import com.fasterxml.jackson.databind.annotation.JsonNaming;
 import io.klingtracker.loops.SetAside;
 import io.klingtracker.problem.ErrorCode;
 import io.klingtracker.problem.ProblemException;
+import io.klingtracker.request.Parameters;
 import io.klingtracker.secret.Cursors;
 import io.klingtracker.tenant.Admin;
 import io.klingtracker.time.Rfc3339;
@@ -93,6 +94,7 @@ public class SetAsideResource {
   @Path("/{id}/retry")
   @Operation(summary = "Try again what was set aside")
   public void retry(@PathParam("id") String id) {
+    Parameters.text("id", id);
     if (!setAside.retry(id)) {
       throw new ProblemException(ErrorCode.NOT_FOUND, "nothing of this id is set aside");
     }

@@ -3,6 +3,7 @@ package io.klingtracker.api;
 import io.klingtracker.kling.KlingConfig;
 import io.klingtracker.problem.ErrorCode;
 import io.klingtracker.problem.ProblemException;
+import io.klingtracker.request.Parameters;
 import io.klingtracker.rules.Body;
 import io.klingtracker.rules.Checked;
 import io.klingtracker.rules.Kind;
@@ -199,9 +200,7 @@ class Submissions {
     if (key == null) {
       return null;
     }
-    if (key.isEmpty() || key.length() > MAX_KEY || key.indexOf('\0') >= 0) {
-      throw invalid("Idempotency-Key must have 1 to " + MAX_KEY + " characters");
-    }
+    Parameters.filled("Idempotency-Key", key, MAX_KEY);
     return new NewTask.Idempotency(key, hash(ask), requestId);
   }
 
@@ -221,33 +220,15 @@ class Submissions {
   }
 
   private static int priority(@Nullable String header) {
-    if (header == null) {
-      return DEFAULT_PRIORITY;
-    }
-    long priority = number("Tracker-Priority", header);
-    if (priority < LOWEST || priority > HIGHEST) {
-      throw invalid("Tracker-Priority must be " + LOWEST + " to " + HIGHEST + ", got " + priority);
-    }
-    return (int) priority;
+    return Parameters.number("Tracker-Priority", header, DEFAULT_PRIORITY, LOWEST, HIGHEST);
   }
 
   private @Nullable Instant deadline(@Nullable String header) {
     if (header == null) {
       return null;
     }
-    long seconds = number("Tracker-Deadline", header);
-    if (seconds < 1 || seconds > MAX_DEADLINE) {
-      throw invalid("Tracker-Deadline must be 1 to " + MAX_DEADLINE + " seconds, got " + seconds);
-    }
+    long seconds = Parameters.whole("Tracker-Deadline", header, 0, 1, MAX_DEADLINE);
     return clock.instant().plusSeconds(seconds);
-  }
-
-  private static long number(String name, String value) {
-    try {
-      return Long.parseLong(value.strip());
-    } catch (NumberFormatException e) {
-      throw invalid(name + " must be a whole number");
-    }
   }
 
   private static ProblemException invalid(String message) {

@@ -3,6 +3,7 @@ package io.klingtracker.api;
 import com.fasterxml.jackson.annotation.JsonProperty;
 import io.klingtracker.problem.ErrorCode;
 import io.klingtracker.problem.ProblemException;
+import io.klingtracker.request.Parameters;
 import io.klingtracker.secret.Cursors;
 import io.klingtracker.task.Task;
 import io.klingtracker.task.TaskFilter;
@@ -30,6 +31,7 @@ import jakarta.ws.rs.QueryParam;
 import jakarta.ws.rs.core.MediaType;
 import jakarta.ws.rs.core.Response;
 import java.time.Duration;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
@@ -47,6 +49,8 @@ public class TaskResource {
   private static final int DEFAULT_LIMIT = 50;
   private static final int MAX_LIMIT = 200;
   private static final int MAX_BATCH = 200;
+  private static final List<String> STATUSES =
+      Arrays.stream(TaskStatus.values()).map(TaskStatus::word).toList();
 
   private final Tasks tasks;
   private final WaitingTasks waiting;
@@ -142,7 +146,7 @@ public class TaskResource {
     TaskFilter filter =
         new TaskFilter(
             Parameters.text("kind", kind),
-            Parameters.status(status),
+            status(status),
             Parameters.text("model", model),
             Parameters.text("external_task_id", externalTaskId),
             Parameters.time("created_after", createdAfter),
@@ -168,6 +172,7 @@ public class TaskResource {
       throw Parameters.invalid("send {\"ids\": […]} with at most " + MAX_BATCH + " texts");
     }
     List<String> asked = ids.stream().map(String::valueOf).distinct().toList();
+    asked.forEach(id -> Parameters.text("ids", id));
     Map<String, Task> found = tasks.findAll(caller.tenant(), asked);
     return new Found(
         asked.stream()
@@ -176,6 +181,11 @@ public class TaskResource {
             .map(task -> TaskView.of(Objects.requireNonNull(task)))
             .toList(),
         asked.stream().filter(id -> !found.containsKey(id)).toList());
+  }
+
+  private static @Nullable TaskStatus status(@Nullable String word) {
+    String known = Parameters.word("status", word, STATUSES);
+    return known == null ? null : TaskStatus.of(known);
   }
 
   private @Nullable String position(@Nullable String cursor) {

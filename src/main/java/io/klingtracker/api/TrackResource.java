@@ -4,6 +4,7 @@ import com.fasterxml.jackson.annotation.JsonProperty;
 import io.klingtracker.kling.KlingIds;
 import io.klingtracker.problem.ErrorCode;
 import io.klingtracker.problem.ProblemException;
+import io.klingtracker.request.Parameters;
 import io.klingtracker.rules.Kind;
 import io.klingtracker.rules.Kinds;
 import io.klingtracker.rules.ReservedIds;
@@ -189,11 +190,7 @@ public class TrackResource {
   }
 
   private static @Nullable String text(String name, @Nullable String value, int most) {
-    String text = present(value);
-    if (text != null && (text.length() > most || text.indexOf('\0') >= 0)) {
-      throw invalid(name + " must have 1 to " + most + " characters, none of them U+0000");
-    }
-    return text;
+    return Parameters.text(name, present(value), most);
   }
 
   /** An empty string stands for none, as it does with Kling. */

@@ -3,6 +3,7 @@ package io.klingtracker.api;
 import com.fasterxml.jackson.annotation.JsonInclude;
 import com.fasterxml.jackson.databind.PropertyNamingStrategies;
 import com.fasterxml.jackson.databind.annotation.JsonNaming;
+import io.klingtracker.request.Parameters;
 import io.klingtracker.task.Usage;
 import io.klingtracker.tenant.CurrentCaller;
 import io.klingtracker.tenant.Needs;
@@ -19,11 +20,10 @@ import java.time.Clock;
 import java.time.Duration;
 import java.time.Instant;
 import java.time.LocalDate;
-import java.time.ZoneOffset;
-import java.time.format.DateTimeParseException;
 import java.util.EnumSet;
 import java.util.List;
 import java.util.Locale;
+import java.util.Objects;
 import java.util.Set;
 import java.util.UUID;
 import org.eclipse.microprofile.openapi.annotations.Operation;
@@ -73,8 +73,10 @@ public class UsageResource {
       @QueryParam("from") @Nullable String from,
       @QueryParam("to") @Nullable String to,
       @QueryParam("group_by") @Nullable String groupBy) {
-    Instant end = to == null ? clock.instant() : time("to", to);
-    Instant begin = from == null ? end.minus(Duration.ofDays(30)) : time("from", from);
+    Instant end = Objects.requireNonNullElseGet(Parameters.time("to", to), clock::instant);
+    Instant begin =
+        Objects.requireNonNullElseGet(
+            Parameters.time("from", from), () -> end.minus(Duration.ofDays(30)));
     if (!begin.isBefore(end) || Duration.between(begin, end).compareTo(maxSpan) > 0) {
       throw Parameters.invalid("from must be before to, by at most " + maxSpan.toDays() + " days");
     }
@@ -115,19 +117,6 @@ public class UsageResource {
       }
     }
     return split;
-  }
-
-  /** A time, or a day for its beginning. */
-  private static Instant time(String name, String value) {
-    try {
-      if (value.length() == "2026-01-31".length()) {
-        return LocalDate.parse(value).atStartOfDay(ZoneOffset.UTC).toInstant();
-      }
-    } catch (DateTimeParseException e) {
-      throw Parameters.invalid(name + " must be a day such as 2026-01-31, or an RFC 3339 time");
-    }
-    Instant time = Parameters.time(name, value);
-    return time == null ? Instant.EPOCH : time;
   }
 
   private static @Nullable String text(@Nullable LocalDate day) {

@@ -43,6 +43,15 @@ public final class SqlStates {
     return false;
   }
 
+  /**
+   * Whether a value was refused for its form: SQLSTATE classes 22 (a text, number or time that no
+   * column holds) and 54 (too long for an index).
+   */
+  public static boolean isValueRefused(Throwable failure) {
+    String state = of(failure);
+    return state.startsWith("22") || state.startsWith("54");
+  }
+
   /** Whether somebody held a lock for too long, which may concern one row only. */
   public static boolean isLockTimeout(Throwable failure) {
     for (Throwable cause = failure; cause != null; cause = cause.getCause()) {

@@ -4,6 +4,7 @@ import com.fasterxml.jackson.databind.PropertyNamingStrategies;
 import com.fasterxml.jackson.databind.annotation.JsonNaming;
 import io.klingtracker.problem.ErrorCode;
 import io.klingtracker.problem.ProblemException;
+import io.klingtracker.request.Parameters;
 import io.klingtracker.tenant.Admin;
 import jakarta.inject.Inject;
 import jakarta.ws.rs.Consumes;
@@ -13,8 +14,6 @@ import jakarta.ws.rs.POST;
 import jakarta.ws.rs.Path;
 import jakarta.ws.rs.Produces;
 import jakarta.ws.rs.core.MediaType;
-import java.time.Instant;
-import java.time.format.DateTimeParseException;
 import org.eclipse.microprofile.openapi.annotations.Operation;
 import org.jboss.resteasy.reactive.RestResponse;
 import org.jspecify.annotations.Nullable;
@@ -123,16 +122,9 @@ public class EventAdminResource {
           ErrorCode.INVALID_REQUEST, "name at least one of task_id, tenant, from, to");
     }
     return new Replays.Selection(
-        request.taskId(), request.tenant(), time("from", request.from()), time("to", request.to()));
-  }
-
-  private static @Nullable Instant time(String name, @Nullable String text) {
-    try {
-      return text == null ? null : Instant.parse(text);
-    } catch (DateTimeParseException e) {
-      throw new ProblemException(
-          ErrorCode.INVALID_REQUEST,
-          name + " must be an RFC 3339 time such as 2026-01-31T12:00:00.000Z");
-    }
+        Parameters.text("task_id", request.taskId()),
+        Parameters.text("tenant", request.tenant()),
+        Parameters.time("from", request.from()),
+        Parameters.time("to", request.to()));
   }
 }

@@ -5,6 +5,7 @@ import com.fasterxml.jackson.annotation.JsonRawValue;
 import com.fasterxml.jackson.annotation.JsonValue;
 import io.klingtracker.problem.ErrorCode;
 import io.klingtracker.problem.ProblemException;
+import io.klingtracker.request.Parameters;
 import io.klingtracker.secret.Cursors;
 import io.klingtracker.tenant.CurrentCaller;
 import io.klingtracker.tenant.Needs;
@@ -73,8 +74,8 @@ public class FeedResource {
       @QueryParam("wait") @Nullable String wait) {
     String tenant = caller.tenant();
     Cursor cursor = after == null ? Cursor.START : open(tenant, after);
-    int size = number("limit", limit, 1, MAX_LIMIT, DEFAULT_LIMIT);
-    int seconds = number("wait", wait, 0, MAX_WAIT_SECONDS, 0);
+    int size = Parameters.number("limit", limit, DEFAULT_LIMIT, 1, MAX_LIMIT);
+    int seconds = Parameters.number("wait", wait, 0, 0, MAX_WAIT_SECONDS);
     List<FeedEvent> events = feed.page(tenant, cursor, size);
     if (!events.isEmpty() || seconds == 0) {
       return Uni.createFrom().item(page(tenant, cursor, events));
@@ -164,22 +165,5 @@ public class FeedResource {
                                         .data(String.class, event.payload())
                                         .build()));
     return Multi.createBy().concatenating().streams(Multi.createFrom().item(connected), rest);
-  }
-
-  private static int number(
-      String name, @Nullable String value, int least, int most, int otherwise) {
-    if (value == null) {
-      return otherwise;
-    }
-    try {
-      int number = Integer.parseInt(value);
-      if (number >= least && number <= most) {
-        return number;
-      }
-    } catch (NumberFormatException e) {
-      // The refusal below says what is expected.
-    }
-    throw new ProblemException(
-        ErrorCode.INVALID_REQUEST, name + " must be " + least + " to " + most);
   }
 }

@@ -1,8 +1,11 @@
 package io.klingtracker.http;
 
+import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.databind.exc.MismatchedInputException;
 import io.klingtracker.database.SqlStates;
 import io.klingtracker.problem.ErrorCode;
 import io.klingtracker.problem.ProblemException;
+import io.klingtracker.request.JsonFaults;
 import jakarta.inject.Inject;
 import jakarta.ws.rs.WebApplicationException;
 import jakarta.ws.rs.core.Response;
@@ -40,6 +43,10 @@ public class ProblemMapper {
   @ServerExceptionMapper
   public Response refused(WebApplicationException e, UriInfo uri) {
     int status = e.getResponse().getStatus();
+    if (status == Response.Status.BAD_REQUEST.getStatusCode()
+        && e.getCause() instanceof JsonProcessingException fault) {
+      return refused(fault, uri);
+    }
     if (status < Response.Status.BAD_REQUEST.getStatusCode()) {
       return e.getResponse();
     }
@@ -64,6 +71,18 @@ public class ProblemMapper {
     return answer(code, message, null, uri, UUID.randomUUID());
   }
 
+  /** A body that does not fit its record, as the REST layer hands it on. */
+  @ServerExceptionMapper
+  public Response refused(MismatchedInputException e, UriInfo uri) {
+    return refused((JsonProcessingException) e, uri);
+  }
+
+  /** A body that is no JSON, or too deep. */
+  @ServerExceptionMapper
+  public Response refused(JsonProcessingException e, UriInfo uri) {
+    return answer(ErrorCode.INVALID_REQUEST, JsonFaults.describe(e), null, uri, UUID.randomUUID());
+  }
+
   /** Anything else. A database that is away is the caller's to retry; the rest is ours to mend. */
   @ServerExceptionMapper
   public Response failed(Throwable e, UriInfo uri) {
@@ -74,6 +93,16 @@ public class ProblemMapper {
           ErrorCode.UNAVAILABLE,
           "the service cannot store anything right now; try again",
           DATABASE_AWAY,
+          uri,
+          id);
+    }
+    if (SqlStates.isValueRefused(e)) {
+      // The readers name the field; this is for the value that they let through.
+      LOG.warnf("request %s: the database does not take a value: %s", id, rootMessage(e));
+      return answer(
+          ErrorCode.INVALID_REQUEST,
+          "a value of the request has a form that this service does not take",
+          null,
           uri,
           id);
     }

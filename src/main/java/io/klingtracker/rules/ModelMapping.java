@@ -16,6 +16,9 @@ import org.jspecify.annotations.Nullable;
  */
 public final class ModelMapping {
 
+  /** Characters of a model's name, public or Kling's. */
+  public static final int MAX_NAME = 100;
+
   /** Every known name maps to itself and nothing is switched off. */
   public static final ModelMapping NONE = of(Map.of(), Set.of());
 

@@ -3,6 +3,7 @@ package io.klingtracker.rules;
 import com.fasterxml.jackson.databind.JsonNode;
 import io.klingtracker.problem.ErrorCode;
 import io.klingtracker.problem.ProblemException;
+import io.klingtracker.text.ForeignText;
 import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 
@@ -35,6 +36,7 @@ public final class RequestRules {
     Findings findings = new Findings();
     String model = pathModel == null ? modelOf(kind, body, findings) : pathModel;
     String member = pathModel == null ? given(body) : "model";
+    checkName(member == null ? "model_name" : member, model);
     String upstream = model == null ? null : upstream(kind, model, mapping, member);
     Model version = upstream == null ? null : kind.model(upstream).orElse(null);
     Rule.Ask ask = new Rule.Ask(body.root(), version);
@@ -60,6 +62,19 @@ public final class RequestRules {
         slots(kind, ask),
         Prices.expected(kind, upstream, ask).orElse(null),
         findings.warnings());
+  }
+
+  /** Kinds without a table of models take any name; it is stored and counted by. */
+  private static void checkName(String member, @Nullable String model) {
+    if (model != null
+        && (model.length() > ModelMapping.MAX_NAME
+            || !ForeignText.isClean(model)
+            || model.codePoints().anyMatch(Character::isISOControl))) {
+      throw new ProblemException(
+          ErrorCode.INVALID_REQUEST,
+          "%s value '%s' is invalid: must have at most %s characters, none of them control characters"
+              .formatted(member, Values.shorten(model, 60), ModelMapping.MAX_NAME));
+    }
   }
 
   /** The member that names the model: {@code model_name}, or its older alias; null for neither. */

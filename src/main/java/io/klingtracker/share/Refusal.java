@@ -17,9 +17,9 @@ public record Refusal(Bound bound, String tenant, long held, boolean overShare) 
 
   String message() {
     return overShare
-        ? "your share of %s (%s) is %d of %d while others want some, and you hold %d; try again"
+        ? "your share of %s (%s) is %s of %s while others want some, and you hold %s; try again"
             .formatted(bound.what(), bound.name(), bound.share(), bound.max(), held)
-        : "too many %s at once (%s, at most %d); try again"
+        : "too many %s at once (%s, at most %s); try again"
             .formatted(bound.what(), bound.name(), bound.max());
   }
 

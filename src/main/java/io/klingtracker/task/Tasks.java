@@ -1,5 +1,6 @@
 package io.klingtracker.task;
 
+import io.klingtracker.text.ForeignText;
 import io.klingtracker.time.Rfc3339;
 import io.opentelemetry.api.trace.Span;
 import io.opentelemetry.api.trace.SpanContext;
@@ -249,7 +250,7 @@ public class Tasks {
 
   /** Text that PostgreSQL can compare with; no id has U+0000 in it or is endless. */
   private static boolean isStorable(String id) {
-    return !id.isEmpty() && id.length() <= MAX_ID && id.indexOf('\0') < 0;
+    return !id.isEmpty() && id.length() <= MAX_ID && ForeignText.isClean(id);
   }
 
   /** Every change and every piece of news that changed nothing, oldest first. */

@@ -1,5 +1,6 @@
 package io.klingtracker.tenant;
 
+import io.klingtracker.text.ForeignText;
 import jakarta.enterprise.context.ApplicationScoped;
 import jakarta.inject.Inject;
 import java.time.Clock;
@@ -18,6 +19,9 @@ import org.jspecify.annotations.Nullable;
 public class AuditLog {
 
   private static final Logger LOG = Logger.getLogger(AuditLog.class);
+
+  /** In bytes; ids in our paths have some hundred. */
+  private static final int MAX_PATH = 1000;
 
   private static final String BEGUN =
       """
@@ -78,7 +82,7 @@ public class AuditLog {
                 .bind("actor", actor)
                 .bind("address", address)
                 .bind("method", method)
-                .bind("path", path.replace('\0', '\ufffd'))
+                .bind("path", ForeignText.clean(path, MAX_PATH))
                 .execute());
   }
 
@@ -91,7 +95,7 @@ public class AuditLog {
                   .bind("id", id)
                   .bind("now", clock.instant())
                   .bind("status", status)
-                  .bind("detail", detail)
+                  .bind("detail", detail == null ? null : ForeignText.clean(detail, MAX_PATH))
                   .execute());
     } catch (RuntimeException e) {
       // The beginning is there; the answer must not fail for its end.

@@ -4,6 +4,7 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import io.klingtracker.problem.ErrorCode;
 import io.klingtracker.problem.ProblemException;
+import io.klingtracker.text.ForeignText;
 import io.quarkus.security.AuthenticationFailedException;
 import io.quarkus.security.identity.SecurityIdentity;
 import io.smallrye.mutiny.Uni;
@@ -37,6 +38,9 @@ class People {
   private static final Logger LOG = Logger.getLogger(People.class);
   private static final Set<String> ALGORITHMS =
       Set.of("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512");
+
+  /** Of a person's name in the audit log, in bytes. */
+  private static final int MAX_NAME = 200;
 
   /** The provider's keys may have to be fetched first. */
   private static final Duration LONGEST_CHECK = Duration.ofSeconds(10);
@@ -204,7 +208,7 @@ class People {
   private String name(JsonNode claims) {
     String name = claim(claims, config.nameClaim()).asText("");
     String shown = name.isEmpty() ? claims.path("sub").asText("") : name;
-    return "oidc:" + shown.replace('\0', '\ufffd');
+    return "oidc:" + ForeignText.clean(shown, MAX_NAME);
   }
 
   /** Some providers name claims by URLs: a whole name comes before a path. */

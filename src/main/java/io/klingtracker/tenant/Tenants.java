@@ -3,6 +3,7 @@ package io.klingtracker.tenant;
 import io.klingtracker.kling.KlingConfig;
 import io.klingtracker.problem.ErrorCode;
 import io.klingtracker.problem.ProblemException;
+import io.klingtracker.request.Parameters;
 import io.klingtracker.secret.Secrets;
 import jakarta.enterprise.context.ApplicationScoped;
 import jakarta.inject.Inject;
@@ -30,6 +31,12 @@ public class Tenants {
   private static final int MAX_NAME = 200;
   private static final int MAX_MODELS = 100;
   private static final int MAX_WEIGHT = 1000;
+  private static final BigDecimal MAX_UNITS = BigDecimal.valueOf(1_000_000_000_000L);
+
+  /** Requests a second: one in a quarter of an hour, up to more than a replica answers. */
+  private static final BigDecimal MIN_RATE = new BigDecimal("0.001");
+
+  private static final BigDecimal MAX_RATE = BigDecimal.valueOf(1_000_000L);
 
   /** More keys than a tenant needs; the list is not paged. */
   private static final int MAX_KEYS = 500;
@@ -283,10 +290,8 @@ public class Tenants {
   private void apply(ApiKey key, KeySettings settings) {
     checkName(settings.name());
     checkExpiry(key.expiresAt, settings.expiresAt());
-    if (settings.rate() != null && settings.rate().signum() <= 0
-        || settings.burst() != null && settings.burst() < 1) {
-      throw invalid("rate and burst must be above 0");
-    }
+    checkBetween("rate", settings.rate(), MIN_RATE, MAX_RATE);
+    checkBetween("burst", settings.burst(), BigDecimal.ONE, MAX_RATE);
     key.name = settings.name();
     key.scopes = Scope.words(scopes(settings.scopes()));
     key.rate = settings.rate();
@@ -301,11 +306,9 @@ public class Tenants {
     if (granted != null && !granted.stream().allMatch(name -> mayHave(tenant, name))) {
       throw invalid("track_accounts may name of " + String.join(", ", accounts));
     }
-    if (settings.maxQueued() != null && settings.maxQueued() < 0
-        || settings.unitsPerDay() != null && settings.unitsPerDay().signum() < 0
-        || settings.unitsPerMonth() != null && settings.unitsPerMonth().signum() < 0) {
-      throw invalid("max_queued, units_per_day and units_per_month must be 0 or more");
-    }
+    checkBetween("max_queued", settings.maxQueued(), BigDecimal.ZERO, MAX_UNITS);
+    checkBetween("units_per_day", settings.unitsPerDay(), BigDecimal.ZERO, MAX_UNITS);
+    checkBetween("units_per_month", settings.unitsPerMonth(), BigDecimal.ZERO, MAX_UNITS);
     int weight = settings.weight() == null ? 1 : settings.weight();
     if (weight < 1 || weight > MAX_WEIGHT) {
       throw invalid("weight must be 1 to " + MAX_WEIGHT);
@@ -337,8 +340,17 @@ public class Tenants {
   }
 
   private static void checkName(String name) {
-    if (name.isBlank() || name.length() > MAX_NAME || name.indexOf('\0') >= 0) {
-      throw invalid("name must have 1 to " + MAX_NAME + " characters");
+    Parameters.filled("name", name.strip(), MAX_NAME);
+    Parameters.text("name", name, MAX_NAME);
+  }
+
+  private static void checkBetween(
+      String name, @Nullable Number value, BigDecimal least, BigDecimal most) {
+    if (value != null) {
+      BigDecimal number = new BigDecimal(value.toString());
+      if (number.compareTo(least) < 0 || number.compareTo(most) > 0) {
+        throw invalid(name + " must be " + least + " to " + most.toPlainString());
+      }
     }
   }
 

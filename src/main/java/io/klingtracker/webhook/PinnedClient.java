@@ -3,6 +3,7 @@ package io.klingtracker.webhook;
 import io.klingtracker.target.RefusedTargetException;
 import io.klingtracker.target.Target;
 import io.klingtracker.target.TargetPolicy;
+import io.klingtracker.text.ForeignText;
 import io.vertx.core.MultiMap;
 import io.vertx.core.Vertx;
 import io.vertx.core.buffer.Buffer;
@@ -298,6 +299,6 @@ final class PinnedClient implements AutoCloseable {
 
   /** Text that PostgreSQL stores and a page can show. */
   private static String printable(Buffer excerpt) {
-    return excerpt.toString(StandardCharsets.UTF_8).replace('\0', '\uFFFD');
+    return ForeignText.clean(excerpt.toString(StandardCharsets.UTF_8));
   }
 }

@@ -1,12 +1,11 @@
 package io.klingtracker.webhook;
 
-import io.klingtracker.problem.ErrorCode;
-import io.klingtracker.problem.ProblemException;
+import io.klingtracker.request.Parameters;
 import jakarta.inject.Inject;
 import jakarta.inject.Singleton;
 import java.time.Clock;
 import java.time.Instant;
-import java.time.format.DateTimeParseException;
+import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
 /** Everything that has failed since a time, again: counted first, delivered on confirmation. */
@@ -41,15 +40,17 @@ class Redelivery {
       @Nullable String tenant,
       @Nullable String host,
       @Nullable Boolean confirm) {
-    if (since == null) {
-      throw invalid("since is required: an RFC 3339 time such as 2026-01-31T12:00:00.000Z");
+    Instant from = Parameters.time("since", since);
+    if (from == null) {
+      throw Parameters.invalid(
+          "since is required: an RFC 3339 time such as 2026-01-31T12:00:00.000Z");
     }
     DeliveryLog.Failed failed =
         new DeliveryLog.Failed(
-            time("since", since),
-            until == null ? clock.instant() : time("until", until),
-            tenant,
-            host);
+            from,
+            Objects.requireNonNullElseGet(Parameters.time("until", until), clock::instant),
+            Parameters.text("tenant", tenant),
+            Parameters.text("host", host, Parameters.MAX_HOST));
     int count = log.count(failed);
     if (!Boolean.TRUE.equals(confirm)) {
       return new Result(count, 0);
@@ -57,17 +58,5 @@ class Redelivery {
     int redelivered = log.redeliver(failed, MAX_AT_ONCE);
     lifecycle.wake();
     return new Result(count, redelivered);
-  }
-
-  private static Instant time(String name, String value) {
-    try {
-      return Instant.parse(value);
-    } catch (DateTimeParseException e) {
-      throw invalid(name + " must be an RFC 3339 time such as 2026-01-31T12:00:00.000Z");
-    }
-  }
-
-  private static ProblemException invalid(String message) {
-    return new ProblemException(ErrorCode.INVALID_REQUEST, message);
   }
 }

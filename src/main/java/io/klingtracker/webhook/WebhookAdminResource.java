@@ -1,9 +1,9 @@
 package io.klingtracker.webhook;
 
+import io.klingtracker.request.Parameters;
 import io.klingtracker.tenant.Admin;
 import jakarta.inject.Inject;
 import jakarta.ws.rs.Consumes;
-import jakarta.ws.rs.DefaultValue;
 import jakarta.ws.rs.GET;
 import jakarta.ws.rs.POST;
 import jakarta.ws.rs.Path;
@@ -64,7 +64,10 @@ public class WebhookAdminResource {
   @Operation(summary = "Failing and paused webhook hosts")
   public Hosts hosts(
       @QueryParam("tenant") @Nullable String tenant,
-      @QueryParam("paused") @DefaultValue("false") boolean paused) {
-    return new Hosts(log.hosts(tenant, paused).stream().map(HostView::of).toList());
+      @QueryParam("paused") @Nullable String paused) {
+    return new Hosts(
+        log.hosts(Parameters.text("tenant", tenant), Parameters.flag("paused", paused)).stream()
+            .map(HostView::of)
+            .toList());
   }
 }

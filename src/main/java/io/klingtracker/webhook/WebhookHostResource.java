@@ -3,12 +3,12 @@ package io.klingtracker.webhook;
 import com.fasterxml.jackson.annotation.JsonProperty;
 import io.klingtracker.problem.ErrorCode;
 import io.klingtracker.problem.ProblemException;
+import io.klingtracker.request.Parameters;
 import io.klingtracker.secret.Cursors;
 import io.klingtracker.tenant.CurrentCaller;
 import io.klingtracker.tenant.Needs;
 import io.klingtracker.tenant.Scope;
 import jakarta.inject.Inject;
-import jakarta.ws.rs.DefaultValue;
 import jakarta.ws.rs.GET;
 import jakarta.ws.rs.POST;
 import jakarta.ws.rs.Path;
@@ -62,8 +62,11 @@ public class WebhookHostResource {
   @GET
   @Needs(Scope.WEBHOOKS)
   @Operation(summary = "Failing and paused hosts")
-  public Hosts hosts(@QueryParam("paused") @DefaultValue("false") boolean paused) {
-    return new Hosts(log.hosts(caller.tenant(), paused).stream().map(HostView::of).toList());
+  public Hosts hosts(@QueryParam("paused") @Nullable String paused) {
+    return new Hosts(
+        log.hosts(caller.tenant(), Parameters.flag("paused", paused)).stream()
+            .map(HostView::of)
+            .toList());
   }
 
   /** Pauses of the caller's hosts and their ends, newest first; the same as on Kafka. */
@@ -100,6 +103,7 @@ public class WebhookHostResource {
   @Path("/{host}/resume")
   @Operation(summary = "Resume a paused host")
   public Response resume(@PathParam("host") String host) {
+    Parameters.text("host", host, Parameters.MAX_HOST);
     if (!log.resume(caller.tenant(), host)) {
       throw new ProblemException(ErrorCode.NOT_FOUND, "deliveries to " + host + " are not held up");
     }

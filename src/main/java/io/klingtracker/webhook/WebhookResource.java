@@ -4,6 +4,7 @@ import com.fasterxml.jackson.annotation.JsonInclude;
 import com.fasterxml.jackson.annotation.JsonProperty;
 import io.klingtracker.problem.ErrorCode;
 import io.klingtracker.problem.ProblemException;
+import io.klingtracker.request.Parameters;
 import io.klingtracker.secret.Cursors;
 import io.klingtracker.secret.Secrets;
 import io.klingtracker.tenant.CurrentCaller;
@@ -23,7 +24,6 @@ import jakarta.ws.rs.core.MediaType;
 import jakarta.ws.rs.core.Response;
 import java.time.Duration;
 import java.util.List;
-import java.util.Set;
 import java.util.UUID;
 import org.eclipse.microprofile.openapi.annotations.Operation;
 import org.jboss.logging.Logger;
@@ -39,7 +39,7 @@ public class WebhookResource {
   private static final String LIST = "webhook-deliveries";
   private static final int DEFAULT_LIMIT = 50;
   private static final int MAX_LIMIT = 200;
-  private static final Set<String> STATES = Set.of("pending", "delivered", "failed", "coalesced");
+  private static final List<String> STATES = List.of("pending", "delivered", "failed", "coalesced");
 
   private final DeliveryLog log;
   private final SecretStore secrets;
@@ -130,13 +130,18 @@ public class WebhookResource {
       @QueryParam("host") @Nullable String host,
       @QueryParam("limit") @Nullable String limit,
       @QueryParam("cursor") @Nullable String cursor) {
-    if (state != null && !STATES.contains(state)) {
-      throw invalid("state '" + state + "' is none of pending, delivered, failed, coalesced");
-    }
-    int size = limit(limit);
+    Parameters.word("state", state, STATES);
+    int size = Parameters.number("limit", limit, DEFAULT_LIMIT, 1, MAX_LIMIT);
     UUID before = cursor == null ? null : position(cursor);
     List<DeliveryLog.Entry> page =
-        log.list(caller.tenant(), new DeliveryLog.Filter(taskId, state, host, before), size);
+        log.list(
+            caller.tenant(),
+            new DeliveryLog.Filter(
+                Parameters.text("task_id", taskId),
+                state,
+                Parameters.text("host", host, Parameters.MAX_HOST),
+                before),
+            size);
     String next =
         page.size() < size
             ? null
@@ -282,21 +287,6 @@ public class WebhookResource {
         .map(UUID::fromString)
         .orElseThrow(
             () -> invalid("cursor is not one that we gave; leave it out to begin with the newest"));
-  }
-
-  private static int limit(@Nullable String value) {
-    if (value == null) {
-      return DEFAULT_LIMIT;
-    }
-    try {
-      int limit = Integer.parseInt(value);
-      if (limit >= 1 && limit <= MAX_LIMIT) {
-        return limit;
-      }
-    } catch (NumberFormatException e) {
-      // The refusal below says what is expected.
-    }
-    throw invalid("limit must be 1 to " + MAX_LIMIT);
   }
 
   private static ProblemException invalid(String message) {

@@ -1,0 +1,73 @@
+package io.klingtracker.request;
+
+import com.fasterxml.jackson.core.JsonLocation;
+import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.databind.JsonMappingException;
+import com.fasterxml.jackson.databind.exc.MismatchedInputException;
+import io.klingtracker.text.ForeignText;
+import java.util.Collection;
+import java.util.Map;
+import org.jspecify.annotations.Nullable;
+
+/** What is wrong with a JSON body that could not be read, told without a class or a stack. */
+public final class JsonFaults {
+
+  /** Of a field's path, in bytes: its names are the caller's. */
+  private static final int MAX_PATH = 200;
+
+  private JsonFaults() {}
+
+  /** The refusal's words. */
+  public static String describe(JsonProcessingException fault) {
+    if (!(fault instanceof MismatchedInputException mismatch)) {
+      return "the body is not JSON that can be read" + at(fault.getLocation());
+    }
+    String path = path(mismatch);
+    if (fault instanceof RefusedValueException) {
+      return (path.isEmpty() ? "the body" : path) + " " + fault.getOriginalMessage();
+    }
+    return path.isEmpty()
+        ? "the body must be a JSON object" + at(fault.getLocation())
+        : path + " must be " + words(mismatch.getTargetType());
+  }
+
+  private static String path(JsonMappingException fault) {
+    StringBuilder path = new StringBuilder();
+    for (JsonMappingException.Reference step : fault.getPath()) {
+      if (step.getFieldName() == null) {
+        path.append('[').append(step.getIndex()).append(']');
+      } else {
+        path.append(path.length() == 0 ? "" : ".").append(step.getFieldName());
+      }
+    }
+    return ForeignText.clean(path.toString(), MAX_PATH);
+  }
+
+  private static String words(@Nullable Class<?> type) {
+    if (type == null) {
+      return "of another type";
+    }
+    if (type == String.class) {
+      return "text";
+    }
+    if (type == Boolean.class || type == boolean.class) {
+      return "true or false";
+    }
+    if (type == Integer.class || type == int.class || type == Long.class || type == long.class) {
+      return "a whole number";
+    }
+    if (Number.class.isAssignableFrom(type)) {
+      return "a number";
+    }
+    if (Map.class.isAssignableFrom(type) || type.isRecord()) {
+      return "an object";
+    }
+    return Collection.class.isAssignableFrom(type) ? "an array" : "of another type";
+  }
+
+  private static String at(@Nullable JsonLocation location) {
+    return location == null || location.getLineNr() < 1
+        ? ""
+        : " (line " + location.getLineNr() + ", column " + location.getColumnNr() + ")";
+  }
+}
