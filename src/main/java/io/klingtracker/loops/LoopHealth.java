@@ -6,7 +6,6 @@ import jakarta.enterprise.context.ApplicationScoped;
 import jakarta.inject.Inject;
 import java.time.Duration;
 import java.time.Instant;
-import java.util.Locale;
 import org.eclipse.microprofile.health.HealthCheck;
 import org.eclipse.microprofile.health.HealthCheckResponse;
 import org.eclipse.microprofile.health.HealthCheckResponseBuilder;
@@ -51,6 +50,6 @@ class LoopHealth implements HealthCheck {
         .formatted(
             succeeded == null ? "none yet" : Rfc3339.format(succeeded),
             failing == null ? "not failing" : "failing since " + Rfc3339.format(failing),
-            String.format(Locale.ROOT, "%.1f", metrics.oldestSeconds(loop)));
+            Math.round(metrics.oldestSeconds(loop) * 10) / 10.0);
   }
 }

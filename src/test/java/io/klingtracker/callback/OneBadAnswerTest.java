@@ -21,6 +21,7 @@ import io.klingtracker.tracking.TrackingParts;
 import java.math.BigDecimal;
 import java.time.Duration;
 import java.time.Instant;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
@@ -163,9 +164,10 @@ class OneBadAnswerTest {
 
   private KlingNews news(String id, BigDecimal units, String word) {
     KlingStatus status =
-        word.equals("\0")
-            ? KlingStatus.UNKNOWN
-            : KlingStatus.valueOf(word.toUpperCase(Locale.ROOT));
+        Arrays.stream(KlingStatus.values())
+            .filter(known -> known.name().equals(word.toUpperCase(Locale.ROOT)))
+            .findFirst()
+            .orElse(KlingStatus.UNKNOWN);
     return new KlingNews(id, bad, status, word, "", null, units, null, null);
   }
 
