@@ -4,13 +4,18 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.MissingNode;
 import java.io.IOException;
+import java.io.InputStream;
+import java.io.UncheckedIOException;
 import java.net.URI;
 import java.net.http.HttpClient;
 import java.net.http.HttpRequest;
 import java.net.http.HttpResponse;
+import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.Map;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.Executors;
+import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
 
 /** Well-formed requests of clients that behave. */
@@ -96,23 +101,49 @@ final class Calls implements AutoCloseable {
     }
   }
 
-  /** Reads a stream until it ends, the thread is interrupted, or the client is closed. */
-  void lines(String url, String key, java.util.function.Consumer<String> each) {
+  /**
+   * Reads a stream for a while.
+   *
+   * @return status and time of the answer's head; the body is what came of the stream
+   */
+  Answer stream(String url, String key, Duration time) {
     HttpRequest request =
         HttpRequest.newBuilder(URI.create(url))
+            .timeout(LIMIT)
             .header("Authorization", "Bearer " + key)
             .header("Accept", "text/event-stream")
             .build();
+    long start = System.nanoTime();
     try {
-      HttpResponse<java.util.stream.Stream<String>> answer =
-          client.send(request, HttpResponse.BodyHandlers.ofLines());
-      try (java.util.stream.Stream<String> lines = answer.body()) {
-        lines.forEach(each);
+      HttpResponse<InputStream> answer =
+          client.send(request, HttpResponse.BodyHandlers.ofInputStream());
+      long nanos = System.nanoTime() - start;
+      StringBuilder body = new StringBuilder();
+      try (InputStream in = answer.body()) {
+        CompletableFuture.delayedExecutor(time.toMillis(), TimeUnit.MILLISECONDS, threads)
+            .execute(() -> close(in));
+        byte[] buffer = new byte[8192];
+        for (int read = in.read(buffer); read >= 0; read = in.read(buffer)) {
+          body.append(new String(buffer, 0, read, StandardCharsets.UTF_8));
+        }
+      } catch (IOException e) {
+        // Closed, as it was meant to be.
+        return new Answer(answer.statusCode(), body.toString(), nanos);
       }
-    } catch (IOException | java.io.UncheckedIOException e) {
-      // The stream ended; its reader comes back.
+      return new Answer(answer.statusCode(), body.toString(), nanos);
+    } catch (IOException e) {
+      return new Answer(0, String.valueOf(e), System.nanoTime() - start);
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
+      return new Answer(0, "interrupted", System.nanoTime() - start);
+    }
+  }
+
+  private static void close(InputStream in) {
+    try {
+      in.close();
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
     }
   }
 

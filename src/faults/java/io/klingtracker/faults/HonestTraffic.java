@@ -1,10 +1,13 @@
 package io.klingtracker.faults;
 
+import static java.nio.charset.StandardCharsets.UTF_8;
+
 import com.fasterxml.jackson.databind.JsonNode;
 import io.klingtracker.faults.ClientLedger.Outcome;
 import io.klingtracker.faults.ClientLedger.Submission;
 import io.klingtracker.simulator.KlingSimulator;
 import io.klingtracker.simulator.Ledger;
+import java.net.URLEncoder;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.HashSet;
@@ -29,9 +32,10 @@ final class HonestTraffic implements AutoCloseable {
 
   /** What is measured of it. */
   static final List<String> KINDS =
-      List.of("submit", "submit+wait", "status", "wait", "callback", "live", "ready");
+      List.of("submit", "submit+wait", "status", "wait", "feed", "stream", "callback", "live", "ready");
 
   private static final Duration LIMIT = Duration.ofSeconds(15);
+  private static final Duration STREAM_TIME = Duration.ofSeconds(2);
   private static final int MAX_TRIES = 60;
   private static final long SUBMIT_PAUSE = 150;
   private static final long READ_PAUSE = 100;
@@ -44,6 +48,7 @@ final class HonestTraffic implements AutoCloseable {
   private final List<Thread> threads = new ArrayList<>();
   private final AtomicInteger number = new AtomicInteger();
   private final AtomicLong streamed = new AtomicLong();
+  private volatile String cursor = "";
   private volatile boolean submitting = true;
   private volatile boolean stopped;
 
@@ -62,6 +67,7 @@ final class HonestTraffic implements AutoCloseable {
     repeat("ready", HEALTH_PAUSE, turn -> health("ready", turn));
     repeat("callback", READ_PAUSE, this::callBack);
     repeat("wait", READ_PAUSE, this::longPoll);
+    repeat("feed", READ_PAUSE, this::followFeed);
     repeat("stream", READ_PAUSE, this::follow);
   }
 
@@ -232,29 +238,30 @@ final class HonestTraffic implements AutoCloseable {
     note("callback", answer.nanos(), answer.status());
   }
 
+  /** Mostly at the end of the feed, where a reader has to be told of what comes. */
+  private void followFeed(int turn) {
+    String after = cursor.isEmpty() ? "" : "&after=" + URLEncoder.encode(cursor, UTF_8);
+    JsonNode page = get("feed", turn, "/v1/events?wait=2&limit=200" + after).json();
+    cursor = page.path("next_cursor").asText(cursor);
+  }
+
   private void longPoll(int turn) {
     if (!tasks.isEmpty()) {
-      JsonNode task = get("wait", turn, "/v1/tasks/" + any() + "?wait=1&after=0").json();
-      if (task.path("task_id").isMissingNode()) {
-        LockSupport.parkNanos(100_000_000);
-      }
+      get("wait", turn, "/v1/tasks/" + tasks.get(tasks.size() - 1) + "?wait=1&after=99");
     }
   }
 
+  /** A stream that its reader leaves and opens again. */
   private void follow(int turn) {
-    installation
-        .calls()
-        .lines(
-            installation.url(turn) + "/v1/events/stream",
-            Installation.HONEST.apiKey(),
-            line -> {
-              if (line.startsWith("id:")) {
-                streamed.incrementAndGet();
-              }
-              if (stopped) {
-                throw new java.io.UncheckedIOException(new java.io.IOException("enough"));
-              }
-            });
+    Calls.Answer stream =
+        installation
+            .calls()
+            .stream(
+                installation.url(turn) + "/v1/events/stream",
+                Installation.HONEST.apiKey(),
+                STREAM_TIME);
+    note("stream", stream.nanos(), stream.status());
+    streamed.addAndGet(stream.body().lines().filter(line -> line.startsWith("id:")).count());
   }
 
   @Override

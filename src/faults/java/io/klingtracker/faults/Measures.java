@@ -11,6 +11,9 @@ import java.util.stream.Collectors;
 /** How long honest requests took and how they were answered, by phase; printed, never judged. */
 final class Measures {
 
+  /** A phase in which nobody can be served, since the row has ended the service. */
+  static final String DOWN = "down";
+
   private static final int MAX_SAMPLES = 200_000;
 
   private static final class Series {

@@ -38,12 +38,6 @@ final class Row33HostileReceivers extends Row {
   }
 
   @Override
-  boolean leavesTraces() {
-    // Their deliveries are tried for days.
-    return true;
-  }
-
-  @Override
   void attack(Scene scene) throws Exception {
     Tenant hostile = scene.installation().tenant("hostile");
     List<Receiver> receivers = new ArrayList<>();

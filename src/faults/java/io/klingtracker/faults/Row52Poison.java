@@ -26,11 +26,6 @@ final class Row52Poison extends Row {
   }
 
   @Override
-  boolean leavesTraces() {
-    return true;
-  }
-
-  @Override
   void attack(Scene scene) {
     Installation installation = scene.installation();
     Tenant poisoner = installation.tenant("poison");
@@ -43,6 +38,7 @@ final class Row52Poison extends Row {
     if (installation.replicas().size() > 1) {
       return;
     }
+    scene.measures().phase(Measures.DOWN);
     installation.service().kill();
     installation.service().start();
     scene.measures().phase("restarted");

@@ -20,7 +20,10 @@ final class Row54EveryBoundAtOnce extends Row {
   private static final int TRACKED = 3_000;
   private static final int HOSTS = 3_000;
   private static final int MODELS = 400;
-  private static final double SERVED = 0.9;
+
+  /** Of its requests so many, and one more, may be put off. */
+  private static final double PUT_OFF = 0.1;
+
 
   Row54EveryBoundAtOnce() {
     super(54, "one tenant at every bound at once", "the other is served; I7 I8 I9");
@@ -93,7 +96,7 @@ final class Row54EveryBoundAtOnce extends Row {
       scene
           .findings()
           .require(
-              good >= SERVED * asked && good > 0,
+              asked - good <= 1 + PUT_OFF * asked && good > 0,
               "the other tenant is served",
               "%s: %d of %d answered 200".formatted(kind, good, asked));
       double before = measures.millis(kind, "before", 0.99);

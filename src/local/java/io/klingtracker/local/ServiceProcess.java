@@ -24,7 +24,7 @@ import org.jspecify.annotations.Nullable;
  */
 public final class ServiceProcess implements AutoCloseable {
 
-  private static final Duration START_LIMIT = Duration.ofSeconds(90);
+  private static final Duration START_LIMIT = Duration.ofSeconds(240);
 
   /** A JVM may be told to write an AOT cache when it ends, which takes a while. */
   private static final Duration STOP_LIMIT = Duration.ofSeconds(120);
