@@ -32,7 +32,8 @@ final class HonestTraffic implements AutoCloseable {
 
   /** What is measured of it. */
   static final List<String> KINDS =
-      List.of("submit", "submit+wait", "status", "wait", "feed", "stream", "callback", "live", "ready");
+      List.of(
+          "submit", "submit+wait", "status", "wait", "feed", "stream", "callback", "live", "ready");
 
   private static final Duration LIMIT = Duration.ofSeconds(15);
   private static final Duration STREAM_TIME = Duration.ofSeconds(2);
@@ -254,12 +255,10 @@ final class HonestTraffic implements AutoCloseable {
   /** A stream that its reader leaves and opens again. */
   private void follow(int turn) {
     Calls.Answer stream =
-        installation
-            .calls()
-            .stream(
-                installation.url(turn) + "/v1/events/stream",
-                Installation.HONEST.apiKey(),
-                STREAM_TIME);
+        installation.calls().stream(
+            installation.url(turn) + "/v1/events/stream",
+            Installation.HONEST.apiKey(),
+            STREAM_TIME);
     note("stream", stream.nanos(), stream.status());
     streamed.addAndGet(stream.body().lines().filter(line -> line.startsWith("id:")).count());
   }

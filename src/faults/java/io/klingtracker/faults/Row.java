@@ -3,6 +3,9 @@ package io.klingtracker.faults;
 import static org.junit.jupiter.api.Assertions.fail;
 
 import java.time.Duration;
+import java.util.Comparator;
+import java.util.LinkedHashMap;
+import java.util.Map;
 import java.util.concurrent.locks.LockSupport;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.ExtendWith;
@@ -26,6 +29,8 @@ abstract class Row {
   /** Connections and files beyond those of before, once what the row opened has gone. */
   private static final long MAX_LEFT_OPEN = 100;
 
+  private static final int MAX_COMPLAINTS = 5;
+  private static final int MAX_COMPLAINT = 300;
   private static final Duration CLOSE_LIMIT = Duration.ofSeconds(60);
 
   private final int number;
@@ -102,6 +107,9 @@ abstract class Row {
         (System.nanoTime() - start) / 1e9,
         findings.none() ? "holds: " + holds : "DOES NOT HOLD: " + holds,
         findings);
+    if (!findings.none()) {
+      System.out.print(complaints(installation));
+    }
     if (!findings.none() || leavesTraces()) {
       stage.discard();
     }
@@ -147,6 +155,26 @@ abstract class Row {
             kind + ", " + phase);
       }
     }
+  }
+
+  /** What the service warned of most often, so that a finding has a beginning. */
+  private static String complaints(Installation installation) {
+    Map<String, Integer> counts = new LinkedHashMap<>();
+    installation
+        .service()
+        .log()
+        .lines()
+        .filter(line -> line.contains(" WARN ") || line.contains(" ERROR "))
+        .map(line -> line.replaceFirst("^\\S+ \\S+ ", "").replaceAll("[0-9a-f]{8,}|[0-9]+", "#"))
+        .map(line -> line.substring(0, Math.min(line.length(), MAX_COMPLAINT)))
+        .forEach(line -> counts.merge(line, 1, Integer::sum));
+    StringBuilder text = new StringBuilder();
+    counts.entrySet().stream()
+        .sorted(Map.Entry.comparingByValue(Comparator.reverseOrder()))
+        .limit(MAX_COMPLAINTS)
+        .forEach(
+            entry -> text.append("    log: %d × %s%n".formatted(entry.getValue(), entry.getKey())));
+    return text.toString();
   }
 
   private static String lastWords(Installation installation) {

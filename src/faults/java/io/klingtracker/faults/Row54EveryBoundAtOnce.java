@@ -24,7 +24,6 @@ final class Row54EveryBoundAtOnce extends Row {
   /** Of its requests so many, and one more, may be put off. */
   private static final double PUT_OFF = 0.1;
 
-
   Row54EveryBoundAtOnce() {
     super(54, "one tenant at every bound at once", "the other is served; I7 I8 I9");
   }
