@@ -39,36 +39,36 @@ final class Row30EvilBodies extends Row {
     String callback = track(scene, attacker);
     List<Callable<Answer>> requests = new ArrayList<>();
     List<String> names = new ArrayList<>();
+    List<Evil> evils = evils();
     for (Route route : routes) {
       if (route.takesBody()) {
-        for (Evil evil : evils()) {
+        for (Evil evil : evils) {
           names.add(route + ", " + evil.name());
-          byte[] request =
-              Attacker.request(
-                  route.method(),
-                  path(route, callback),
-                  key(route, attacker),
-                  evil.headers(),
-                  evil.body());
-          requests.add(() -> scene.attacker().send(scene.port(), request, LIMIT));
+          requests.add(
+              () ->
+                  send(scene, route, path(route, callback), attacker, evil.headers(), evil.body()));
         }
       }
+      byte[] plain = text(route.takesBody() ? "{}" : "");
       for (String value : values()) {
         for (String path : paths(route, value)) {
           names.add(route.method() + " " + path);
-          byte[] request =
-              Attacker.request(
-                  route.method(),
-                  path,
-                  key(route, attacker),
-                  JSON,
-                  (route.takesBody() ? "{}" : "").getBytes(StandardCharsets.UTF_8));
-          requests.add(() -> scene.attacker().send(scene.port(), request, LIMIT));
+          requests.add(() -> send(scene, route, path, attacker, JSON, plain));
         }
       }
     }
     some(scene, names, requests);
     large(scene, routes, attacker, callback);
+  }
+
+  private static Answer send(
+      Scene scene, Route route, String path, Tenant attacker, String headers, byte[] body) {
+    return scene
+        .attacker()
+        .send(
+            scene.port(),
+            Attacker.request(route.method(), path, key(route, attacker), headers, body),
+            LIMIT);
   }
 
   /** In an order of the seed, as many as there is time for. */
