@@ -19,7 +19,7 @@ import org.jspecify.annotations.Nullable;
  * @param account the account that is tried first
  * @param family what Kling counts the slots for
  * @param slots how many slots it takes
- * @param units what it should cost; null where only the result tells
+ * @param units what it counts until Kling tells its deduction
  * @param warnings what Kling takes and is probably not meant
  */
 record DryRun(
@@ -27,7 +27,7 @@ record DryRun(
     @Nullable String account,
     String family,
     int slots,
-    @Nullable BigDecimal units,
+    BigDecimal units,
     List<String> warnings) {
 
   static DryRun of(

@@ -12,13 +12,16 @@ import io.klingtracker.share.Bound;
 import io.klingtracker.share.Permit;
 import io.klingtracker.share.Share;
 import io.klingtracker.share.Shares;
+import io.klingtracker.tenant.CountedCalls;
 import jakarta.inject.Inject;
 import jakarta.inject.Singleton;
 import jakarta.ws.rs.core.MediaType;
 import jakarta.ws.rs.core.Response;
 import java.time.Duration;
 import java.util.TreeSet;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
+import java.util.concurrent.ExecutorService;
 import org.jboss.logging.Logger;
 
 /**
@@ -33,6 +36,8 @@ class Passes {
   private static final Duration RETRY = Duration.ofSeconds(1);
 
   private final KlingClient kling;
+  private final CountedCalls calls;
+  private final ExecutorService executor;
   private final String account;
   private final Share underWay;
   private final WaitingRequest request;
@@ -43,9 +48,13 @@ class Passes {
       KlingConfig accounts,
       ApiConfig config,
       Shares shares,
-      WaitingRequest request) {
+      WaitingRequest request,
+      CountedCalls calls,
+      ExecutorService executor) {
     this.request = request;
     this.kling = kling;
+    this.calls = calls;
+    this.executor = executor;
     // Faces and selections of such calls live in one account, so it is always the same.
     this.account = new TreeSet<>(accounts.accounts().keySet()).first();
     this.underWay =
@@ -60,17 +69,34 @@ class Passes {
 
   CompletionStage<Response> pass(String tenant, SyncPath path, Body body) {
     Permit place = underWay.enter(tenant, 1).orThrow();
-    // Kling's time is no thread of ours.
-    request.begin();
     try {
+      // In the request's own thread, which may wait for the database.
+      CountedCalls.Call call = calls.count(path.path(), path.units());
+      // Kling's time is no thread of ours.
+      request.begin();
       return kling
           .pass(account, "/v1/" + path.path(), body.text())
+          .thenCompose(answer -> settled(call, answer))
           .whenComplete((answer, failure) -> place.close())
           .thenApply(this::answer);
     } catch (RuntimeException e) {
       place.close();
       throw e;
     }
+  }
+
+  /** What Kling refused costs nothing; a call without an answer may have been made. */
+  private CompletionStage<PassedAnswer> settled(CountedCalls.Call call, PassedAnswer answer) {
+    if (!(answer instanceof PassedAnswer.Answered given) || given.code() <= 0) {
+      return CompletableFuture.completedFuture(answer);
+    }
+    return CompletableFuture.runAsync(call::refused, executor)
+        .exceptionally(
+            failure -> {
+              LOG.warnf("a refused call stays counted: %s", failure.getMessage());
+              return null;
+            })
+        .thenApply(done -> answer);
   }
 
   private Response answer(PassedAnswer answer) {

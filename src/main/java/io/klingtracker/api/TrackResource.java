@@ -13,6 +13,7 @@ import io.klingtracker.task.Tasks;
 import io.klingtracker.task.TrackedTask;
 import io.klingtracker.tenant.CurrentCaller;
 import io.klingtracker.tenant.Needs;
+import io.klingtracker.tenant.Quotas;
 import io.klingtracker.tenant.Scope;
 import io.klingtracker.tracking.CallbackTarget;
 import io.klingtracker.tracking.CheckRequested;
@@ -53,6 +54,7 @@ public class TrackResource {
 
   private final Tasks tasks;
   private final CurrentCaller caller;
+  private final Quotas quotas;
   private final CallbackTarget callbacks;
   private final Event<CheckRequested> checkRequested;
   private final Counter refused;
@@ -61,11 +63,13 @@ public class TrackResource {
   TrackResource(
       Tasks tasks,
       CurrentCaller caller,
+      Quotas quotas,
       CallbackTarget callbacks,
       Event<CheckRequested> checkRequested,
       MeterRegistry registry) {
     this.tasks = tasks;
     this.caller = caller;
+    this.quotas = quotas;
     this.callbacks = callbacks;
     this.checkRequested = checkRequested;
     this.refused =
@@ -111,6 +115,7 @@ public class TrackResource {
     if (klingTaskId != null && !KLING_ID.matcher(klingTaskId).matches()) {
       throw invalid("kling_task_id must be Kling's own id, such as \"878106242831892487\"");
     }
+    quotas.watch();
     Submission submission =
         tasks.track(
             new TrackedTask(
@@ -120,7 +125,8 @@ public class TrackResource {
                 klingTaskId,
                 externalId(request.externalTaskId()),
                 text("model", request.model(), MAX_MODEL),
-                kind.family().word()));
+                kind.family().word(),
+                caller.key()));
     if (submission instanceof Submission.Stored stored) {
       askSoon(stored.taskId());
       return new Answer(stored.taskId(), callbacks.url(stored.taskId()));

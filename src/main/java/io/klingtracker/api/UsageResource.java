@@ -59,6 +59,7 @@ public class UsageResource {
       long succeeded,
       long failed,
       long canceled,
+      long calls,
       BigDecimal units) {}
 
   /** A report. */
@@ -100,6 +101,7 @@ public class UsageResource {
                         line.succeeded(),
                         line.failed(),
                         line.canceled(),
+                        line.calls(),
                         line.units()))
             .toList());
   }

@@ -9,6 +9,7 @@ import java.sql.Timestamp;
 import java.time.Clock;
 import java.time.Duration;
 import java.time.Instant;
+import java.util.ArrayList;
 import java.util.Base64;
 import java.util.Collection;
 import java.util.Comparator;
@@ -36,18 +37,19 @@ class ReceiptStore {
       """
       with given as (
         select task_id, decode(hash, 'hex') as body_hash, decode(body, 'base64') as body, headers, signed, verdict,
-          received_at, repeats
+          received_at, repeats, place
         -- By way of subqueries, so that the planner keeps one plan; see FreshPlans.
         from unnest((select cast(:tasks as text[])), (select cast(:hashes as text[])), (select cast(:bodies as text[])),
           (select cast(:headers as json[])), (select cast(:signed as boolean[])), (select cast(:verdicts as text[])),
-          (select cast(:received as timestamptz[])), (select cast(:repeats as int[])))
-        as g(task_id, hash, body, headers, signed, verdict, received_at, repeats)
+          (select cast(:received as timestamptz[])), (select cast(:repeats as int[])),
+          (select cast(:places as int[])))
+        as g(task_id, hash, body, headers, signed, verdict, received_at, repeats, place)
       ),
       kept as (
         insert into callback_receipt (task_id, body_hash, body, headers, signed, verdict, received_at, repeated)
         select g.task_id, g.body_hash, g.body, g.headers, g.signed, g.verdict, g.received_at, g.repeats
         from given g
-        where g.verdict = 'applied' or (select count(*) from callback_receipt r where r.task_id = g.task_id) < :perTask
+        where g.verdict = 'applied' or (select count(*) from callback_receipt r where r.task_id = g.task_id) + g.place < :perTask
           or exists (select from callback_receipt r where r.task_id = g.task_id and r.body_hash = g.body_hash)
         order by g.task_id, g.body_hash
         on conflict on constraint callback_receipt_once do update set
@@ -249,9 +251,22 @@ class ReceiptStore {
                         sorted.stream().map(r -> r.receivedAt().toString()).toList())
                     .bindArray(
                         "repeats", Integer.class, sorted.stream().map(Receipt::repeats).toList())
+                    .bindArray("places", Integer.class, places(sorted))
                     .bind("perTask", perTask)
                     .mapTo(String.class)
                     .list()));
+  }
+
+  /** Before how many others of its task each stands, so that a batch keeps to the bound too. */
+  private static List<Integer> places(List<Receipt> sorted) {
+    List<Integer> places = new ArrayList<>(sorted.size());
+    String task = "";
+    for (Receipt receipt : sorted) {
+      boolean same = receipt.taskId().equals(task);
+      places.add(same ? places.get(places.size() - 1) + 1 : 0);
+      task = receipt.taskId();
+    }
+    return places;
   }
 
   private static String verdict(Receipt receipt, Set<String> applied) {

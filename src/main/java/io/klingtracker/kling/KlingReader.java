@@ -123,7 +123,7 @@ public final class KlingReader {
             word,
             message == null ? "" : ForeignText.clean(message, MAX_MESSAGE),
             first(result(task), inner.map(KlingNews::result).orElse(null)),
-            deducted == null ? units(task.path("billing")) : deducted,
+            first(deducted, units(task.path("billing")), inner.map(KlingNews::units).orElse(null)),
             first(time(task.get("updated_at")), time(task.get("update_time"))),
             first(time(task.get("created_at")), time(task.get("create_time")))));
   }
@@ -198,12 +198,16 @@ public final class KlingReader {
     return result;
   }
 
-  /** The units among the newer generation's billing entries; cash is not units. */
+  /**
+   * The units among the newer generation's billing entries; cash is not units, and nothing is
+   * nothing of either. Null where no entry tells: not known is not zero.
+   */
   private static @Nullable BigDecimal units(JsonNode billing) {
     BigDecimal sum = null;
     for (JsonNode entry : billing) {
       BigDecimal amount = number(entry.get("amount"));
-      if ("unit".equals(entry.path("charge_type").asText()) && amount != null) {
+      if (amount != null
+          && (amount.signum() == 0 || "unit".equals(entry.path("charge_type").asText()))) {
         sum = sum == null ? amount : sum.add(amount);
       }
     }

@@ -14,7 +14,7 @@ import org.jspecify.annotations.Nullable;
  * @param externalTaskId the caller's own id, if any
  * @param callbackUrl the caller's callback address, if any
  * @param slots how many of Kling's slots it takes
- * @param units what it should cost; null where only the result tells
+ * @param units what it counts until Kling tells its deduction
  * @param warnings what is taken and probably not meant
  */
 public record Checked(
@@ -25,7 +25,7 @@ public record Checked(
     @Nullable String externalTaskId,
     @Nullable String callbackUrl,
     int slots,
-    @Nullable BigDecimal units,
+    BigDecimal units,
     List<String> warnings) {
 
   /** What the slots are counted for. */

@@ -1,5 +1,7 @@
 package io.klingtracker.rules;
 
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.node.MissingNode;
 import io.klingtracker.rules.Rule.Ask;
 import java.io.BufferedReader;
 import java.io.IOException;
@@ -8,25 +10,42 @@ import java.io.InputStreamReader;
 import java.io.UncheckedIOException;
 import java.math.BigDecimal;
 import java.nio.charset.StandardCharsets;
+import java.util.Comparator;
 import java.util.List;
 import java.util.Objects;
 import java.util.Optional;
-import java.util.OptionalInt;
+import java.util.Set;
+import java.util.function.Predicate;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
-/** Kling's price list: rows of {@code prices.csv}, the first that fits is the price. */
+/**
+ * Kling's price list: rows of {@code prices.csv}, the first that fits is the price. Every request
+ * counts something: where the list has no row, the dearest known of the same model and kind, else
+ * of the kind, else of the family, so that no spelling of a request passes a budget for nothing.
+ */
 final class Prices {
+
+  /** Longer than anything that Kling renders. */
+  private static final int MOST_SECONDS = 300;
+
+  /** Kling makes nine pictures at most. */
+  private static final int MOST_PICTURES = 9;
+
+  /** Motion control with the orientation of an image renders ten seconds at most. */
+  private static final int MOST_SECONDS_OF_IMAGE = 10;
+
+  /** The fields that say how many seconds are ordered, and are checked. */
+  private static final Set<String> ORDERED = Set.of("duration", "settings");
 
   private static final List<Row> ROWS = read();
 
   private Prices() {}
 
-  /** What a sound request should cost in units; empty where no row fits. */
-  static Optional<BigDecimal> expected(Kind kind, @Nullable String upstreamModel, Ask ask) {
-    boolean newer = kind.dialect() == Kind.Dialect.NEWER;
-    String mode =
-        newer ? ask.settings("resolution").asText("720p") : ask.word("mode", presetMode(kind));
-    String priceClass = newer ? newerClass(ask) : priceClass(ask);
+  /** What a sound request counts until Kling tells its deduction. */
+  static BigDecimal of(Kind kind, @Nullable String upstreamModel, Ask ask) {
+    String mode = mode(kind, ask);
+    String priceClass = priceClass(kind, ask);
     return ROWS.stream()
         .filter(
             row ->
@@ -35,25 +54,96 @@ final class Prices {
                     && fits(row.mode, mode)
                     && fits(row.priceClass, priceClass))
         .findFirst()
-        .flatMap(row -> amount(kind, row, ask));
+        .map(row -> row.times(count(row, kind, ask)))
+        .orElseGet(() -> dearest(kind, upstreamModel, ask));
   }
 
-  private static Optional<BigDecimal> amount(Kind kind, Row row, Ask ask) {
+  /** What a synchronous call counts: its price, or the dearest known of such calls. */
+  static BigDecimal ofCall(String path) {
+    return ROWS.stream()
+        .filter(row -> row.kinds.contains(path))
+        .findFirst()
+        .or(
+            () ->
+                ROWS.stream()
+                    .filter(row -> row.kinds.stream().anyMatch(Prices::isCall))
+                    .max(Comparator.comparing(Row::units)))
+        .map(row -> row.times(1))
+        .orElse(BigDecimal.ZERO);
+  }
+
+  private static boolean isCall(String name) {
+    return Kinds.syncOfPath(name).isPresent();
+  }
+
+  private static BigDecimal dearest(Kind kind, @Nullable String upstreamModel, Ask ask) {
+    return dearest(kind, ask, row -> row.isOf(kind) && row.model.equals(upstreamModel))
+        .or(() -> dearest(kind, ask, row -> row.isOf(kind)))
+        .or(() -> dearest(kind, ask, row -> row.most == 0 && row.isOf(kind.family())))
+        .orElse(BigDecimal.ZERO);
+  }
+
+  private static Optional<BigDecimal> dearest(Kind kind, Ask ask, Predicate<Row> near) {
+    return ROWS.stream()
+        .filter(near)
+        .map(row -> row.times(count(row, kind, ask)))
+        .max(Comparator.naturalOrder());
+  }
+
+  private static int count(Row row, Kind kind, Ask ask) {
     return switch (row.per) {
-      case "second" -> seconds(ask).stream().mapToObj(row::times).findAny();
-      case "image" -> Optional.of(row.times(ask.get("n").asInt(1)));
-      case "call" -> Optional.of(row.times(1));
+      case "second" -> seconds(kind, ask);
+      case "image" -> pictures(ask);
+      case "call" -> 1;
+      case "most" ->
+          ask.word("character_orientation", "").equals("image")
+              ? Math.min(row.most, MOST_SECONDS_OF_IMAGE)
+              : row.most;
       default -> throw new IllegalStateException(kind + " has a price per " + row.per);
     };
   }
 
-  private static OptionalInt seconds(Ask ask) {
-    if (ask.settings("duration").isIntegralNumber()) {
-      return OptionalInt.of(ask.settings("duration").intValue());
+  /** How many pictures are ordered; a series of unknown length may have as many as there can be. */
+  static int pictures(Ask ask) {
+    int ordered =
+        ask.word("result_type", "single").equals("series")
+            ? ask.get("series_amount").asInt(MOST_PICTURES)
+            : ask.get("n").asInt(1);
+    return Math.max(1, Math.min(MOST_PICTURES, ordered));
+  }
+
+  /** Of a kind that has no such field in our table a duration may say anything. */
+  private static int seconds(Kind kind, Ask ask) {
+    JsonNode ordered =
+        Stream.of(ask.settings("duration"), ask.get("duration"), ask.get("input").path("duration"))
+            .filter(value -> !value.isMissingNode() && !value.isNull())
+            .findFirst()
+            .orElse(MissingNode.getInstance());
+    int seconds =
+        ordered.isMissingNode()
+            ? Models.DEFAULT_SECONDS
+            : Type.Seconds.read(ordered).orElse(MOST_SECONDS);
+    int least =
+        kind.fields().stream().anyMatch(f -> ORDERED.contains(f.name()))
+            ? 1
+            : Models.DEFAULT_SECONDS;
+    return Math.max(least, Math.min(MOST_SECONDS, seconds));
+  }
+
+  private static String mode(Kind kind, Ask ask) {
+    if (kind.dialect() == Kind.Dialect.NEWER) {
+      return ask.settings("resolution").asText("720p");
     }
-    return ask.has("duration")
-        ? Type.Seconds.read(ask.get("duration"))
-        : OptionalInt.of(Models.DEFAULT_SECONDS);
+    return kind.family() == Family.IMAGE
+        ? ask.word("resolution", "1k")
+        : ask.word("mode", presetMode(kind));
+  }
+
+  private static String priceClass(Kind kind, Ask ask) {
+    if (kind.dialect() == Kind.Dialect.NEWER) {
+      return newerClass(ask);
+    }
+    return kind.family() == Family.IMAGE ? ask.has("image") ? "image" : "text" : priceClass(ask);
   }
 
   private static String presetMode(Kind kind) {
@@ -76,6 +166,11 @@ final class Prices {
   }
 
   private static String newerClass(Ask ask) {
+    for (JsonNode content : ask.get("contents")) {
+      if (content.path("type").asText().equals("voice")) {
+        return "voice";
+      }
+    }
     return ask.settings("audio").asText("off").equals("native") ? "audio" : "silent";
   }
 
@@ -105,6 +200,7 @@ final class Prices {
       String mode,
       String priceClass,
       String per,
+      int most,
       BigDecimal units) {
 
     static Row of(String line) {
@@ -114,8 +210,18 @@ final class Prices {
           cells[1],
           cells[2],
           cells[3],
-          cells[4],
+          cells[4].replaceFirst(":.*", ""),
+          cells[4].startsWith("most:") ? Integer.parseInt(cells[4].substring(5)) : 0,
           new BigDecimal(cells[5]));
+    }
+
+    boolean isOf(Kind kind) {
+      return kinds.contains(kind.name());
+    }
+
+    boolean isOf(Family family) {
+      return kinds.stream()
+          .anyMatch(name -> Kinds.ofName(name).filter(kind -> kind.family() == family).isPresent());
     }
 
     BigDecimal times(int count) {

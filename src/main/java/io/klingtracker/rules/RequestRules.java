@@ -10,9 +10,6 @@ import org.jspecify.annotations.Nullable;
 /** Checks a request against everything we know of what Kling takes, before anything is stored. */
 public final class RequestRules {
 
-  /** Kling takes nine pictures at most, so a series of unknown length may take nine slots. */
-  private static final int MOST_PICTURES = 9;
-
   private RequestRules() {}
 
   /**
@@ -60,7 +57,7 @@ public final class RequestRules {
         own(kind, body, "external_task_id"),
         own(kind, body, "callback_url"),
         slots(kind, ask),
-        Prices.expected(kind, upstream, ask).orElse(null),
+        Prices.of(kind, upstream, ask),
         findings.warnings());
   }
 
@@ -148,13 +145,7 @@ public final class RequestRules {
   }
 
   private static int slots(Kind kind, Rule.Ask ask) {
-    if (kind.family() != Family.IMAGE) {
-      return 1;
-    }
-    if (ask.word("result_type", "single").equals("series")) {
-      return ask.get("series_amount").asInt(MOST_PICTURES);
-    }
-    return ask.get("n").asInt(1);
+    return kind.family() == Family.IMAGE ? Prices.pictures(ask) : 1;
   }
 
   private static @Nullable String own(Kind kind, Body body, String name) {

@@ -159,9 +159,9 @@ class TaskStore {
       """
       with stored as (
         insert into task (id, tenant_id, kind, external_task_id, model, upstream_model, account, kling_task_id, status,
-            sequence, feed_position, created_at, updated_at)
+            sequence, feed_position, created_at, updated_at, api_key_id)
         select :id, :tenant, :kind, :externalTaskId, :model, :model, :account, :klingTaskId, 'queued', 1,
-            pg_current_xact_id()::text::bigint, cast(:now as timestamptz), cast(:now as timestamptz)
+            pg_current_xact_id()::text::bigint, cast(:now as timestamptz), cast(:now as timestamptz), cast(:apiKey as uuid)
         where (select count(*) from open_task where tenant_id = :tenant and tracked) < :most
         returning *
       ),
@@ -344,6 +344,7 @@ class TaskStore {
                       .bind("account", task.account())
                       .bind("klingTaskId", task.klingTaskId())
                       .bind("family", task.family())
+                      .bind("apiKey", task.apiKey())
                       .bind("now", now)
                       .bind("eventId", EventId.next(now))
                       .bind("traceparent", traceparent)

@@ -1,5 +1,6 @@
 package io.klingtracker.task;
 
+import java.util.UUID;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -12,6 +13,7 @@ import org.jspecify.annotations.Nullable;
  * @param externalTaskId the id that the other program gives to Kling
  * @param model Kling's model name, when the caller tells
  * @param family which of Kling's slot counts it falls under
+ * @param apiKey the id of the API key that it came with, for reports of use
  */
 public record TrackedTask(
     String tenant,
@@ -20,4 +22,18 @@ public record TrackedTask(
     @Nullable String klingTaskId,
     @Nullable String externalTaskId,
     @Nullable String model,
-    String family) {}
+    String family,
+    @Nullable UUID apiKey) {
+
+  /** One that came with no key of which anybody keeps count. */
+  public TrackedTask(
+      String tenant,
+      String kind,
+      String account,
+      @Nullable String klingTaskId,
+      @Nullable String externalTaskId,
+      @Nullable String model,
+      String family) {
+    this(tenant, kind, account, klingTaskId, externalTaskId, model, family, null);
+  }
+}

@@ -40,7 +40,9 @@ public class Usage {
   /**
    * A line of a report; what it is not split by is null.
    *
-   * @param units what Kling deducted, or where it did not say, should have by the price table;
+   * @param calls synchronous calls, which make no task and have no model; they count in the hour in
+   *     which they were made
+   * @param units what Kling deducted, or where it did not say, what was counted by the price table;
    *     tasks that never got to Kling cost nothing
    */
   public record Line(
@@ -51,17 +53,26 @@ public class Usage {
       long succeeded,
       long failed,
       long canceled,
+      long calls,
       BigDecimal units) {}
 
   private static final String REPORT =
       """
-      select %s count(*) as tasks,
+      select %s count(t.status) as tasks,
         count(*) filter (where t.status = 'succeed') as succeeded,
         count(*) filter (where t.status = 'failed') as failed,
         count(*) filter (where t.status = 'canceled') as canceled,
-        coalesce(sum(coalesce(t.units, case when t.status = 'canceled' or t.status = 'failed' and t.dispatched_at is null
-          then 0 else t.units_expected end)), 0) as units
-      from task t where t.tenant_id = :tenant and t.id >= :from and t.id < :to
+        coalesce(sum(t.calls), 0)::bigint as calls,
+        coalesce(sum(t.units), 0) as units
+      from (
+        select created_at, model, api_key_id, status, null::bigint as calls,
+          coalesce(units, case when status = 'canceled' or status = 'failed' and dispatched_at is null
+            then 0 else units_expected end) as units
+        from task where tenant_id = :tenant and id >= :from and id < :to
+        union all
+        select hour, null, api_key_id, null, calls, units
+        from passed_use where tenant_id = :tenant and hour >= :fromTime and hour < :toTime
+      ) t
       %s
       limit :limit
       """;
@@ -94,6 +105,8 @@ public class Usage {
                 .bind("tenant", tenant)
                 .bind("from", TaskId.firstAt(from))
                 .bind("to", TaskId.firstAt(to))
+                .bind("fromTime", from)
+                .bind("toTime", to)
                 .bind("limit", limit)
                 .map((row, context) -> line(row, split))
                 .list());
@@ -108,6 +121,7 @@ public class Usage {
         row.getLong("succeeded"),
         row.getLong("failed"),
         row.getLong("canceled"),
+        row.getLong("calls"),
         row.getBigDecimal("units"));
   }
 }

@@ -4,6 +4,7 @@ import io.quarkus.hibernate.orm.panache.PanacheRepositoryBase;
 import io.quarkus.panache.common.Sort;
 import jakarta.enterprise.context.ApplicationScoped;
 import jakarta.persistence.LockModeType;
+import java.time.Instant;
 import java.util.List;
 import java.util.Optional;
 import java.util.UUID;
@@ -15,6 +16,11 @@ class AdminKeyRepository implements PanacheRepositoryBase<AdminKey, UUID> {
   /** Nobody changes it meanwhile. */
   Optional<AdminKey> locked(UUID id) {
     return findByIdOptional(id, LockModeType.PESSIMISTIC_WRITE);
+  }
+
+  /** Keys that have not ended. */
+  long live(Instant now) {
+    return count("revokedAt is null and (expiresAt is null or expiresAt > ?1)", now);
   }
 
   List<AdminKey> page(int limit) {

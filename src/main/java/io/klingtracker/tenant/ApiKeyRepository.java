@@ -4,6 +4,7 @@ import io.quarkus.hibernate.orm.panache.PanacheRepositoryBase;
 import io.quarkus.panache.common.Sort;
 import jakarta.enterprise.context.ApplicationScoped;
 import jakarta.persistence.LockModeType;
+import java.time.Instant;
 import java.util.List;
 import java.util.Optional;
 import java.util.UUID;
@@ -21,6 +22,12 @@ class ApiKeyRepository implements PanacheRepositoryBase<ApiKey, UUID> {
     return find("tenant = ?1 and id = ?2", tenant, id)
         .withLock(LockModeType.PESSIMISTIC_WRITE)
         .firstResultOptional();
+  }
+
+  /** Keys that have not ended, of one tenant. */
+  long live(String tenant, Instant now) {
+    return count(
+        "tenant = ?1 and revokedAt is null and (expiresAt is null or expiresAt > ?2)", tenant, now);
   }
 
   List<ApiKey> page(String tenant, int limit) {

@@ -44,6 +44,8 @@ class Bootstrap {
 
   @Transactional
   void onStart(@Observes StartupEvent start) {
+    // Replicas that start together: the second finds what the first has made.
+    tenants.oneAtATime("bootstrap");
     tenants.nameGrantedAccounts(accounts);
     if (config.apiKey().isEmpty()) {
       return;

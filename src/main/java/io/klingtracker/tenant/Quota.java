@@ -11,6 +11,11 @@ record Quota(
 
   static final Quota NONE = new Quota(null, null, null);
 
+  /** The same for what waits in no queue of ours. */
+  Quota withoutQueue() {
+    return queued == null ? this : new Quota(null, unitsPerDay, unitsPerMonth);
+  }
+
   boolean isNone() {
     return queued == null && unitsPerDay == null && unitsPerMonth == null;
   }

@@ -11,7 +11,9 @@ import java.time.Duration;
 import java.time.Instant;
 import java.time.LocalDate;
 import java.time.ZoneOffset;
+import java.time.temporal.ChronoUnit;
 import java.util.Map;
+import java.util.UUID;
 import java.util.concurrent.ConcurrentHashMap;
 import org.jdbi.v3.core.Handle;
 import org.jdbi.v3.core.Jdbi;
@@ -23,17 +25,37 @@ import org.jspecify.annotations.Nullable;
  * (n - 1) of them admit in that second. Tenants without quotas cost nothing.
  */
 @Singleton
-public class Quotas {
+public class Quotas implements CountedCalls {
 
   private static final String QUEUED =
       "select count(*) from dispatch_queue where tenant_id = :tenant";
 
-  /** Kling's deduction where it is known; nothing for what never got to Kling. */
+  /**
+   * Kling's deduction where it is known, of tracked tasks too; nothing for what never got to Kling;
+   * and what synchronous calls counted.
+   */
   private static final String UNITS =
       """
-      select coalesce(sum(coalesce(units,
-          case when status = 'canceled' or status = 'failed' and dispatched_at is null then 0 else units_expected end)), 0)
-      from task where tenant_id = :tenant and id >= :from and id < :to
+      select
+        (select coalesce(sum(coalesce(units,
+            case when status = 'canceled' or status = 'failed' and dispatched_at is null then 0 else units_expected end)), 0)
+         from task where tenant_id = :tenant and id >= :from and id < :to)
+        + (select coalesce(sum(units), 0)
+           from passed_use where tenant_id = :tenant and hour >= :fromTime and hour < :toTime)
+      """;
+
+  private static final String PASS =
+      """
+      insert into passed_use (tenant_id, hour, api_key_id, path, calls, units)
+      values (:tenant, :hour, cast(:key as uuid), :path, 1, :units)
+      on conflict (tenant_id, hour, api_key_id, path)
+        do update set calls = passed_use.calls + 1, units = passed_use.units + excluded.units
+      """;
+
+  private static final String FREE =
+      """
+      update passed_use set units = greatest(0, units - :units)
+      where tenant_id = :tenant and hour = :hour and api_key_id is not distinct from cast(:key as uuid) and path = :path
       """;
 
   private static final Duration TRY_AGAIN = Duration.ofSeconds(10);
@@ -71,24 +93,69 @@ public class Quotas {
     return admit(caller.tenant(), caller.caller().quota(), units == null ? BigDecimal.ZERO : units);
   }
 
+  @Override
+  public Call count(String path, BigDecimal units) {
+    return pass(caller.tenant(), caller.key(), caller.caller().quota(), path, units);
+  }
+
+  Call pass(String tenant, @Nullable UUID key, Quota quota, String path, BigDecimal units) {
+    Instant hour = clock.instant().truncatedTo(ChronoUnit.HOURS);
+    try (Admission place = admit(tenant, quota.withoutQueue(), units)) {
+      passed(PASS, tenant, hour, key, path, units);
+      place.stored();
+    }
+    return () -> passed(FREE, tenant, hour, key, path, units);
+  }
+
+  private void passed(
+      String statement,
+      String tenant,
+      Instant hour,
+      @Nullable UUID key,
+      String path,
+      BigDecimal units) {
+    jdbi.useHandle(
+        handle ->
+            handle
+                .createUpdate(statement)
+                .bind("tenant", tenant)
+                .bind("hour", hour)
+                .bind("key", key)
+                .bind("path", path)
+                .bind("units", units)
+                .execute());
+  }
+
+  /**
+   * A task that another program submits costs what Kling will say; nothing more is watched once the
+   * units are used up.
+   *
+   * @throws ProblemException when they are
+   */
+  public void watch() {
+    admit(caller.tenant(), caller.caller().quota().withoutQueue(), BigDecimal.ZERO).close();
+  }
+
   Admission admit(String tenant, Quota quota, BigDecimal units) {
     if (quota.isNone()) {
-      return new Place(null, units);
+      return new Place(null, units, false);
     }
     Use use = uses.computeIfAbsent(tenant, Use::new);
     use.take(quota, units);
-    return new Place(use, units);
+    return new Place(use, units, quota.queued() != null);
   }
 
   private static final class Place implements Admission {
 
     private final @Nullable Use use;
     private final BigDecimal units;
+    private final boolean queues;
     private boolean open = true;
 
-    Place(@Nullable Use use, BigDecimal units) {
+    Place(@Nullable Use use, BigDecimal units, boolean queues) {
       this.use = use;
       this.units = units;
+      this.queues = queues;
     }
 
     @Override
@@ -103,7 +170,7 @@ public class Quotas {
 
     private void end(boolean stored) {
       if (open && use != null) {
-        use.end(units, stored);
+        use.end(units, queues, stored);
       }
       open = false;
     }
@@ -165,15 +232,15 @@ public class Quotas {
                 + " units a month (UTC), which this task would exceed",
             Duration.between(now, next));
       }
-      underWay++;
+      underWay += quota.queued() == null ? 0 : 1;
       unitsUnderWay = unitsUnderWay.add(units);
     }
 
-    synchronized void end(BigDecimal units, boolean stored) {
-      underWay--;
+    synchronized void end(BigDecimal units, boolean queues, boolean stored) {
+      underWay -= queues ? 1 : 0;
       unitsUnderWay = unitsUnderWay.subtract(units);
       if (stored) {
-        queued++;
+        queued += queues ? 1 : 0;
         today = today.add(units);
       }
     }
@@ -202,11 +269,17 @@ public class Quotas {
       return handle
           .createQuery(UNITS)
           .bind("tenant", tenant)
-          .bind("from", TaskId.firstAt(from.atStartOfDay(ZoneOffset.UTC).toInstant()))
-          .bind("to", TaskId.firstAt(to.atStartOfDay(ZoneOffset.UTC).toInstant()))
+          .bind("from", TaskId.firstAt(start(from)))
+          .bind("to", TaskId.firstAt(start(to)))
+          .bind("fromTime", start(from))
+          .bind("toTime", start(to))
           .mapTo(BigDecimal.class)
           .one();
     }
+  }
+
+  private static Instant start(LocalDate day) {
+    return day.atStartOfDay(ZoneOffset.UTC).toInstant();
   }
 
   private static ProblemException exceeded(String message, Duration wait) {

@@ -81,8 +81,16 @@ class RateLimits {
             ? caller.burst()
             : config.burst().orElse((int) Math.max(1, Math.ceil(rate)));
     Instant now = clock.instant();
-    Duration wait =
-        buckets.computeIfAbsent(key, id -> new TokenBucket(burst, now)).take(rate, burst, now);
+    Duration[] waits = new Duration[1];
+    // Within the map's own lock, so that no token is taken of a bucket that is being put away.
+    buckets.compute(
+        key,
+        (id, known) -> {
+          TokenBucket bucket = known == null ? new TokenBucket(burst, now) : known;
+          waits[0] = bucket.take(rate, burst, now);
+          return bucket;
+        });
+    Duration wait = waits[0];
     if (!wait.isZero()) {
       throw new ProblemException(
           ErrorCode.RATE_LIMITED,
@@ -95,14 +103,14 @@ class RateLimits {
   boolean sync() {
     Instant now = clock.instant();
     Map<UUID, Long> used = new HashMap<>();
-    buckets.forEach(
-        (key, bucket) -> {
-          if (bucket.idleSince(now.minus(IDLE))) {
-            buckets.remove(key, bucket);
-          } else if (bucket.isActive()) {
-            used.put(key, bucket.used());
-          }
-        });
+    for (UUID key : buckets.keySet()) {
+      TokenBucket bucket =
+          buckets.computeIfPresent(
+              key, (id, known) -> known.idleSince(now.minus(IDLE)) ? null : known);
+      if (bucket != null && bucket.isActive()) {
+        used.put(key, bucket.used());
+      }
+    }
     if (!used.isEmpty()) {
       jdbi.useHandle(
           handle ->

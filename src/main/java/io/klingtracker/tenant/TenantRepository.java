@@ -4,6 +4,7 @@ import io.quarkus.hibernate.orm.panache.PanacheRepositoryBase;
 import io.quarkus.panache.common.Sort;
 import jakarta.enterprise.context.ApplicationScoped;
 import jakarta.persistence.LockModeType;
+import java.time.Instant;
 import java.util.Collection;
 import java.util.List;
 import java.util.Optional;
@@ -39,6 +40,28 @@ class TenantRepository implements PanacheRepositoryBase<Tenant, String> {
         .createNativeQuery(statement)
         .setParameter("configured", configured.toArray(String[]::new))
         .executeUpdate();
+  }
+
+  /** Until the transaction ends nobody else, on whichever replica, does what has this name. */
+  void oneAtATime(String what) {
+    getEntityManager()
+        .createNativeQuery(
+            "select cast(pg_advisory_xact_lock(hashtext('kling-task-tracker/' || :what)) as text)")
+        .setParameter("what", what)
+        .getSingleResult();
+  }
+
+  /** Makes a tenant, unless there is one of this id, whoever makes it at the same time. */
+  boolean insert(String id, String name, Instant now) {
+    int inserted =
+        getEntityManager()
+            .createNativeQuery(
+                "insert into tenant (id, name, created_at) values (:id, :name, :now) on conflict do nothing")
+            .setParameter("id", id)
+            .setParameter("name", name)
+            .setParameter("now", now)
+            .executeUpdate();
+    return inserted == 1;
   }
 
   /** Nobody changes it meanwhile. */

@@ -38,7 +38,7 @@ public class Tenants {
 
   private static final BigDecimal MAX_RATE = BigDecimal.valueOf(1_000_000L);
 
-  /** More keys than a tenant needs; the list is not paged. */
+  /** Keys of one tenant, or of administrators, that have not ended; lists show as many. */
   private static final int MAX_KEYS = 500;
 
   private final TenantRepository tenants;
@@ -151,13 +151,14 @@ public class Tenants {
     if (id == null || !ID.matcher(id).matches()) {
       throw invalid("id must be 1 to 63 of a-z, 0-9, _ and -, beginning with a letter or digit");
     }
-    if (tenants.findByIdOptional(id).isPresent()) {
+    Instant now = clock.instant();
+    apply(new Tenant(id, settings.name(), now), settings);
+    tenants.keepTheOnlyOnesAccounts(accounts);
+    if (!tenants.insert(id, settings.name(), now)) {
       throw new ProblemException(ErrorCode.CONFLICT, "there is a tenant " + id);
     }
-    tenants.keepTheOnlyOnesAccounts(accounts);
-    Tenant tenant = new Tenant(id, settings.name(), clock.instant());
+    Tenant tenant = tenants.locked(id).orElseThrow(Tenants::noTenant);
     apply(tenant, settings);
-    tenants.persist(tenant);
     return known(tenant);
   }
 
@@ -184,7 +185,9 @@ public class Tenants {
   /** Makes a key with its pair. */
   @Transactional
   public MadeKey createKey(String tenant, KeySettings settings) {
-    Tenant owner = find(tenant);
+    Tenant owner =
+        tenants.locked(ID.matcher(tenant).matches() ? tenant : "").orElseThrow(Tenants::noTenant);
+    checkRoom(keys.live(owner.id, clock.instant()));
     String apiKey = KeyForm.API.make();
     String secretKey = KeyForm.API.make().substring(3);
     ApiKey key =
@@ -240,6 +243,8 @@ public class Tenants {
   public MadeKey createAdminKey(String name, @Nullable Instant expiresAt) {
     checkName(name);
     checkExpiry(null, expiresAt);
+    tenants.oneAtATime("admin-keys");
+    checkRoom(adminKeys.live(clock.instant()));
     String text = KeyForm.ADMIN.make();
     AdminKey key =
         new AdminKey(
@@ -279,6 +284,14 @@ public class Tenants {
     }
     ring.forget();
     return known(key);
+  }
+
+  /** Of keys counted while nobody else makes one. */
+  private static void checkRoom(long live) {
+    if (live >= MAX_KEYS) {
+      throw new ProblemException(
+          ErrorCode.CONFLICT, "there are " + MAX_KEYS + " keys already; revoke one first");
+    }
   }
 
   private Tenant find(String id) {

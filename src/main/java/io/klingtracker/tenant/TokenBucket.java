@@ -12,6 +12,12 @@ final class TokenBucket {
   /** Debts to other replicas beyond so many seconds of the rate are forgiven. */
   private static final int MOST_DEBT = 10;
 
+  /**
+   * Parallel callers bring their times a little out of order; whoever is later than this after
+   * another's has a clock that was set back.
+   */
+  private static final Duration DISORDER = Duration.ofSeconds(5);
+
   private final Instant begun;
   private final int burst;
   private double tokens;
@@ -32,9 +38,12 @@ final class TokenBucket {
 
   /** Takes a token; or says how long until there is one. */
   synchronized Duration take(double rate, int burst, Instant now) {
-    // A clock that went back adds nothing.
-    double seconds = Math.max(0, Duration.between(at, now).toMillis() / 1000.0);
-    at = now;
+    double seconds = Math.max(0, Duration.between(at, now).toNanos() / 1e9);
+    // Had an earlier time moved it back, the time between would be counted twice. A clock that was
+    // set back adds nothing either, but is followed.
+    if (now.isAfter(at) || now.isBefore(at.minus(DISORDER))) {
+      at = now;
+    }
     asked = true;
     tokens = Math.min(burst, tokens + seconds * rate);
     tokens = Math.max(tokens - owed, -rate * MOST_DEBT);

@@ -12,6 +12,7 @@ import java.time.Instant;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
+import org.jdbi.v3.core.Handle;
 import org.jdbi.v3.core.Jdbi;
 import org.jspecify.annotations.Nullable;
 
@@ -43,6 +44,9 @@ class SecretStore {
         select from webhook_secret where tenant_id = :tenant and expires_at is null)
       on conflict do nothing
       """;
+
+  /** One rotation of a tenant's at a time: what is counted stays true until it is committed. */
+  private static final String ALONE = "select id from tenant where id = :tenant for no key update";
 
   /** The former secret first makes room under the index that allows one without an end. */
   private static final String ROTATE =
@@ -130,24 +134,8 @@ class SecretStore {
    * @return the new one, to be shown once
    */
   SigningSecret rotate(String tenant, @Nullable SigningSecret chosen, Duration overlap) {
-    Instant now = clock.instant();
-    if (!overlap.isZero() && describe(tenant).size() >= MAX_LIVE) {
-      throw new ProblemException(
-          ErrorCode.CONFLICT,
-          MAX_LIVE
-              + " secrets are live; wait until one has expired, or rotate with overlap_seconds 0");
-    }
     SigningSecret secret = chosen == null ? SigningSecret.generate(random) : chosen;
-    int written =
-        jdbi.withHandle(
-            handle ->
-                handle
-                    .createUpdate(ROTATE)
-                    .bind("tenant", tenant)
-                    .bind("expires", now.plus(overlap))
-                    .bind("sealed", secrets.seal(secret.key()))
-                    .bind("now", now)
-                    .execute());
+    int written = jdbi.inTransaction(handle -> rotate(handle, tenant, secret, overlap));
     cache.remove(tenant);
     if (written == 0) {
       throw new ProblemException(
@@ -156,21 +144,41 @@ class SecretStore {
     return secret;
   }
 
+  private int rotate(Handle handle, String tenant, SigningSecret secret, Duration overlap) {
+    handle.createQuery(ALONE).bind("tenant", tenant).mapTo(String.class).findOne();
+    Instant now = clock.instant();
+    if (!overlap.isZero() && describe(handle, tenant, now).size() >= MAX_LIVE) {
+      throw new ProblemException(
+          ErrorCode.CONFLICT,
+          MAX_LIVE
+              + " secrets are live; wait until one has expired, or rotate with overlap_seconds 0");
+    }
+    return handle
+        .createUpdate(ROTATE)
+        .bind("tenant", tenant)
+        .bind("expires", now.plus(overlap))
+        .bind("sealed", secrets.seal(secret.key()))
+        .bind("now", now)
+        .execute();
+  }
+
   /** The live secrets' dates, newest first. */
   List<Description> describe(String tenant) {
-    return jdbi.withHandle(
-        handle ->
-            handle
-                .createQuery(DESCRIBE)
-                .bind("tenant", tenant)
-                .bind("now", clock.instant())
-                .map(
-                    (row, context) ->
-                        new Description(
-                            row.getTimestamp("created_at").toInstant(),
-                            row.getTimestamp("expires_at") == null
-                                ? null
-                                : row.getTimestamp("expires_at").toInstant()))
-                .list());
+    return jdbi.withHandle(handle -> describe(handle, tenant, clock.instant()));
+  }
+
+  private static List<Description> describe(Handle handle, String tenant, Instant now) {
+    return handle
+        .createQuery(DESCRIBE)
+        .bind("tenant", tenant)
+        .bind("now", now)
+        .map(
+            (row, context) ->
+                new Description(
+                    row.getTimestamp("created_at").toInstant(),
+                    row.getTimestamp("expires_at") == null
+                        ? null
+                        : row.getTimestamp("expires_at").toInstant()))
+        .list();
   }
 }

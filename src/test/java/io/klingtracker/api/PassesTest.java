@@ -13,12 +13,17 @@ import io.klingtracker.problem.ProblemException;
 import io.klingtracker.rules.Body;
 import io.klingtracker.rules.SyncPath;
 import io.klingtracker.share.Shares;
+import io.klingtracker.tenant.CountedCalls;
+import io.klingtracker.testing.SameThread;
 import io.klingtracker.testing.Settings;
 import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
+import java.math.BigDecimal;
 import java.nio.charset.StandardCharsets;
 import java.time.Instant;
 import java.util.ArrayDeque;
+import java.util.ArrayList;
 import java.util.Deque;
+import java.util.List;
 import java.util.Map;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
@@ -36,7 +41,15 @@ class PassesTest {
           Settings.of(KlingConfig.class, Map.of("kling.accounts.default.access-key", "a")),
           Settings.of(ApiConfig.class, Map.of("tracker.api.max-passed-at-once", "8")),
           new Shares(new SimpleMeterRegistry()),
-          () -> {});
+          () -> {},
+          this::counted,
+          new SameThread());
+  private final List<String> counted = new ArrayList<>();
+
+  private CountedCalls.Call counted(String path, BigDecimal units) {
+    counted.add(path + " " + units);
+    return () -> counted.add("refused");
+  }
 
   private static final class SlowKling implements KlingClient {
     private final Deque<CompletableFuture<PassedAnswer>> waiting = new ArrayDeque<>();
@@ -58,6 +71,22 @@ class PassesTest {
     public CompletionStage<QueryAnswer> query(String account, String path) {
       throw new UnsupportedOperationException();
     }
+  }
+
+  @Test
+  void what_kling_refuses_is_given_back_and_what_it_does_not_answer_stays_counted() {
+    for (PassedAnswer answer :
+        List.of(
+            new PassedAnswer.Answered(200, 0, new byte[0]),
+            new PassedAnswer.NoAnswer("reset"),
+            new PassedAnswer.Answered(502, -1, new byte[0]),
+            new PassedAnswer.Answered(400, 1201, new byte[0]))) {
+      passes.pass("acme", PATH, BODY);
+      kling.waiting.remove().complete(answer);
+    }
+
+    String call = "audio/tts 0.05";
+    assertEquals(List.of(call, call, call, call, "refused"), counted);
   }
 
   @Test

@@ -15,6 +15,7 @@ import java.time.Instant;
 import java.util.List;
 import java.util.Optional;
 import java.util.stream.Stream;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.Arguments;
@@ -263,6 +264,40 @@ class KlingReaderTest {
         task("""
                 {"id":"1","status":"succeeded","billing":[{"charge_type":"unit","amount":"2.4"},
                 {"charge_type":"cash","amount":"9"},{"charge_type":"unit","amount":"0.6"}]}""")
+            .orElseThrow()
+            .units());
+  }
+
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = '|',
+      quoteCharacter = '`',
+      textBlock =
+          """
+          "final_unit_deduction":"0" | 0
+          "final_unit_deduction":0 | 0
+          "final_unit_deduction":"0.00" | 0.00
+          "final_unit_deduction":"0","billing":[{"charge_type":"unit","amount":"3"}] | 0
+          "billing":[{"amount":"0"}] | 0
+          "billing":[{"amount":0}] | 0
+          "billing":[{"charge_type":null,"amount":"0"}] | 0
+          "billing":[{"charge_type":"cash","amount":"0"}] | 0
+          "billing":[{"amount":"0"},{"charge_type":"unit","amount":"1.5"}] | 1.5
+          "data":{"task_id":"1","task_status":"failed","final_unit_deduction":"0"} | 0
+          "billing":[{"amount":"3"}] |
+          "billing":[{"charge_type":"cash","amount":"3"}] |
+          "billing":[{}] |
+          "billing":[] |
+          "billing":null |
+          "final_unit_deduction":null |
+          "final_unit_deduction":"" |
+          "x":1 |
+          """)
+  void zero_and_unknown_are_two_things(String members, @Nullable BigDecimal units)
+      throws IOException {
+    assertEquals(
+        units,
+        task("{\"task_id\":\"1\",\"task_status\":\"failed\"," + members + "}")
             .orElseThrow()
             .units());
   }

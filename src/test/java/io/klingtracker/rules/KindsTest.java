@@ -146,9 +146,63 @@ class KindsTest {
     assertEquals(units, check(path, body).units());
   }
 
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = '|',
+      quoteCharacter = '`',
+      textBlock =
+          """
+          videos/motion-control | {'image_url':'aGk=','video_url':'https://a/b','character_orientation':'video','mode':'std','model_name':'kling-v3'} | 27
+          videos/motion-control | {'image_url':'aGk=','video_url':'https://a/b','character_orientation':'image','mode':'pro'} | 8
+          videos/avatar/image2video | {'image':'aGk=','audio_id':'1'} | 120
+          videos/avatar/image2video | {'image':'aGk=','audio_id':'1','mode':'pro'} | 240
+          videos/lip-sync | {'input':{}} | 6
+          videos/advanced-lip-sync | {'session_id':'1','face_choose':[{}]} | 6
+          videos/video-extend | {'video_id':'1'} | 3.5
+          videos/effects | {'effect_scene':'hug','input':{'image':'aGk='}} | 15
+          videos/effects | {'effect_scene':'hug','input':{'image':'aGk=','duration':'10'}} | 30
+          videos/effects | {'effect_scene':'hug','duration':-100000,'input':{'image':'aGk='}} | 15
+          videos/effects | {'effect_scene':'hug','duration':'ages','input':{'image':'aGk='}} | 900
+          videos/effects | {'effect_scene':'hug','model_name':'invented','input':{'image':'aGk='}} | 15
+          images/kolors-virtual-try-on | {'human_image':'aGk=','cloth_image':'aGk='} | 15
+          images/generations | {'prompt':'a'} | 8
+          images/generations | {'prompt':'a','model_name':'kling-v1','n':9} | 72
+          images/generations | {'prompt':'a','model_name':'kling-v2-1','n':2} | 8
+          images/generations | {'prompt':'a','model_name':'kling-v2-1','image':'aGk='} | 8
+          images/omni-image | {'prompt':'a','model_name':'kling-v3-omni','resolution':'4k'} | 16
+          images/omni-image | {'prompt':'a','model_name':'kling-v3-omni','result_type':'series','series_amount':'auto'} | 72
+          images/omni-image | {'prompt':'a','model_name':'kling-image-o1','n':3} | 24
+          images/multi-image2image | {'subject_image_list':[{'subject_image':'aGk='}]} | 16
+          general/ai-multi-shot | {'element_frontal_image':'aGk='} | 20
+          general/advanced-custom-elements | {} | 0
+          audio/video-to-audio | {'video_id':'1'} | 0.25
+          """)
+  void every_request_counts_its_price_or_the_dearest_that_could_be_its(
+      String path, String body, BigDecimal units) {
+    assertEquals(units, check(path, body).units());
+  }
+
   @Test
-  void what_only_the_result_tells_has_no_expected_units() {
-    assertEquals(null, check("videos/video-extend", "{'video_id':'1'}").units());
+  void no_kind_is_without_a_price_of_its_family() {
+    for (Kind kind : Kinds.all()) {
+      BigDecimal units = Prices.of(kind, "invented", new Rule.Ask(Body.parse("{}").root(), null));
+      assertTrue(
+          units.signum() > 0 || kind.name().equals("advanced-custom-elements"),
+          kind + " counts " + units);
+    }
+  }
+
+  @ParameterizedTest
+  @CsvSource({
+    "audio/tts, 0.05",
+    "videos/identify-face, 0.05",
+    "videos/image-recognize, 0.1",
+    "videos/multi-elements/init-selection, 0.1",
+    "general/custom-elements, 0",
+  })
+  void a_synchronous_call_counts_its_price_or_the_dearest_of_such_calls(
+      String path, BigDecimal units) {
+    assertEquals(units, Kinds.syncOfPath(path).orElseThrow().units());
   }
 
   @ParameterizedTest
@@ -162,6 +216,8 @@ class KindsTest {
           text-to-video | kling-3.0-turbo | {'prompt':'a','settings':{'duration':3}} | 2.4
           text-to-video | kling-2.6 | {'prompt':'a','settings':{'resolution':'1080p','duration':10,'audio':'native'}} | 10
           image-to-video | kling-2.5-turbo | {'contents':[{'type':'prompt','text':'a'},{'type':'first_frame','url':'aGk='}]} | 1.5
+          image-to-video | kling-2.6 | {'contents':[{'type':'prompt','text':'a'},{'type':'first_frame','url':'aGk='},{'type':'voice','text':'v'}]} | 6
+          text-to-video | kling-2.6 | {'prompt':'a','settings':{'audio':'native'}} | 5
           """)
   void the_newer_generation_is_accepted_at_its_price(
       String path, String model, String body, BigDecimal units) {

@@ -203,7 +203,7 @@ class LimitsOfReplicasTest {
     return count;
   }
 
-  private static Caller caller(int rate, @Nullable Integer burst) {
+  static Caller caller(int rate, @Nullable Integer burst) {
     return new Caller(
         UUID.randomUUID(),
         "k",

@@ -41,6 +41,30 @@ class TokenBucketTest {
   }
 
   @Test
+  void times_out_of_order_as_parallel_callers_bring_them_give_nothing_twice() {
+    TokenBucket bucket = new TokenBucket(1, NOW);
+    int taken = 0;
+    for (int i = 0; i < 1000; i++) {
+      // One caller looked at the clock nine milliseconds before the other, and comes after it.
+      taken += bucket.take(10, 1, NOW.plusMillis(i + 9)).isZero() ? 1 : 0;
+      taken += bucket.take(10, 1, NOW.plusMillis(i)).isZero() ? 1 : 0;
+    }
+
+    assertTrue(taken >= 10 && taken <= 12, "taken " + taken);
+  }
+
+  @Test
+  void calls_less_than_a_millisecond_apart_get_their_rate() {
+    TokenBucket bucket = new TokenBucket(1, NOW);
+    int taken = 0;
+    for (int i = 0; i < 10_000; i++) {
+      taken += bucket.take(100, 1, NOW.plusNanos(i * 100_000L)).isZero() ? 1 : 0;
+    }
+
+    assertTrue(taken >= 99 && taken <= 102, "taken " + taken);
+  }
+
+  @Test
   void what_others_took_is_paid_back() {
     TokenBucket bucket = new TokenBucket(4, NOW);
     UUID other = UUID.randomUUID();

@@ -4,6 +4,7 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 
+import io.klingtracker.problem.ErrorCode;
 import io.klingtracker.problem.ProblemException;
 import io.klingtracker.secret.Secrets;
 import io.klingtracker.testing.TestDatabase;
@@ -12,7 +13,13 @@ import java.time.Clock;
 import java.time.Duration;
 import java.time.Instant;
 import java.time.ZoneOffset;
+import java.util.ArrayList;
 import java.util.List;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
+import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.RegisterExtension;
@@ -74,6 +81,38 @@ class SecretStoreTest {
     }
     assertThrows(ProblemException.class, () -> store(T0).rotate("acme", null, DAY));
     assertEquals(4, store(T0).live("acme").size());
+  }
+
+  @Test
+  void no_more_than_four_secrets_live_however_many_rotate_at_once() throws Exception {
+    ExecutorService callers = Executors.newFixedThreadPool(20);
+    CountDownLatch together = new CountDownLatch(20);
+    try {
+      List<Future<Boolean>> rotations = new ArrayList<>();
+      for (int i = 0; i < 20; i++) {
+        rotations.add(
+            callers.submit(
+                () -> {
+                  together.countDown();
+                  together.await();
+                  try {
+                    store(T0).rotate("acme", null, DAY);
+                    return true;
+                  } catch (ProblemException e) {
+                    assertEquals(ErrorCode.CONFLICT, e.code());
+                    return false;
+                  }
+                }));
+      }
+      int made = 0;
+      for (Future<Boolean> rotation : rotations) {
+        made += rotation.get(120, TimeUnit.SECONDS) ? 1 : 0;
+      }
+      assertEquals(4, made);
+    } finally {
+      callers.shutdownNow();
+    }
+    assertEquals(4, store(T0).describe("acme").size());
   }
 
   @Test

@@ -1,0 +1,98 @@
+package io.klingtracker.task;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+
+import io.klingtracker.testing.TestClock;
+import io.klingtracker.testing.TestDatabase;
+import java.math.BigDecimal;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.List;
+import java.util.Set;
+import org.jdbi.v3.core.Jdbi;
+import org.jspecify.annotations.Nullable;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.extension.RegisterExtension;
+
+class UsageTest {
+
+  @RegisterExtension static final TestDatabase DATABASE = TestDatabase.fresh();
+
+  private static final Instant NOW = Instant.parse("2026-01-31T12:30:00Z");
+
+  private final Jdbi jdbi = DATABASE.jdbi();
+  private final TestClock clock = new TestClock(NOW);
+  private final Tasks tasks = TasksOnDatabase.of(jdbi, clock);
+
+  @BeforeEach
+  void tenant() {
+    jdbi.useHandle(
+        h -> h.execute("insert into tenant (id, name, created_at) values ('acme', 'A', now())"));
+  }
+
+  @Test
+  void a_deduction_of_zero_is_zero_and_an_unknown_one_the_expected_price() {
+    ended(new TaskSignal.Failed(null, "no"), BigDecimal.ZERO);
+    assertEquals("0", units());
+
+    ended(new TaskSignal.Failed(null, "no"), null);
+    assertEquals("3", units());
+
+    ended(new TaskSignal.Succeed("{}"), new BigDecimal("2.4"));
+    assertEquals("5.4", units());
+  }
+
+  @Test
+  void synchronous_calls_have_their_share_of_a_report() {
+    ended(new TaskSignal.Succeed("{}"), null);
+    jdbi.useHandle(
+        h ->
+            h.execute(
+                "insert into passed_use (tenant_id, hour, path, calls, units) values"
+                    + " ('acme', '2026-01-31T12:00:00Z', 'audio/tts', 4, 0.2),"
+                    + " ('acme', '2026-01-30T12:00:00Z', 'audio/tts', 1, 0.05)"));
+
+    List<Usage.Line> lines =
+        new Usage(jdbi)
+            .report(
+                "acme", NOW.minus(Duration.ofDays(2)), NOW.plusSeconds(1), Set.of(Usage.By.DAY), 9);
+
+    assertEquals(
+        List.of("2026-01-30 0 1 0.05", "2026-01-31 1 4 3.2"),
+        lines.stream()
+            .map(l -> l.day() + " " + l.tasks() + " " + l.calls() + " " + l.units().toPlainString())
+            .toList());
+  }
+
+  private String units() {
+    return new Usage(jdbi)
+        .report("acme", NOW.minusSeconds(1), NOW.plusSeconds(1), Set.of(), 9)
+        .get(0)
+        .units()
+        .toPlainString();
+  }
+
+  private void ended(TaskSignal end, @Nullable BigDecimal units) {
+    String id =
+        ((Submission.Stored)
+                tasks.submit(
+                    new NewTask(
+                        "acme",
+                        "text2video",
+                        "{}",
+                        null,
+                        null,
+                        "kling-v3",
+                        "kling-v3",
+                        "video",
+                        1,
+                        new BigDecimal("3"),
+                        5,
+                        null,
+                        null)))
+            .taskId();
+    tasks.apply(News.of(id, Source.POLL, new TaskSignal.Submitted()));
+    tasks.apply(new News(id, Source.POLL, end, null, units, null, end.status().word()));
+  }
+}
