@@ -370,7 +370,7 @@ final class DeliveryQueue {
                 .execute());
   }
 
-  private static final String SETTLE =
+  static final String SETTLE =
       """
       with r as materialized (
         select * from jsonb_to_recordset(cast(:results as jsonb)) as r (
@@ -430,7 +430,9 @@ final class DeliveryQueue {
       ), healthy as (
         select distinct tenant, host from r where outcome = 'delivered'
       ), recovered as (
+        -- The arrays make it look hosts up, however many there are.
         delete from webhook_host h using healthy l where h.tenant_id = l.tenant and h.host = l.host
+          and h.tenant_id = any(array(select tenant from healthy)) and h.host = any(array(select host from healthy))
         returning h.tenant_id, h.host, h.paused_at, h.last_failed_at
       ), failing as (
         select r.tenant, r.host, count(*) filter (where r.trouble)::int as trouble, max(r.at) as at,
@@ -471,18 +473,20 @@ final class DeliveryQueue {
       ), woken as materialized (
         -- Room at the host, or a host that is well again: its lanes are looked at now.
         select l.tenant_id, l.host, k.at from (
-          select c.tenant_id, c.host, h.at from (select host, max(at) as at from r group by host) h
-          join webhook_lane c on c.host = h.host and c.crowded
+          select c.tenant_id, c.host, (select max(at) from r) as at from webhook_lane c
+          where c.crowded and c.host = any(array(select host from r))
           union
-          select v.tenant_id, v.host, (select max(at) from r) from recovered v) k
-        join webhook_lane l on l.tenant_id = k.tenant_id and l.host = k.host
+          select v.tenant_id, v.host, (select max(at) from r) from recovered v
+          order by tenant_id, host) k
+        cross join lateral (
+          select w.tenant_id, w.host, w.due_at from webhook_lane w
+          where w.tenant_id = k.tenant_id and w.host = k.host and w.due_at > k.at limit 1 for update) l
         -- Deliveries are locked first and lanes last, here as in a claim.
-        where l.due_at > k.at and (select count(*) from fate) + (select count(*) from dropped)
-          + (select count(*) from promoted) >= 0
-        order by l.tenant_id, l.host for update of l
+        where (select count(*) from fate) + (select count(*) from dropped) + (select count(*) from promoted) >= 0
       ), hastened as (
         update webhook_lane l set due_at = w.at, changes = l.changes + 1
         from woken w where l.tenant_id = w.tenant_id and l.host = w.host
+          and l.tenant_id = any(array(select tenant_id from woken)) and l.host = any(array(select host from woken))
       ), changed as materialized (
         select tenant_id, host, true as paused, last_reason as reason, at from noted where paused
         union all
@@ -523,7 +527,7 @@ final class DeliveryQueue {
                 .list());
   }
 
-  private static String json(List<Settlement> results) {
+  static String json(List<Settlement> results) {
     try {
       return JSON.writeValueAsString(results);
     } catch (JsonProcessingException e) {

@@ -67,7 +67,12 @@ class WebhookLanesTest {
     List<String> plan = explain(T0.plusSeconds(1));
 
     assertTrue(mostRows(plan) <= 50, () -> String.join("\n", plan));
-    assertEquals(Map.of("quiet", 5L), perTenant(claim(ROOM, T0.plusSeconds(1))));
+    List<Delivery> claimed = claim(ROOM, T0.plusSeconds(1));
+    assertEquals(Map.of("quiet", 5L), perTenant(claimed));
+
+    String settling = explainSettle(delivered(claimed.get(0), T0.plusSeconds(2)));
+    assertFalse(settling.contains("Seq Scan on webhook_lane"), settling);
+    assertFalse(settling.contains("Seq Scan on webhook_host"), settling);
   }
 
   @Test
@@ -354,6 +359,26 @@ class WebhookLanesTest {
                       .bind("hostRate", ROOM.hostRate())
                       .mapTo(String.class)
                       .list();
+              h.rollback();
+              return plan;
+            });
+  }
+
+  private static String explainSettle(Settlement settlement) {
+    return database
+        .jdbi()
+        .inTransaction(
+            h -> {
+              String plan =
+                  h.createQuery("explain (analyze, costs off, timing off) " + DeliveryQueue.SETTLE)
+                      .bind("results", DeliveryQueue.json(List.of(settlement)))
+                      .bind("breakerAfter", BREAKER.after())
+                      .bind("breakerFirst", BREAKER.first().toString())
+                      .bind("breakerCap", BREAKER.cap().toString())
+                      .bind("pauseAfter", BREAKER.pauseAfter().toString())
+                      .bind("pausedProbe", BREAKER.pausedProbe().toString())
+                      .mapTo(String.class)
+                      .collect(Collectors.joining("\n"));
               h.rollback();
               return plan;
             });
