@@ -6,12 +6,21 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import io.klingtracker.local.ServiceProcess;
+import io.klingtracker.simulator.Fault;
+import io.klingtracker.simulator.FaultRule;
+import io.klingtracker.simulator.Operation;
 import io.klingtracker.testing.EventLog;
 import io.klingtracker.testing.TrackerStack;
+import java.net.URI;
+import java.net.http.HttpClient;
+import java.net.http.HttpRequest;
 import java.net.http.HttpResponse;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.TimeUnit;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
 
@@ -47,7 +56,39 @@ class MainStoryIT {
       assertEquals(IntStream.rangeClosed(1, sequences.size()).boxed().toList(), sequences);
       System.out.printf(
           "packaged service after its first task: %d MiB resident%n", service.residentMebibytes());
+      a_stop_answers_who_waits(service);
     }
+  }
+
+  /** The task is stored, and its create waits for an end that is far away. */
+  private static void a_stop_answers_who_waits(ServiceProcess service) throws Exception {
+    TrackerStack.simulator()
+        .fault(FaultRule.on(Operation.RENDER, new Fault.RenderTakes(50_000, 60_000)));
+    CompletableFuture<HttpResponse<String>> waiting =
+        HttpClient.newHttpClient()
+            .sendAsync(
+                HttpRequest.newBuilder(URI.create(service.url() + PATH))
+                    .header("Authorization", "Bearer " + TrackerStack.API_KEY)
+                    .header("Content-Type", "application/json")
+                    .header("Prefer", "wait=60")
+                    .POST(HttpRequest.BodyPublishers.ofString(BODY))
+                    .build(),
+                HttpResponse.BodyHandlers.ofString());
+    await()
+        .atMost(LIMIT)
+        .until(
+            () ->
+                JSON.readTree(service.get("/v1/tasks?limit=1", TrackerStack.API_KEY).body())
+                    .at("/tasks/0/status")
+                    .asText()
+                    .equals("processing"));
+
+    service.stop();
+
+    HttpResponse<String> answer = waiting.get(LIMIT.toSeconds(), TimeUnit.SECONDS);
+    assertEquals(200, answer.statusCode(), answer.body());
+    assertEquals("processing", JSON.readTree(answer.body()).at("/data/task_status").asText());
+    assertEquals(Optional.empty(), answer.headers().firstValue("Preference-Applied"));
   }
 
   private static JsonNode task(ServiceProcess service, String id) throws Exception {
