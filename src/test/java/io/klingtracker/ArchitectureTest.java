@@ -51,7 +51,7 @@ class ArchitectureTest {
       new TreeMap<>(
           Map.ofEntries(
               Map.entry("time", Set.of()),
-              Map.entry("http", Set.of("database", "problem", "request")),
+              Map.entry("http", Set.of("database", "problem", "request", "share")),
               Map.entry("share", Set.of("problem")),
               Map.entry("retry", Set.of()),
               Map.entry("problem", Set.of()),

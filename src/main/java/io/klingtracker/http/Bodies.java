@@ -2,6 +2,7 @@ package io.klingtracker.http;
 
 import io.klingtracker.problem.ErrorCode;
 import io.klingtracker.problem.ProblemException;
+import io.klingtracker.share.Refusal;
 import io.quarkus.vertx.http.runtime.CurrentVertxRequest;
 import io.quarkus.vertx.http.runtime.filters.Filters;
 import io.vertx.core.buffer.Buffer;
@@ -14,8 +15,8 @@ import io.vertx.ext.web.impl.RoutingContextInternal;
 import jakarta.enterprise.context.ApplicationScoped;
 import jakarta.enterprise.event.Observes;
 import jakarta.inject.Inject;
-import java.time.Duration;
 import java.util.Objects;
+import java.util.Optional;
 import java.util.function.Consumer;
 import java.util.function.IntSupplier;
 import org.jboss.logging.Logger;
@@ -30,7 +31,6 @@ public class Bodies {
 
   private static final Logger LOG = Logger.getLogger(Bodies.class);
   private static final String CHARGE = BodyBudget.Charge.class.getName();
-  private static final Duration RETRY = Duration.ofSeconds(1);
 
   /** Where nobody needs a key nothing takes a body either. */
   private static final int OPEN_MOST = 1024;
@@ -140,7 +140,10 @@ public class Bodies {
       this.most = usual;
       this.atMost = atMost;
       this.whole = whole;
-      this.charge = budget.charge(Front.of(request.path()) == Front.CALLBACK);
+      this.charge =
+          Front.of(request.path()) == Front.CALLBACK
+              ? budget.chargeCallback()
+              : budget.charge(RequestTenant.of(call));
     }
 
     void begin() {
@@ -151,8 +154,9 @@ public class Bodies {
         refuse(tooLarge(), "body-size");
         return;
       }
-      if (!charge.hasRoomFor(announced)) {
-        refuse(noRoom(), "body-memory");
+      Optional<Refusal> full = charge.refusal(Math.max(0, announced));
+      if (full.isPresent()) {
+        refuse(full.get());
         return;
       }
       request.exceptionHandler(this::cutOff);
@@ -170,10 +174,13 @@ public class Bodies {
       }
       if (isTooLarge((long) body.length() + part.length())) {
         refuse(tooLarge(), "body-size");
-      } else if (charge.take(part.length())) {
-        body.add(part);
+        return;
+      }
+      Optional<Refusal> full = charge.take(part.length());
+      if (full.isPresent()) {
+        refuse(full.get());
       } else {
-        refuse(noRoom(), "body-memory");
+        body.add(part);
       }
     }
 
@@ -188,6 +195,10 @@ public class Bodies {
         most = atMost.getAsInt();
       }
       return length > most;
+    }
+
+    private void refuse(Refusal refusal) {
+      refuse(refusal.problem(), "body-memory");
     }
 
     private void refuse(ProblemException problem, String bound) {
@@ -208,11 +219,6 @@ public class Bodies {
       return new ProblemException(
           ErrorCode.BODY_TOO_LARGE,
           "The request body is larger than " + most + " bytes, the most this path takes.");
-    }
-
-    private ProblemException noRoom() {
-      return new ProblemException(
-          ErrorCode.RATE_LIMITED, "too many large requests at a time; try again", RETRY);
     }
   }
 }

@@ -2,9 +2,10 @@ package io.klingtracker.http;
 
 /**
  * The order in which a request meets our filters, from what is cheapest for us to what is dearest:
- * its time, its bounds, its key, its body, its turn for a thread. Nothing is bought for a request
- * before all that stands above it is in order. Higher ones come first; Quarkus' own authentication,
- * which knows the people of OpenID Connect, is 200 and its authorization 100.
+ * its time, its bounds, its key, its tenant's share, its body, its turn for a thread. Nothing is
+ * bought for a request before all that stands above it is in order. Higher ones come first;
+ * Quarkus' own authentication, which knows the people of OpenID Connect, is 200 and its
+ * authorization 100.
  */
 public final class FilterOrder {
 
@@ -16,6 +17,9 @@ public final class FilterOrder {
 
   /** Who asks: before a byte of the body is read. */
   public static final int KEY = 150;
+
+  /** How much of what is under way is this tenant's. */
+  static final int SHARE = 145;
 
   /** The body is read, on the event loop, within bounds of bytes. */
   static final int BODY = 140;

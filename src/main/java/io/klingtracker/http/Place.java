@@ -1,12 +1,13 @@
 package io.klingtracker.http;
 
+import io.klingtracker.share.Permit;
 import io.vertx.ext.web.RoutingContext;
 import java.util.concurrent.atomic.AtomicBoolean;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A request's place among those under way, and its turn for a thread: given back when it ends, or
- * when it begins to wait for something and holds no thread.
+ * A request's place among those under way, its tenant's permit for it, and its turn for a thread:
+ * given back when it ends, or when it begins to wait for something and holds no thread.
  */
 final class Place {
 
@@ -15,6 +16,7 @@ final class Place {
   private final Runnable leave;
   private final boolean read;
   private final AtomicBoolean left = new AtomicBoolean();
+  private volatile @Nullable Permit permit;
   private volatile @Nullable Runnable endTurn;
   private volatile boolean waits;
 
@@ -44,6 +46,14 @@ final class Place {
     return waits;
   }
 
+  /** Gives the permit back with the place. */
+  void holds(Permit permit) {
+    this.permit = permit;
+    if (left.get()) {
+      permit.close();
+    }
+  }
+
   void turn(Runnable end) {
     endTurn = end;
     if (left.get()) {
@@ -59,6 +69,10 @@ final class Place {
   private void leave() {
     if (left.compareAndSet(false, true)) {
       leave.run();
+    }
+    Permit held = permit;
+    if (held != null) {
+      held.close();
     }
     Runnable end = endTurn;
     if (end != null) {

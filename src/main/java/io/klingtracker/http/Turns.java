@@ -9,12 +9,17 @@ import jakarta.enterprise.event.Observes;
 import jakarta.inject.Inject;
 import java.util.ArrayDeque;
 import java.util.Deque;
+import java.util.LinkedHashMap;
+import java.util.Map;
 import org.eclipse.microprofile.config.inject.ConfigProperty;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Callers take turns for threads and connections of the database, and there are fewer turns than of
  * either: health, metrics, callbacks and our own loops find some free, however slow callers'
- * requests are. Whoever waits for a turn holds no thread.
+ * requests are. Whoever waits for a turn holds no thread. Of those who wait, the next is of the
+ * tenant that has the fewest running, and one turn is out of a lone tenant's reach: whoever comes
+ * beside a tenant with hundreds of slow requests need not wait for all of them.
  */
 @ApplicationScoped
 class Turns {
@@ -47,7 +52,7 @@ class Turns {
       return;
     }
     Lane lane = place.isRead() ? reads : changes;
-    Turn turn = new Turn(lane, call, Vertx.currentContext());
+    Turn turn = new Turn(lane, RequestTenant.of(call), call, Vertx.currentContext());
     place.turn(turn::end);
     if (lane.begin(turn)) {
       call.next();
@@ -57,6 +62,7 @@ class Turns {
   /** One request's turn. */
   private static final class Turn {
     private final Lane lane;
+    private final String tenant;
     private final RoutingContext call;
     private final Context context;
 
@@ -66,8 +72,9 @@ class Turns {
     /** Guarded by the lane. */
     private boolean ended;
 
-    Turn(Lane lane, RoutingContext call, Context context) {
+    Turn(Lane lane, String tenant, RoutingContext call, Context context) {
       this.lane = lane;
+      this.tenant = tenant;
       this.call = call;
       this.context = context;
     }
@@ -81,10 +88,16 @@ class Turns {
     }
   }
 
-  /** So many at a time, the others in the order in which they came. */
+  /** A tenant's turns. */
+  private static final class Queue {
+    private final Deque<Turn> waiting = new ArrayDeque<>(4);
+    private int running;
+  }
+
+  /** So many at a time; a tenant's in the order in which they came. */
   private static final class Lane {
     private final int most;
-    private final Deque<Turn> waiting = new ArrayDeque<>();
+    private final Map<String, Queue> tenants = new LinkedHashMap<>();
     private int running;
 
     Lane(int most) {
@@ -96,12 +109,12 @@ class Turns {
       if (turn.ended) {
         return false;
       }
-      if (running >= most) {
-        waiting.add(turn);
+      Queue queue = tenants.computeIfAbsent(turn.tenant, tenant -> new Queue());
+      if (!mayRun(queue)) {
+        queue.waiting.add(turn);
         return false;
       }
-      running++;
-      turn.begun = true;
+      run(queue, turn);
       return true;
     }
 
@@ -112,20 +125,54 @@ class Turns {
           return;
         }
         turn.ended = true;
-        if (!turn.begun) {
-          waiting.remove(turn);
+        Queue queue = tenants.get(turn.tenant);
+        if (queue == null) {
           return;
         }
-        next = waiting.poll();
-        if (next == null) {
+        if (turn.begun) {
           running--;
+          queue.running--;
+          next = next();
         } else {
-          next.begun = true;
+          queue.waiting.remove(turn);
+        }
+        if (queue.running == 0 && queue.waiting.isEmpty()) {
+          tenants.remove(turn.tenant);
         }
       }
       if (next != null) {
         next.begin();
       }
+    }
+
+    /** The first of the tenant with the fewest running. */
+    private @Nullable Turn next() {
+      Queue fewest = null;
+      for (Queue queue : tenants.values()) {
+        if (!queue.waiting.isEmpty() && (fewest == null || queue.running < fewest.running)) {
+          fewest = queue;
+        }
+      }
+      if (fewest == null || !mayRun(fewest)) {
+        return null;
+      }
+      Turn next = fewest.waiting.remove();
+      run(fewest, next);
+      return next;
+    }
+
+    private void run(Queue queue, Turn turn) {
+      running++;
+      queue.running++;
+      turn.begun = true;
+      // To the end: of tenants with as many, the next is another.
+      tenants.remove(turn.tenant);
+      tenants.put(turn.tenant, queue);
+    }
+
+    /** The last free turn is for a tenant that has none. */
+    private boolean mayRun(Queue queue) {
+      return running < most && (running < most - 1 || most == 1 || queue.running == 0);
     }
   }
 }

@@ -8,6 +8,7 @@ import java.util.HashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 import java.util.function.Consumer;
 import java.util.function.LongSupplier;
@@ -95,6 +96,23 @@ public final class Share {
     return ask(tenant, amount, null, onEvicted);
   }
 
+  /**
+   * What would be said to a tenant that asks for so much of a bound whose holdings are brief; a
+   * refusal counts as one, but nothing is taken.
+   */
+  public Optional<Refusal> refusal(String tenant, long amount) {
+    Refusal refusal;
+    synchronized (this) {
+      Verdict verdict = verdict(tenant, amount, null, nanos.getAsLong());
+      if (verdict == Verdict.ENTER) {
+        return Optional.empty();
+      }
+      refusal = refuse(tenant, amount, null, verdict);
+    }
+    onRefused.accept(refusal);
+    return Optional.of(refusal);
+  }
+
   /** How much is held by all. */
   public synchronized long held() {
     return total;
@@ -147,37 +165,57 @@ public final class Share {
       throw new IllegalStateException("a closed permit of " + bound.name() + " cannot grow");
     }
     long now = nanos.getAsLong();
-    idle.forget(now);
-    promised.forget(now);
-    boolean holds = holdings.containsKey(tenant);
-    int wanting = holdings.size() + idle.tenants() + (holds || idle.has(tenant) ? 0 : 1);
-    long held = held(tenant);
-    long grown = growing == null ? 0 : growing.amount;
-    boolean modest = bound.isModest(held - grown, grown + amount, wanting);
-    long toOthers = modest ? promised.sumBefore(tenant, amount) : promised.sumWithout(tenant);
-    Verdict verdict = bound.decide(held - grown, grown + amount, total - held, wanting, toOthers);
+    Verdict verdict = verdict(tenant, amount, growing, now);
     List<Permit> evicted = List.of();
     if (verdict == Verdict.EVICT) {
-      evicted = makeRoom(tenant, total + amount - bound.max(), bound.fair(wanting), now);
+      evicted = makeRoom(tenant, total + amount - bound.max(), bound.fair(wanting(tenant)), now);
       verdict = evicted.isEmpty() ? Verdict.FULL : Verdict.ENTER;
     }
-    if (verdict == Verdict.ENTER) {
-      promised.remove(tenant);
-      return new Asked(take(tenant, amount, growing, onEvicted), evicted);
-    }
-    if (modest && grown + amount <= bound.max()) {
+    return new Asked(
+        verdict == Verdict.ENTER
+            ? take(tenant, amount, growing, onEvicted)
+            : refuse(tenant, amount, growing, verdict),
+        evicted);
+  }
+
+  private Verdict verdict(String tenant, long amount, @Nullable Permit growing, long now) {
+    idle.forget(now);
+    promised.forget(now);
+    long held = held(tenant);
+    long grown = growing == null ? 0 : growing.amount;
+    long toOthers =
+        isModest(tenant, amount, growing)
+            ? promised.sumBefore(tenant, amount)
+            : promised.sumWithout(tenant);
+    return bound.decide(held - grown, grown + amount, total - held, wanting(tenant), toOthers);
+  }
+
+  private int wanting(String tenant) {
+    boolean counted = holdings.containsKey(tenant) || idle.has(tenant);
+    return holdings.size() + idle.tenants() + (counted ? 0 : 1);
+  }
+
+  private boolean isModest(String tenant, long amount, @Nullable Permit growing) {
+    long grown = growing == null ? 0 : growing.amount;
+    return bound.isModest(held(tenant) - grown, grown + amount, wanting(tenant));
+  }
+
+  private Refusal refuse(String tenant, long amount, @Nullable Permit growing, Verdict verdict) {
+    long now = nanos.getAsLong();
+    if (isModest(tenant, amount, growing) && amount <= bound.max()) {
       promised.note(tenant, amount, now);
     } else {
       promised.remove(tenant);
     }
-    if (!holds) {
+    if (!holdings.containsKey(tenant)) {
       idle.note(tenant, 0, now);
     }
-    return new Asked(new Refusal(bound, tenant, held, verdict == Verdict.OVER_SHARE), evicted);
+    return new Refusal(bound, tenant, held(tenant), verdict == Verdict.OVER_SHARE);
   }
 
   private Permit take(String tenant, long amount, @Nullable Permit growing, Runnable onEvicted) {
     idle.remove(tenant);
+    promised.remove(tenant);
     Holdings mine = holdings.computeIfAbsent(tenant, name -> new Holdings());
     Permit permit = growing == null ? new Permit(this, tenant, 0, onEvicted) : growing;
     permit.amount += amount;

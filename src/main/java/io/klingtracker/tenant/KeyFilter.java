@@ -4,6 +4,7 @@ import io.klingtracker.http.Bodies;
 import io.klingtracker.http.FilterOrder;
 import io.klingtracker.http.Front;
 import io.klingtracker.http.Refusals;
+import io.klingtracker.http.RequestTenant;
 import io.klingtracker.problem.ErrorCode;
 import io.klingtracker.problem.ProblemException;
 import io.micrometer.core.instrument.Counter;
@@ -83,7 +84,7 @@ class KeyFilter {
     List<String> headers = call.request().headers().getAll(HttpHeaders.AUTHORIZATION);
     List<String> authorization = headers.isEmpty() ? null : headers;
     if (people.come(authorization)) {
-      person(call);
+      person(call, authorization);
       return;
     }
     boolean admin = front == Front.ADMIN;
@@ -113,11 +114,14 @@ class KeyFilter {
       failures.passed(name);
     }
     call.put(CALLER, caller);
+    if (caller.tenant() != null) {
+      RequestTenant.set(call, caller.tenant());
+    }
     call.next();
   }
 
   /** Only whether the token is good; Quarkus remembers the identity for the resource. */
-  private void person(RoutingContext call) {
+  private void person(RoutingContext call, List<String> authorization) {
     Uni<SecurityIdentity> identity = call.get(QuarkusHttpUser.DEFERRED_IDENTITY_KEY);
     if (identity == null) {
       refuse(call, address(call), invalid());
@@ -135,6 +139,7 @@ class KeyFilter {
                       if (someone == null || someone.isAnonymous()) {
                         refusePerson(call, null);
                       } else {
+                        RequestTenant.set(call, people.tenantOf(authorization, someone));
                         call.next();
                       }
                     }),

@@ -111,6 +111,12 @@ class People {
         null);
   }
 
+  /** The tenant that a person's checked token names, whether or not there is one; else nothing. */
+  String tenantOf(List<String> authorization, SecurityIdentity person) {
+    JsonNode claims = claims(KeyRing.token(authorization), person.getPrincipal());
+    return claims == null ? "" : claim(claims, config.tenantClaim()).asText("");
+  }
+
   /**
    * The person as an administrator.
    *
@@ -143,14 +149,20 @@ class People {
   private JsonNode checked(List<String> authorization, Uni<SecurityIdentity> identity) {
     String token = KeyRing.token(authorization);
     try {
-      Principal principal = identity.await().atMost(LONGEST_CHECK).getPrincipal();
-      if (principal instanceof JsonWebToken person && token.equals(person.getRawToken())) {
-        return part(person.getRawToken().split("\\.", -1)[1]);
+      JsonNode claims = claims(token, identity.await().atMost(LONGEST_CHECK).getPrincipal());
+      if (claims != null) {
+        return claims;
       }
     } catch (RuntimeException e) {
       throw refusal(authorization, e);
     }
     throw refusal(authorization, null);
+  }
+
+  private @Nullable JsonNode claims(String token, Principal principal) {
+    return principal instanceof JsonWebToken person && token.equals(person.getRawToken())
+        ? part(token.split("\\.", -1)[1])
+        : null;
   }
 
   /**

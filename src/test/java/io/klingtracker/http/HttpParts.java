@@ -1,5 +1,6 @@
 package io.klingtracker.http;
 
+import io.klingtracker.share.Shares;
 import io.klingtracker.testing.Settings;
 import io.micrometer.core.instrument.MeterRegistry;
 import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
@@ -15,12 +16,19 @@ public final class HttpParts {
   public static final int USUAL = 1 << 20;
   public static final int MOST = 32 << 20;
 
+  /** Four turns for reads. */
+  private static final int THREADS = 64;
+
+  private static final int CONNECTIONS = 6;
+
   final MeterRegistry meters = new SimpleMeterRegistry();
   final Refusals refusals;
   final Admission admission;
   final TimeLimits times;
   final Bodies bodies;
   final BodyBudget budget;
+  final RequestShares shares;
+  final Turns turns;
   private final Vertx vertx;
 
   /** With settings of {@link HttpConfig}. */
@@ -47,7 +55,10 @@ public final class HttpParts {
     refusals = new Refusals(vertx, meters);
     admission = new Admission(config, refusals);
     times = new TimeLimits(vertx, config, refusals);
-    budget = new BodyBudget(config, bounds, meters);
+    Shares made = new Shares(meters);
+    budget = new BodyBudget(config, bounds, meters, made);
+    shares = new RequestShares(config, refusals, made);
+    turns = new Turns(THREADS, CONNECTIONS);
     bodies = new Bodies(budget, bounds, refusals, new CurrentVertxRequest());
   }
 

@@ -162,6 +162,18 @@ class ShareTest {
   }
 
   @Test
+  void to_ask_beforehand_takes_nothing() {
+    Share share = brief(8);
+    assertTrue(share.refusal("acme", 8).isEmpty());
+    assertEquals(0, share.held());
+    permits(share, "acme", 7);
+
+    assertTrue(share.refusal("acme", 1).isPresent());
+    assertEquals(1, refusals.size());
+    assertTrue(share.refusal("other", 1).isEmpty());
+  }
+
+  @Test
   void refusals_are_counted_and_say_what_to_do() {
     SimpleMeterRegistry registry = new SimpleMeterRegistry();
     Share share =
