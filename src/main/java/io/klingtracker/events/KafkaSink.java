@@ -16,6 +16,12 @@ final class KafkaSink implements EventSink {
   /** Marks a record that an administrator had sent again. */
   static final String REPLAYED = "ce_replayed";
 
+  private static final byte[] SPEC_VERSION = bytes("1.0");
+  private static final byte[] TYPE_BYTES = bytes(TYPE);
+  private static final byte[] SOURCE_BYTES = bytes(SOURCE);
+  private static final byte[] JSON = bytes("application/json");
+  private static final byte[] TRUE = bytes("true");
+
   private final Outlet events;
   private final Outlet states;
   private final KafkaTopics topics;
@@ -49,20 +55,21 @@ final class KafkaSink implements EventSink {
 
   private Headers headers(OutboxMessage message) {
     Headers headers = new RecordHeaders();
-    header(headers, "ce_specversion", "1.0");
-    header(headers, "ce_id", message.eventId().toString());
-    header(headers, "ce_type", TYPE);
-    header(headers, "ce_source", SOURCE);
-    header(headers, "ce_subject", message.taskId());
-    header(headers, "ce_time", Rfc3339.format(message.occurredAt()));
-    header(headers, "ce_sequence", Integer.toString(message.sequence()));
-    header(headers, "ce_partitionkey", message.taskId());
-    header(headers, "content-type", "application/json");
+    byte[] taskId = bytes(message.taskId());
+    headers.add("ce_specversion", SPEC_VERSION);
+    headers.add("ce_id", bytes(message.eventId().toString()));
+    headers.add("ce_type", TYPE_BYTES);
+    headers.add("ce_source", SOURCE_BYTES);
+    headers.add("ce_subject", taskId);
+    headers.add("ce_time", bytes(Rfc3339.format(message.occurredAt())));
+    headers.add("ce_sequence", bytes(Integer.toString(message.sequence())));
+    headers.add("ce_partitionkey", taskId);
+    headers.add("content-type", JSON);
     if (message.traceparent() != null) {
-      header(headers, "traceparent", message.traceparent());
+      headers.add("traceparent", bytes(message.traceparent()));
     }
     if (replays) {
-      header(headers, REPLAYED, "true");
+      headers.add(REPLAYED, TRUE);
     }
     return headers;
   }
@@ -77,7 +84,7 @@ final class KafkaSink implements EventSink {
     return states.send(taskId, null, new RecordHeaders());
   }
 
-  private static void header(Headers headers, String name, String value) {
-    headers.add(name, value.getBytes(StandardCharsets.UTF_8));
+  private static byte[] bytes(String text) {
+    return text.getBytes(StandardCharsets.UTF_8);
   }
 }

@@ -11,6 +11,7 @@ import io.smallrye.mutiny.operators.multi.MultiSelectFirstUntilOtherOp;
 import io.smallrye.mutiny.subscription.UniEmitter;
 import jakarta.enterprise.context.ApplicationScoped;
 import jakarta.inject.Inject;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
@@ -28,6 +29,8 @@ import org.jspecify.annotations.Nullable;
 @ApplicationScoped
 public class OpenCalls {
 
+  private static final long LEAST_MILLIS = 100;
+
   private final KeyStore store;
   private final CurrentCaller current;
   private final Map<Who, Set<UniEmitter<? super Boolean>>> open = new ConcurrentHashMap<>();
@@ -42,7 +45,7 @@ public class OpenCalls {
     // Twice in that time, so that what was missed by a moment is found in time.
     loops.add(
         WorkLoop.named("open-calls")
-            .every(config.keys().cache().dividedBy(2))
+            .every(Duration.ofMillis(Math.max(LEAST_MILLIS, config.keys().cache().toMillis() / 2)))
             .work(this::endUnwelcome));
   }
 
