@@ -28,7 +28,11 @@ class StatementsTest {
 
   private static final List<String> FOR_A_REQUEST =
       List.of(
-          "insert into task_request", "idempotency_key", "from api_key", "from tenant", "rate_use");
+          "insert into task_request",
+          "idempotency_key",
+          "from api_key",
+          "from tenant ",
+          "rate_use");
 
   private static TestTenant tenant;
   private static String task;

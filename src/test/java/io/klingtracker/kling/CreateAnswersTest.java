@@ -3,6 +3,7 @@ package io.klingtracker.kling;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import io.klingtracker.testing.NoSuchName;
 import io.klingtracker.testing.OwnCertificate;
 import io.smallrye.config.SmallRyeConfigBuilder;
 import io.vertx.core.Vertx;

@@ -1,4 +1,4 @@
-package io.klingtracker.kling;
+package io.klingtracker.testing;
 
 import io.vertx.core.VertxOptions;
 import io.vertx.core.dns.AddressResolverOptions;
@@ -9,13 +9,14 @@ import java.net.DatagramSocket;
 import java.net.InetAddress;
 
 /** A name server on this machine that knows no name; only the hosts file does. */
-final class NoSuchName implements AutoCloseable {
+public final class NoSuchName implements AutoCloseable {
 
   private static final int MAX_QUERY_BYTES = 512;
 
   private final DatagramSocket socket;
 
-  NoSuchName() {
+  /** Starts it on a port of its own. */
+  public NoSuchName() {
     try {
       socket = new DatagramSocket(0, InetAddress.getLoopbackAddress());
     } catch (IOException e) {
@@ -26,13 +27,16 @@ final class NoSuchName implements AutoCloseable {
     thread.start();
   }
 
+  /** Address and port. */
+  public String address() {
+    return "127.0.0.1:" + socket.getLocalPort();
+  }
+
   /** Asks this server and nobody else. */
-  VertxOptions options() {
+  public VertxOptions options() {
     return new VertxOptions()
         .setAddressResolverOptions(
-            new AddressResolverOptions()
-                .addServer("127.0.0.1:" + socket.getLocalPort())
-                .setQueryTimeout(60_000));
+            new AddressResolverOptions().addServer(address()).setQueryTimeout(60_000));
   }
 
   private void answer() {
