@@ -73,7 +73,7 @@ class ArchitectureTest {
               Map.entry(
                   "feed",
                   Set.of("problem", "request", "secret", "task", "tenant", "watch", "loops")),
-              Map.entry("tracking", Set.of("kling", "retry", "rules", "secret", "task")),
+              Map.entry("tracking", Set.of("kling", "loops", "retry", "rules", "secret", "task")),
               Map.entry(
                   "api",
                   Set.of(
@@ -95,6 +95,7 @@ class ArchitectureTest {
               Map.entry(
                   "dispatch",
                   Set.of(
+                      "database",
                       "kling",
                       "problem",
                       "retry",

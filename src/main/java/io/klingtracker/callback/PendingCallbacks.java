@@ -51,7 +51,7 @@ class PendingCallbacks {
   private static final double JITTER = 0.2;
 
   /** The kind of what is set aside here. */
-  private static final String SET_ASIDE = "callback";
+  static final String SET_ASIDE = "callback";
 
   /** What a task's timeline says of it. */
   private static final String SET_ASIDE_REASON = "set-aside";

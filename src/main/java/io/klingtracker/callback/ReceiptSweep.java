@@ -1,6 +1,7 @@
 package io.klingtracker.callback;
 
 import io.klingtracker.loops.Loops;
+import io.klingtracker.loops.SetAside;
 import io.klingtracker.loops.WorkLoop;
 import io.klingtracker.tracking.CallbackLedger;
 import io.quarkus.runtime.Startup;
@@ -9,25 +10,34 @@ import jakarta.inject.Singleton;
 import java.time.Clock;
 import java.time.Duration;
 import java.time.Instant;
+import org.jboss.logging.Logger;
 
 /** Deletes receipts that are old enough, a bounded number at a time. */
 @Startup
 @Singleton
 class ReceiptSweep {
 
+  private static final Logger LOG = Logger.getLogger(ReceiptSweep.class);
   private static final Duration EVERY = Duration.ofMinutes(10);
   private static final int BATCH = 1000;
 
   private final ReceiptStore store;
   private final CallbackLedger ledger;
+  private final SetAside setAside;
   private final Duration keep;
   private final Clock clock;
 
   @Inject
   ReceiptSweep(
-      ReceiptStore store, CallbackLedger ledger, CallbackConfig config, Clock clock, Loops loops) {
+      ReceiptStore store,
+      CallbackLedger ledger,
+      SetAside setAside,
+      CallbackConfig config,
+      Clock clock,
+      Loops loops) {
     this.store = store;
     this.ledger = ledger;
+    this.setAside = setAside;
     this.keep = config.keep();
     this.clock = clock;
     loops.add(WorkLoop.named("callback-sweep").every(EVERY).work(this::runOnce));
@@ -36,7 +46,13 @@ class ReceiptSweep {
   /** True when a full batch suggests that there is more. */
   boolean runOnce() {
     Instant before = clock.instant().minus(keep);
-    ledger.forget(before);
-    return store.sweep(before, BATCH) >= BATCH;
+    try {
+      ledger.forget(before);
+    } catch (RuntimeException e) {
+      LOG.warnf("missing callbacks are not forgotten: %s", SetAside.reason(e));
+    }
+    boolean more = store.sweep(before, BATCH) >= BATCH;
+    setAside.forget(PendingCallbacks.SET_ASIDE, before);
+    return more;
   }
 }

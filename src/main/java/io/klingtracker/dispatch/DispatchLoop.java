@@ -54,6 +54,7 @@ class DispatchLoop {
             .every(config.poll())
             .rest(config.rest())
             .atEnd(this::drain)
+            .oldest(dispatcher::oldest)
             .work(this::runOnce);
     dispatcher.onSettled(loop::wake);
     if (config.enabled()) {

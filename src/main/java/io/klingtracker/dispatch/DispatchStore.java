@@ -6,6 +6,7 @@ import io.klingtracker.dispatch.SlotPlan.Lane;
 import io.klingtracker.dispatch.SlotPlan.Model;
 import io.klingtracker.dispatch.SlotPlan.Plan;
 import io.klingtracker.dispatch.SlotPlan.Turn;
+import io.klingtracker.loops.SetAside;
 import io.klingtracker.task.Claimed;
 import jakarta.inject.Inject;
 import jakarta.inject.Singleton;
@@ -31,6 +32,7 @@ import java.util.UUID;
 import java.util.function.Function;
 import org.jdbi.v3.core.Handle;
 import org.jdbi.v3.core.Jdbi;
+import org.jdbi.v3.core.statement.Query;
 import org.jspecify.annotations.Nullable;
 
 /** The dispatch queue: claims with a lease, and what becomes of them. */
@@ -113,11 +115,11 @@ class DispatchStore {
       """;
 
   /** Creates that may have arrived and whose sender is gone, or whose next look is due. */
-  static final String CLAIM_SENT =
+  private static final String CLAIM_SENT_DUE =
       """
       with due as (
         select task_id from dispatch_queue
-        where sent_at is not null and due_at <= :now and (claimed_until is null or claimed_until <= :now)
+        where sent_at is not null and due_at <= :now and (claimed_until is null or claimed_until <= :now) %s
         order by due_at limit :limit
         for update skip locked
       ),
@@ -132,6 +134,11 @@ class DispatchStore {
       from claimed c join task t on t.id = c.task_id join task_request r on r.task_id = c.task_id
         join open_task o on o.task_id = c.task_id
       """;
+
+  static final String CLAIM_SENT = CLAIM_SENT_DUE.formatted("");
+
+  private static final String CLAIM_SENT_ONLY =
+      CLAIM_SENT_DUE.formatted("and task_id = any(:only)");
 
   private static final String RENEW =
       """
@@ -170,11 +177,39 @@ class DispatchStore {
       select task_id from dispatch_queue where sent_at is null and deadline_at <= :now order by deadline_at limit :limit
       """;
 
+  private static final String NOT_ASIDE =
+      """
+      select id from unnest(cast(:ids as text[])) as d(id)
+      where not exists (select from set_aside a where a.kind = 'dispatch' and a.key = d.id)
+      """;
+
+  private static final String DUE_SENT =
+      """
+      select task_id from dispatch_queue q
+      where sent_at is not null and due_at <= :now and (claimed_until is null or claimed_until <= :now)
+        and not exists (select from set_aside a where a.kind = 'dispatch' and a.key = q.task_id)
+      order by due_at limit :limit
+      """;
+
+  private static final String SET_ASIDE =
+      "update dispatch_queue set due_at = :never, claimed_until = null, claimed_by = null where task_id = :id";
+
+  private static final String PUT_BACK =
+      "update dispatch_queue set due_at = :now, attempts = 0 where task_id = :id and claimed_by is null";
+
+  /** The oldest that waits, whatever for. */
+  private static final String OLDEST =
+      """
+      select t.created_at from dispatch_queue q join task t on t.id = q.task_id
+      where q.due_at < :never order by q.task_id limit 1
+      """;
+
   private static final String LEAD = "select lead_millis from open_task where task_id = :id";
 
   private final Jdbi jdbi;
   private final PoolStore pools;
   private final Clock clock;
+  private final DispatchConfig config;
   private final Duration lease;
   private final int laneLimit;
   private final String owner = UUID.randomUUID().toString();
@@ -185,6 +220,7 @@ class DispatchStore {
     this.jdbi = jdbi;
     this.pools = pools;
     this.clock = clock;
+    this.config = config;
     this.lease = config.lease();
     this.laneLimit = config.lanes();
   }
@@ -233,19 +269,62 @@ class DispatchStore {
       return List.of();
     }
     return pools.exclusively(
-        handle -> {
-          PoolStore.Snapshot snapshot = pools.snapshot(handle);
-          Capacity capacity = judge.apply(snapshot);
-          Map<Model, Double> times = times(handle, seen);
-          Map<Model, Integer> free = free(seen, capacity, snapshot.used(), room);
-          List<Lane> lanes = firstInTurn(handle, seen, free, times);
-          Plan plan = new SlotPlan(capacity, snapshot.used(), times).assign(lanes, room);
-          if (plan.assigned().isEmpty()) {
-            return List.of();
-          }
-          pools.probed(handle, capacity);
-          return claim(handle, plan, checkAt);
-        });
+        handle -> claim(handle, planned(handle, seen, judge, room, null), checkAt));
+  }
+
+  /** Which tasks {@link #claim} would take, but for those that are set aside. */
+  List<String> due(Function<PoolStore.Snapshot, Capacity> judge, int room) {
+    List<Lane> seen = jdbi.withHandle(handle -> lanes(handle, null, laneLimit));
+    List<String> due =
+        pools.exclusively(
+            handle ->
+                planned(handle, seen, judge, room, null).plan().assigned().stream()
+                    .map(Assigned::taskId)
+                    .toList());
+    return jdbi.withHandle(
+        handle ->
+            handle
+                .createQuery(NOT_ASIDE)
+                .bindArray("ids", String.class, due)
+                .mapTo(String.class)
+                .list());
+  }
+
+  /** Claims some of those. */
+  List<Claim> claim(
+      Function<PoolStore.Snapshot, Capacity> judge, List<String> only, Instant checkAt) {
+    List<Lane> seen = jdbi.withHandle(handle -> lanes(handle, null, laneLimit));
+    return pools.exclusively(
+        handle ->
+            claim(handle, planned(handle, seen, judge, config.batch(), Set.copyOf(only)), checkAt));
+  }
+
+  private record Planned(Capacity capacity, Plan plan) {}
+
+  private Planned planned(
+      Handle handle,
+      List<Lane> seen,
+      Function<PoolStore.Snapshot, Capacity> judge,
+      int room,
+      @Nullable Set<String> only) {
+    PoolStore.Snapshot snapshot = pools.snapshot(handle);
+    Capacity capacity = judge.apply(snapshot);
+    Map<Model, Double> times = times(handle, seen);
+    Map<Model, Integer> free = free(seen, capacity, snapshot.used(), room);
+    List<Lane> lanes = firstInTurn(handle, seen, free, times);
+    if (only != null) {
+      lanes = lanes.stream().map(lane -> lane.with(only)).toList();
+    }
+    return new Planned(
+        capacity, new SlotPlan(capacity, snapshot.used(), times).assign(lanes, room));
+  }
+
+  private List<Claim> claim(Handle handle, Planned planned, Instant checkAt) {
+    if (planned.plan().assigned().isEmpty()) {
+      return List.of();
+    }
+    pools.probed(handle, planned.capacity());
+    return claim(handle, planned.plan(), checkAt);
   }
 
   /**
@@ -379,17 +458,61 @@ class DispatchStore {
 
   /** Claims creates that may have arrived. */
   List<Claim> claimSent(int limit) {
-    Instant now = clock.instant();
+    return jdbi.withHandle(
+        handle -> sent(handle, CLAIM_SENT, limit).map((row, context) -> claim(row)).list());
+  }
+
+  /** Which are due and not set aside. */
+  List<String> dueSent(int limit) {
     return jdbi.withHandle(
         handle ->
             handle
-                .createQuery(CLAIM_SENT)
-                .bind("now", now)
-                .bind("until", now.plus(lease))
-                .bind("owner", owner)
+                .createQuery(DUE_SENT)
+                .bind("now", clock.instant())
                 .bind("limit", limit)
+                .mapTo(String.class)
+                .list());
+  }
+
+  /** Claims some of those. */
+  List<Claim> claimSent(List<String> only) {
+    return jdbi.withHandle(
+        handle ->
+            sent(handle, CLAIM_SENT_ONLY, only.size())
+                .bindArray("only", String.class, only)
                 .map((row, context) -> claim(row))
                 .list());
+  }
+
+  private Query sent(Handle handle, String statement, int limit) {
+    Instant now = clock.instant();
+    return handle
+        .createQuery(statement)
+        .bind("now", now)
+        .bind("until", now.plus(lease))
+        .bind("owner", owner)
+        .bind("limit", limit);
+  }
+
+  /** Due for nobody until somebody has it tried again; what it holds at Kling it keeps. */
+  void setAside(Handle handle, String taskId) {
+    handle.createUpdate(SET_ASIDE).bind("id", taskId).bind("never", SetAside.NEVER).execute();
+  }
+
+  /** See {@link #setAside}. */
+  void putBack(Handle handle, String taskId, Instant now) {
+    handle.createUpdate(PUT_BACK).bind("id", taskId).bind("now", now).execute();
+  }
+
+  /** When the oldest was stored that waits. */
+  Optional<Instant> oldest() {
+    return jdbi.withHandle(
+        handle ->
+            handle
+                .createQuery(OLDEST)
+                .bind("never", SetAside.NEVER)
+                .map((row, context) -> row.getTimestamp("created_at").toInstant())
+                .findOne());
   }
 
   /** Says that this replica still works on its claims; returns how many it still has. */

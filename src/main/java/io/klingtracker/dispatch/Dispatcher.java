@@ -1,11 +1,15 @@
 package io.klingtracker.dispatch;
 
+import io.klingtracker.database.SqlStates;
 import io.klingtracker.kling.CreateAnswer;
 import io.klingtracker.kling.KlingClient;
 import io.klingtracker.kling.KlingLists;
 import io.klingtracker.kling.KlingNews;
 import io.klingtracker.kling.KlingStatus;
 import io.klingtracker.kling.QueryAnswer;
+import io.klingtracker.loops.Attempts;
+import io.klingtracker.loops.Batch;
+import io.klingtracker.loops.SetAside;
 import io.klingtracker.retry.Backoff;
 import io.klingtracker.rules.Body;
 import io.klingtracker.rules.Kind;
@@ -28,13 +32,17 @@ import java.time.Duration;
 import java.time.Instant;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ExecutorService;
+import java.util.concurrent.RejectedExecutionException;
 import java.util.function.Supplier;
 import java.util.random.RandomGenerator;
 import org.jboss.logging.Logger;
+import org.jdbi.v3.core.Handle;
+import org.jdbi.v3.core.Jdbi;
 
 /**
  * Brings stored tasks to Kling: claims them while slots are free, sends each create once, and
@@ -45,6 +53,10 @@ import org.jboss.logging.Logger;
 class Dispatcher {
 
   private static final Logger LOG = Logger.getLogger(Dispatcher.class);
+
+  /** The kind of what is set aside here; the key is the task's id. */
+  private static final String SET_ASIDE = "dispatch";
+
   private static final String TOO_LATE =
       "not dispatched before its deadline; Kling does not have it";
   private static final String UNSURE =
@@ -52,7 +64,9 @@ class Dispatcher {
 
   private static final int FULL = 1303;
 
+  private final Jdbi jdbi;
   private final DispatchStore store;
+  private final SetAside setAside;
   private final Accounting accounts;
   private final Tasks tasks;
   private final KlingClient kling;
@@ -68,13 +82,16 @@ class Dispatcher {
   private final Backoff backoff;
   private final RandomGenerator random = RandomGenerator.getDefault();
   private final Map<String, Claim> inFlight = new ConcurrentHashMap<>();
+  private final Attempts attempts = new Attempts();
   private volatile Instant nextRenewal = Instant.MIN;
   private volatile Instant nextLook = Instant.MIN;
   private volatile Runnable whenSettled = () -> {};
 
   @Inject
   Dispatcher(
+      Jdbi jdbi,
       DispatchStore store,
+      SetAside setAside,
       Accounting accounts,
       Tasks tasks,
       KlingClient kling,
@@ -87,7 +104,9 @@ class Dispatcher {
       DispatchMetrics metrics,
       Clock clock,
       ExecutorService executor) {
+    this.jdbi = jdbi;
     this.store = store;
+    this.setAside = setAside;
     this.accounts = accounts;
     this.tasks = tasks;
     this.kling = kling;
@@ -102,11 +121,17 @@ class Dispatcher {
     this.expireAfter = tracking.expireAfter();
     this.backoff = new Backoff(config.retryFirst(), config.retryCap(), ConfiguredWaits.JITTER);
     metrics.inFlight(inFlight::size);
+    setAside.register(SET_ASIDE, this::putBack);
   }
 
   /** Who is told when a task is free again for another account, or a full house has room again. */
   void onSettled(Runnable action) {
     whenSettled = action;
+  }
+
+  /** When the oldest task was stored that waits for Kling. */
+  Optional<Instant> oldest() {
+    return store.oldest();
   }
 
   /** Whether answers are still awaited. */
@@ -122,14 +147,27 @@ class Dispatcher {
     Instant now = clock.instant();
     if (!now.isBefore(nextRenewal)) {
       nextRenewal = now.plus(config.lease().dividedBy(3));
-      store.renew(inFlight.values());
+      Batch.apply(
+          inFlight.values(),
+          store::renew,
+          (claim, failure) ->
+              LOG.warnf(
+                  "taskId=%s its lease is not renewed: %s",
+                  claim.taskId(), SetAside.reason(failure)));
     }
     boolean more = false;
     if (!now.isBefore(nextLook)) {
       nextLook = now.plus(config.poll());
       failLate();
       int room = room();
-      List<Claim> sent = room > 0 ? store.claimSent(room) : List.of();
+      List<Claim> sent =
+          room <= 0
+              ? List.of()
+              : Batch.claim(
+                  () -> store.claimSent(room),
+                  () -> store.dueSent(room),
+                  store::claimSent,
+                  this::unclaimed);
       sent.forEach(claim -> track(claim, () -> resolve(claim, false)));
       more = room > 0 && sent.size() >= room;
       if (more) {
@@ -138,7 +176,13 @@ class Dispatcher {
     }
     int room = room();
     if (room > 0) {
-      List<Claim> fresh = store.claim(accounts::judge, room, now.plus(expireAfter));
+      Instant checkAt = now.plus(expireAfter);
+      List<Claim> fresh =
+          Batch.claim(
+              () -> store.claim(accounts::judge, room, checkAt),
+              () -> store.due(accounts::judge, room),
+              only -> store.claim(accounts::judge, only, checkAt),
+              this::unclaimed);
       fresh.forEach(claim -> track(claim, () -> send(claim)));
       more |= fresh.size() >= room;
     }
@@ -151,9 +195,33 @@ class Dispatcher {
 
   private void failLate() {
     List<String> late = store.late(config.batch());
-    if (!late.isEmpty()) {
-      tasks.withdrawLate(late, new TaskSignal.Failed(null, TOO_LATE), clock.instant());
+    Batch.apply(
+        late,
+        some -> tasks.withdrawLate(some, new TaskSignal.Failed(null, TOO_LATE), clock.instant()),
+        this::unclaimed);
+  }
+
+  /** One that cannot even be claimed, or ended at its deadline. */
+  private void unclaimed(String taskId, RuntimeException failure) {
+    int times = attempts.failed(taskId);
+    if (SetAside.isDue(failure, times)) {
+      setAside(taskId, failure, times);
+    } else {
+      LOG.warnf("taskId=%s cannot be dispatched: %s", taskId, SetAside.reason(failure));
     }
+  }
+
+  /** Out of the queue until an administrator has it tried again; a doubt keeps its slot. */
+  private void setAside(String taskId, Throwable failure, int times) {
+    LOG.errorf("taskId=%s its dispatch is set aside: %s", taskId, SetAside.reason(failure));
+    attempts.done(taskId);
+    jdbi.useHandle(handle -> setAside.put(handle, SET_ASIDE, taskId, taskId, failure, times));
+    jdbi.useHandle(handle -> store.setAside(handle, taskId));
+  }
+
+  private Runnable putBack(Handle handle, String taskId, Instant now) {
+    store.putBack(handle, taskId, now);
+    return () -> whenSettled.run();
   }
 
   private void track(Claim claim, Supplier<CompletionStage<?>> work) {
@@ -163,14 +231,57 @@ class Dispatcher {
             (done, failure) -> {
               inFlight.remove(claim.taskId(), claim);
               if (failure != null) {
-                // The lease runs out and the task is looked at again; nothing is lost.
-                LOG.warnf(
-                    "taskId=%s dispatch did not settle: %s", claim.taskId(), failure.getMessage());
+                failed(claim, failure);
               }
               if (inFlight.size() >= config.maxInFlight() - 1) {
                 whenSettled.run();
               }
             });
+  }
+
+  /**
+   * It may have arrived at Kling, so it is asked for again later; where that is of no use, it is
+   * set aside. Should this fail too, its lease runs out and it is looked at again; nothing is lost.
+   */
+  private void failed(Claim claim, Throwable failure) {
+    LOG.warnf("taskId=%s dispatch did not settle: %s", claim.taskId(), SetAside.reason(failure));
+    if (SqlStates.isDatabaseAway(failure)) {
+      return;
+    }
+    Runnable decided =
+        () -> {
+          String reason = SetAside.reason(failure);
+          if (SetAside.isDue(failure, claim.held().attempts())) {
+            store.keep(claim, SetAside.NEVER, "set aside: " + reason);
+            setAside(claim.taskId(), failure, claim.held().attempts());
+          } else {
+            store.keep(claim, retryAt(claim), UNSURE.formatted(reason));
+          }
+        };
+    try {
+      executor.execute(
+          () -> {
+            try {
+              decided.run();
+            } catch (RuntimeException e) {
+              LOG.warnf("taskId=%s waits for its lease: %s", claim.taskId(), SetAside.reason(e));
+            }
+          });
+    } catch (RejectedExecutionException e) {
+      LOG.debugf("taskId=%s waits for its lease: shutting down", claim.taskId());
+    }
+  }
+
+  /** Nothing was sent, and nothing can be: its slot is another's. */
+  private CompletionStage<?> unsendable(Claim claim, RuntimeException failure) {
+    String reason = SetAside.reason(failure);
+    if (SetAside.isDue(failure, claim.held().attempts())) {
+      store.release(claim, SetAside.NEVER, "set aside: " + reason);
+      setAside(claim.taskId(), failure, claim.held().attempts());
+    } else {
+      store.release(claim, retryAt(claim), "it cannot be made ready: " + reason);
+    }
+    return done();
   }
 
   /** One task that cannot even be begun must not keep the rest of its batch from being. */
@@ -183,17 +294,24 @@ class Dispatcher {
   }
 
   private CompletionStage<?> send(Claim claim) {
-    Kind kind = Kinds.ofName(claim.kind()).orElseThrow();
-    String body =
-        UpstreamBody.of(
-            kind,
-            Body.parse(claim.body()),
-            claim.upstreamModel(),
-            claim.taskId(),
-            callbacks.url(claim.taskId()));
+    String path;
+    String body;
+    try {
+      Kind kind = Kinds.ofName(claim.kind()).orElseThrow();
+      path = kind.createPath(claim.upstreamModel());
+      body =
+          UpstreamBody.of(
+              kind,
+              Body.parse(claim.body()),
+              claim.upstreamModel(),
+              claim.taskId(),
+              callbacks.url(claim.taskId()));
+    } catch (RuntimeException e) {
+      return unsendable(claim, e);
+    }
     accounts.sends(claim.account());
     return kling
-        .create(claim.account(), kind.createPath(claim.upstreamModel()), body, notAfter(claim))
+        .create(claim.account(), path, body, notAfter(claim))
         .thenComposeAsync(answer -> settle(claim, answer), executor);
   }
 

@@ -10,6 +10,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.PriorityQueue;
+import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -32,7 +33,18 @@ final class SlotPlan {
    * @param turn where it stands in virtual time
    * @param waiting its first tasks, in order
    */
-  record Lane(String tenant, Model model, int weight, double turn, List<Candidate> waiting) {}
+  record Lane(String tenant, Model model, int weight, double turn, List<Candidate> waiting) {
+
+    /** The same queue with only those of its tasks that are named. */
+    Lane with(Set<String> taskIds) {
+      return new Lane(
+          tenant,
+          model,
+          weight,
+          turn,
+          waiting.stream().filter(task -> taskIds.contains(task.taskId())).toList());
+    }
+  }
 
   /** A task and the account it goes to. */
   record Assigned(String taskId, String account) {}

@@ -1,6 +1,7 @@
 package io.klingtracker.dispatch;
 
 import io.klingtracker.dispatch.SlotPlan.Lane;
+import io.klingtracker.loops.SetAside;
 import io.klingtracker.rules.ModelMapping;
 import io.klingtracker.task.Source;
 import io.klingtracker.task.Task;
@@ -210,7 +211,7 @@ class Standings implements WaitingTasks {
     return new Standing(
         reason(now, place, slots, free, time),
         "it is sent to Kling when its turn comes and a slot is free",
-        place.dueAt().isAfter(time) ? place.dueAt() : null,
+        place.dueAt().isAfter(time) ? nextAt(place) : null,
         place.ahead() + 1,
         place.ahead() >= COUNTED,
         dispatch == null ? null : time.plus(dispatch),
@@ -233,7 +234,10 @@ class Standings implements WaitingTasks {
               .filter(obstacle -> !obstacle.isEmpty())
               .collect(Collectors.joining("; ")));
     } else if (place.dueAt().isAfter(time)) {
-      reason.append("it waits before it is tried again");
+      reason.append(
+          nextAt(place) == null
+              ? "it could not be processed, and an administrator has to have it tried again"
+              : "it waits before it is tried again");
     } else if (free == 0) {
       reason.append("all ").append(slots).append(" slots of ").append(model).append(" are in use");
     } else if (place.ahead() > 0) {
@@ -245,6 +249,11 @@ class Standings implements WaitingTasks {
       reason.append(" (last try: ").append(place.reason()).append(')');
     }
     return reason.toString();
+  }
+
+  /** Null for one that is set aside. */
+  private static @Nullable Instant nextAt(Place place) {
+    return place.dueAt().isBefore(SetAside.NEVER) ? place.dueAt() : null;
   }
 
   private Standing sent(Place place) {
@@ -259,7 +268,7 @@ class Standings implements WaitingTasks {
                 : "it was sent, and whether Kling accepted it is not known yet",
         "Kling is asked for it; nothing is sent again before it is proved that Kling does not have"
             + " it",
-        underWay ? null : place.dueAt(),
+        underWay ? null : nextAt(place),
         null,
         false,
         null,

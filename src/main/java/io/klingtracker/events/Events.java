@@ -34,6 +34,7 @@ class Events {
       loops.add(
           WorkLoop.named("outbox")
               .every(EMPTY_EVERY)
+              .oldest(metrics::oldest)
               .work(() -> store.empty(EMPTY_BATCH) == EMPTY_BATCH));
     }
     loops.add(

@@ -67,7 +67,10 @@ class OutboxStore {
       """
       select (select count(*) from outbox) as unpublished, (select count(*) from set_aside where kind = 'event') as aside,
         (select min(e.occurred_at) from generate_series(0, 63) as l(lane)
-           cross join lateral (select * from outbox x where x.lane = l.lane order by x.id limit 1) o
+           cross join lateral (
+             select * from outbox x where x.lane = l.lane
+               and not exists (select from set_aside a where a.kind = 'event' and a.key = x.task_id)
+             order by x.id limit 1) o
            join task_event e on e.task_id = o.task_id and e.sequence = o.sequence) as oldest
       """;
 

@@ -87,7 +87,12 @@ final class Relay implements AutoCloseable {
     this.metrics = metrics;
     this.clock = clock;
     this.lastAck = System.nanoTime();
-    this.loop = WorkLoop.named("relay").every(config.poll()).atEnd(this::drain).work(this::runOnce);
+    this.loop =
+        WorkLoop.named("relay")
+            .every(config.poll())
+            .atEnd(this::drain)
+            .oldest(metrics::oldest)
+            .work(this::runOnce);
   }
 
   /** What runs it. */

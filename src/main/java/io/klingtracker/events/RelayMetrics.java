@@ -9,6 +9,7 @@ import jakarta.inject.Singleton;
 import java.time.Clock;
 import java.time.Duration;
 import java.time.Instant;
+import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 
 /** What the relay does and how far behind it is. */
@@ -81,6 +82,11 @@ class RelayMetrics {
   void held(int events, long bytes) {
     held = events;
     heldBytes = bytes;
+  }
+
+  /** Since when the oldest event waits, as of the last measure. */
+  Optional<Instant> oldest() {
+    return Optional.ofNullable(oldest);
   }
 
   void backlog(OutboxStore.Lag lag) {

@@ -1,6 +1,8 @@
 package io.klingtracker.feed;
 
+import io.klingtracker.loops.Batch;
 import io.klingtracker.loops.Loops;
+import io.klingtracker.loops.SetAside;
 import io.klingtracker.loops.WorkLoop;
 import io.klingtracker.watch.Watch;
 import io.quarkus.runtime.Startup;
@@ -14,6 +16,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.atomic.AtomicInteger;
+import org.jboss.logging.Logger;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -23,6 +26,8 @@ import org.jspecify.annotations.Nullable;
 @Startup
 @Singleton
 class FeedHub {
+
+  private static final Logger LOG = Logger.getLogger(FeedHub.class);
 
   /**
    * A committed event stays hidden while an older transaction is under way, a few milliseconds as a
@@ -76,7 +81,11 @@ class FeedHub {
       followed = new HashMap<>(tenants);
       followed.forEach((tenant, feed) -> cursors.put(tenant, feed.cursor));
     }
-    Map<String, List<FeedEvent>> news = store.news(cursors, config.page());
+    Map<String, List<FeedEvent>> news = new HashMap<>();
+    Batch.apply(
+        cursors.keySet(),
+        some -> news.putAll(store.news(of(cursors, some), config.page())),
+        this::unreadable);
     List<UniEmitter<? super Boolean>> signals = new ArrayList<>();
     boolean more = false;
     synchronized (this) {
@@ -91,6 +100,28 @@ class FeedHub {
     }
     signals.forEach(emitter -> emitter.complete(true));
     return more || lookAgain();
+  }
+
+  private static Map<String, Cursor> of(Map<String, Cursor> cursors, List<String> tenants) {
+    Map<String, Cursor> some = new HashMap<>(cursors);
+    some.keySet().retainAll(tenants);
+    return some;
+  }
+
+  /** Who follows it reads for himself from now on, and is told what is wrong. */
+  private void unreadable(String tenant, RuntimeException failure) {
+    LOG.errorf("tenant=%s its feed cannot be read: %s", tenant, SetAside.reason(failure));
+    List<FeedReader> cut;
+    synchronized (this) {
+      Followed feed = tenants.remove(tenant);
+      if (feed == null) {
+        return;
+      }
+      feed.watching.close();
+      cut = List.copyOf(feed.readers);
+      cut.forEach(reader -> reader.attached = false);
+    }
+    cut.forEach(FeedReader::cutShort);
   }
 
   /** Ends the streams of those who had their time to catch up, or who take nothing any more. */

@@ -203,6 +203,17 @@ public class SetAside {
     return true;
   }
 
+  /** Forgets what was set aside so long ago that nothing of it is left to be tried. */
+  public void forget(String kind, Instant before) {
+    jdbi.useHandle(
+        handle ->
+            handle
+                .createUpdate("delete from set_aside where kind = :kind and at < :before")
+                .bind("kind", kind)
+                .bind("before", before)
+                .execute());
+  }
+
   /** How many of each kind there are; a kind that is known and has none counts nothing. */
   Map<String, Long> counts() {
     Map<String, Long> counts = new HashMap<>();

@@ -1,6 +1,8 @@
 package io.klingtracker.tenant;
 
+import io.klingtracker.loops.Batch;
 import io.klingtracker.loops.Loops;
+import io.klingtracker.loops.SetAside;
 import io.klingtracker.loops.WorkLoop;
 import io.quarkus.runtime.Startup;
 import jakarta.enterprise.context.ApplicationScoped;
@@ -12,6 +14,7 @@ import java.util.Map;
 import java.util.Set;
 import java.util.UUID;
 import java.util.concurrent.ConcurrentHashMap;
+import org.jboss.logging.Logger;
 import org.jspecify.annotations.Nullable;
 
 /** Writes when keys were last used: at most once a minute each, and never on a request's way. */
@@ -19,6 +22,7 @@ import org.jspecify.annotations.Nullable;
 @ApplicationScoped
 class KeyUse {
 
+  private static final Logger LOG = Logger.getLogger(KeyUse.class);
   private static final Duration AT_MOST_EVERY = Duration.ofMinutes(1);
   private static final Duration POLL = Duration.ofSeconds(5);
 
@@ -55,7 +59,11 @@ class KeyUse {
     Set<UUID> keys = Set.copyOf(pending);
     if (!keys.isEmpty()) {
       pending.removeAll(keys);
-      store.used(keys);
+      Batch.apply(
+          keys,
+          store::used,
+          (key, failure) ->
+              LOG.warnf("the use of key %s is not noted: %s", key, SetAside.reason(failure)));
     }
     return false;
   }

@@ -1,6 +1,8 @@
 package io.klingtracker.tenant;
 
+import io.klingtracker.loops.Batch;
 import io.klingtracker.loops.Loops;
+import io.klingtracker.loops.SetAside;
 import io.klingtracker.loops.WorkLoop;
 import io.klingtracker.problem.ErrorCode;
 import io.klingtracker.problem.ProblemException;
@@ -11,10 +13,12 @@ import java.time.Clock;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.HashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.UUID;
 import java.util.concurrent.ConcurrentHashMap;
+import org.jboss.logging.Logger;
 import org.jdbi.v3.core.Jdbi;
 
 /**
@@ -27,6 +31,8 @@ import org.jdbi.v3.core.Jdbi;
 @Startup
 @ApplicationScoped
 class RateLimits {
+
+  private static final Logger LOG = Logger.getLogger(RateLimits.class);
 
   private static final String SYNC =
       """
@@ -111,30 +117,38 @@ class RateLimits {
         used.put(key, bucket.used());
       }
     }
-    if (!used.isEmpty()) {
-      jdbi.useHandle(
-          handle ->
-              handle
-                  .createQuery(SYNC)
-                  .bind("replica", replica)
-                  .bind("now", now)
-                  .bindArray("keys", UUID.class, used.keySet())
-                  .bindArray("used", Long.class, used.values())
-                  .map(
-                      (row, context) ->
-                          new Told(
-                              row.getObject("key_id", UUID.class),
-                              row.getObject("replica", UUID.class),
-                              row.getLong("used"),
-                              row.getTimestamp("at").toInstant()))
-                  .forEach(this::hear));
-      used.keySet().stream().map(buckets::get).filter(Objects::nonNull).forEach(TokenBucket::heard);
-    }
+    Batch.apply(
+        used.entrySet(),
+        some -> exchange(some, now),
+        (entry, failure) ->
+            LOG.warnf(
+                "the use of key %s is not shared: %s", entry.getKey(), SetAside.reason(failure)));
     if (now.isAfter(pruneAt)) {
       pruneAt = now.plus(IDLE);
       jdbi.useHandle(handle -> handle.createUpdate(PRUNE).bind("now", now).execute());
     }
     return false;
+  }
+
+  private void exchange(List<Map.Entry<UUID, Long>> used, Instant now) {
+    List<UUID> keys = used.stream().map(Map.Entry::getKey).toList();
+    jdbi.useHandle(
+        handle ->
+            handle
+                .createQuery(SYNC)
+                .bind("replica", replica)
+                .bind("now", now)
+                .bindArray("keys", UUID.class, keys)
+                .bindArray("used", Long.class, used.stream().map(Map.Entry::getValue).toList())
+                .map(
+                    (row, context) ->
+                        new Told(
+                            row.getObject("key_id", UUID.class),
+                            row.getObject("replica", UUID.class),
+                            row.getLong("used"),
+                            row.getTimestamp("at").toInstant()))
+                .forEach(this::hear));
+    keys.stream().map(buckets::get).filter(Objects::nonNull).forEach(TokenBucket::heard);
   }
 
   private void hear(Told told) {

@@ -1,6 +1,8 @@
 package io.klingtracker.tracking;
 
 import io.klingtracker.kling.KlingNews;
+import io.klingtracker.loops.Batch;
+import io.klingtracker.loops.SetAside;
 import io.klingtracker.task.Outcome;
 import io.klingtracker.task.Source;
 import io.klingtracker.task.Tasks;
@@ -68,37 +70,42 @@ public class Reports {
     this.meters = meters;
   }
 
-  /** Books a batch. */
+  /** Books a batch; one that cannot be booked is left out. */
   public void book(List<Report> reports) {
+    List<CallbackLedger.End> ends = new ArrayList<>();
+    Set<String> sampled = new HashSet<>();
     try {
-      bookOrFail(reports);
+      Batch.each(
+          reports,
+          report -> book(report, ends, sampled),
+          (report, failure) -> unbooked(report.taskId(), failure));
+      Batch.apply(ends, ledger::ended, (end, failure) -> unbooked(end.taskId(), failure));
     } catch (RuntimeException e) {
-      LOG.warnf("%d reports were not booked: %s", reports.size(), e.getMessage());
+      LOG.warnf("%d reports were not booked: %s", reports.size(), SetAside.reason(e));
     }
   }
 
-  private void bookOrFail(List<Report> reports) {
-    List<CallbackLedger.End> ends = new ArrayList<>();
-    Set<String> sampled = new HashSet<>();
-    for (Report report : reports) {
-      if (report.ended()) {
-        ends.add(new CallbackLedger.End(report.taskId(), report.account(), report.leadMillis()));
-        Duration took = report.said().renderTime();
-        // One sample of each model from a batch is enough, and bounds what is written.
-        if (took != null && sampled.add(report.kind() + "/" + report.upstreamModel())) {
-          times.add(report.kind(), report.upstreamModel(), took);
-        }
-        flagStrangers(report);
-      } else if (report.outcome() instanceof Outcome.Ignored ignored) {
-        if (ignored.reason().equals("contradicts")) {
-          contradiction(report.taskId(), report.account(), report.said().word(), report.proved());
-        }
-        if (report.source() == Source.CALLBACK && report.said().status().isFinal()) {
-          ledger.cameLate(report.taskId());
-        }
+  private static void unbooked(String taskId, RuntimeException failure) {
+    LOG.warnf("taskId=%s a report was not booked: %s", taskId, SetAside.reason(failure));
+  }
+
+  private void book(Report report, List<CallbackLedger.End> ends, Set<String> sampled) {
+    if (report.ended()) {
+      ends.add(new CallbackLedger.End(report.taskId(), report.account(), report.leadMillis()));
+      Duration took = report.said().renderTime();
+      // One sample of each model from a batch is enough, and bounds what is written.
+      if (took != null && sampled.add(report.kind() + "/" + report.upstreamModel())) {
+        times.add(report.kind(), report.upstreamModel(), took);
+      }
+      flagStrangers(report);
+    } else if (report.outcome() instanceof Outcome.Ignored ignored) {
+      if (ignored.reason().equals("contradicts")) {
+        contradiction(report.taskId(), report.account(), report.said().word(), report.proved());
+      }
+      if (report.source() == Source.CALLBACK && report.said().status().isFinal()) {
+        ledger.cameLate(report.taskId());
       }
     }
-    ledger.ended(ends);
   }
 
   /** The alarm that Kling, or somebody in its name, contradicts an end that stands. */

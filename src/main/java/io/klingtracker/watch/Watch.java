@@ -1,6 +1,7 @@
 package io.klingtracker.watch;
 
 import io.klingtracker.loops.Loops;
+import io.klingtracker.loops.SetAside;
 import io.klingtracker.loops.WorkLoop;
 import io.klingtracker.task.TaskChanged;
 import io.klingtracker.task.TasksChanged;
@@ -21,6 +22,7 @@ import java.util.concurrent.ArrayBlockingQueue;
 import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
+import org.jboss.logging.Logger;
 import org.jdbi.v3.core.Handle;
 import org.jdbi.v3.core.Jdbi;
 import org.jspecify.annotations.Nullable;
@@ -37,6 +39,7 @@ import org.postgresql.PGNotification;
 @Singleton
 public class Watch {
 
+  private static final Logger LOG = Logger.getLogger(Watch.class);
   private static final String CHANNEL = "kling_task_tracker_changes";
   private static final String ANNOUNCE =
       "select pg_notify('" + CHANNEL + "', text) from unnest(cast(:texts as text[])) as a(text)";
@@ -203,7 +206,11 @@ public class Watch {
         silentTurns = 0;
         Set<String> names = new LinkedHashSet<>();
         for (PGNotification notification : heard) {
-          hear(Announcement.of(notification.getParameter()), names);
+          try {
+            hear(Announcement.of(notification.getParameter()), names);
+          } catch (RuntimeException e) {
+            LOG.warnf("an announcement is none of ours: %s", SetAside.reason(e));
+          }
         }
         names.forEach(watchers::wake);
         if (!names.isEmpty()) {

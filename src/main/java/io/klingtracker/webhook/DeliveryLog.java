@@ -257,6 +257,19 @@ class DeliveryLog {
         > 0;
   }
 
+  /** Makes one again, whosever it is; false when its task is gone. */
+  boolean redeliver(UUID id) {
+    return jdbi.withHandle(
+            handle ->
+                handle
+                    .createQuery("select tenant_id from task_event where event_id = :id")
+                    .bind("id", id)
+                    .mapTo(String.class)
+                    .findOne())
+        .map(tenant -> redeliver(tenant, id))
+        .orElse(false);
+  }
+
   /** How many deliveries have failed. */
   int count(Failed failed) {
     return jdbi.withHandle(

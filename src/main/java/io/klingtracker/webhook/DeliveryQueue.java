@@ -5,6 +5,7 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.PropertyNamingStrategies;
 import com.fasterxml.jackson.databind.SerializationFeature;
 import com.fasterxml.jackson.datatype.jsr310.JavaTimeModule;
+import io.klingtracker.loops.SetAside;
 import java.sql.ResultSet;
 import java.sql.SQLException;
 import java.time.Duration;
@@ -13,6 +14,7 @@ import java.time.OffsetDateTime;
 import java.time.ZoneOffset;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import org.jdbi.v3.core.Jdbi;
 
 /**
@@ -30,6 +32,9 @@ final class DeliveryQueue {
           .registerModule(new JavaTimeModule())
           .disable(SerializationFeature.WRITE_DATES_AS_TIMESTAMPS)
           .setPropertyNamingStrategy(PropertyNamingStrategies.SNAKE_CASE);
+
+  /** The kind of what is set aside here; the key is the delivery's id. */
+  static final String KIND = "delivery";
 
   private final Jdbi jdbi;
 
@@ -525,6 +530,52 @@ final class DeliveryQueue {
                             row.getString("host"),
                             row.getBoolean("paused")))
                 .list());
+  }
+
+  private static final String SET_ASIDE =
+      """
+      with ended as (
+        delete from webhook_delivery where task_id = :task and sequence = :sequence and claimed_by = :claim returning *
+      )
+      insert into webhook_settled
+        (task_id, sequence, event_id, tenant_id, host, status, state, attempts, reason, planned_at, settled_at)
+      select task_id, sequence, event_id, tenant_id, host, status, 'failed', attempts + 1,
+        'its outcome cannot be written; set aside', planned_at, :now from ended
+      on conflict (task_id, sequence) do update set state = excluded.state, attempts = excluded.attempts,
+        reason = excluded.reason, settled_at = excluded.settled_at
+      """;
+
+  /** Ends a delivery whose outcome cannot be written, without its words; it can be made again. */
+  void setAside(SetAside setAside, Settlement lost, RuntimeException failure, int attempts) {
+    jdbi.useTransaction(
+        handle -> {
+          setAside.put(handle, KIND, lost.eventId(), lost.taskId(), failure, attempts);
+          handle
+              .createUpdate(SET_ASIDE)
+              .bind("task", lost.taskId())
+              .bind("sequence", lost.sequence())
+              .bind("claim", lost.claim())
+              .bind("now", utc(lost.at()))
+              .execute();
+        });
+  }
+
+  /** Since when the oldest is due that is not parked. */
+  Optional<Instant> oldest(Instant now) {
+    return jdbi.withHandle(
+        handle ->
+            handle
+                .createQuery(
+                    """
+                    select min(due_at) as due_at from webhook_delivery
+                    where claimed_until is null and not parked and due_at <= :now
+                    """)
+                .bind("now", utc(now))
+                .map(
+                    (row, context) ->
+                        Optional.ofNullable(row.getObject("due_at", OffsetDateTime.class))
+                            .map(OffsetDateTime::toInstant))
+                .one());
   }
 
   static String json(List<Settlement> results) {

@@ -7,6 +7,8 @@ import java.sql.SQLException;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.List;
+import java.util.Optional;
+import org.jdbi.v3.core.Handle;
 import org.jdbi.v3.core.Jdbi;
 
 /** Pauses and their ends, as the statements that made them wrote them. */
@@ -29,6 +31,15 @@ class HostEventStore {
 
   private static final String SENT =
       "delete from webhook_host_outbox where tenant_id = :tenant and host = :host and id = :id";
+
+  private static final String PUT_BACK =
+      """
+      insert into webhook_host_outbox (tenant_id, host, id)
+      select tenant_id, host, id from webhook_host_event where id = :id on conflict do nothing
+      """;
+
+  private static final String OLDEST =
+      "select at from webhook_host_event where id = (select min(id) from webhook_host_outbox)";
 
   private static final String LIST =
       """
@@ -67,14 +78,31 @@ class HostEventStore {
 
   /** Kafka has it. */
   void sent(HostEvent event) {
-    jdbi.useHandle(
+    jdbi.useHandle(handle -> sent(handle, event));
+  }
+
+  /** Nobody brings it there any more. */
+  void sent(Handle handle, HostEvent event) {
+    handle
+        .createUpdate(SENT)
+        .bind("tenant", event.tenant())
+        .bind("host", event.host())
+        .bind("id", event.id())
+        .execute();
+  }
+
+  void putBack(Handle handle, long id) {
+    handle.createUpdate(PUT_BACK).bind("id", id).execute();
+  }
+
+  /** When the oldest was written that Kafka does not have. */
+  Optional<Instant> oldest() {
+    return jdbi.withHandle(
         handle ->
             handle
-                .createUpdate(SENT)
-                .bind("tenant", event.tenant())
-                .bind("host", event.host())
-                .bind("id", event.id())
-                .execute());
+                .createQuery(OLDEST)
+                .map((row, context) -> row.getTimestamp("at").toInstant())
+                .findOne());
   }
 
   /** A tenant's, newest first, older than the one numbered {@code before}. */

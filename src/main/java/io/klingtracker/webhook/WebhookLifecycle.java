@@ -1,6 +1,7 @@
 package io.klingtracker.webhook;
 
 import io.klingtracker.loops.Loops;
+import io.klingtracker.loops.SetAside;
 import io.klingtracker.loops.WorkLoop;
 import io.klingtracker.secret.Secrets;
 import io.klingtracker.target.TargetPolicy;
@@ -14,6 +15,7 @@ import jakarta.inject.Singleton;
 import jakarta.interceptor.Interceptor;
 import java.time.Clock;
 import java.time.Duration;
+import java.util.UUID;
 import org.jboss.logging.Logger;
 import org.jdbi.v3.core.Jdbi;
 
@@ -25,6 +27,7 @@ class WebhookLifecycle {
   private static final Duration LONGEST_GOODBYE = Duration.ofSeconds(5);
   private static final Duration GOODBYE_STEP = Duration.ofMillis(20);
 
+  private final DeliveryQueue queue;
   private final FirstSecretConfig first;
   private final SecretStore secrets;
   private final DnsResolver resolver;
@@ -45,12 +48,15 @@ class WebhookLifecycle {
       WebhookTraces traces,
       WebhookMetrics metrics,
       HostNews news,
+      DeliveryLog log,
+      SetAside setAside,
       Vertx vertx,
       Clock clock,
       Loops loops) {
     this.first = first;
     this.secrets = secrets;
     this.resolver = new DnsResolver(config.connectTimeout(), config.dnsServer().orElse(null));
+    this.queue = new DeliveryQueue(jdbi);
     this.client =
         new PinnedClient(
             vertx,
@@ -62,7 +68,7 @@ class WebhookLifecycle {
             clock);
     this.sender =
         new WebhookSender(
-            new DeliveryQueue(jdbi),
+            queue,
             secrets,
             config.ed25519() ? SigningKey.of(root) : null,
             client,
@@ -70,6 +76,7 @@ class WebhookLifecycle {
             traces,
             metrics,
             this::hostChanged,
+            setAside,
             clock);
     this.sending =
         loops.add(
@@ -77,10 +84,22 @@ class WebhookLifecycle {
                 .every(config.poll())
                 .rest(config.rest())
                 .atEnd(this::finish)
+                .oldest(() -> queue.oldest(clock.instant()))
                 .work(sender::runOnce));
     sender.wakeBy(sending::wake);
+    setAside.register(
+        DeliveryQueue.KIND,
+        (handle, key, now) ->
+            () -> {
+              log.redeliver(UUID.fromString(key));
+              sending.wake();
+            });
     this.telling =
-        loops.add(WorkLoop.named("webhook-hosts").every(config.sweepEvery()).work(news::runOnce));
+        loops.add(
+            WorkLoop.named("webhook-hosts")
+                .every(config.sweepEvery())
+                .oldest(news::oldest)
+                .work(news::runOnce));
     loops.add(WorkLoop.named("webhook-sweep").every(config.sweepEvery()).work(sweep::runOnce));
   }
 

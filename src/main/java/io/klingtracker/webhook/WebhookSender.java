@@ -1,6 +1,8 @@
 package io.klingtracker.webhook;
 
-import io.klingtracker.database.SqlStates;
+import io.klingtracker.loops.Attempts;
+import io.klingtracker.loops.Batch;
+import io.klingtracker.loops.SetAside;
 import io.klingtracker.webhook.DeliveryQueue.Breaker;
 import io.klingtracker.webhook.DeliveryQueue.Claimed;
 import io.klingtracker.webhook.DeliveryQueue.Room;
@@ -44,13 +46,14 @@ class WebhookSender {
   private final WebhookMetrics metrics;
   private final Clock clock;
   private final Runnable hostChanged;
+  private final SetAside setAside;
   private final AtomicInteger inFlight = new AtomicInteger();
   private final ConcurrentLinkedQueue<Settlement> finished = new ConcurrentLinkedQueue<>();
 
   /** Taken from {@code finished} and not yet written; the loop's alone. */
   private final Deque<Settlement> unsettled = new ArrayDeque<>();
 
-  private boolean oneByOne;
+  private final Attempts attempts = new Attempts();
   private volatile Runnable wake = () -> {};
 
   WebhookSender(
@@ -62,6 +65,7 @@ class WebhookSender {
       WebhookTraces traces,
       WebhookMetrics metrics,
       Runnable hostChanged,
+      SetAside setAside,
       Clock clock) {
     this.queue = queue;
     this.secrets = secrets;
@@ -71,6 +75,7 @@ class WebhookSender {
     this.traces = traces;
     this.metrics = metrics;
     this.hostChanged = hostChanged;
+    this.setAside = setAside;
     this.clock = clock;
     this.schedule = new RetrySchedule(config.retries(), config.jitter(), config.retryAfterCap());
     WebhookConfig.Breaker b = config.breaker();
@@ -99,34 +104,22 @@ class WebhookSender {
       unsettled.add(next);
     }
     while (!unsettled.isEmpty()) {
-      List<Settlement> batch = unsettled.stream().limit(oneByOne ? 1 : config.batch()).toList();
-      if (!write(batch)) {
-        continue;
-      }
+      List<Settlement> batch = unsettled.stream().limit(config.batch()).toList();
+      Batch.apply(
+          batch, some -> queue.settle(some, breaker).forEach(this::laneChanged), this::lost);
       batch.forEach(done -> unsettled.removeFirst());
     }
-    oneByOne = false;
   }
 
-  /** Whether the batch is done with, written or hopeless. */
-  private boolean write(List<Settlement> batch) {
-    try {
-      queue.settle(batch, breaker).forEach(this::laneChanged);
-      return true;
-    } catch (RuntimeException e) {
-      if (SqlStates.isDatabaseAway(e)) {
-        throw e;
-      }
-      if (batch.size() > 1) {
-        // One of them may be what the database does not take; alone it harms no other.
-        oneByOne = true;
-        return false;
-      }
-      Settlement lost = batch.get(0);
-      LOG.errorf(
-          "deliveryId=%s taskId=%s: its outcome cannot be written and it will be sent again: %s",
-          lost.eventId(), lost.taskId(), e.getMessage());
-      return true;
+  /** Its outcome cannot be written: it is sent again when its lease is over, or set aside. */
+  private void lost(Settlement settlement, RuntimeException failure) {
+    int times = attempts.failed(settlement.eventId());
+    LOG.errorf(
+        "deliveryId=%s taskId=%s: its outcome cannot be written: %s",
+        settlement.eventId(), settlement.taskId(), SetAside.reason(failure));
+    if (SetAside.isDue(failure, times)) {
+      attempts.done(settlement.eventId());
+      queue.setAside(setAside, settlement, failure, times);
     }
   }
 

@@ -1,10 +1,15 @@
 package io.klingtracker.webhook;
 
+import io.klingtracker.loops.Batch;
+import io.klingtracker.loops.SetAside;
 import jakarta.inject.Inject;
 import jakarta.inject.Singleton;
 import java.time.Clock;
 import java.time.Duration;
 import java.time.Instant;
+import java.util.LinkedHashMap;
+import java.util.Map;
+import java.util.concurrent.atomic.AtomicBoolean;
 import org.jboss.logging.Logger;
 import org.jdbi.v3.core.Jdbi;
 
@@ -143,14 +148,36 @@ class WebhookSweep {
   /** One bounded pass; true when there is more. */
   boolean runOnce() {
     Instant now = clock.instant();
-    sample(now);
-    boolean more = sweep(GIVE_UP, now, config.giveUpAfter()) == BATCH;
-    more |= sweep(FORGET_ATTEMPTS, now, config.keep()) == BATCH;
-    more |= sweep(FORGET_SETTLED, now, config.keep()) == BATCH;
-    more |= giveUpHosts(HOSTS_PER_TENANT, now) == BATCH;
-    sweep(FORGET_SECRETS, now, config.keep());
-    sweep(FORGET_HOST_EVENTS, now, config.keep());
+    AtomicBoolean more = new AtomicBoolean();
+    Map<String, Runnable> chores = new LinkedHashMap<>();
+    chores.put("sample", () -> sample(now));
+    chores.put("give up", () -> more(more, sweep(GIVE_UP, now, config.giveUpAfter())));
+    chores.put("attempts", () -> more(more, sweep(FORGET_ATTEMPTS, now, config.keep())));
+    chores.put("settled", () -> more(more, sweep(FORGET_SETTLED, now, config.keep())));
+    chores.put("hosts", () -> more(more, giveUpHosts(HOSTS_PER_TENANT, now)));
+    chores.put("secrets", () -> sweep(FORGET_SECRETS, now, config.keep()));
+    chores.put("host events", () -> sweep(FORGET_HOST_EVENTS, now, config.keep()));
+    chores.put("rates", () -> forgetRates(now));
+    chores.put("healthy hosts", () -> forgetHosts(now));
+    Batch.each(
+        chores.entrySet(),
+        chore -> chore.getValue().run(),
+        (chore, failure) ->
+            LOG.warnf("sweeping %s failed: %s", chore.getKey(), SetAside.reason(failure)));
+    return more.get();
+  }
+
+  private static void more(AtomicBoolean more, int swept) {
+    if (swept == BATCH) {
+      more.set(true);
+    }
+  }
+
+  private void forgetRates(Instant now) {
     jdbi.useHandle(handle -> handle.createUpdate(FORGET_RATES).bind("now", now).execute());
+  }
+
+  private void forgetHosts(Instant now) {
     jdbi.useHandle(
         handle ->
             handle
@@ -160,7 +187,6 @@ class WebhookSweep {
                 .bind("batch", BATCH)
                 .mapTo(String.class)
                 .list());
-    return more;
   }
 
   /** See {@link #GIVE_UP_HOSTS}; how many deliveries. */

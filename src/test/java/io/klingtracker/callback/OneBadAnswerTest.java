@@ -21,7 +21,6 @@ import io.klingtracker.tracking.TrackingParts;
 import java.math.BigDecimal;
 import java.time.Duration;
 import java.time.Instant;
-import java.util.Arrays;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
@@ -164,10 +163,9 @@ class OneBadAnswerTest {
 
   private KlingNews news(String id, BigDecimal units, String word) {
     KlingStatus status =
-        Arrays.stream(KlingStatus.values())
-            .filter(known -> known.name().equals(word.toUpperCase(Locale.ROOT)))
-            .findFirst()
-            .orElse(KlingStatus.UNKNOWN);
+        word.equals("MYSTERY")
+            ? KlingStatus.UNKNOWN
+            : KlingStatus.valueOf(word.toUpperCase(Locale.ROOT));
     return new KlingNews(id, bad, status, word, "", null, units, null, null);
   }
 

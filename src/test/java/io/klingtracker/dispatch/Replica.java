@@ -7,6 +7,7 @@ import io.klingtracker.kling.KlingLists;
 import io.klingtracker.kling.ListAnswer;
 import io.klingtracker.kling.PassedAnswer;
 import io.klingtracker.kling.QueryAnswer;
+import io.klingtracker.loops.SetAside;
 import io.klingtracker.loops.WorkLoop;
 import io.klingtracker.task.NewTask;
 import io.klingtracker.task.Submission;
@@ -37,6 +38,7 @@ final class Replica implements AutoCloseable {
   final DispatchConfig config;
   final Tasks tasks;
   final PoolStore pools;
+  final SetAside setAside;
   final DispatchStore store;
   final Accounting accounts;
   final Dispatcher dispatcher;
@@ -52,12 +54,15 @@ final class Replica implements AutoCloseable {
     this.gate = new Gate(kling);
     this.tasks = TasksOnDatabase.of(jdbi, clock, this::changed);
     TrackingParts tracking = new TrackingParts(jdbi, clock, tasks, all(settings));
+    this.setAside = new SetAside(jdbi, clock);
     this.pools = new PoolStore(jdbi, clock, new ConfiguredWaits(config));
     this.store = new DispatchStore(jdbi, pools, clock, config);
     this.accounts = new Accounting(pools, read.getConfigMapping(KlingConfig.class), config, clock);
     this.dispatcher =
         new Dispatcher(
+            jdbi,
             store,
+            setAside,
             accounts,
             tasks,
             gate,

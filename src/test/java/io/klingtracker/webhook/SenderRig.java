@@ -1,5 +1,6 @@
 package io.klingtracker.webhook;
 
+import io.klingtracker.loops.SetAside;
 import io.klingtracker.loops.WorkLoop;
 import io.klingtracker.secret.Secrets;
 import io.klingtracker.target.TargetPolicy;
@@ -29,6 +30,7 @@ final class SenderRig implements AutoCloseable {
 
   final WebhookSender sender;
   final SecretStore secrets;
+  final SetAside setAside;
   private final PinnedClient client;
   private final WorkLoop loop;
 
@@ -47,6 +49,7 @@ final class SenderRig implements AutoCloseable {
                 config.connectTimeout(), config.timeout(), config.answerBytes(), config.perHost()),
             null,
             clock);
+    setAside = new SetAside(jdbi, clock);
     sender =
         new WebhookSender(
             new DeliveryQueue(jdbi),
@@ -57,6 +60,7 @@ final class SenderRig implements AutoCloseable {
             new WebhookTraces(OpenTelemetry.noop().getTracer("test")),
             new WebhookMetrics(new SimpleMeterRegistry()),
             () -> {},
+            setAside,
             clock);
     loop = WorkLoop.named("webhooks-under-test").every(Duration.ofMillis(50)).work(sender::runOnce);
     sender.wakeBy(loop::wake);

@@ -5,7 +5,9 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.standardwebhooks.Webhook;
+import io.klingtracker.loops.SetAside;
 import io.klingtracker.testing.OwnCertificate;
+import io.klingtracker.testing.Refusing;
 import io.klingtracker.testing.TestDatabase;
 import io.vertx.core.Vertx;
 import io.vertx.core.http.HttpServer;
@@ -154,6 +156,31 @@ class WebhookSenderTest {
         new Webhook(rig.secrets.live("acme").get(0).reveal())
             .verify(request.substring(request.indexOf("\r\n\r\n") + 4), headers);
       }
+    }
+  }
+
+  @Test
+  void an_outcome_that_cannot_be_written_is_set_aside_and_delays_no_other() {
+    try (Receiver receiver = Receiver.start(vertx);
+        SenderRig rig = SenderRig.start(vertx, database.jdbi(), HASTY)) {
+      String url = "http://r.example:" + receiver.port() + "/200";
+      String bad = planned.task("acme", url, Instant.now());
+      String good = planned.task("acme", url, Instant.now());
+      String event = planned.change(bad, 2, "submitted", Instant.now());
+      planned.change(good, 2, "submitted", Instant.now());
+      try (Refusing refusing =
+          Refusing.rows(database.jdbi(), "webhook_attempt", "task_id", bad, "22021")) {
+        rig.wake();
+        awaitQuiet();
+      }
+
+      assertEquals(List.of("2 delivered 1"), planned.settled(good));
+      assertEquals(List.of("2 failed 1"), planned.settled(bad));
+      assertEquals(
+          List.of("delivery:" + event),
+          rig.setAside.page(null, SetAside.Position.START, 10).stream()
+              .map(SetAside.Item::id)
+              .toList());
     }
   }
 
