@@ -193,6 +193,11 @@ class TaskStore {
   /** Tasks of other programs that a tenant may have watched at once. */
   private static final int TRACKED_PER_TENANT = 10_000;
 
+  /**
+   * What a tenant tracks is counted and stored one after the other, or many at once pass the bound.
+   */
+  private static final String ALONE = "select id from tenant where id = :tenant for no key update";
+
   private final Jdbi jdbi;
   private final Clock clock;
   private final int trackedMost;
@@ -332,26 +337,32 @@ class TaskStore {
     String id = TaskId.next(now);
     try {
       boolean stored =
-          jdbi.withHandle(
-              handle ->
-                  handle
-                      .createQuery(TRACK)
-                      .bind("id", id)
-                      .bind("tenant", task.tenant())
-                      .bind("kind", task.kind())
-                      .bind("externalTaskId", task.externalTaskId())
-                      .bind("model", task.model())
-                      .bind("account", task.account())
-                      .bind("klingTaskId", task.klingTaskId())
-                      .bind("family", task.family())
-                      .bind("apiKey", task.apiKey())
-                      .bind("now", now)
-                      .bind("eventId", EventId.next(now))
-                      .bind("traceparent", traceparent)
-                      .bind("most", trackedMost)
-                      .mapTo(String.class)
-                      .findOne()
-                      .isPresent());
+          jdbi.inTransaction(
+              handle -> {
+                handle
+                    .createQuery(ALONE)
+                    .bind("tenant", task.tenant())
+                    .mapTo(String.class)
+                    .findOne();
+                return handle
+                    .createQuery(TRACK)
+                    .bind("id", id)
+                    .bind("tenant", task.tenant())
+                    .bind("kind", task.kind())
+                    .bind("externalTaskId", task.externalTaskId())
+                    .bind("model", task.model())
+                    .bind("account", task.account())
+                    .bind("klingTaskId", task.klingTaskId())
+                    .bind("family", task.family())
+                    .bind("apiKey", task.apiKey())
+                    .bind("now", now)
+                    .bind("eventId", EventId.next(now))
+                    .bind("traceparent", traceparent)
+                    .bind("most", trackedMost)
+                    .mapTo(String.class)
+                    .findOne()
+                    .isPresent();
+              });
       return stored ? new Submission.Stored(id, now) : new Submission.TooManyTracked(trackedMost);
     } catch (UnableToExecuteStatementException e) {
       String message = String.valueOf(e.getMessage());

@@ -22,9 +22,11 @@ import java.util.Map;
 import java.util.Random;
 import java.util.UUID;
 import java.util.concurrent.Callable;
+import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
+import java.util.concurrent.TimeUnit;
 import org.jdbi.v3.core.Handle;
 import org.jdbi.v3.core.Jdbi;
 import org.junit.jupiter.api.BeforeEach;
@@ -435,6 +437,36 @@ class TaskStoreTest {
 
   private Outcome apply(News news) {
     return this.news.apply(List.of(news), null).get(news.taskId());
+  }
+
+  @Test
+  void no_more_is_tracked_than_may_be_however_many_ask_at_once() throws Exception {
+    TaskStore few = new TaskStore(jdbi, clock, 3);
+    ExecutorService callers = Executors.newFixedThreadPool(12);
+    CountDownLatch together = new CountDownLatch(12);
+    try {
+      List<Future<Submission>> answers = new ArrayList<>();
+      for (int i = 0; i < 12; i++) {
+        String klingTaskId = "9" + i;
+        answers.add(
+            callers.submit(
+                () -> {
+                  together.countDown();
+                  together.await();
+                  return few.track(
+                      new TrackedTask(
+                          TENANT, "text2video", "default", klingTaskId, null, null, "video"),
+                      null);
+                }));
+      }
+      int stored = 0;
+      for (Future<Submission> answer : answers) {
+        stored += answer.get(120, TimeUnit.SECONDS) instanceof Submission.Stored ? 1 : 0;
+      }
+      assertEquals(3, stored);
+    } finally {
+      callers.shutdownNow();
+    }
   }
 
   private static News news(String id, TaskSignal signal, String klingTaskId) {
