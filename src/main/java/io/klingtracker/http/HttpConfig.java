@@ -3,6 +3,7 @@ package io.klingtracker.http;
 import io.smallrye.config.ConfigMapping;
 import io.smallrye.config.WithDefault;
 import java.time.Duration;
+import java.util.OptionalInt;
 import java.util.OptionalLong;
 
 /** Bounds of requests: how long one may take, and how many may be under way. */
@@ -19,6 +20,9 @@ public interface HttpConfig {
 
   /** Memory that request bodies may take, in bytes; half the heap if unset. */
   OptionalLong bodyMemory();
+
+  /** Connections that may be open; by heap and file descriptors if unset. */
+  OptionalInt maxConnections();
 
   /** Callbacks that may be under way at a time; more are deferred with 503. */
   @WithDefault("1024")

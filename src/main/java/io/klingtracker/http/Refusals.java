@@ -38,6 +38,9 @@ public class Refusals {
 
   private static final long NO_ERROR = 0;
 
+  static final String METRIC = "tracker.http.refused";
+  static final String DESCRIPTION = "What was refused before any resource, by front and bound";
+
   private static final Logger LOG = Logger.getLogger(Refusals.class);
   private static final Duration AWAY = Duration.ofSeconds(2);
 
@@ -118,8 +121,8 @@ public class Refusals {
   }
 
   void count(Front front, String bound) {
-    Counter.builder("tracker.http.refused")
-        .description("Requests refused by a bound before any resource, by front and bound")
+    Counter.builder(METRIC)
+        .description(DESCRIPTION)
         .tag("front", front.label())
         .tag("bound", bound)
         .register(meters)

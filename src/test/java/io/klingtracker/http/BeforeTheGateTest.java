@@ -1,5 +1,7 @@
 package io.klingtracker.http;
 
+import static org.hamcrest.Matchers.containsString;
+import static org.hamcrest.Matchers.not;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
@@ -111,6 +113,8 @@ class BeforeTheGateTest {
         "Transfer-Encoding: chunked, identity",
         "Transfer-Encoding: xchunked\r\nContent-Length: 2",
         "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked",
+        "Transfer-Encoding: chunked\r\nContent-Length: 2",
+        "Content-Length: 2\r\nTransfer-Encoding: chunked",
         "Content-Length: 2\r\nContent-Length: 3",
         "Content-Length: 2\r\nContent-Length: 2",
         "Content-Length: +2",
@@ -176,6 +180,25 @@ class BeforeTheGateTest {
     assertEquals(1, read.headers().allValues("X-Frame-Options").size());
     assertEquals(200, unannounced.statusCode(), unannounced.body());
     assertEquals(413, tooLarge.statusCode());
+  }
+
+  @Test
+  void invented_methods_and_paths_are_no_series_of_their_own() throws IOException {
+    answer(send(head("GET", "/v1/tasks", key())));
+    for (int i = 0; i < 20; i++) {
+      answer(send(head("INVENTED" + i, "/v1/tasks", "Connection: close")));
+      answer(send(head("GET", "/junk" + i + "/x", "Connection: close")));
+      answer(send(head("GET", "/v1/junk" + i, key(), "Connection: close")));
+    }
+
+    RestAssured.get("/q/metrics")
+        .then()
+        .statusCode(200)
+        .body(not(containsString("INVENTED")))
+        .body(not(containsString("junk")))
+        .body(containsString("uri=\"/v1/tasks\""))
+        .body(containsString("tracker_http_connections "))
+        .body(containsString("tracker_http_refused_total"));
   }
 
   private static String key() {
