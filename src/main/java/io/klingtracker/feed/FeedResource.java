@@ -29,11 +29,14 @@ import java.time.Duration;
 import java.util.List;
 import java.util.UUID;
 import org.eclipse.microprofile.openapi.annotations.Operation;
+import org.jboss.logging.Logger;
 import org.jspecify.annotations.Nullable;
 
 /** The catch-up feed and the streams of Server-Sent Events. */
 @Path("/v1/events")
 public class FeedResource {
+
+  private static final Logger LOG = Logger.getLogger(FeedResource.class);
 
   private static final int DEFAULT_LIMIT = 100;
   private static final int MAX_LIMIT = 1000;
@@ -150,6 +153,8 @@ public class FeedResource {
         sse.newEventBuilder().comment("connected").reconnectDelay(RECONNECT_MILLIS).build();
     Multi<OutboundSseEvent> rest =
         events
+            .onFailure()
+            .invoke(failure -> LOG.warnf(failure, "a stream of events ended"))
             .onItem()
             .transformToMultiAndConcatenate(
                 page ->

@@ -6,10 +6,14 @@ import io.klingtracker.database.SqlStates;
 import io.klingtracker.problem.ErrorCode;
 import io.klingtracker.problem.ProblemException;
 import io.klingtracker.request.JsonFaults;
+import io.vertx.core.http.HttpClosedException;
+import io.vertx.core.http.StreamResetException;
 import jakarta.inject.Inject;
 import jakarta.ws.rs.WebApplicationException;
 import jakarta.ws.rs.core.Response;
 import jakarta.ws.rs.core.UriInfo;
+import java.io.IOException;
+import java.nio.channels.ClosedChannelException;
 import java.time.Duration;
 import java.util.UUID;
 import org.jboss.logging.Logger;
@@ -87,6 +91,10 @@ public class ProblemMapper {
   @ServerExceptionMapper
   public Response failed(Throwable e, UriInfo uri) {
     UUID id = UUID.randomUUID();
+    if (isGone(e)) {
+      LOG.debugf("%s: its caller has gone: %s", uri.getPath(), rootMessage(e));
+      return answer(ErrorCode.INVALID_REQUEST, "the connection was closed", null, uri, id);
+    }
     if (SqlStates.isDatabaseAway(e)) {
       LOG.warnf("request %s: the database is away: %s", id, rootMessage(e));
       return answer(
@@ -120,6 +128,24 @@ public class ProblemMapper {
       answer.header("Retry-After", body.retryAfter());
     }
     return answer.build();
+  }
+
+  /** Whether the caller hung up: nobody's fault here, and nobody is left to be told. */
+  private static boolean isGone(Throwable failure) {
+    for (Throwable cause = failure; cause != null; cause = cause.getCause()) {
+      if (cause instanceof HttpClosedException
+          || cause instanceof StreamResetException
+          || cause instanceof ClosedChannelException
+          || cause instanceof IOException && isReset(cause)) {
+        return true;
+      }
+    }
+    return false;
+  }
+
+  private static boolean isReset(Throwable failure) {
+    String message = String.valueOf(failure.getMessage());
+    return message.contains("Connection reset") || message.contains("Broken pipe");
   }
 
   private static String rootMessage(Throwable failure) {

@@ -16,6 +16,7 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.klingtracker.problem.ErrorCode;
 import io.klingtracker.problem.ProblemException;
 import java.io.IOException;
+import java.io.StringReader;
 import java.math.BigDecimal;
 import java.math.BigInteger;
 import java.nio.ByteBuffer;
@@ -44,6 +45,9 @@ public final class Body {
   private static final int MAX_TOKENS = 20_000;
 
   private static final int MAX_DIGITS = 1_000;
+
+  /** Longer texts are read without a second copy of their characters, and of their strings. */
+  private static final int LARGE = 1 << 16;
 
   /** Places behind the point; a {@code double} has no number that needs more. */
   private static final int MAX_SCALE = MAX_DIGITS + 400;
@@ -100,9 +104,10 @@ public final class Body {
    * @throws ProblemException {@link ErrorCode#INVALID_REQUEST}, naming the fault
    */
   public static Body parse(String text) {
-    char[] chars = text.toCharArray();
-    try (JsonParser parser = JSON.createParser(chars, 0, chars.length)) {
-      return new Reader(text, parser).read();
+    boolean large = text.length() > LARGE;
+    try (JsonParser parser =
+        large ? JSON.createParser(new StringReader(text)) : JSON.createParser(text.toCharArray())) {
+      return new Reader(text, parser, large).read();
     } catch (StreamConstraintsException e) {
       throw invalid(limit(e));
     } catch (JsonProcessingException e) {
@@ -141,6 +146,9 @@ public final class Body {
   }
 
   private static String decode(byte[] json) {
+    if (isAscii(json)) {
+      return new String(json, StandardCharsets.ISO_8859_1);
+    }
     try {
       CharBuffer chars =
           StandardCharsets.UTF_8
@@ -152,6 +160,15 @@ public final class Body {
     } catch (CharacterCodingException e) {
       throw invalid("is not valid UTF-8");
     }
+  }
+
+  private static boolean isAscii(byte[] json) {
+    for (byte one : json) {
+      if (one < 0) {
+        return false;
+      }
+    }
+    return true;
   }
 
   private static String limit(StreamConstraintsException e) {
@@ -270,10 +287,15 @@ public final class Body {
 
     private final String text;
     private final JsonParser parser;
+    private final boolean large;
 
-    Reader(String text, JsonParser parser) {
+    /** Where the string ends that was read last. */
+    private int stringEnd;
+
+    Reader(String text, JsonParser parser, boolean large) {
       this.text = text;
       this.parser = parser;
+      this.large = large;
     }
 
     Body read() throws IOException {
@@ -292,8 +314,9 @@ public final class Body {
         int nameStart = (int) parser.currentTokenLocation().getCharOffset();
         parser.nextToken();
         int start = (int) parser.currentTokenLocation().getCharOffset();
+        boolean string = parser.currentToken() == JsonToken.VALUE_STRING;
         root.set(name, value(name, seconds));
-        int valueEnd = (int) parser.currentLocation().getCharOffset();
+        int valueEnd = string ? stringEnd : (int) parser.currentLocation().getCharOffset();
         members.put(name, new Span(nameStart, endOfName(nameStart), start, valueEnd));
       }
       int end = (int) parser.currentTokenLocation().getCharOffset();
@@ -307,7 +330,7 @@ public final class Body {
       return switch (parser.currentToken()) {
         case START_OBJECT -> object(path, seconds);
         case START_ARRAY -> array(path, seconds);
-        case VALUE_STRING -> NODES.textNode(parser.getText());
+        case VALUE_STRING -> NODES.textNode(string());
         case VALUE_NUMBER_INT -> {
           JsonNode number = integer(parser.getText());
           if (path.endsWith("duration")) {
@@ -324,6 +347,24 @@ public final class Body {
         case VALUE_FALSE -> NODES.booleanNode(false);
         default -> NODES.nullNode();
       };
+    }
+
+    /** A string in which nothing is escaped, such as a picture, is cut out of the text. */
+    private String string() throws IOException {
+      if (large) {
+        int start = (int) parser.currentTokenLocation().getCharOffset() + 1;
+        int end = start;
+        while (end < text.length() && text.charAt(end) != '"' && text.charAt(end) != '\\') {
+          end++;
+        }
+        if (end < text.length() && text.charAt(end) == '"') {
+          stringEnd = end + 1;
+          return text.substring(start, end);
+        }
+      }
+      String value = parser.getText();
+      stringEnd = (int) parser.currentLocation().getCharOffset();
+      return value;
     }
 
     private ObjectNode object(String path, List<Seconds> seconds) throws IOException {

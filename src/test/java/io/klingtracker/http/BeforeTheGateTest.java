@@ -25,6 +25,11 @@ import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
+import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.logging.Handler;
+import java.util.logging.Level;
+import java.util.logging.LogRecord;
+import java.util.logging.Logger;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
@@ -201,6 +206,55 @@ class BeforeTheGateTest {
         .body(containsString("tracker_http_refused_total"));
   }
 
+  @Test
+  void callers_who_hang_up_are_no_errors() throws Exception {
+    List<String> errors = new CopyOnWriteArrayList<>();
+    Handler listener =
+        new Handler() {
+          @Override
+          public void publish(LogRecord line) {
+            if (line.getLevel().intValue() >= Level.SEVERE.intValue()) {
+              errors.add(line.getLoggerName() + " " + line.getMessage());
+            }
+          }
+
+          @Override
+          public void flush() {}
+
+          @Override
+          public void close() {}
+        };
+    Logger all = Logger.getLogger("");
+    all.addHandler(listener);
+    try {
+      for (String path : new String[] {MEDIA, "/v1/tasks/batch"}) {
+        Socket socket = send(head("POST", path, key(), "Content-Length: 100000") + "{\"a\":");
+        socket.close();
+        Socket chunked =
+            send(head("POST", path, key(), "Transfer-Encoding: chunked") + "5\r\n{\"a\":");
+        chunked.setSoLinger(true, 0);
+        chunked.close();
+      }
+      for (int i = 0; i < 3; i++) {
+        Socket reader = send(head("GET", "/v1/events/stream", key(), "Accept: text/event-stream"));
+        assertTrue((char) reader.getInputStream().read() == 'H');
+        reader.setSoLinger(true, 0);
+        reader.close();
+      }
+      Socket stays = send(head("GET", "/v1/events/stream", key(), "Accept: text/event-stream"));
+      readUntil(stays, "connected");
+      String body = "{\"model_name\":\"kling-v2-5-turbo\",\"prompt\":\"a boat\"}";
+      String stored =
+          answer(send(head("POST", CREATE, key(), "Content-Length: " + body.length()) + body));
+      assertTrue(stored.startsWith("HTTP/1.1 200"), stored);
+      // Who stays has heard of it, so those who left were written to.
+      readUntil(stays, "queued");
+    } finally {
+      all.removeHandler(listener);
+    }
+    assertEquals(List.of(), errors);
+  }
+
   private static String key() {
     return "Authorization: Bearer " + TrackerStack.API_KEY;
   }
@@ -241,6 +295,15 @@ class BeforeTheGateTest {
       }
     }
     return text + new String(in.readNBytes(length), StandardCharsets.UTF_8);
+  }
+
+  private static void readUntil(Socket socket, String word) throws IOException {
+    StringBuilder seen = new StringBuilder();
+    while (seen.indexOf(word) < 0) {
+      int next = socket.getInputStream().read();
+      assertTrue(next >= 0, "hung up after " + seen);
+      seen.append((char) next);
+    }
   }
 
   /** Whether the other side has closed, at the latest when so many bytes more were sent. */
