@@ -104,7 +104,7 @@ final class DeliveryQueue {
         order by due_at limit 1000
       ), tenant_room as materialized (
         -- The more a tenant has under way, the less of it may go to one host.
-        select b.tenant_id, :perTenant - coalesce(f.n, 0) as room, 1 + ceil(2.0 * :batch / count(*) over ())::int as depth,
+        select b.tenant_id, coalesce(f.n, 0) as flying, :perTenant - coalesce(f.n, 0) as room, 1 + ceil(2.0 * :batch / count(*) over ())::int as depth,
           case when coalesce(f.n, 0) * 2 < :perTenant then :perHost
             when coalesce(f.n, 0) * 4 < :perTenant * 3 then greatest(1, :perHost / 5) else 1 end as per_lane
         from (
@@ -137,7 +137,7 @@ final class DeliveryQueue {
           from (select distinct host from lane) l
           left join (select host, sum(n) as n from flying group by host) f on f.host = l.host) h
       ), room as materialized (
-        select l.tenant_id, l.host, r.room as host_room, r.tokens,
+        select l.tenant_id, l.host, r.room as host_room, r.tokens, coalesce(f.n, 0) as flying,
           case when h.open_until > :now then h.open_until end as closed_until,
           case
             when h.open_until > :now then 0
@@ -161,23 +161,25 @@ final class DeliveryQueue {
         select l.task_id, l.sequence, l.tenant_id, l.host, l.due_at, false
         from lost l join tenant_room t on t.tenant_id = l.tenant_id
       ), due as (
-        select c.*, r.room, r.host_room, r.closed_until, exists (
+        select c.*, r.room, r.host_room, r.closed_until, r.flying, exists (
             select from webhook_delivery o where o.task_id = c.task_id and o.sequence < c.sequence) as behind
         from candidate c join room r on r.tenant_id = c.tenant_id and r.host = c.host
       ), in_lane as (
-        select d.*, not d.behind and d.room >=
-          row_number() over (partition by d.tenant_id, d.host, d.behind order by d.due_at, d.task_id) as fits
-        from due d
+        select d.*, not d.behind and d.room >= d.depth as fits from (
+          select d.*, row_number() over (partition by d.tenant_id, d.host, d.behind order by d.due_at, d.task_id) as depth
+          from due d) d
       ), in_tenant as (
         select l.*, row_number() over (partition by l.tenant_id, l.fits order by l.due_at) as turn from in_lane l
       ), at_host as materialized (
-        select t.*, t.fits and t.host_room >=
-          row_number() over (partition by t.host, t.fits order by t.turn, t.due_at) as goes
+        -- Who has less under way at the host comes first, and among equals chance decides: where there is room for one
+        -- at a time, the older rows of one tenant do not always win.
+        select t.*, t.fits and t.host_room >= row_number() over (
+          partition by t.host, t.fits order by t.flying + t.depth, hashtext(t.tenant_id || :claim), t.due_at) as goes
         from in_tenant t
       ), picked as materialized (
         select a.task_id, a.sequence, a.tenant_id, a.host, a.turn from at_host a join tenant_room t on t.tenant_id = a.tenant_id
         where a.goes and a.turn <= t.room
-        order by a.turn, a.due_at limit :batch
+        order by t.flying + a.turn, a.due_at limit :batch
       ), deep as materialized (
         select t.tenant_id from tenant_room t
         join (select tenant_id, count(*) as n from fresh group by tenant_id) f on f.tenant_id = t.tenant_id

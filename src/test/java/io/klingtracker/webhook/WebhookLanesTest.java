@@ -141,6 +141,27 @@ class WebhookLanesTest {
   }
 
   @Test
+  void nobody_takes_a_receiver_away_from_another_tenant_by_sending_to_it_as_well() {
+    planned.many("greedy", 450, "http://shared.example/", T0.minusSeconds(60), T0.minusSeconds(60));
+    // When the bucket is empty: then there is room for one at a time.
+    Instant later = T0.plusMillis(1600);
+    planned.many("quiet", 3, "http://shared.example/", later, later);
+    Room slow = new Room(200, 10, 1000, BREAKER.after(), 50);
+    List<String> order = new ArrayList<>();
+    for (int tick = 0; tick < 140; tick++) {
+      Instant now = T0.plusMillis(tick * 20L);
+      for (Delivery delivery : queue.claim(slow, "claim-" + tick, now, LEASE).deliveries()) {
+        order.add(delivery.tenant());
+        settle(delivered(delivery, now));
+      }
+    }
+    int first = order.indexOf("quiet");
+    assertTrue(first > 100, order.toString());
+    assertEquals(3, order.stream().filter("quiet"::equals).count());
+    assertTrue(order.lastIndexOf("quiet") - first < 15, order.toString());
+  }
+
+  @Test
   void a_parked_lane_is_looked_at_when_it_opens_or_is_resumed() {
     planned.many("acme", 3, "http://dead.example/", T0, T0);
     planned.many("acme", 2, "http://other.example/", T0, T0);
