@@ -146,7 +146,7 @@ class CallbackLoadTest {
       }
       other.commit();
       for (Future<?> first : firsts) {
-        first.get(20, TimeUnit.SECONDS);
+        first.get(60, TimeUnit.SECONDS);
       }
     }
 
@@ -200,11 +200,11 @@ class CallbackLoadTest {
                   return stored;
                 }));
       }
-      assertTrue(waiting.await(20, TimeUnit.SECONDS), "they wait for nobody but the writers");
+      assertTrue(waiting.await(60, TimeUnit.SECONDS), "they wait for nobody but the writers");
       other.commit();
     }
     for (Future<CompletableFuture<Void>> answer : answers) {
-      answer.get(20, TimeUnit.SECONDS).get(20, TimeUnit.SECONDS);
+      answer.get(60, TimeUnit.SECONDS).get(60, TimeUnit.SECONDS);
     }
   }
 

@@ -255,7 +255,7 @@ class GroupCommitTest {
                 }));
       }
       for (Future<?> sender : sending) {
-        sender.get(20, TimeUnit.SECONDS);
+        sender.get(60, TimeUnit.SECONDS);
       }
     } finally {
       threads.shutdownNow();

@@ -59,14 +59,14 @@ class AdmissionTest {
   void submissions_above_the_bound_are_put_off_in_kling_s_words() throws Exception {
     List<CompletableFuture<HttpResponse<String>>> admitted = admitted("POST", "/kling/v1/x", 3);
 
-    HttpResponse<String> refused = send("POST", "/kling/v1/x", "").get(10, TimeUnit.SECONDS);
+    HttpResponse<String> refused = send("POST", "/kling/v1/x", "").get(60, TimeUnit.SECONDS);
 
     assertEquals(503, refused.statusCode());
     assertEquals("1", refused.headers().firstValue("Retry-After").orElse(""));
     assertTrue(refused.body().contains("\"code\":5001"), refused.body());
     answerAll();
     for (CompletableFuture<HttpResponse<String>> call : admitted) {
-      assertEquals(200, call.get(10, TimeUnit.SECONDS).statusCode());
+      assertEquals(200, call.get(60, TimeUnit.SECONDS).statusCode());
     }
     admitted("POST", "/kling/v1/x", 3);
   }
@@ -74,7 +74,7 @@ class AdmissionTest {
   @Test
   void a_flood_of_one_sort_shuts_out_no_other() throws Exception {
     admitted("GET", "/v1/tasks", 2);
-    HttpResponse<String> refused = send("GET", "/v1/tasks", "").get(10, TimeUnit.SECONDS);
+    HttpResponse<String> refused = send("GET", "/v1/tasks", "").get(60, TimeUnit.SECONDS);
     assertEquals(503, refused.statusCode());
     assertEquals(
         "application/problem+json", refused.headers().firstValue("Content-Type").orElse(""));
@@ -84,7 +84,7 @@ class AdmissionTest {
     admitted("GET", "/q/health/live", 1);
     admitted("POST", "/admin/v1/tenants", 1);
     assertEquals(
-        503, send("POST", "/callbacks/kling/a/b", "").get(10, TimeUnit.SECONDS).statusCode());
+        503, send("POST", "/callbacks/kling/a/b", "").get(60, TimeUnit.SECONDS).statusCode());
   }
 
   @Test
@@ -93,7 +93,7 @@ class AdmissionTest {
     CompletableFuture<Void> left = new CompletableFuture<>();
     inside.get(0).addEndHandler(end -> left.complete(null));
     call.cancel(true);
-    left.get(10, TimeUnit.SECONDS);
+    left.get(60, TimeUnit.SECONDS);
 
     admitted("POST", "/callbacks/x", 1);
   }

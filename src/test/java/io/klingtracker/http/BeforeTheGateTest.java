@@ -261,7 +261,7 @@ class BeforeTheGateTest {
 
   private Socket send(String text) throws IOException {
     Socket socket = new Socket(uri.getHost(), uri.getPort());
-    socket.setSoTimeout(5000);
+    socket.setSoTimeout(60_000);
     open.add(socket);
     OutputStream out = socket.getOutputStream();
     out.write(text.getBytes(StandardCharsets.UTF_8));

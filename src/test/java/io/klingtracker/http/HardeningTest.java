@@ -138,7 +138,7 @@ class HardeningTest {
             .listen(0, "127.0.0.1")
             .toCompletionStage()
             .toCompletableFuture()
-            .get(10, TimeUnit.SECONDS);
+            .get(60, TimeUnit.SECONDS);
     try {
       given()
           .header("Authorization", "Bearer sk-very-secret")

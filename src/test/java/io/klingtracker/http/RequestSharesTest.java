@@ -81,15 +81,15 @@ class RequestSharesTest {
     }
     awaitHeld("submissions", 14);
     HttpResponse<String> refused =
-        send("greedy", "/v1/tasks/batch", "{}").get(10, TimeUnit.SECONDS);
+        send("greedy", "/v1/tasks/batch", "{}").get(60, TimeUnit.SECONDS);
     assertEquals(503, refused.statusCode());
     assertTrue(refused.body().contains("submissions, at most 16"), refused.body());
 
     CompletableFuture<HttpResponse<String>> other = send("other", "/v1/tasks/batch", "{}");
     next().response().end("done");
 
-    assertEquals(200, other.get(10, TimeUnit.SECONDS).statusCode());
-    refused = send("greedy", "/v1/tasks/batch", "{}").get(10, TimeUnit.SECONDS);
+    assertEquals(200, other.get(60, TimeUnit.SECONDS).statusCode());
+    refused = send("greedy", "/v1/tasks/batch", "{}").get(60, TimeUnit.SECONDS);
     assertTrue(refused.body().contains("your share"), refused.body());
   }
 
@@ -118,7 +118,7 @@ class RequestSharesTest {
     assertEquals(3 * MIB, arrived.body().length());
     arrived.response().end("done");
 
-    assertEquals(200, other.get(10, TimeUnit.SECONDS).statusCode());
+    assertEquals(200, other.get(60, TimeUnit.SECONDS).statusCode());
   }
 
   @Test

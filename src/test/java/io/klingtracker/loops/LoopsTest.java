@@ -32,7 +32,7 @@ class LoopsTest {
     loops.start();
     loops.add(loop("late", ran, () -> ends.add("late")));
 
-    assertTrue(ran.await(10, TimeUnit.SECONDS));
+    assertTrue(ran.await(60, TimeUnit.SECONDS));
     loops.close();
     assertEquals(List.of("late", "second", "first"), ends);
   }

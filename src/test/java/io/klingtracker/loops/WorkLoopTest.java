@@ -52,7 +52,7 @@ class WorkLoopTest {
                   return more;
                 })
             .start();
-    assertTrue(left.await(10, TimeUnit.SECONDS));
+    assertTrue(left.await(60, TimeUnit.SECONDS));
     for (int i = 0; i < 100; i++) {
       loop.wake();
     }

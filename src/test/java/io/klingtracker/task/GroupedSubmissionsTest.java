@@ -134,7 +134,7 @@ class GroupedSubmissionsTest {
                 }));
       }
       // Nothing moves in the database, and they are answered all the same.
-      assertTrue(putOff.await(20, TimeUnit.SECONDS));
+      assertTrue(putOff.await(60, TimeUnit.SECONDS));
       // Another tenant still finds a place in the queue.
       Future<Submission> another =
           threads.submit(() -> writer.submit(task("alone", "body", null, null), null));
@@ -148,7 +148,7 @@ class GroupedSubmissionsTest {
     int stored = 0;
     for (Future<Submission> answer : answers) {
       try {
-        assertInstanceOf(Submission.Stored.class, answer.get(20, TimeUnit.SECONDS));
+        assertInstanceOf(Submission.Stored.class, answer.get(60, TimeUnit.SECONDS));
         stored++;
       } catch (ExecutionException e) {
         ProblemException problem = assertInstanceOf(ProblemException.class, e.getCause());

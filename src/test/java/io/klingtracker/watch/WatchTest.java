@@ -53,8 +53,8 @@ class WatchTest {
 
     watch.onChange(change("task_a", "acme"));
 
-    assertTrue(task.await(10, TimeUnit.SECONDS));
-    assertTrue(tenant.await(10, TimeUnit.SECONDS));
+    assertTrue(task.await(60, TimeUnit.SECONDS));
+    assertTrue(tenant.await(60, TimeUnit.SECONDS));
     assertEquals(0, others.get());
   }
 
@@ -68,7 +68,7 @@ class WatchTest {
 
     here.onChange(change("task_a", "acme"));
 
-    assertTrue(woken.await(10, TimeUnit.SECONDS));
+    assertTrue(woken.await(60, TimeUnit.SECONDS));
   }
 
   @Test
@@ -96,7 +96,7 @@ class WatchTest {
     Watch watch =
         new Watch(
             DATABASE.jdbi(),
-            new Limits(10, 100, Duration.ofMillis(5), Duration.ofSeconds(30)),
+            new Limits(10, 100, Duration.ofMillis(5), Duration.ofHours(1)),
             CLOCK,
             loops);
     loops.start();

@@ -49,7 +49,7 @@ final class Receiver implements AutoCloseable {
     Receiver receiver = new Receiver(vertx, server);
     server.connectHandler(receiver::accept);
     try {
-      server.listen().toCompletionStage().toCompletableFuture().get(10, TimeUnit.SECONDS);
+      server.listen().toCompletionStage().toCompletableFuture().get(60, TimeUnit.SECONDS);
     } catch (Exception e) {
       throw new IllegalStateException(e);
     }
