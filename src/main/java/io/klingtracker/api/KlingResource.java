@@ -8,6 +8,7 @@ import io.klingtracker.rules.Kinds;
 import io.klingtracker.rules.SyncPath;
 import io.klingtracker.task.Task;
 import io.klingtracker.task.TaskFilter;
+import io.klingtracker.task.TaskPage;
 import io.klingtracker.task.Tasks;
 import io.klingtracker.tenant.CurrentCaller;
 import io.klingtracker.tenant.Needs;
@@ -160,11 +161,16 @@ public class KlingResource {
   }
 
   private List<KlingTask> list(Kind kind, int pageNumber, int pageSize) {
-    return tasks
-        .numberedPage(caller.tenant(), TaskFilter.ofKind(kind.name()), pageNumber, pageSize)
-        .stream()
-        .map(KlingTask::of)
-        .toList();
+    TaskPage page =
+        tasks.numberedPage(caller.tenant(), TaskFilter.ofKind(kind.name()), pageNumber, pageSize);
+    if (page.cut()) {
+      // Pages have numbers here: whoever got less than a page would miss the rest of it.
+      throw Parameters.invalid(
+          "pageSize value '"
+              + pageSize
+              + "' is invalid: the page has too many bytes; ask for fewer");
+    }
+    return page.tasks().stream().map(KlingTask::of).toList();
   }
 
   /** An empty one is none, as it is with Kling. */

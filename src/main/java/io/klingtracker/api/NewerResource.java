@@ -8,6 +8,7 @@ import io.klingtracker.rules.Body;
 import io.klingtracker.rules.Kind;
 import io.klingtracker.rules.Kinds;
 import io.klingtracker.task.Task;
+import io.klingtracker.task.TaskPage;
 import io.klingtracker.task.Tasks;
 import io.klingtracker.tenant.CurrentCaller;
 import io.klingtracker.tenant.Needs;
@@ -127,11 +128,17 @@ public class NewerResource {
     List<String> ids = ids(String.valueOf(byTaskId ? taskIds : externalTaskIds));
     String tenant = caller.tenant();
     List<NewerTask> found = new ArrayList<>();
+    long bytes = 0;
     for (String id : ids) {
-      tasks
-          .find(tenant, id)
-          .filter(task -> byTaskId == task.id().equals(id))
-          .ifPresent(task -> found.add(NewerTask.of(task, json)));
+      Task task =
+          tasks.find(tenant, id).filter(known -> byTaskId == known.id().equals(id)).orElse(null);
+      if (task != null) {
+        bytes += size(task);
+        if (bytes > Tasks.MAX_PAGE_BYTES && !found.isEmpty()) {
+          throw invalid("the tasks of these ids have too many bytes for one answer; ask for fewer");
+        }
+        found.add(NewerTask.of(task, json));
+      }
     }
     return envelope(found);
   }
@@ -151,19 +158,28 @@ public class NewerResource {
     List<NewerTask> page = new ArrayList<>();
     String last = query.cursor();
     boolean more = true;
-    for (int step = 0; step < MOST_STEPS && more && page.size() < query.limit(); step++) {
-      List<Task> read = tasks.page(caller.tenant(), query.filter(), last, query.limit() + 1);
-      more = read.size() > query.limit();
-      for (Task task : read.subList(0, Math.min(query.limit(), read.size()))) {
-        if (page.size() == query.limit()) {
+    boolean full = false;
+    long bytes = 0;
+    for (int step = 0; step < MOST_STEPS && more && !full; step++) {
+      TaskPage read = tasks.page(caller.tenant(), query.filter(), last, query.limit() + 1);
+      List<Task> all = read.tasks();
+      more = read.cut() || all.size() > query.limit();
+      for (Task task : all.subList(0, Math.min(query.limit(), all.size()))) {
+        boolean wanted = query.wants(task);
+        full =
+            page.size() == query.limit()
+                || wanted && !page.isEmpty() && bytes + size(task) > Tasks.MAX_PAGE_BYTES;
+        if (full) {
           more = true;
           break;
         }
         last = task.id();
-        if (query.wants(task)) {
+        if (wanted) {
+          bytes += size(task);
           page.add(NewerTask.of(task, json));
         }
       }
+      full |= page.size() == query.limit();
     }
     String next = more && last != null ? last : "";
     return envelope(new Listed(page, page.size(), next, !next.isEmpty()));
@@ -178,6 +194,11 @@ public class NewerResource {
         wait,
         NewerTask.created(accepted.taskId(), accepted.externalTaskId(), accepted.createdAt()),
         task -> NewerTask.of(task, json));
+  }
+
+  private static long size(Task task) {
+    String result = task.result();
+    return result == null ? 0 : result.length();
   }
 
   private static List<String> ids(String list) {

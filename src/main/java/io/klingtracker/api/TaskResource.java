@@ -1,15 +1,19 @@
 package io.klingtracker.api;
 
+import com.fasterxml.jackson.annotation.JsonInclude;
 import com.fasterxml.jackson.annotation.JsonProperty;
 import io.klingtracker.problem.ErrorCode;
 import io.klingtracker.problem.ProblemException;
 import io.klingtracker.request.Parameters;
 import io.klingtracker.secret.Cursors;
 import io.klingtracker.task.Task;
+import io.klingtracker.task.TaskBatch;
 import io.klingtracker.task.TaskFilter;
+import io.klingtracker.task.TaskPage;
 import io.klingtracker.task.TaskStatus;
 import io.klingtracker.task.TaskView;
 import io.klingtracker.task.Tasks;
+import io.klingtracker.task.Timeline;
 import io.klingtracker.tenant.CurrentCaller;
 import io.klingtracker.tenant.Needs;
 import io.klingtracker.tenant.OpenCalls;
@@ -46,6 +50,7 @@ import org.jspecify.annotations.Nullable;
 public class TaskResource {
 
   private static final String LIST = "tasks";
+  private static final String TIMELINE = "timeline/";
   private static final int DEFAULT_LIMIT = 50;
   private static final int MAX_LIMIT = 200;
   private static final int MAX_BATCH = 200;
@@ -88,8 +93,15 @@ public class TaskResource {
   /** Which tasks are asked for. */
   public record Batch(@Nullable List<@Nullable String> ids) {}
 
-  /** What was found, in the order asked for, and what was not. */
-  public record Found(List<TaskView> tasks, @JsonProperty("not_found") List<String> notFound) {}
+  /**
+   * What was found, in the order asked for, and what was not.
+   *
+   * @param leftOut ids of tasks for which the answer has no room: ask for them again
+   */
+  public record Found(
+      List<TaskView> tasks,
+      @JsonProperty("not_found") List<String> notFound,
+      @JsonProperty("left_out") @JsonInclude(JsonInclude.Include.NON_EMPTY) List<String> leftOut) {}
 
   /**
    * One task by our id, the caller's or Kling's; with {@code wait}, once it has changed past {@code
@@ -126,8 +138,17 @@ public class TaskResource {
   @Needs(Scope.READ)
   @Path("/{id}/timeline")
   @Operation(summary = "A task's history")
-  public TimelineView timeline(@PathParam("id") String id) {
-    return TimelineView.of(tasks.timeline(find(id)));
+  public TimelineView timeline(
+      @PathParam("id") String id,
+      @QueryParam("limit") @Nullable String limit,
+      @QueryParam("cursor") @Nullable String cursor) {
+    int size = Parameters.number("limit", limit, Tasks.MAX_TIMELINE, 1, Tasks.MAX_TIMELINE);
+    Task task = find(id);
+    String list = TIMELINE + task.id();
+    Timeline part = tasks.timeline(task, position(list, cursor), size);
+    String next = part.next();
+    return TimelineView.of(
+        part.entries(), next == null ? null : cursors.seal(list, caller.tenant(), next));
   }
 
   /** The caller's tasks, newest first. */
@@ -153,12 +174,13 @@ public class TaskResource {
             Parameters.time("created_before", createdBefore));
     int size = Parameters.number("limit", limit, DEFAULT_LIMIT, 1, MAX_LIMIT);
     // One more than shown tells whether there is a next page.
-    List<Task> page = tasks.page(caller.tenant(), filter, position(cursor), size + 1);
-    boolean more = page.size() > size;
-    List<Task> shown = more ? page.subList(0, size) : page;
+    TaskPage page = tasks.page(caller.tenant(), filter, position(LIST, cursor), size + 1);
+    List<Task> read = page.tasks();
+    boolean more = page.cut() || read.size() > size;
+    List<Task> shown = read.subList(0, Math.min(size, read.size()));
     return new Page(
         shown.stream().map(TaskView::of).toList(),
-        more ? cursors.seal(LIST, caller.tenant(), shown.get(size - 1).id()) : null);
+        more ? cursors.seal(LIST, caller.tenant(), shown.get(shown.size() - 1).id()) : null);
   }
 
   /** Several tasks at once, by ids of any sort. */
@@ -173,14 +195,17 @@ public class TaskResource {
     }
     List<String> asked = ids.stream().map(String::valueOf).distinct().toList();
     asked.forEach(id -> Parameters.text("ids", id));
-    Map<String, Task> found = tasks.findAll(caller.tenant(), asked);
+    TaskBatch batched = tasks.findAll(caller.tenant(), asked);
+    Map<String, Task> found = batched.tasks();
+    List<String> leftOut = batched.leftOut();
     return new Found(
         asked.stream()
             .map(found::get)
             .filter(Objects::nonNull)
             .map(task -> TaskView.of(Objects.requireNonNull(task)))
             .toList(),
-        asked.stream().filter(id -> !found.containsKey(id)).toList());
+        asked.stream().filter(id -> !found.containsKey(id) && !leftOut.contains(id)).toList(),
+        asked.stream().filter(leftOut::contains).toList());
   }
 
   private static @Nullable TaskStatus status(@Nullable String word) {
@@ -188,12 +213,12 @@ public class TaskResource {
     return known == null ? null : TaskStatus.of(known);
   }
 
-  private @Nullable String position(@Nullable String cursor) {
+  private @Nullable String position(String list, @Nullable String cursor) {
     if (cursor == null) {
       return null;
     }
     return cursors
-        .open(LIST, caller.tenant(), cursor)
+        .open(list, caller.tenant(), cursor)
         .orElseThrow(
             () ->
                 Parameters.invalid(

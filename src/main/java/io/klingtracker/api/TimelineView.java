@@ -1,12 +1,13 @@
 package io.klingtracker.api;
 
+import com.fasterxml.jackson.annotation.JsonProperty;
 import io.klingtracker.task.TimelineEntry;
 import io.klingtracker.time.Rfc3339;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 
-/** A task's history. */
-record TimelineView(List<Entry> entries) {
+/** A part of a task's history, and where the next begins. */
+record TimelineView(List<Entry> entries, @JsonProperty("next_cursor") @Nullable String nextCursor) {
 
   /** One line of it. */
   record Entry(
@@ -18,7 +19,7 @@ record TimelineView(List<Entry> entries) {
       @Nullable String reason,
       @Nullable String detail) {}
 
-  static TimelineView of(List<TimelineEntry> entries) {
+  static TimelineView of(List<TimelineEntry> entries, @Nullable String nextCursor) {
     return new TimelineView(
         entries.stream()
             .map(
@@ -31,6 +32,7 @@ record TimelineView(List<Entry> entries) {
                         entry.applied(),
                         entry.reason(),
                         entry.detail()))
-            .toList());
+            .toList(),
+        nextCursor);
   }
 }

@@ -90,7 +90,7 @@ class FeedHub {
     boolean more = false;
     synchronized (this) {
       for (Map.Entry<String, List<FeedEvent>> entry : news.entrySet()) {
-        more |= entry.getValue().size() == config.page();
+        more |= entry.getValue().size() == config.page() || isLarge(entry.getValue());
         Followed feed = tenants.get(entry.getKey());
         // Left by all and followed anew since we read: that one starts from a cursor of its own.
         if (feed != null && feed == followed.get(entry.getKey())) {
@@ -122,6 +122,12 @@ class FeedHub {
       cut.forEach(reader -> reader.attached = false);
     }
     cut.forEach(FeedReader::cutShort);
+  }
+
+  /** Whether a page may have been cut for its bytes; a character has four at the most. */
+  private static boolean isLarge(List<FeedEvent> events) {
+    return events.stream().mapToLong(event -> event.payload().length()).sum()
+        >= FeedStore.MAX_BYTES / 4;
   }
 
   /** Ends the streams of those who had their time to catch up, or who take nothing any more. */

@@ -29,28 +29,39 @@ class FeedStore {
   private static final String COLUMNS =
       "e.feed_position, e.id, e.task_id, e.sequence, e.event_id, e.status::text as status, e.payload::text as payload";
 
+  /** Bytes of events that are read at once, of one tenant or task; one event is always read. */
+  static final int MAX_BYTES = 4 << 20;
+
   private static final String PAGE =
       """
-      select %s from task_event e
-      where e.tenant_id = :tenant and (e.feed_position, e.id) > (:position, :id)
-        and e.feed_position < pg_snapshot_xmin(pg_current_snapshot())::text::bigint
-      order by e.feed_position, e.id
-      limit :limit
+      select * from (
+        select e.*, sum(octet_length(payload)) over (order by feed_position, id) - octet_length(payload) as bytes_before
+        from (
+          select %s from task_event e
+          where e.tenant_id = :tenant and (e.feed_position, e.id) > (:position, :id)
+            and e.feed_position < pg_snapshot_xmin(pg_current_snapshot())::text::bigint
+          order by e.feed_position, e.id
+          limit :limit) e
+      ) placed where bytes_before < :maxBytes order by feed_position, id
       """
           .formatted(COLUMNS);
 
   /** The news of all tenants that somebody follows, in one statement. */
   private static final String NEWS =
       """
-      select w.tenant, e.* from unnest(cast(:tenants as text[]), cast(:positions as bigint[]), cast(:ids as bigint[]))
-          as w(tenant, position, id)
-        cross join lateral (
-          select %s from task_event e
-          where e.tenant_id = w.tenant and (e.feed_position, e.id) > (w.position, w.id)
-            and e.feed_position < pg_snapshot_xmin(pg_current_snapshot())::text::bigint
-          order by e.feed_position, e.id
-          limit :limit) e
-      order by w.tenant, e.feed_position, e.id
+      select * from (
+        select w.tenant, e.*,
+          sum(octet_length(payload)) over (partition by w.tenant order by e.feed_position, e.id) - octet_length(payload)
+            as bytes_before
+        from unnest(cast(:tenants as text[]), cast(:positions as bigint[]), cast(:ids as bigint[]))
+            as w(tenant, position, id)
+          cross join lateral (
+            select %s from task_event e
+            where e.tenant_id = w.tenant and (e.feed_position, e.id) > (w.position, w.id)
+              and e.feed_position < pg_snapshot_xmin(pg_current_snapshot())::text::bigint
+            order by e.feed_position, e.id
+            limit :limit) e
+      ) placed where bytes_before < :maxBytes order by tenant, feed_position, id
       """
           .formatted(COLUMNS);
 
@@ -62,9 +73,13 @@ class FeedStore {
 
   private static final String OF_TASK =
       """
-      select %s from task_event e where e.task_id = :task and e.sequence > :after
-      order by e.sequence
-      limit :limit
+      select * from (
+        select e.*, sum(octet_length(payload)) over (order by sequence) - octet_length(payload) as bytes_before
+        from (
+          select %s from task_event e where e.task_id = :task and e.sequence > :after
+          order by e.sequence
+          limit :limit) e
+      ) placed where bytes_before < :maxBytes order by sequence
       """
           .formatted(COLUMNS);
 
@@ -87,6 +102,7 @@ class FeedStore {
                 .bind("position", after.position())
                 .bind("id", after.id())
                 .bind("limit", limit)
+                .bind("maxBytes", MAX_BYTES)
                 .map((row, context) -> event(row))
                 .list());
   }
@@ -103,6 +119,7 @@ class FeedStore {
                 .bindArray("positions", Long.class, places(tenants, cursors, true))
                 .bindArray("ids", Long.class, places(tenants, cursors, false))
                 .bind("limit", limit)
+                .bind("maxBytes", MAX_BYTES)
                 .map(
                     (row, context) ->
                         news.computeIfAbsent(row.getString("tenant"), name -> new ArrayList<>())
@@ -147,6 +164,7 @@ class FeedStore {
                 .bind("task", taskId)
                 .bind("after", after)
                 .bind("limit", limit)
+                .bind("maxBytes", MAX_BYTES)
                 .map((row, context) -> event(row))
                 .list());
   }

@@ -2,6 +2,7 @@ package io.klingtracker.task;
 
 import jakarta.inject.Inject;
 import jakarta.inject.Singleton;
+import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -38,21 +39,46 @@ class TaskRepository {
   private static final String BY_OUR_OR_CALLERS = FIND.formatted(Task.COLUMNS, "");
   static final String BY_ANY = FIND.formatted(Task.COLUMNS, OR_KLING);
 
-  /** Each given id with what it names; ids that name nothing are missing. */
+  /**
+   * Each given id with what it names; ids that name nothing are missing, and of those for which
+   * there is no room only the id is told.
+   */
   private static final String BATCH =
       """
-      select w.asked, %1$s from unnest(cast(:ids as text[])) as w(asked)
-        cross join lateral (
-          select * from (
-            select x.* from task x where x.id = w.asked and x.tenant_id = :tenant
-            union all
-            select x.* from task x where x.tenant_id = :tenant and x.external_task_id = w.asked
-            union all
-            select x.* from task x where x.kling_task_id = w.asked and x.tenant_id = :tenant
-          ) as found limit 1
-        ) t
+      with found as materialized (
+        select w.asked, w.n, %1$s from unnest(cast(:ids as text[])) with ordinality as w(asked, n)
+          cross join lateral (
+            select * from (
+              select x.* from task x where x.id = w.asked and x.tenant_id = :tenant
+              union all
+              select x.* from task x where x.tenant_id = :tenant and x.external_task_id = w.asked
+              union all
+              select x.* from task x where x.kling_task_id = w.asked and x.tenant_id = :tenant
+            ) as found limit 1
+          ) t
+      ),
+      weighed as (select f.*, %2$s as weight from found f),
+      placed as (select w.*, sum(weight) over (order by n) - weight < :maxBytes as fits from weighed w)
+      select * from placed where fits
+      union all
+      -- Without its result, which is what there is no room for.
+      select asked, n, id, tenant_id, kind, null, null, null, null, null, null, status, sequence, null, null, late, null,
+        null, null, created_at, null, updated_at, null, null, 0, fits
+      from placed where not fits
       """
-          .formatted(Task.COLUMNS);
+          .formatted(Task.COLUMNS, TaskSql.WEIGHT);
+
+  /** The tasks of a page, newest first, as far as their bytes go into an answer. */
+  private static final String WITHIN_BYTES =
+      """
+      with page as materialized (%s),
+      weighed as (select p.*, %s as weight from page p)
+      select * from (
+        select w.*, sum(weight) over newest - weight as bytes_before, lead(id) over newest is not null as more
+        from weighed w window newest as (order by id desc)
+      ) placed
+      where bytes_before < :maxBytes order by id desc
+      """;
 
   private final Jdbi jdbi;
 
@@ -98,37 +124,55 @@ class TaskRepository {
                 .findOne());
   }
 
-  Map<String, Task> batch(String tenant, List<String> ids) {
+  TaskBatch batch(String tenant, List<String> ids) {
     Map<String, Task> found = new HashMap<>();
+    List<String> leftOut = new ArrayList<>();
     jdbi.useHandle(
         handle ->
             handle
                 .createQuery(BATCH)
                 .bind("tenant", tenant)
                 .bindArray("ids", String.class, ids)
-                .map((row, context) -> Map.entry(row.getString("asked"), Task.of(row)))
-                .forEach(entry -> found.put(entry.getKey(), entry.getValue())));
-    return found;
+                .bind("maxBytes", Tasks.MAX_PAGE_BYTES)
+                .map(
+                    (row, context) -> {
+                      String asked = row.getString("asked");
+                      if (row.getBoolean("fits")) {
+                        found.put(asked, Task.of(row));
+                      } else {
+                        leftOut.add(asked);
+                      }
+                      return asked;
+                    })
+                .list());
+    return new TaskBatch(found, leftOut);
   }
 
   /**
    * Newest first, strictly older than {@code before}: ids sort by time, so the id is the keyset.
    */
-  List<Task> page(
-      String tenant, TaskFilter filter, @Nullable String before, int limit, int offset) {
+  TaskPage page(String tenant, TaskFilter filter, @Nullable String before, int limit, int offset) {
     Map<String, Object> values = new HashMap<>();
     String statement = TaskListing.statement(tenant, filter, before, values);
     if (statement.contains(":most")) {
       values.put("most", limit + offset);
     }
-    return jdbi.withHandle(
+    List<Task> tasks = new ArrayList<>();
+    boolean[] more = {false};
+    jdbi.useHandle(
         handle ->
             handle
-                .createQuery(statement)
+                .createQuery(WITHIN_BYTES.formatted(statement, TaskSql.WEIGHT))
                 .bindMap(values)
                 .bind("limit", limit)
                 .bind("offset", offset)
-                .map((row, context) -> Task.of(row))
+                .bind("maxBytes", Tasks.MAX_PAGE_BYTES)
+                .map(
+                    (row, context) -> {
+                      more[0] = row.getBoolean("more");
+                      return tasks.add(Task.of(row));
+                    })
                 .list());
+    return new TaskPage(tasks, more[0]);
   }
 }

@@ -55,6 +55,10 @@ final class TaskSql {
       )\
       """;
 
+  /** Bytes of what can be large in a task, of columns as {@link Task#COLUMNS} names them. */
+  static final String WEIGHT =
+      "octet_length(coalesce(result, '')) + octet_length(coalesce(status_message, ''))";
+
   private TaskSql() {}
 
   static String message(TaskSignal signal) {

@@ -9,6 +9,7 @@ import jakarta.inject.Inject;
 import jakarta.inject.Singleton;
 import java.time.Instant;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -27,25 +28,50 @@ public class Tasks {
 
   private static final Logger LOG = Logger.getLogger(Tasks.class);
 
-  /** More of one task's history than anyone reads; the rest is in the tables. */
-  private static final int TIMELINE_LIMIT = 1000;
+  /**
+   * Lines of a task's history in one answer; half as many are kept of news that changed nothing.
+   */
+  public static final int MAX_TIMELINE = 1000;
+
+  /** Bytes of results and messages in one answer with many tasks. */
+  public static final int MAX_PAGE_BYTES = 8 << 20;
+
+  /** Bytes of details in one answer with a task's history. */
+  private static final int MAX_TIMELINE_BYTES = 1 << 20;
 
   /** Longer than any id that we store. */
   private static final int MAX_ID = 1024;
 
+  /**
+   * Details are cut where they are read as well, and \\u0000 is replaced before PostgreSQL reads a
+   * payload: rows may be older than the readers that see to both.
+   */
   private static final String TIMELINE =
       """
-      select occurred_at as at, sequence, status::text as status, source, true as applied, null as reason,
-        payload ->> 'status_message' as detail, 0 as kind, sequence::bigint as position
-      from task_event where task_id = :id
-      union all
-      select at, null, status, source, false, reason,
-        nullif(concat_ws(' ', detail, case when repeats > 0 then
-          format('(%%s more, the last at %%s)', repeats, to_char(repeated_at at time zone 'UTC', %s)) end), ''),
-        1, id
-      from task_news where task_id = :id
-      order by at, kind, position
-      limit :limit
+      with lines as materialized (
+        select * from (
+          select occurred_at as at, (extract(epoch from occurred_at) * 1000000)::bigint as micros, sequence,
+            left(status::text, 64) as status, source, true as applied, null as reason,
+            left(replace(payload::text, '\\u0000', '\\ufffd')::json ->> 'status_message', 2000) as detail,
+            0 as kind, sequence::bigint as position
+          from task_event where task_id = :id
+          union all
+          select at, (extract(epoch from at) * 1000000)::bigint, null, left(status, 64), source, false, reason,
+            nullif(concat_ws(' ', left(detail, 2000), case when repeats > 0 then
+              format('(%%s more, the last at %%s)', repeats, to_char(repeated_at at time zone 'UTC', %s)) end), ''),
+            1, id
+          from task_news where task_id = :id
+        ) as line
+        where (micros, kind, position) > (:micros, :kind, :position)
+        order by micros, kind, position
+        limit :limit
+      )
+      select * from (
+        select l.*, coalesce(sum(octet_length(detail)) over earlier, 0) as bytes_before,
+          lead(position) over (order by micros, kind, position) is not null as more
+        from lines l window earlier as (order by micros, kind, position rows between unbounded preceding and 1 preceding)
+      ) placed
+      where bytes_before < :maxBytes order by micros, kind, position
       """
           .formatted(Rfc3339.SQL_PATTERN);
 
@@ -234,17 +260,17 @@ public class Tasks {
   /**
    * Several tasks by the ids that were asked for, of any sort; ids that name nothing are missing.
    */
-  public Map<String, Task> findAll(String tenant, List<String> ids) {
+  public TaskBatch findAll(String tenant, List<String> ids) {
     return repository.batch(tenant, ids.stream().filter(Tasks::isStorable).distinct().toList());
   }
 
   /** Newest first, strictly older than the task with id {@code before}. */
-  public List<Task> page(String tenant, TaskFilter filter, @Nullable String before, int limit) {
+  public TaskPage page(String tenant, TaskFilter filter, @Nullable String before, int limit) {
     return repository.page(tenant, filter, before, limit, 0);
   }
 
   /** Newest first by page number, from 1. */
-  public List<Task> numberedPage(String tenant, TaskFilter filter, int pageNumber, int pageSize) {
+  public TaskPage numberedPage(String tenant, TaskFilter filter, int pageNumber, int pageSize) {
     return repository.page(tenant, filter, null, pageSize, (pageNumber - 1) * pageSize);
   }
 
@@ -253,25 +279,58 @@ public class Tasks {
     return !id.isEmpty() && id.length() <= MAX_ID && ForeignText.isClean(id);
   }
 
-  /** Every change and every piece of news that changed nothing, oldest first. */
-  public List<TimelineEntry> timeline(Task task) {
-    return jdbi.withHandle(
+  /**
+   * Changes and news that changed nothing, oldest first.
+   *
+   * @param after {@link Timeline#next()} of the part before; null for the first
+   * @param limit {@link #MAX_TIMELINE} at most; there may be fewer for their bytes, one at least
+   */
+  public Timeline timeline(Task task, @Nullable String after, int limit) {
+    long[] place = place(after);
+    List<TimelineEntry> entries = new ArrayList<>();
+    String[] last = {""};
+    boolean[] more = {false};
+    jdbi.useHandle(
         handle ->
             handle
                 .createQuery(TIMELINE)
                 .bind("id", task.id())
-                .bind("limit", TIMELINE_LIMIT)
+                .bind("micros", place[0])
+                .bind("kind", (int) place[1])
+                .bind("position", place[2])
+                .bind("limit", limit + 1)
+                .bind("maxBytes", MAX_TIMELINE_BYTES)
                 .map(
-                    (row, context) ->
-                        new TimelineEntry(
-                            row.getTimestamp("at").toInstant(),
-                            row.getObject("sequence", Integer.class),
-                            row.getString("status"),
-                            row.getString("source"),
-                            row.getBoolean("applied"),
-                            row.getString("reason"),
-                            row.getString("detail")))
+                    (row, context) -> {
+                      if (entries.size() == limit) {
+                        return false;
+                      }
+                      more[0] = row.getBoolean("more");
+                      last[0] =
+                          row.getLong("micros")
+                              + "/"
+                              + row.getInt("kind")
+                              + "/"
+                              + row.getLong("position");
+                      return entries.add(
+                          new TimelineEntry(
+                              row.getTimestamp("at").toInstant(),
+                              row.getObject("sequence", Integer.class),
+                              row.getString("status"),
+                              row.getString("source"),
+                              row.getBoolean("applied"),
+                              row.getString("reason"),
+                              row.getString("detail")));
+                    })
                 .list());
+    return new Timeline(entries, more[0] ? last[0] : null);
+  }
+
+  private static long[] place(@Nullable String after) {
+    if (after == null) {
+      return new long[] {Long.MIN_VALUE, 0, 0};
+    }
+    return Arrays.stream(after.split("/")).mapToLong(Long::parseLong).toArray();
   }
 
   /** The W3C trace context of the request under way, which travels with the event. */

@@ -86,6 +86,25 @@ class FeedOrderTest {
   }
 
   @Test
+  void a_page_has_no_more_bytes_than_it_may_and_one_event_at_least() {
+    List<String> ids = new ArrayList<>();
+    jdbi.useHandle(
+        handle -> {
+          for (int i = 0; i < 4; i++) {
+            ids.add(insert(handle, 1, "queued"));
+          }
+          handle.execute(
+              "update task_event set payload = json_build_object('result', repeat('x', 3000000))");
+        });
+    List<FeedEvent> first = store.page(TENANT, Cursor.START, PAGE);
+    assertEquals(ids.subList(0, 2), tasksOf(first));
+    assertEquals(ids.subList(2, 4), tasksOf(store.page(TENANT, first.get(1).cursor(), PAGE)));
+    assertEquals(
+        ids.subList(0, 2), tasksOf(store.news(Map.of(TENANT, Cursor.START), PAGE).get(TENANT)));
+    assertEquals(ids.subList(0, 1), tasksOf(store.ofTask(ids.get(0), 0, PAGE)));
+  }
+
+  @Test
   void a_rolled_back_change_is_never_seen() {
     try (Handle handle = jdbi.open()) {
       handle.begin();
