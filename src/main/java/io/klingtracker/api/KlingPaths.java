@@ -79,11 +79,10 @@ public class KlingPaths implements OASFilter {
             .addParameter(header("Idempotency-Key", "the same key gets the same answer for 24 h"))
             .addParameter(header("Tracker-Dry-Run", "true: say what would be sent, store nothing"))
             .addParameter(header("Tracker-Priority", "1 to 9, 9 first, default 5"))
-            .addParameter(header("Tracker-Deadline", "seconds after which nothing is sent"));
+            .addParameter(header("Tracker-Deadline", "seconds after which nothing is sent"))
+            .addParameter(header("Prefer", "wait=1..60: hold the answer until the end"));
     if (kind.dialect() == Kind.Dialect.NEWER) {
       operation.addParameter(path("model"));
-    } else {
-      operation.addParameter(header("Prefer", "wait=1..60: hold the answer until the end"));
     }
     return operation;
   }

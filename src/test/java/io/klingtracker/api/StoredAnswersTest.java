@@ -2,6 +2,7 @@ package io.klingtracker.api;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertInstanceOf;
 import static org.junit.jupiter.api.Assertions.assertNull;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
@@ -70,24 +71,37 @@ class StoredAnswersTest {
         .useHandle(
             h ->
                 h.execute("insert into tenant (id, name, created_at) values ('acme', 'A', now())"));
-    task =
-        ((Submission.Stored)
-                tasks.submit(
-                    new NewTask(
-                        "acme",
-                        "text2video",
-                        "{}",
-                        null,
-                        null,
-                        "kling-v3",
-                        "kling-v3",
-                        "video",
-                        1,
-                        null,
-                        5,
-                        null,
-                        null)))
-            .taskId();
+    task = ((Submission.Stored) tasks.submit(newTask())).taskId();
+  }
+
+  private static NewTask newTask() {
+    return new NewTask(
+        "acme",
+        "text2video",
+        "{}",
+        null,
+        null,
+        "kling-v3",
+        "kling-v3",
+        "video",
+        1,
+        null,
+        5,
+        null,
+        null);
+  }
+
+  @Test
+  void whoever_fails_to_hear_of_a_stored_task_does_not_make_it_an_error() {
+    Tasks toDeafEars =
+        TasksOnDatabase.of(
+            DATABASE.jdbi(),
+            Clock.systemUTC(),
+            changes -> {
+              throw new IllegalStateException("deaf");
+            });
+
+    assertInstanceOf(Submission.Stored.class, toDeafEars.submit(newTask()));
   }
 
   @Test
