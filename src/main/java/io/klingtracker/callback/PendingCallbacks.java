@@ -51,7 +51,7 @@ class PendingCallbacks {
   private static final double JITTER = 0.2;
 
   /** The kind of what is set aside here. */
-  static final String SET_ASIDE = "callback";
+  private static final String SET_ASIDE = "callback";
 
   /** What a task's timeline says of it. */
   private static final String SET_ASIDE_REASON = "set-aside";
@@ -128,7 +128,10 @@ class PendingCallbacks {
                 .atEnd(() -> reports(takeUnbooked()))
                 .oldest(store::oldest)
                 .work(this::runOnce));
-    setAside.register(SET_ASIDE, this::putBack);
+    setAside.register(
+        SET_ASIDE,
+        "exists (select from callback_receipt r where r.id = cast(s.key as bigint))",
+        this::putBack);
   }
 
   private Runnable putBack(Handle handle, String key, Instant now) {

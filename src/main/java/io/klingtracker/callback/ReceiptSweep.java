@@ -23,21 +23,14 @@ class ReceiptSweep {
 
   private final ReceiptStore store;
   private final CallbackLedger ledger;
-  private final SetAside setAside;
   private final Duration keep;
   private final Clock clock;
 
   @Inject
   ReceiptSweep(
-      ReceiptStore store,
-      CallbackLedger ledger,
-      SetAside setAside,
-      CallbackConfig config,
-      Clock clock,
-      Loops loops) {
+      ReceiptStore store, CallbackLedger ledger, CallbackConfig config, Clock clock, Loops loops) {
     this.store = store;
     this.ledger = ledger;
-    this.setAside = setAside;
     this.keep = config.keep();
     this.clock = clock;
     loops.add(WorkLoop.named("callback-sweep").every(EVERY).work(this::runOnce));
@@ -51,8 +44,6 @@ class ReceiptSweep {
     } catch (RuntimeException e) {
       LOG.warnf("missing callbacks are not forgotten: %s", SetAside.reason(e));
     }
-    boolean more = store.sweep(before, BATCH) >= BATCH;
-    setAside.forget(PendingCallbacks.SET_ASIDE, before);
-    return more;
+    return store.sweep(before, BATCH) >= BATCH;
   }
 }

@@ -121,7 +121,8 @@ class Dispatcher {
     this.expireAfter = tracking.expireAfter();
     this.backoff = new Backoff(config.retryFirst(), config.retryCap(), ConfiguredWaits.JITTER);
     metrics.inFlight(inFlight::size);
-    setAside.register(SET_ASIDE, this::putBack);
+    setAside.register(
+        SET_ASIDE, "exists (select from dispatch_queue q where q.task_id = s.key)", this::putBack);
   }
 
   /** Who is told when a task is free again for another account, or a full house has room again. */

@@ -93,7 +93,10 @@ class OutboxStore {
     this.json = json;
     this.setAside = setAside;
     // Its rows are in the outbox still, and are read by the next poll.
-    setAside.register(KIND, (handle, key, now) -> () -> {});
+    setAside.register(
+        KIND,
+        "exists (select from outbox o where o.lane = outbox_lane(s.key) and o.task_id = s.key)",
+        (handle, key, now) -> () -> {});
   }
 
   /** A session of one relay's own, kept as long as it lives. */

@@ -47,6 +47,7 @@ class LoopMetrics {
   /** Measures every loop; one that cannot be measured keeps no other from being. */
   boolean measure() {
     loops.all().forEach(loop -> registerOnce(loop));
+    setAside.tidy();
     counts = setAside.counts();
     counts.keySet().stream().filter(kinds::add).forEach(this::register);
     Batch.each(

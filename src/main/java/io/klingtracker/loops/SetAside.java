@@ -57,6 +57,7 @@ public class SetAside {
   private final Jdbi jdbi;
   private final Clock clock;
   private final Map<String, Queue> queues = new ConcurrentHashMap<>();
+  private final Map<String, String> existence = new ConcurrentHashMap<>();
 
   /** Where items of one kind come from. */
   @FunctionalInterface
@@ -119,9 +120,15 @@ public class SetAside {
     return attempts >= (SqlStates.isRefused(failure) ? REFUSED_ATTEMPTS : MOST_ATTEMPTS);
   }
 
-  /** Names where items of a kind go when they are tried again. */
-  public void register(String kind, Queue queue) {
+  /**
+   * Names where items of a kind go when they are tried again.
+   *
+   * @param exists SQL that tells of the row {@code s} of {@code set_aside} whether there is still
+   *     something to be tried
+   */
+  public void register(String kind, String exists, Queue queue) {
     queues.put(kind, queue);
+    existence.put(kind, exists);
   }
 
   /**
@@ -203,15 +210,17 @@ public class SetAside {
     return true;
   }
 
-  /** Forgets what was set aside so long ago that nothing of it is left to be tried. */
-  public void forget(String kind, Instant before) {
-    jdbi.useHandle(
-        handle ->
-            handle
-                .createUpdate("delete from set_aside where kind = :kind and at < :before")
-                .bind("kind", kind)
-                .bind("before", before)
-                .execute());
+  /** Forgets items of which nothing is left: their task has ended, their receipt is gone. */
+  void tidy() {
+    existence.forEach(
+        (kind, exists) ->
+            jdbi.useHandle(
+                handle ->
+                    handle
+                        .createUpdate(
+                            "delete from set_aside s where s.kind = :kind and not (" + exists + ")")
+                        .bind("kind", kind)
+                        .execute()));
   }
 
   /** How many of each kind there are; a kind that is known and has none counts nothing. */

@@ -98,7 +98,8 @@ class Verdicts {
     Duration first = tracking.check().first();
     Duration cap = config.expiredEvery();
     this.unknowns = new Backoff(first, cap.compareTo(first) < 0 ? first : cap, JITTER);
-    setAside.register(SET_ASIDE, this::putBack);
+    setAside.register(
+        SET_ASIDE, "exists (select from open_task o where o.task_id = s.key)", this::putBack);
   }
 
   /**

@@ -276,7 +276,7 @@ class NewsStore {
       statuses[i] = item.signal().status().word();
       sources[i] = item.source().word();
       words[i] = TaskSql.word(item.word());
-      klingIds[i] = item.klingTaskId();
+      klingIds[i] = TaskSql.id(item.klingTaskId());
       messages[i] = TaskSql.detail(TaskSql.message(item.signal()));
       codes[i] = item.signal() instanceof TaskSignal.Failed failed ? failed.code() : null;
       results[i] = item.signal() instanceof TaskSignal.Succeed done ? done.result() : null;

@@ -2,6 +2,7 @@ package io.klingtracker.task;
 
 import io.klingtracker.text.ForeignText;
 import io.klingtracker.time.Rfc3339;
+import org.jspecify.annotations.Nullable;
 
 /** What the statements that write a task share. */
 final class TaskSql {
@@ -10,6 +11,8 @@ final class TaskSql {
   static final int MAX_DETAIL = 2000;
 
   private static final int MAX_WORD = 64;
+
+  private static final int MAX_ID = 512;
 
   /**
    * What is on Kafka and in every feed; the names are contract. Written once, here, from the task
@@ -79,5 +82,10 @@ final class TaskSql {
   /** The word of a status as it was written; it stands in an index. */
   static String word(String text) {
     return ForeignText.clean(text, MAX_WORD);
+  }
+
+  /** Kling's id of a task; one that cannot be stored as it is, or not in an index, is none. */
+  static @Nullable String id(@Nullable String text) {
+    return text == null || ForeignText.clean(text, MAX_ID).equals(text) ? text : null;
   }
 }

@@ -56,6 +56,7 @@ class HostNews {
     this.clock = clock;
     setAside.register(
         SET_ASIDE,
+        "exists (select from webhook_host_event e where e.id = cast(s.key as bigint))",
         (handle, key, now) -> {
           store.putBack(handle, Long.parseLong(key));
           return () -> {};

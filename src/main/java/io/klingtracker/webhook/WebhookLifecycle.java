@@ -89,6 +89,7 @@ class WebhookLifecycle {
     sender.wakeBy(sending::wake);
     setAside.register(
         DeliveryQueue.KIND,
+        "exists (select from task_event e where e.event_id = cast(s.key as uuid))",
         (handle, key, now) ->
             () -> {
               log.redeliver(UUID.fromString(key));

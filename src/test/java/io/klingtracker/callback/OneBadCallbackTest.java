@@ -5,6 +5,9 @@ import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.klingtracker.loops.SetAside;
+import io.klingtracker.task.News;
+import io.klingtracker.task.Source;
+import io.klingtracker.task.TaskSignal;
 import io.klingtracker.task.Tasks;
 import io.klingtracker.task.TasksOnDatabase;
 import io.klingtracker.testing.Refusing;
@@ -186,6 +189,24 @@ class OneBadCallbackTest {
     assertEquals("processing", status(bad));
     assertFalse(callbacks.setAside.retry(item.id()));
     assertEquals(List.of(), callbacks.setAside.page(null, SetAside.Position.START, 10));
+  }
+
+  @Test
+  void a_word_and_an_id_that_no_index_holds_are_bounded_even_if_the_reader_lets_them_pass() {
+    tasks.note(bad, Source.CALLBACK, incompressible(3000), "not-understood", incompressible(3000));
+    tasks.apply(
+        new News(
+            good,
+            Source.POLL,
+            new TaskSignal.Processing(),
+            incompressible(5000),
+            null,
+            null,
+            incompressible(3000)));
+
+    assertEquals("processing", status(good));
+    assertTrue(number("select length(status) from task_news") <= 64);
+    assertEquals(0, number("select count(*) from task where kling_task_id is not null"));
   }
 
   @Test

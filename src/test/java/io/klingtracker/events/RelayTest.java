@@ -8,6 +8,7 @@ import static org.junit.jupiter.api.Assertions.assertTimeoutPreemptively;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.klingtracker.loops.SetAside;
+import io.klingtracker.testing.Refusing;
 import io.klingtracker.testing.TestDatabase;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -223,6 +224,46 @@ class RelayTest {
       assertTrue(relay.held() <= 50, "held " + relay.held());
     }
     relay.die();
+  }
+
+  @Test
+  void an_event_that_cannot_be_made_into_a_record_delays_no_other() {
+    List<String> ids = tasks(3, 1);
+    String bad = ids.get(1);
+    EventSink sink =
+        new EventSink() {
+          @Override
+          public CompletionStage<Void> send(OutboxMessage message) {
+            if (message.taskId().equals(bad)) {
+              throw new IllegalArgumentException("a header of no kind");
+            }
+            return kafka.send(message);
+          }
+
+          @Override
+          public CompletionStage<Void> forget(String taskId) {
+            return kafka.forget(taskId);
+          }
+        };
+    try (Relay relay = rig.relay(sink)) {
+      relay.loop().start();
+      await().atMost(LIMIT).until(() -> rig.unpublished() == 2);
+      await().atMost(LIMIT).until(() -> rig.store.lag().aside() == 1);
+    }
+    assertEquals(4, kafka.taken.size());
+  }
+
+  @Test
+  void an_event_that_cannot_be_deleted_delays_no_other() {
+    List<String> ids = tasks(3, 1);
+    try (Refusing refusing = Refusing.rows(jdbi, "outbox", "task_id", ids.get(1), "P0001");
+        Relay relay = rig.relay(kafka)) {
+      relay.loop().start();
+      await().atMost(LIMIT).until(() -> rig.unpublished() == 2);
+      await().atMost(LIMIT).until(() -> rig.store.lag().aside() == 1);
+    }
+    assertEquals(List.of(1, 2), kafka.sequencesOf(ids.get(0)));
+    assertEquals(List.of(1, 2), kafka.sequencesOf(ids.get(2)));
   }
 
   @Test
