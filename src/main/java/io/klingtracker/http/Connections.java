@@ -22,7 +22,10 @@ import jakarta.enterprise.context.ApplicationScoped;
 import jakarta.enterprise.event.ObservesAsync;
 import jakarta.inject.Inject;
 import java.lang.management.ManagementFactory;
+import java.util.ArrayList;
 import java.util.Iterator;
+import java.util.List;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import org.jspecify.annotations.Nullable;
@@ -87,13 +90,20 @@ class Connections {
     return (int) Math.max(LEAST, Math.min(MOST, fit));
   }
 
-  void onStart(@ObservesAsync HttpServerStart start) {
+  void listens(@ObservesAsync HttpServerStart start) {
+    onStart(start);
+  }
+
+  /** Ends when the gate stands. */
+  CompletableFuture<Void> onStart(HttpServerStart start) {
     Gate gate = new Gate(start.options());
+    List<CompletableFuture<Void>> done = new ArrayList<>();
     for (EventExecutor executor : ((VertxInternal) vertx).getAcceptorEventLoopGroup()) {
       if (executor instanceof SingleThreadEventLoop loop) {
-        loop.execute(() -> stand(loop, gate));
+        done.add(CompletableFuture.runAsync(() -> stand(loop, gate), loop));
       }
     }
+    return CompletableFuture.allOf(done.toArray(CompletableFuture[]::new));
   }
 
   private static void stand(SingleThreadEventLoop loop, Gate gate) {
