@@ -7,6 +7,7 @@ import java.util.Comparator;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.concurrent.locks.LockSupport;
+import java.util.regex.Pattern;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.ExtendWith;
 
@@ -28,6 +29,11 @@ abstract class Row {
 
   /** Connections and files beyond those of before, once what the row opened has gone. */
   private static final long MAX_LEFT_OPEN = 100;
+
+
+  /** What the log says of a client that has gone. */
+  private static final Pattern LEFT =
+      Pattern.compile("Broken pipe|Connection reset|ClosedChannelException|Connection was closed");
 
   private static final int MAX_COMPLAINTS = 5;
   private static final int MAX_COMPLAINT = 300;
@@ -147,6 +153,15 @@ abstract class Row {
                 .formatted(health, phase, slowest / 1e3, good, asked));
       }
     }
+    long left =
+        installation
+            .service()
+            .log()
+            .lines()
+            .filter(line -> line.contains(" ERROR "))
+            .filter(line -> LEFT.matcher(line).find())
+            .count();
+    findings.require(left == 0, "a client that leaves is no error", left + " ERROR lines");
     for (String kind : HonestTraffic.KINDS) {
       for (String phase : measures.phases()) {
         findings.require(

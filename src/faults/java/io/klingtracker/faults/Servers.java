@@ -2,6 +2,7 @@ package io.klingtracker.faults;
 
 import io.klingtracker.local.EmbeddedKafkaBroker;
 import io.klingtracker.local.EmbeddedPostgresServer;
+import io.klingtracker.local.QuietLogs;
 import io.klingtracker.simulator.KlingSimulator;
 import io.klingtracker.simulator.SimulatorSettings;
 import io.vertx.core.Vertx;
@@ -28,6 +29,8 @@ final class Servers implements AutoCloseable {
   private final WebhookSink sink;
 
   Servers(Run run) throws Exception {
+    // Says for each stream of an attack that the service has ended it.
+    QuietLogs.silent("io.vertx.core.net.impl.ConnectionBase");
     postgres = EmbeddedPostgresServer.ephemeral();
     kafka = EmbeddedKafkaBroker.ephemeral();
     plain = new KlingSimulator(kling(run, "default")).start();

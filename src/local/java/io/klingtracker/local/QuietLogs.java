@@ -6,7 +6,7 @@ import java.util.logging.Level;
 import java.util.logging.Logger;
 
 /** Keeps the talk of embedded servers out of the service's log. */
-final class QuietLogs {
+public final class QuietLogs {
 
   // The log manager forgets levels of loggers that nobody holds.
   private static final Map<String, Logger> HELD = new ConcurrentHashMap<>();
@@ -17,7 +17,8 @@ final class QuietLogs {
     set(Level.WARNING, categories);
   }
 
-  static void silent(String... categories) {
+  /** Nothing of these is logged. */
+  public static void silent(String... categories) {
     set(Level.OFF, categories);
   }
 
