@@ -63,10 +63,17 @@ final class MixedRun {
         findings.require(traffic.flows(FLOW_LIMIT), "honest traffic flows", "not at first");
         mix(run, time, installation, traffic, measures, findings, vitals, resident);
         traffic.stopSubmitting();
-        Invariants invariants = new Invariants(installation, findings);
-        invariants.settle(SETTLE_LIMIT);
-        invariants.settleAll(SETTLE_LIMIT);
-        invariants.check();
+        if (installation.isAlive()) {
+          Invariants invariants = new Invariants(installation, findings);
+          invariants.settle(SETTLE_LIMIT);
+          invariants.settleAll(SETTLE_LIMIT);
+          invariants.check();
+        } else {
+          for (ServiceProcess replica : installation.replicas()) {
+            String log = replica.log();
+            System.out.println(log.substring(Math.max(0, log.length() - 1_000)));
+          }
+        }
         judge(installation, vitals, resident, findings);
       }
     }
@@ -104,15 +111,25 @@ final class MixedRun {
                 brief, installation, traffic, measures, findings, vitals, row.number() + minute);
         try (Attacker attacker = scene.attacker()) {
           row.attack(scene);
+        } catch (Exception e) {
+          findings.add("an attack can be made", "row " + row.number() + ": " + e);
         }
-        took.add(
+        if (!installation.isAlive()) {
+          findings.add("both replicas survive", "one has ended in row " + row.number());
+        }
+        String seconds =
             String.format(
-                Locale.ROOT, "%d in %.0f s", row.number(), (System.nanoTime() - begun) / 1e9));
+                Locale.ROOT, "%d in %.0f s", row.number(), (System.nanoTime() - begun) / 1e9);
+        took.add(seconds);
+        System.out.println("   row " + seconds);
       }
       measures.phase("calm");
       while (System.nanoTime() < minuteEnd && installation.isAlive()) {
         new Scene(brief, installation, traffic, measures, findings, vitals, 0)
             .watch(Duration.ofMillis(200));
+      }
+      if (!installation.isAlive()) {
+        break;
       }
       resident.add(
           installation.replicas().stream()
@@ -167,7 +184,6 @@ final class MixedRun {
 
   private static void judge(
       Installation installation, Vitals vitals, List<Long> resident, Findings findings) {
-    findings.require(installation.isAlive(), "both replicas survive", "one has ended");
     findings.require(
         vitals.resident() <= Run.MAX_RESIDENT_MEBIBYTES,
         "I9 memory",

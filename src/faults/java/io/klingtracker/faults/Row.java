@@ -30,7 +30,6 @@ abstract class Row {
   /** Connections and files beyond those of before, once what the row opened has gone. */
   private static final long MAX_LEFT_OPEN = 100;
 
-
   /** What the log says of a client that has gone. */
   private static final Pattern LEFT =
       Pattern.compile("Broken pipe|Connection reset|ClosedChannelException|Connection was closed");
