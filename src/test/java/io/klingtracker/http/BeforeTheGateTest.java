@@ -11,6 +11,12 @@ import io.quarkus.test.common.QuarkusTestResource;
 import io.quarkus.test.common.http.TestHTTPResource;
 import io.quarkus.test.junit.QuarkusTest;
 import io.restassured.RestAssured;
+import io.vertx.core.Vertx;
+import io.vertx.core.http.HttpClientOptions;
+import io.vertx.core.http.HttpMethod;
+import io.vertx.core.http.HttpVersion;
+import io.vertx.core.http.PoolOptions;
+import io.vertx.core.http.RequestOptions;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.InputStream;
@@ -26,6 +32,9 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
 import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.logging.Handler;
 import java.util.logging.Level;
 import java.util.logging.LogRecord;
@@ -185,6 +194,43 @@ class BeforeTheGateTest {
     assertEquals(1, read.headers().allValues("X-Frame-Options").size());
     assertEquals(200, unannounced.statusCode(), unannounced.body());
     assertEquals(413, tooLarge.statusCode());
+  }
+
+  @Test
+  void streams_of_http_2_that_never_end_hold_up_nobody() throws Exception {
+    Vertx vertx = Vertx.vertx();
+    AtomicInteger begun = new AtomicInteger();
+    CountDownLatch all = new CountDownLatch(50);
+    try {
+      io.vertx.core.http.HttpClient client =
+          vertx.createHttpClient(
+              new HttpClientOptions()
+                  .setProtocolVersion(HttpVersion.HTTP_2)
+                  .setHttp2ClearTextUpgrade(false),
+              new PoolOptions().setHttp2MaxSize(1));
+      for (int i = 0; i < 50; i++) {
+        client
+            .request(
+                new RequestOptions()
+                    .setMethod(HttpMethod.POST)
+                    .setHost(uri.getHost())
+                    .setPort(uri.getPort())
+                    .setURI(CREATE)
+                    .putHeader("Authorization", "Bearer " + TrackerStack.API_KEY))
+            .onSuccess(
+                request -> {
+                  request.setChunked(true).write("{\"prompt\":\"");
+                  begun.incrementAndGet();
+                  all.countDown();
+                });
+      }
+      assertTrue(all.await(10, TimeUnit.SECONDS), begun + " begun");
+
+      RestAssured.get("/q/health/ready").then().statusCode(200);
+      TestTenant.create().caller().get("/v1/tasks").then().statusCode(200);
+    } finally {
+      vertx.close();
+    }
   }
 
   @Test
