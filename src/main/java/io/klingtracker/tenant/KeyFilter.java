@@ -83,7 +83,7 @@ class KeyFilter {
     }
     List<String> headers = call.request().headers().getAll(HttpHeaders.AUTHORIZATION);
     List<String> authorization = headers.isEmpty() ? null : headers;
-    if (people.come(authorization)) {
+    if (authorization != null && people.come(authorization)) {
       person(call, authorization);
       return;
     }
