@@ -102,6 +102,11 @@ class BodyBudget {
     private final String tenant;
     private @Nullable Permit permit;
     private long length;
+    private long announced;
+
+    /** Bytes that the permit is for. */
+    private long counted;
+
     private boolean over;
 
     private Charge(Share first, String tenant) {
@@ -112,6 +117,7 @@ class BodyBudget {
 
     /** Why a body of some length would find no room now, if so. */
     Optional<Refusal> refusal(long announced) {
+      this.announced = announced;
       return of(announced).refusal(tenant, weight(announced));
     }
 
@@ -120,20 +126,27 @@ class BodyBudget {
       if (over) {
         return Optional.empty();
       }
-      Permit held = permit;
-      boolean same = held != null && of(length) == of(length + bytes);
-      Entry entry =
-          held != null && same
-              ? held.grow(weight(length + bytes) - weight(length))
-              : of(length + bytes).enter(tenant, weight(length + bytes));
-      if (entry instanceof Refusal refusal) {
-        return Optional.of(refusal);
+      long after = length + bytes;
+      if (after > counted) {
+        Share part = of(after);
+        // All of a large one at once: of two that are half there, none would ever be whole.
+        long whole = part == large ? Math.max(after, announced) : after;
+        Permit held = permit;
+        boolean same = held != null && of(counted) == part;
+        Entry entry =
+            held != null && same
+                ? held.grow(weight(whole) - weight(counted))
+                : part.enter(tenant, weight(whole));
+        if (entry instanceof Refusal refusal) {
+          return Optional.of(refusal);
+        }
+        if (held != null && !same) {
+          held.close();
+        }
+        permit = entry.orThrow();
+        counted = whole;
       }
-      if (held != null && !same) {
-        held.close();
-      }
-      permit = entry.orThrow();
-      length += bytes;
+      length = after;
       return Optional.empty();
     }
 

@@ -77,6 +77,22 @@ class BodiesTest {
   }
 
   @Test
+  void of_two_large_bodies_that_arrive_together_one_is_read() {
+    BodyBudget budget = budget(1);
+    BodyBudget.Charge first = budget.charge("a");
+    BodyBudget.Charge second = budget.charge("a");
+    assertTrue(first.refusal(HttpParts.MOST).isEmpty());
+    assertTrue(second.refusal(HttpParts.MOST).isEmpty());
+
+    assertTrue(first.take(MIB).isEmpty());
+    assertTrue(second.take(MIB).isPresent());
+    second.release();
+    for (int i = 1; i < HttpParts.MOST / MIB; i++) {
+      assertTrue(first.take(MIB).isEmpty(), i + " MiB");
+    }
+  }
+
+  @Test
   void callbacks_have_memory_that_no_caller_can_take() {
     BodyBudget budget = budget(64 * MIB);
     BodyBudget.Charge greedy = budget.charge("a");
