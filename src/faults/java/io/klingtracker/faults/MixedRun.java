@@ -74,7 +74,7 @@ final class MixedRun {
             System.out.println(log.substring(Math.max(0, log.length() - 1_000)));
           }
         }
-        judge(installation, vitals, resident, findings);
+        judge(vitals, resident, findings);
       }
     }
     if (!findings.none()) {
@@ -182,8 +182,7 @@ final class MixedRun {
     }
   }
 
-  private static void judge(
-      Installation installation, Vitals vitals, List<Long> resident, Findings findings) {
+  private static void judge(Vitals vitals, List<Long> resident, Findings findings) {
     findings.require(
         vitals.resident() <= Run.MAX_RESIDENT_MEBIBYTES,
         "I9 memory",

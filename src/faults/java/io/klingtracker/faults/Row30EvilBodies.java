@@ -105,7 +105,7 @@ final class Row30EvilBodies extends Row {
     scene
         .findings()
         .require(
-            answer.status() > 0 || answer.status() == Attacker.CLOSED && mayHangUp,
+            answer.status() > 0 || (answer.status() == Attacker.CLOSED && mayHangUp),
             "everything is answered",
             what + ": " + (answer.status() == Attacker.SILENT ? "silence" : "hung up"));
   }
