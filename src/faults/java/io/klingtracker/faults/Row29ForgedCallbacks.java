@@ -11,6 +11,7 @@ import java.util.concurrent.Callable;
 final class Row29ForgedCallbacks extends Row {
 
   private static final Duration LIMIT = Duration.ofSeconds(20);
+  private static final int VICTIMS = 10;
   private static final int FLOOD = 2_000;
   private static final int REPLAYS = 200;
 
@@ -20,8 +21,10 @@ final class Row29ForgedCallbacks extends Row {
 
   @Override
   void attack(Scene scene) {
-    List<Ledger.Create> plain = scene.traffic().creates(scene.installation().servers().plain());
-    List<Ledger.Create> signed = scene.traffic().creates(scene.installation().servers().signing());
+    Servers servers = scene.installation().servers();
+    List<String> victims = ended(scene);
+    List<Ledger.Create> plain = creates(servers.plain().ledger(), victims);
+    List<Ledger.Create> signed = creates(servers.signing().ledger(), victims);
     if (plain.size() < 2 || signed.isEmpty()) {
       scene.findings().add("the scene is set", "too few tasks at both Klings");
       return;
@@ -50,6 +53,42 @@ final class Row29ForgedCallbacks extends Row {
 
     replay(scene, victim, victimPath);
     flood(scene);
+  }
+
+  private static List<Ledger.Create> creates(Ledger ledger, List<String> tasks) {
+    return ledger.creates(create -> tasks.contains(String.valueOf(create.externalId())));
+  }
+
+  /** Tasks that nobody else touches any more, so that every row written of them is the forger's. */
+  private static List<String> ended(Scene scene) {
+    Installation installation = scene.installation();
+    Tenant tenant = installation.tenant("victim");
+    List<String> tasks = new ArrayList<>();
+    for (int i = 0; i < VICTIMS; i++) {
+      tasks.add(
+          installation
+              .calls()
+              .post(
+                  installation.url() + "/kling/v1/videos/text2video",
+                  tenant.apiKey(),
+                  "{\"model_name\":\"kling-v3\",\"prompt\":\"a\"}")
+              .json()
+              .at("/data/task_id")
+              .asText());
+    }
+    long end = System.nanoTime() + Duration.ofSeconds(60).toNanos();
+    while (System.nanoTime() < end
+        && installation
+                .sql()
+                .number(
+                    "select count(*) from task where tenant_id = ? and finished_at is null",
+                    tenant.id())
+            > 0) {
+      scene.watch(Duration.ofMillis(300));
+    }
+    // The last callback's receipt may still be on its way to its verdict.
+    scene.watch(Duration.ofSeconds(3));
+    return tasks;
   }
 
   private static String flip(String token) {
