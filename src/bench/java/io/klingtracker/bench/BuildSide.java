@@ -28,8 +28,8 @@ import java.util.Map;
  */
 final class BuildSide implements AutoCloseable {
 
-  private static final Duration LIMIT = Duration.ofSeconds(60);
-  private static final Duration LOAD = Duration.ofSeconds(60);
+  private static final Duration LIMIT = Duration.ofMinutes(5);
+  private static final Duration LOAD = Duration.ofMinutes(5);
   private static final String TOPIC = "kling.task.events";
   private static final int CONNECTIONS = 32;
 
