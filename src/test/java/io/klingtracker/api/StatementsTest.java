@@ -34,6 +34,9 @@ class StatementsTest {
           "from tenant ",
           "rate_use");
 
+  /** Of tasks of the caller's, which nothing asks for but a request. */
+  private static final String OF_A_TENANT = ".tenant_id = $";
+
   private static TestTenant tenant;
   private static String task;
 
@@ -50,7 +53,7 @@ class StatementsTest {
         .until(() -> tenant.caller().get("/v1/tasks/" + task).path("status").equals("succeed"));
   }
 
-  /** Background work goes on meanwhile; none of its statements is there once for each request. */
+  /** Background work goes on meanwhile, on a slow machine as often as there are requests. */
   @ParameterizedTest
   @ValueSource(
       strings = {
@@ -69,7 +72,9 @@ class StatementsTest {
       tenant.caller().get(url).then().statusCode(200);
     }
 
-    assertEquals(List.of((long) REQUESTS), often(statements).values().stream().toList(), path);
+    Map<String, Long> since = often(statements);
+    since.keySet().removeIf(StatementsTest::isBackground);
+    assertEquals(List.of((long) REQUESTS), since.values().stream().toList(), since.toString());
   }
 
   @Test
@@ -80,7 +85,9 @@ class StatementsTest {
       tenant.caller().get("/v1/tasks/" + task).then().statusCode(200);
     }
 
-    assertEquals(Map.of(), often(statements));
+    Map<String, Long> since = often(statements);
+    since.keySet().removeIf(StatementsTest::isBackground);
+    assertEquals(Map.of(), since);
   }
 
   /** Of those that only a request's check and storage need; the work that follows is no part. */
@@ -95,6 +102,10 @@ class StatementsTest {
     Map<String, Long> since = often(statements);
     since.keySet().removeIf(text -> FOR_A_REQUEST.stream().noneMatch(text::contains));
     assertEquals(List.of((long) REQUESTS), since.values().stream().toList(), since.toString());
+  }
+
+  private static boolean isBackground(String text) {
+    return !text.contains(OF_A_TENANT) && FOR_A_REQUEST.stream().noneMatch(text::contains);
   }
 
   private static Map<String, Long> often(Statements statements) {
