@@ -35,11 +35,15 @@ final class Row53BoughtBeforeTheGate extends Row {
   private static final int JUNK_PATHS = 300;
   private static final int MAX_NEW_SERIES = 200;
   private static final int AT_ONCE = 16;
+  private static final int LARGE = 12;
+  private static final Duration LARGE_LIMIT = Duration.ofMinutes(3);
+
+  private String largeTenant = "";
 
   Row53BoughtBeforeTheGate() {
     super(
         53,
-        "announced and dripped bodies, endless streams, invented methods",
+        "announced and dripped bodies, endless streams, invented methods, large pictures",
         "the process survives with 384 MiB, health answers; I9");
   }
 
@@ -58,6 +62,48 @@ final class Row53BoughtBeforeTheGate extends Row {
     announce(scene);
     scene.measures().phase("media");
     media(scene, greedy);
+    scene.measures().phase("large");
+    large(scene);
+  }
+
+  /** Tasks with large pictures, stored one by one, which the dispatcher then has all at once. */
+  private void large(Scene scene) {
+    Tenant artist = scene.installation().tenant("artist");
+    byte[] request = picture(artist, "");
+    int stored = 0;
+    long end = System.nanoTime() + LARGE_LIMIT.toNanos();
+    while (stored < LARGE && System.nanoTime() < end) {
+      Attacker.Answer answer = scene.attacker().send(scene.port(), request, LIMIT);
+      if (answer.status() == 200) {
+        stored++;
+      } else if (answer.status() == 429) {
+        scene.watch(Duration.ofSeconds(1));
+      } else {
+        scene.findings().add("a large picture is stored", answer.toString());
+        return;
+      }
+    }
+    scene.note(stored + " tasks with a picture of 31 MiB stored");
+    scene
+        .findings()
+        .require(stored == LARGE, "large pictures find room one by one", stored + " stored");
+    largeTenant = artist.id();
+    while (waiting(scene) > 0 && scene.installation().isAlive() && System.nanoTime() < end) {
+      scene.watch(Duration.ofSeconds(1));
+    }
+  }
+
+  private long waiting(Scene scene) {
+    return scene
+        .installation()
+        .sql()
+        .number("select count(*) from dispatch_queue where tenant_id = ?", largeTenant);
+  }
+
+  @Override
+  void afterwards(Scene scene) {
+    long left = waiting(scene);
+    scene.findings().require(left == 0, "all large pictures are dispatched", left + " wait");
   }
 
   private static byte[] text(String text) {
@@ -158,32 +204,8 @@ final class Row53BoughtBeforeTheGate extends Row {
 
   /** Pictures that are allowed, two at once, and a body that nobody announced the size of. */
   private static void media(Scene scene, Tenant greedy) {
-    byte[] picture = new byte[MEDIA];
-    java.util.Arrays.fill(picture, (byte) 'A');
-    byte[] before = text("{\"model_name\":\"kling-v3\",\"prompt\":\"a\",\"image\":\"");
-    byte[] after = text("\"}");
-    byte[] head =
-        Attacker.head(
-            "POST",
-            "/kling/v1/videos/image2video",
-            greedy.apiKey(),
-            JSON
-                + "Tracker-Dry-Run: true\r\nContent-Length: "
-                + (before.length + picture.length + after.length)
-                + "\r\n");
-    Callable<Attacker.Answer> one =
-        () ->
-            scene
-                .attacker()
-                .send(
-                    scene.port(),
-                    out -> {
-                      out.write(head);
-                      out.write(before);
-                      out.write(picture);
-                      out.write(after);
-                    },
-                    LIMIT);
+    byte[] request = picture(greedy, "Tracker-Dry-Run: true\r\n");
+    Callable<Attacker.Answer> one = () -> scene.attacker().send(scene.port(), request, LIMIT);
     List<Attacker.Answer> answers = scene.attacker().sendAll(List.of(one, one), 2);
     scene.note("two dry runs of 31 MiB: " + statuses(answers));
     byte[] part = new byte[64 * 1024];
@@ -222,6 +244,14 @@ final class Row53BoughtBeforeTheGate extends Row {
               "a batch of 32 MiB is refused",
               answer.toString());
     }
+  }
+
+  private static byte[] picture(Tenant tenant, String headers) {
+    String body =
+        "{\"model_name\":\"kling-v3\",\"prompt\":\"a\",\"image\":\"%s\"}"
+            .formatted("A".repeat(MEDIA));
+    return Attacker.request(
+        "POST", "/kling/v1/videos/image2video", tenant.apiKey(), JSON + headers, text(body));
   }
 
   private static Map<Integer, Long> statuses(List<Attacker.Answer> answers) {

@@ -189,7 +189,7 @@ class PendingCallbacks {
         claimed.stream().filter(callback -> verdicts.containsKey(callback.receiptId())).toList(),
         done -> settle(done, verdicts),
         this::failed);
-    return claimed.size() >= config.batch();
+    return !claimed.isEmpty() && store.isFull(claimed, config.batch(), config.maxBody());
   }
 
   /** One that cannot even be claimed stays where it is, which costs the others a statement. */

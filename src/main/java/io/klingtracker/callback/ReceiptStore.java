@@ -85,18 +85,30 @@ class ReceiptStore {
           - least(:retryCap, :retryFirst * power(2, least(attempts, 20) - 1)) * interval '1 millisecond')
       """;
 
+  /** Of what is due the oldest that are not too much together. Only lengths are read here. */
+  private static final String SIZED =
+      """
+      sized as (
+        select d.receipt_id, row_number() over oldest as place,
+          coalesce(sum(octet_length(r.body)) over oldest, 0) as bytes
+        from due d left join callback_receipt r on r.id = d.receipt_id
+        window oldest as (order by d.due_at, d.receipt_id rows unbounded preceding)
+      ),
+      few as (select receipt_id, place from sized where bytes <= :bytes or place = 1)""";
+
   private static final String CLAIM_DUE =
       """
       with due as (
-        select receipt_id from callback_pending
+        select receipt_id, due_at from callback_pending
         where %s
         order by due_at, receipt_id limit :limit
         for update skip locked
       ),
+      %s,
       claimed as (
         update callback_pending p set claimed_until = cast(:until as timestamptz), claimed_by = :owner,
           attempts = p.attempts + 1
-        from due d where p.receipt_id = d.receipt_id
+        from few d where p.receipt_id = d.receipt_id
         returning p.receipt_id, p.attempts
       )
       select r.id as receipt_id, r.task_id, r.body, r.signed, r.received_at, c.attempts, t.kind, t.upstream_model,
@@ -109,18 +121,22 @@ class ReceiptStore {
       order by r.id
       """;
 
-  private static final String CLAIM = CLAIM_DUE.formatted(IS_DUE);
+  private static final String CLAIM = CLAIM_DUE.formatted(IS_DUE, SIZED);
 
   private static final String CLAIM_ONLY =
-      CLAIM_DUE.formatted(IS_DUE + " and receipt_id = any(:only)");
+      CLAIM_DUE.formatted(IS_DUE + " and receipt_id = any(:only)", SIZED);
 
   private static final String DUE =
       """
-      select receipt_id from callback_pending p where %s
-        and not exists (select from set_aside a where a.kind = 'callback' and a.key = p.receipt_id::text)
-      order by due_at, receipt_id limit :limit
+      with due as (
+        select receipt_id, due_at from callback_pending p where %s
+          and not exists (select from set_aside a where a.kind = 'callback' and a.key = p.receipt_id::text)
+        order by due_at, receipt_id limit :limit
+      ),
+      %s
+      select receipt_id from few order by place
       """
-          .formatted(IS_DUE);
+          .formatted(IS_DUE, SIZED);
 
   /** A receipt that the sweep took away meanwhile leaves only its place in the queue. */
   private static final String SETTLE =
@@ -193,17 +209,31 @@ class ReceiptStore {
         limit :limit)
       """;
 
+  /** Of the heap, for the bodies of one claim; what is read of them takes some times as much. */
+  private static final int HEAP_PARTS = 32;
+
   private final Jdbi jdbi;
   private final Clock clock;
   private final Duration lease;
   private final Duration retryFirst;
   private final Duration retryCap;
   private final int perTask;
+  private final long claimBytes;
   private final String owner = UUID.randomUUID().toString();
 
   @Inject
   ReceiptStore(Jdbi jdbi, Clock clock, CallbackConfig config) {
+    this(jdbi, clock, config, Runtime.getRuntime().maxMemory() / HEAP_PARTS);
+  }
+
+  /**
+   * With another bound of a claim.
+   *
+   * @param claimBytes how long the bodies of one claim may be together; one alone may be longer
+   */
+  ReceiptStore(Jdbi jdbi, Clock clock, CallbackConfig config, long claimBytes) {
     this.jdbi = jdbi;
+    this.claimBytes = claimBytes;
     this.clock = clock;
     this.lease = config.work().lease();
     this.retryFirst = config.work().retryFirst();
@@ -288,6 +318,12 @@ class ReceiptStore {
         handle -> due(handle, CLAIM, limit).map((row, context) -> pending(row)).list());
   }
 
+  /** Whether there may be more than was claimed: it was bounded by number or by bytes. */
+  boolean isFull(List<PendingCallback> claimed, int limit, int longest) {
+    long bytes = claimed.stream().mapToLong(callback -> callback.body().length).sum();
+    return claimed.size() >= limit || bytes + longest > claimBytes;
+  }
+
   /** Which are due and not set aside. */
   List<Long> due(int limit) {
     return jdbi.withHandle(handle -> due(handle, DUE, limit).mapTo(Long.class).list());
@@ -312,7 +348,8 @@ class ReceiptStore {
         .bind("owner", owner)
         .bind("retryFirst", retryFirst.toMillis())
         .bind("retryCap", retryCap.toMillis())
-        .bind("limit", limit);
+        .bind("limit", limit)
+        .bind("bytes", claimBytes);
   }
 
   /** These are worked off, each with its verdict. */

@@ -9,7 +9,8 @@ import org.jspecify.annotations.Nullable;
  *
  * @param taskId the task
  * @param kind its kind's name
- * @param body the caller's body
+ * @param body the caller's body, until it is sent; null where Kling is only asked for the task
+ * @param bytes how long the body is
  * @param upstreamModel Kling's model name
  * @param slotModel the model whose slots it takes
  * @param family what its slots are counted for
@@ -22,7 +23,8 @@ import org.jspecify.annotations.Nullable;
 record Claim(
     String taskId,
     String kind,
-    String body,
+    @Nullable String body,
+    int bytes,
     @Nullable String upstreamModel,
     String slotModel,
     String family,
@@ -39,17 +41,27 @@ record Claim(
 
   /** The same task about to be sent again. */
   Claim sentAgain(Instant now) {
+    return with(now);
+  }
+
+  /** The same claim without the body: memory that is not needed while Kling is waited for. */
+  Claim withoutBody() {
+    return with(sentAt);
+  }
+
+  private Claim with(Instant otherSentAt) {
     return new Claim(
         taskId,
         kind,
-        body,
+        null,
+        bytes,
         upstreamModel,
         slotModel,
         family,
         slots,
         account,
         held,
-        now,
+        otherSentAt,
         deadlineAt);
   }
 

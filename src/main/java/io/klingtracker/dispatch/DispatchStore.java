@@ -67,10 +67,14 @@ class DispatchStore {
       "select family, model, turn from dispatch_turn where tenant_id = '' and family ="
           + " any(:families) and model = any(:models)";
 
-  /** The first tasks of each of some queues, each read from where it begins. */
+  /**
+   * The first tasks of each of some queues, each read from where it begins. The length of a body
+   * stands in its row: nothing of the body is read for it.
+   */
   static final String WAITING =
       """
-      select l.lane, c.task_id, c.slots
+      select l.lane, c.task_id, c.slots,
+        coalesce((select octet_length(r.body) from task_request r where r.task_id = c.task_id), 0) as bytes
       from unnest(cast(:tenants as text[]), cast(:families as text[]), cast(:models as text[]),
           cast(:limits as int[])) with ordinality as l(tenant_id, family, model, most, lane)
         cross join lateral (
@@ -108,8 +112,8 @@ class DispatchStore {
           cast(:turns as float8[]))
         on conflict (family, model, tenant_id) do update set turn = greatest(dispatch_turn.turn, excluded.turn)
       )
-      select c.task_id, t.kind, r.body, c.upstream_model, c.model, c.family, c.slots, c.account, c.attempts, c.sent_at,
-        c.deadline_at
+      select c.task_id, t.kind, r.body, octet_length(r.body) as bytes, c.upstream_model, c.model, c.family, c.slots,
+        c.account, c.attempts, c.sent_at, c.deadline_at
       from claimed c join task t on t.id = c.task_id join task_request r on r.task_id = c.task_id
       order by c.place
       """;
@@ -129,8 +133,8 @@ class DispatchStore {
         from due d where q.task_id = d.task_id
         returning q.*
       )
-      select c.task_id, t.kind, r.body, c.upstream_model, c.model, c.family, c.slots, o.account, c.attempts, c.sent_at,
-        c.deadline_at
+      select c.task_id, t.kind, null as body, octet_length(r.body) as bytes, c.upstream_model, c.model, c.family,
+        c.slots, o.account, c.attempts, c.sent_at, c.deadline_at
       from claimed c join task t on t.id = c.task_id join task_request r on r.task_id = c.task_id
         join open_task o on o.task_id = c.task_id
       """;
@@ -168,8 +172,12 @@ class DispatchStore {
   /** Proved not to have arrived, and to be sent again under the same claim. */
   private static final String RESEND =
       """
-      update dispatch_queue set sent_at = :now, claimed_until = :until, due_at = :until, reason = null
-      where task_id = :id and claimed_by = :owner and attempts = :attempts
+      with resent as (
+        update dispatch_queue set sent_at = :now, claimed_until = :until, due_at = :until, reason = null
+        where task_id = :id and claimed_by = :owner and attempts = :attempts
+        returning task_id
+      )
+      select r.body from resent s join task_request r on r.task_id = s.task_id
       """;
 
   static final String LATE =
@@ -210,17 +218,19 @@ class DispatchStore {
   private final PoolStore pools;
   private final Clock clock;
   private final DispatchConfig config;
+  private final BodyRoom bodies;
   private final Duration lease;
   private final int laneLimit;
   private final String owner = UUID.randomUUID().toString();
   private volatile @Nullable Lane lastLane;
 
   @Inject
-  DispatchStore(Jdbi jdbi, PoolStore pools, Clock clock, DispatchConfig config) {
+  DispatchStore(Jdbi jdbi, PoolStore pools, Clock clock, DispatchConfig config, BodyRoom bodies) {
     this.jdbi = jdbi;
     this.pools = pools;
     this.clock = clock;
     this.config = config;
+    this.bodies = bodies;
     this.lease = config.lease();
     this.laneLimit = config.lanes();
   }
@@ -299,7 +309,7 @@ class DispatchStore {
             claim(handle, planned(handle, seen, judge, config.batch(), Set.copyOf(only)), checkAt));
   }
 
-  private record Planned(Capacity capacity, Plan plan) {}
+  private record Planned(Capacity capacity, Plan plan, BodyRoom.Pass bodies) {}
 
   private Planned planned(
       Handle handle,
@@ -311,15 +321,17 @@ class DispatchStore {
     Capacity capacity = judge.apply(snapshot);
     Map<Model, Double> times = times(handle, seen);
     Map<Model, Integer> free = free(seen, capacity, snapshot.used(), room);
-    List<Lane> lanes = firstInTurn(handle, seen, free, times);
+    BodyRoom.Pass pass = bodies.pass();
+    List<Lane> lanes = firstInTurn(handle, seen, free, times, pass);
     if (only != null) {
       lanes = lanes.stream().map(lane -> lane.with(only)).toList();
     }
     return new Planned(
-        capacity, new SlotPlan(capacity, snapshot.used(), times).assign(lanes, room));
+        capacity, new SlotPlan(capacity, snapshot.used(), times).assign(lanes, room), pass);
   }
 
   private List<Claim> claim(Handle handle, Planned planned, Instant checkAt) {
+    bodies.chosen(planned.bodies());
     if (planned.plan().assigned().isEmpty()) {
       return List.of();
     }
@@ -329,10 +341,14 @@ class DispatchStore {
 
   /**
    * Of each model the queues whose turn is first, with their first tasks: as many queues as there
-   * are free slots, not counting those whose tasks are all put off.
+   * are free slots, not counting those whose tasks are all put off, or too large for now.
    */
   private List<Lane> firstInTurn(
-      Handle handle, List<Lane> seen, Map<Model, Integer> free, Map<Model, Double> times) {
+      Handle handle,
+      List<Lane> seen,
+      Map<Model, Integer> free,
+      Map<Model, Double> times,
+      BodyRoom.Pass pass) {
     Map<Model, Deque<Lane>> byModel = new LinkedHashMap<>();
     seen.stream()
         .sorted(
@@ -353,7 +369,7 @@ class DispatchStore {
       if (next.isEmpty()) {
         return first;
       }
-      for (Lane lane : waiting(handle, next, free)) {
+      for (Lane lane : waiting(handle, next, free, pass)) {
         if (!lane.waiting().isEmpty()) {
           wanted.merge(lane.model(), -1, Integer::sum);
           first.add(lane);
@@ -402,7 +418,8 @@ class DispatchStore {
     return times;
   }
 
-  private List<Lane> waiting(Handle handle, List<Lane> lanes, Map<Model, Integer> free) {
+  private List<Lane> waiting(
+      Handle handle, List<Lane> lanes, Map<Model, Integer> free, BodyRoom.Pass pass) {
     Map<Integer, List<Candidate>> tasks = new HashMap<>();
     handle
         .createQuery(WAITING)
@@ -415,10 +432,13 @@ class DispatchStore {
             Integer.class,
             lanes.stream().map(l -> free.getOrDefault(l.model(), 0)).toList())
         .map(
-            (row, context) ->
-                tasks
-                    .computeIfAbsent(row.getInt("lane"), lane -> new ArrayList<>())
-                    .add(new Candidate(row.getString("task_id"), row.getInt("slots"))))
+            (row, context) -> {
+              int lane = row.getInt("lane");
+              return pass.takes(lanes.get(lane - 1).tenant(), row.getInt("bytes"))
+                  && tasks
+                      .computeIfAbsent(lane, first -> new ArrayList<>())
+                      .add(new Candidate(row.getString("task_id"), row.getInt("slots")));
+            })
         .list();
     List<Lane> filled = new ArrayList<>();
     for (int i = 0; i < lanes.size(); i++) {
@@ -543,19 +563,19 @@ class DispatchStore {
     return settle(KEEP, claim, due, reason);
   }
 
-  /** See {@link #RESEND}; false when the lease was lost meanwhile. */
-  boolean resend(Claim claim, Instant now) {
+  /** See {@link #RESEND}; the body to send, or empty when the lease was lost meanwhile. */
+  Optional<String> resend(Claim claim, Instant now) {
     return jdbi.withHandle(
-            handle ->
-                handle
-                    .createUpdate(RESEND)
-                    .bind("id", claim.taskId())
-                    .bind("owner", claim.held().owner())
-                    .bind("attempts", claim.held().attempts())
-                    .bind("now", now)
-                    .bind("until", now.plus(lease))
-                    .execute())
-        == 1;
+        handle ->
+            handle
+                .createQuery(RESEND)
+                .bind("id", claim.taskId())
+                .bind("owner", claim.held().owner())
+                .bind("attempts", claim.held().attempts())
+                .bind("now", now)
+                .bind("until", now.plus(lease))
+                .mapTo(String.class)
+                .findOne());
   }
 
   /** How much sooner a callback told of the task's end than we would have asked; null: none did. */
@@ -604,6 +624,7 @@ class DispatchStore {
         row.getString("task_id"),
         row.getString("kind"),
         row.getString("body"),
+        row.getInt("bytes"),
         row.getString("upstream_model"),
         row.getString("model"),
         row.getString("family"),

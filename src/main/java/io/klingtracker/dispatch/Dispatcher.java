@@ -32,6 +32,7 @@ import java.time.Duration;
 import java.time.Instant;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
@@ -66,6 +67,7 @@ class Dispatcher {
 
   private final Jdbi jdbi;
   private final DispatchStore store;
+  private final BodyRoom bodies;
   private final SetAside setAside;
   private final Accounting accounts;
   private final Tasks tasks;
@@ -91,6 +93,7 @@ class Dispatcher {
   Dispatcher(
       Jdbi jdbi,
       DispatchStore store,
+      BodyRoom bodies,
       SetAside setAside,
       Accounting accounts,
       Tasks tasks,
@@ -106,6 +109,7 @@ class Dispatcher {
       ExecutorService executor) {
     this.jdbi = jdbi;
     this.store = store;
+    this.bodies = bodies;
     this.setAside = setAside;
     this.accounts = accounts;
     this.tasks = tasks;
@@ -125,7 +129,10 @@ class Dispatcher {
         SET_ASIDE, "exists (select from dispatch_queue q where q.task_id = s.key)", this::putBack);
   }
 
-  /** Who is told when a task is free again for another account, or a full house has room again. */
+  /**
+   * Who is told when a task is free again for another account, or a full house, or memory that a
+   * body waits for, has room again.
+   */
   void onSettled(Runnable action) {
     whenSettled = action;
   }
@@ -184,7 +191,12 @@ class Dispatcher {
               () -> store.due(accounts::judge, room),
               only -> store.claim(accounts::judge, only, checkAt),
               this::unclaimed);
-      fresh.forEach(claim -> track(claim, () -> send(claim)));
+      fresh.forEach(bodies::hold);
+      fresh.forEach(
+          claim ->
+              track(
+                  claim.withoutBody(),
+                  () -> send(claim.withoutBody(), Objects.requireNonNull(claim.body()))));
       more |= fresh.size() >= room;
     }
     return more;
@@ -234,7 +246,8 @@ class Dispatcher {
               if (failure != null) {
                 failed(claim, failure);
               }
-              if (inFlight.size() >= config.maxInFlight() - 1) {
+              boolean awaited = bodies.release(claim);
+              if (awaited || inFlight.size() >= config.maxInFlight() - 1) {
                 whenSettled.run();
               }
             });
@@ -294,7 +307,7 @@ class Dispatcher {
     }
   }
 
-  private CompletionStage<?> send(Claim claim) {
+  private CompletionStage<?> send(Claim claim, String given) {
     String path;
     String body;
     try {
@@ -303,7 +316,7 @@ class Dispatcher {
       body =
           UpstreamBody.of(
               kind,
-              Body.parse(claim.body()),
+              Body.parse(given),
               claim.upstreamModel(),
               claim.taskId(),
               callbacks.url(claim.taskId()));
@@ -437,8 +450,14 @@ class Dispatcher {
     } else if (claim.isLate(now)) {
       tasks.refuse(
           claim.taskId(), claim.held(), Source.DEADLINE, new TaskSignal.Failed(null, TOO_LATE));
-    } else if (store.resend(claim, now)) {
-      return send(claim.sentAgain(now));
+    } else if (BodyRoom.isLarge(claim.bytes())) {
+      store.release(claim, now, "Kling does not have it; it is sent again when it is its turn");
+      whenSettled.run();
+    } else {
+      Optional<String> body = store.resend(claim, now);
+      if (body.isPresent()) {
+        return send(claim.sentAgain(now), body.get());
+      }
     }
     return done();
   }

@@ -115,6 +115,11 @@ class Connections {
     }
   }
 
+  /** What stands at the beginning of one connection. */
+  ChannelHandler head(HttpServerOptions options) {
+    return new Head(options);
+  }
+
   /** At the listening socket: what is read there are connections. */
   @ChannelHandler.Sharable
   private final class Gate extends ChannelInboundHandlerAdapter {
@@ -135,7 +140,7 @@ class Connections {
           return;
         }
         connection.closeFuture().addListener(closed -> open.decrementAndGet());
-        connection.pipeline().addFirst(new Head(options));
+        connection.pipeline().addFirst(head(options));
       }
       context.fireChannelRead(message);
     }

@@ -11,6 +11,7 @@ import io.klingtracker.task.TaskSignal;
 import io.klingtracker.task.Tasks;
 import io.klingtracker.task.TasksOnDatabase;
 import io.klingtracker.testing.Refusing;
+import io.klingtracker.testing.Settings;
 import io.klingtracker.testing.TestClock;
 import io.klingtracker.testing.TestDatabase;
 import io.klingtracker.tracking.TrackingParts;
@@ -189,6 +190,29 @@ class OneBadCallbackTest {
     assertEquals("processing", status(bad));
     assertFalse(callbacks.setAside.retry(item.id()));
     assertEquals(List.of(), callbacks.setAside.page(null, SetAside.Position.START, 10));
+  }
+
+  @Test
+  void a_claim_is_bounded_in_bytes_and_takes_one_callback_at_least() {
+    CallbackConfig config = Settings.of(CallbackConfig.class, settings);
+    ReceiptStore store = new ReceiptStore(jdbi, clock, config, 2_500);
+    for (int i = 0; i < 4; i++) {
+      insert(bad, "{\"%d\":\"%s\"}".formatted(i, "x".repeat(992)));
+    }
+    insert(good, "{\"long\":\"%s\"}".formatted("x".repeat(5_000)));
+
+    assertEquals(5, callbacks.store.due(10).size());
+    assertEquals(2, store.due(10).size(), "also where a claim fails and is divided");
+    for (int most : List.of(2, 2, 1)) {
+      List<PendingCallback> claimed = store.claim(10);
+      assertEquals(most, claimed.size());
+      assertTrue(store.isFull(claimed, 10, 1_000), "there may be more");
+    }
+    assertEquals(List.of(), store.claim(10));
+    assertEquals(
+        5,
+        number("select count(*) from callback_pending where attempts = 89"),
+        "claimed once each");
   }
 
   @Test

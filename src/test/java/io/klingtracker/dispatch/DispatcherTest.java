@@ -30,6 +30,7 @@ import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Random;
 import java.util.Set;
 import java.util.concurrent.Callable;
@@ -544,7 +545,7 @@ class DispatcherTest {
     assertEquals(stale.account(), taken.account());
     assertFalse(frozen.store.release(stale, clock.instant(), "late"));
     assertFalse(frozen.store.keep(stale, clock.instant(), "late"));
-    assertFalse(frozen.store.resend(stale, clock.instant()));
+    assertEquals(Optional.empty(), frozen.store.resend(stale, clock.instant()));
     assertFalse(
         frozen.tasks.refuse(
             stale.taskId(), stale.held(), Source.DISPATCH, new TaskSignal.Failed(1200, "late")));

@@ -49,6 +49,11 @@ final class Replica implements AutoCloseable {
   private volatile @Nullable WorkLoop loop;
 
   Replica(Jdbi jdbi, Clock clock, Map<String, String> settings, KlingClient kling) {
+    this(jdbi, clock, settings, kling, new BodyRoom());
+  }
+
+  Replica(
+      Jdbi jdbi, Clock clock, Map<String, String> settings, KlingClient kling, BodyRoom bodies) {
     SmallRyeConfig read = config(settings);
     this.config = read.getConfigMapping(DispatchConfig.class);
     this.gate = new Gate(kling);
@@ -56,12 +61,13 @@ final class Replica implements AutoCloseable {
     TrackingParts tracking = new TrackingParts(jdbi, clock, tasks, all(settings));
     this.setAside = new SetAside(jdbi, clock);
     this.pools = new PoolStore(jdbi, clock, new ConfiguredWaits(config));
-    this.store = new DispatchStore(jdbi, pools, clock, config);
+    this.store = new DispatchStore(jdbi, pools, clock, config, bodies);
     this.accounts = new Accounting(pools, read.getConfigMapping(KlingConfig.class), config, clock);
     this.dispatcher =
         new Dispatcher(
             jdbi,
             store,
+            bodies,
             setAside,
             accounts,
             tasks,
