@@ -31,6 +31,7 @@ public class Bodies {
 
   private static final Logger LOG = Logger.getLogger(Bodies.class);
   private static final String CHARGE = BodyBudget.Charge.class.getName();
+  private static final String WHOLE = Bodies.class.getName() + ".whole";
 
   /** Where nobody needs a key nothing takes a body either. */
   private static final int OPEN_MOST = 1024;
@@ -91,6 +92,11 @@ public class Bodies {
    */
   public void readCallback(RoutingContext call, int most, Consumer<Buffer> whole) {
     new Arriving(call, most, () -> most, whole).begin();
+  }
+
+  /** Whether all of a request's body was read here; a request that is paused does not tell. */
+  static boolean isWhole(RoutingContext call) {
+    return call.get(WHOLE) != null;
   }
 
   /** Whether a request comes by a second time, after its body was read. */
@@ -186,6 +192,7 @@ public class Bodies {
 
     private void done() {
       if (!refused) {
+        call.put(WHOLE, true);
         whole.accept(body.whole());
       }
     }

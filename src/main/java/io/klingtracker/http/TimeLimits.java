@@ -89,7 +89,7 @@ class TimeLimits {
 
     private void look(long passed) {
       HttpServerRequest request = call.request();
-      if (request.isEnded() || call.response().ended()) {
+      if (request.isEnded() || Bodies.isWhole(call) || call.response().ended()) {
         return;
       }
       if (passed < bodyTime && request.bytesRead() >= passed * LEAST_RATE / 1000) {

@@ -4,6 +4,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.vertx.core.Vertx;
 import io.vertx.ext.web.Router;
+import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.OutputStream;
 import java.net.Socket;
@@ -103,6 +104,32 @@ class TimeLimitsTest {
       OutputStream out = socket.getOutputStream();
       out.write(head("POST", "/upload", "Content-Length: 2\r\nConnection: close"));
       out.write("ok".getBytes(StandardCharsets.UTF_8));
+      String answer = new String(socket.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
+      assertTrue(answer.startsWith("HTTP/1.1 200") && answer.endsWith("got ok"), answer);
+    }
+  }
+
+  /** As Quarkus does with a request once its body was read, while a thread works on it. */
+  @Test
+  void a_body_that_is_there_is_not_late_however_long_its_answer_takes() throws Exception {
+    HttpParts http =
+        new HttpParts(
+            vertx, Map.of("tracker.http.body-time", "900ms", "tracker.http.answer-time", "60s"));
+    Router router = http.router();
+    router
+        .route("/v1/slow")
+        .handler(
+            call -> {
+              call.request().pause();
+              vertx.setTimer(600, later -> call.end("got " + call.body().asString()));
+            });
+    try (Socket socket = new Socket("127.0.0.1", http.listen(router))) {
+      socket.setSoTimeout(60_000);
+      byte[] head = head("POST", "/v1/slow", "Content-Length: 2\r\nConnection: close");
+      ByteArrayOutputStream request = new ByteArrayOutputStream();
+      request.writeBytes(head);
+      request.writeBytes("ok".getBytes(StandardCharsets.UTF_8));
+      socket.getOutputStream().write(request.toByteArray());
       String answer = new String(socket.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
       assertTrue(answer.startsWith("HTTP/1.1 200") && answer.endsWith("got ok"), answer);
     }
