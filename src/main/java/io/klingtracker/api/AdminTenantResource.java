@@ -3,6 +3,7 @@ package io.klingtracker.api;
 import com.fasterxml.jackson.annotation.JsonInclude;
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.DeserializationFeature;
+import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.PropertyNamingStrategies;
 import com.fasterxml.jackson.databind.annotation.JsonNaming;
@@ -36,6 +37,7 @@ import java.util.Map;
 import java.util.Objects;
 import java.util.Set;
 import java.util.TreeMap;
+import java.util.stream.Collectors;
 import org.eclipse.microprofile.openapi.annotations.Operation;
 import org.eclipse.microprofile.openapi.annotations.media.Content;
 import org.eclipse.microprofile.openapi.annotations.media.Schema;
@@ -49,6 +51,20 @@ public class AdminTenantResource {
 
   private static final int DEFAULT_LIMIT = 50;
   private static final int MAX_LIMIT = 200;
+
+  /** Settings whose values the audit log tells. */
+  private static final Set<String> TOLD =
+      Set.of(
+          "suspended",
+          "scopes",
+          "track_accounts",
+          "rate",
+          "burst",
+          "expires_at",
+          "max_queued",
+          "units_per_day",
+          "units_per_month",
+          "weight");
 
   private final Tenants tenants;
   private final KlingConfig kling;
@@ -70,6 +86,7 @@ public class AdminTenantResource {
   /**
    * A tenant as it is asked for. When it is made, what is left out is no limit, and a weight left
    * out is 1; when it is changed, what is left out stays, and null is as when it was made without.
+   * Null does not lift a suspension.
    */
   @JsonNaming(PropertyNamingStrategies.SnakeCaseStrategy.class)
   public record TenantBody(
@@ -101,7 +118,10 @@ public class AdminTenantResource {
   @JsonNaming(PropertyNamingStrategies.SnakeCaseStrategy.class)
   public record TenantPage(List<TenantShown> tenants, @Nullable String nextAfter) {}
 
-  /** A key as it is asked for; what is left out or null is as for {@link TenantBody}. */
+  /**
+   * A key as it is asked for; what is left out or null is as for {@link TenantBody}, but that
+   * scopes cannot be removed: a key without a list has all.
+   */
   @JsonNaming(PropertyNamingStrategies.SnakeCaseStrategy.class)
   public record KeyBody(
       @Nullable String name,
@@ -279,22 +299,45 @@ public class AdminTenantResource {
   /** What is given over what was before; the audit log says what that is. */
   private <T> T merged(Class<T> type, T before, @Nullable String body) {
     ObjectNode given = object(body);
-    List<String> sets = new ArrayList<>();
-    given
-        .properties()
-        .forEach(
-            field ->
-                sets.add(
-                    field.getKey().equals("suspended")
-                        ? "suspended=" + field.getValue().asText()
-                        : field.getKey()));
-    caller.audit("sets " + String.join(", ", sets));
+    caller.audit("sets " + told(given));
+    refuseWider(given);
     ObjectNode merged = json.valueToTree(before);
     merged.setAll(given);
     try {
       return json.treeToValue(merged, type);
     } catch (JsonProcessingException e) {
       throw Parameters.invalid(JsonFaults.describe(e));
+    }
+  }
+
+  /** Values too, of settings that are no secret; the log bounds the line. */
+  private static String told(ObjectNode given) {
+    return given.properties().stream()
+        .map(
+            field ->
+                TOLD.contains(field.getKey())
+                    ? field.getKey() + "=" + told(field.getValue())
+                    : field.getKey())
+        .collect(Collectors.joining(", "));
+  }
+
+  private static String told(JsonNode value) {
+    return value.isTextual() ? value.textValue() : value.toString();
+  }
+
+  /** What is taken away must not give more: neither all scopes, nor the end of a suspension. */
+  private static void refuseWider(ObjectNode given) {
+    JsonNode scopes = given.get("scopes");
+    if (scopes != null && (scopes.isNull() || scopes.isArray() && scopes.isEmpty())) {
+      throw Parameters.invalid("scopes cannot be removed; give a list");
+    }
+    JsonNode suspended = given.get("suspended");
+    if (suspended != null && suspended.isNull()) {
+      throw Parameters.invalid("suspended cannot be removed; give true or false");
+    }
+    JsonNode name = given.get("name");
+    if (name != null && name.isNull()) {
+      throw Parameters.invalid("name cannot be removed; give text");
     }
   }
 

@@ -186,8 +186,8 @@ public class TrackResource {
     String id = text("external_task_id", value, MAX_EXTERNAL_ID);
     if (id != null && !KlingIds.canBeAsked(id)) {
       throw invalid(
-          "external_task_id must not be dots alone, nor have a slash, a percent sign or a control"
-              + " character in it: it is asked for in a path");
+          "external_task_id must not be dots alone, nor have a slash, a backslash, a percent sign or"
+              + " a control character in it: it is asked for in a path");
     }
     if (id != null && ReservedIds.contain(id)) {
       throw invalid("external_task_id " + ReservedIds.RULE);

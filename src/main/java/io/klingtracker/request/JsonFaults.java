@@ -2,6 +2,7 @@ package io.klingtracker.request;
 
 import com.fasterxml.jackson.core.JsonLocation;
 import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.core.exc.InputCoercionException;
 import com.fasterxml.jackson.databind.JsonMappingException;
 import com.fasterxml.jackson.databind.exc.MismatchedInputException;
 import io.klingtracker.text.ForeignText;
@@ -19,6 +20,16 @@ public final class JsonFaults {
 
   /** The refusal's words. */
   public static String describe(JsonProcessingException fault) {
+    if (fault instanceof JsonMappingException mapping
+        && fault.getCause() instanceof InputCoercionException overflow) {
+      String path = path(mapping);
+      boolean isInt = overflow.getTargetType() == int.class;
+      return (path.isEmpty() ? "the body" : path)
+          + " must be a whole number from "
+          + (isInt ? Integer.MIN_VALUE : Long.MIN_VALUE)
+          + " to "
+          + (isInt ? Integer.MAX_VALUE : Long.MAX_VALUE);
+    }
     if (!(fault instanceof MismatchedInputException mismatch)) {
       return "the body is not JSON that can be read" + at(fault.getLocation());
     }

@@ -33,6 +33,8 @@ public class Tenants {
   private static final int MAX_WEIGHT = 1000;
   private static final BigDecimal MAX_UNITS = BigDecimal.valueOf(1_000_000_000_000L);
 
+  private static final BigDecimal MAX_QUEUED = BigDecimal.valueOf(Integer.MAX_VALUE);
+
   /** Requests a second: one in a quarter of an hour, up to more than a replica answers. */
   private static final BigDecimal MIN_RATE = new BigDecimal("0.001");
 
@@ -317,9 +319,9 @@ public class Tenants {
     checkName(settings.name());
     List<String> granted = settings.trackAccounts();
     if (granted != null && !granted.stream().allMatch(name -> mayHave(tenant, name))) {
-      throw invalid("track_accounts may name of " + String.join(", ", accounts));
+      throw invalid("track_accounts is a list of " + String.join(", ", accounts));
     }
-    checkBetween("max_queued", settings.maxQueued(), BigDecimal.ZERO, MAX_UNITS);
+    checkBetween("max_queued", settings.maxQueued(), BigDecimal.ZERO, MAX_QUEUED);
     checkBetween("units_per_day", settings.unitsPerDay(), BigDecimal.ZERO, MAX_UNITS);
     checkBetween("units_per_month", settings.unitsPerMonth(), BigDecimal.ZERO, MAX_UNITS);
     int weight = settings.weight() == null ? 1 : settings.weight();
@@ -377,7 +379,7 @@ public class Tenants {
     try {
       return words.isEmpty() ? Scope.PRESET : Scope.of(String.join(" ", words));
     } catch (IllegalArgumentException e) {
-      throw invalid("scopes may be of " + Scope.words(Scope.ALL));
+      throw invalid("scopes is a list of " + Scope.words(Scope.ALL).replace(" ", ", "));
     }
   }
 

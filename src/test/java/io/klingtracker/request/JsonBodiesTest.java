@@ -50,6 +50,9 @@ class JsonBodiesTest {
         "{\"units\":true}|units must be a number",
         "{\"count\":\"many\"}|count must be a whole number",
         "{\"count\":1.5}|count must be a whole number",
+        "{\"count\":3000000000}|count must be a whole number from -2147483648 to 2147483647",
+        "{\"count\":-3000000000}|count must be a whole number from -2147483648 to 2147483647",
+        "{\"count\":99999999999999999999}|count must be a whole number from -2147483648 to 2147483647",
         "{\"flag\":\"maybe\"}|flag must be true or false",
         "[]|the body must be a JSON object (line 1, column 1)",
         "{|the body is not JSON that can be read (line 1, column 2)"

@@ -100,7 +100,14 @@ class SuspensionTest {
     patch(path, "{\"suspended\":true}");
     tenant.caller().get("/v1/tasks").then().statusCode(403);
     other.caller().get("/v1/tasks").then().statusCode(200);
-    patch(path, "{\"suspended\":null}");
+    TestTenant.admin()
+        .body("{\"suspended\":null}")
+        .patch(path)
+        .then()
+        .statusCode(400)
+        .body("detail", equalTo("suspended cannot be removed; give true or false"));
+    tenant.caller().get("/v1/tasks").then().statusCode(403);
+    patch(path, "{\"suspended\":false}");
     tenant.caller().get("/v1/tasks").then().statusCode(200);
 
     TestTenant.admin().delete(path).then().statusCode(200);
@@ -207,6 +214,35 @@ class SuspensionTest {
         .body("rate", nullValue())
         .body("burst", equalTo(9))
         .body("scopes", hasSize(1));
+  }
+
+  @Test
+  void null_gives_a_key_no_more_than_it_had_and_the_log_tells_what_is_set() {
+    String key = tenantPath() + "/keys/" + tenant.keyId();
+    patch(key, "{\"scopes\":[\"read\"],\"rate\":5}");
+    for (String wider : new String[] {"{\"scopes\":null}", "{\"scopes\":[]}"}) {
+      TestTenant.admin()
+          .body(wider)
+          .patch(key)
+          .then()
+          .statusCode(400)
+          .body("detail", equalTo("scopes cannot be removed; give a list"));
+    }
+    for (String field : new String[] {"max_queued", "weight"}) {
+      TestTenant.admin()
+          .body("{\"%s\":3000000000}".formatted(field))
+          .patch(tenantPath())
+          .then()
+          .statusCode(400)
+          .body(
+              "detail", equalTo(field + " must be a whole number from -2147483648 to 2147483647"));
+    }
+    TestTenant.admin()
+        .get("/admin/v1/audit?limit=200")
+        .then()
+        .body(
+            "entries.findAll { it.path == '%s' }.detail".formatted(key),
+            hasItem("sets scopes=[\"read\"], rate=5"));
   }
 
   private String tenantPath() {
