@@ -155,14 +155,8 @@ public class Bodies {
     void begin() {
       call.put(CHARGE, charge);
       call.addEndHandler(end -> charge.release());
-      long announced = Refusals.announced(request);
-      if (isTooLarge(announced)) {
+      if (isTooLarge(Refusals.announced(request))) {
         refuse(tooLarge(), "body-size");
-        return;
-      }
-      Optional<Refusal> full = charge.refusal(Math.max(0, announced));
-      if (full.isPresent()) {
-        refuse(full.get());
         return;
       }
       request.exceptionHandler(this::cutOff);
@@ -191,7 +185,13 @@ public class Bodies {
     }
 
     private void done() {
-      if (!refused) {
+      if (refused) {
+        return;
+      }
+      Optional<Refusal> full = charge.whole();
+      if (full.isPresent()) {
+        refuse(full.get());
+      } else {
         call.put(WHOLE, true);
         whole.accept(body.whole());
       }

@@ -17,11 +17,16 @@ import java.util.concurrent.atomic.AtomicInteger;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The bytes that bodies under way may take, as parts of the heap. A body is charged as it arrives:
- * a small one as it is, a large one several times, for all that is made of it (its text, its tree,
- * the body for Kling, the statement's parameter). Callbacks have a part of their own, so that they
- * never wait behind callers, and small bodies have one, so that they do not wait behind large ones.
- * Tenants share each part: half-sent bodies of one leave room for another's.
+ * The bytes that bodies under way may take, as parts of the heap. A body is charged for what has
+ * arrived, never for what was announced; a large one, once it is whole, also for all that is made
+ * of it (its text, its tree, the body for Kling, the statement's parameter). Callbacks have a part
+ * of their own, so that they never wait behind callers, and small bodies have one, so that they do
+ * not wait behind large ones. Tenants share each part: half-sent bodies of one leave room for
+ * another's.
+ *
+ * <p>A body that finds no room is refused and leaves what it held in one step, so of large ones
+ * that arrive together one goes on. What is whole ends by itself: nobody can hold the part for
+ * copies by sending slowly.
  */
 @ApplicationScoped
 class BodyBudget {
@@ -40,47 +45,49 @@ class BodyBudget {
   private final Share callbacks;
   private final Share small;
   private final Share large;
+  private final Share copies;
   private final AtomicInteger underWay = new AtomicInteger();
 
   /** Divides memory: half for large bodies, a quarter each for small ones and callbacks. */
   @Inject
   BodyBudget(HttpConfig config, BodyBounds bounds, MeterRegistry meters, Shares shares) {
     long bytes = config.bodyMemory().orElse(Runtime.getRuntime().maxMemory() / 2);
-    // The largest body must find room when it is alone.
-    long forLarge = Math.max(bytes / 2, (long) bounds.most() * COPIES);
-    this.callbacks =
-        shares.of(
-            new Bound(
-                "callback-bytes",
-                "bytes of callbacks",
-                bytes / 4,
-                0,
-                false,
-                ErrorCode.RATE_LIMITED,
-                RETRY));
+    // Two of the largest may arrive, one of which is worked on: so no body is above its share.
+    long arriving = Math.max(bytes / 16 * 3, 2L * bounds.most());
+    long forCopies = Math.max(bytes / 16 * 5, (long) bounds.most() * (COPIES - 1));
+    this.callbacks = shares.of(bound("callback-bytes", "bytes of callbacks", bytes / 4, 0));
     this.small =
         shares.of(
             Bound.brief(
                 "body-bytes", "bytes of small requests", bytes / 4, ErrorCode.RATE_LIMITED, RETRY));
+    // Half is another's at once: slow bodies that have filled more would keep it for long.
     this.large =
+        shares.of(bound("large-body-bytes", "bytes of large requests", arriving, arriving / 2));
+    this.copies =
         shares.of(
             Bound.brief(
-                "large-body-bytes",
-                "bytes of large requests",
-                forLarge,
+                "large-body-copies",
+                "bytes for work on large requests",
+                forCopies,
                 ErrorCode.RATE_LIMITED,
                 RETRY));
     gauge(meters, "callbacks", callbacks);
     gauge(meters, "small", small);
     gauge(meters, "large", large);
+    gauge(meters, "copies", copies);
     Gauge.builder("tracker.http.bodies", underWay, AtomicInteger::get)
         .description("Request bodies that are arriving or being worked on")
         .register(meters);
   }
 
+  private static Bound bound(String name, String what, long max, long reserve) {
+    return new Bound(name, what, max, reserve, false, ErrorCode.RATE_LIMITED, RETRY);
+  }
+
   private static void gauge(MeterRegistry meters, String of, Share part) {
     Gauge.builder("tracker.http.body.bytes", part, Share::held)
-        .description("Memory that bodies under way are charged with, large ones several times")
+        .description(
+            "Memory that bodies under way are charged with; copies are of large ones that are whole")
         .baseUnit("bytes")
         .tag("part", of)
         .register(meters);
@@ -101,12 +108,8 @@ class BodyBudget {
     private final Share first;
     private final String tenant;
     private @Nullable Permit permit;
+    private @Nullable Permit forCopies;
     private long length;
-    private long announced;
-
-    /** Bytes that the permit is for. */
-    private long counted;
-
     private boolean over;
 
     private Charge(Share first, String tenant) {
@@ -115,38 +118,32 @@ class BodyBudget {
       underWay.incrementAndGet();
     }
 
-    /** Why a body of some length would find no room now, if so. */
-    Optional<Refusal> refusal(long announced) {
-      this.announced = announced;
-      return of(announced).refusal(tenant, weight(announced));
-    }
-
-    /** Takes so many bytes more; why not, if there are none left. */
+    /** Takes so many bytes more; why not, if there are none left: then nothing is held any more. */
     synchronized Optional<Refusal> take(int bytes) {
       if (over) {
         return Optional.empty();
       }
       long after = length + bytes;
-      if (after > counted) {
-        Share part = of(after);
-        // All of a large one at once: of two that are half there, none would ever be whole.
-        long whole = part == large ? Math.max(after, announced) : after;
-        Permit held = permit;
-        boolean same = held != null && of(counted) == part;
-        Entry entry =
-            held != null && same
-                ? held.grow(weight(whole) - weight(counted))
-                : part.enter(tenant, weight(whole));
-        if (entry instanceof Refusal refusal) {
-          return Optional.of(refusal);
-        }
-        if (held != null && !same) {
-          held.close();
-        }
-        permit = entry.orThrow();
-        counted = whole;
+      Entry entry = of(after) == large ? takeLarge(bytes, after) : takeFirst(after);
+      if (entry instanceof Refusal refusal) {
+        return Optional.of(refusal);
       }
+      permit = entry.orThrow();
       length = after;
+      return Optional.empty();
+    }
+
+    /** Takes what work on a large body needs, now that it is whole; why not, if there is none. */
+    synchronized Optional<Refusal> whole() {
+      if (over || of(length) != large) {
+        return Optional.empty();
+      }
+      Entry entry = copies.enter(tenant, length * (COPIES - 1));
+      if (entry instanceof Refusal refusal) {
+        release();
+        return Optional.of(refusal);
+      }
+      forCopies = entry.orThrow();
       return Optional.empty();
     }
 
@@ -157,6 +154,35 @@ class BodyBudget {
         if (permit != null) {
           permit.close();
         }
+        if (forCopies != null) {
+          forCopies.close();
+        }
+      }
+    }
+
+    private Entry takeFirst(long after) {
+      Entry entry =
+          permit == null
+              ? first.enter(tenant, weight(after))
+              : permit.grow(weight(after) - weight(length));
+      if (entry instanceof Refusal) {
+        release();
+      }
+      return entry;
+    }
+
+    private Entry takeLarge(int bytes, long after) {
+      Permit held = permit;
+      // Two that find no room at the same time must not both go.
+      synchronized (BodyBudget.this) {
+        boolean grows = of(length) == large;
+        Entry entry = held != null && grows ? held.grow(bytes) : large.enter(tenant, after);
+        if (entry instanceof Refusal) {
+          release();
+        } else if (held != null && !grows) {
+          held.close();
+        }
+        return entry;
       }
     }
 
@@ -164,7 +190,8 @@ class BodyBudget {
       return first == small && bytes > SMALL ? large : first;
     }
 
-    private long weight(long bytes) {
+    /** Callbacks are charged for their copies as they arrive. */
+    private static long weight(long bytes) {
       return bytes > SMALL ? bytes * COPIES : bytes;
     }
   }

@@ -95,9 +95,9 @@ class RequestSharesTest {
 
   @Test
   void half_sent_pictures_leave_room_for_another_tenant_s() throws Exception {
-    // Eight of them fill what is there for large bodies, as they weigh four times their length.
+    // Eight of them fill the half of what is there for large bodies that one tenant may have.
     byte[] half = new byte[4 * MIB];
-    for (int i = 0; i < 8; i++) {
+    for (int i = 0; i < 10; i++) {
       begin("greedy", 5 * MIB, half);
     }
     Awaitility.await()
@@ -117,6 +117,20 @@ class RequestSharesTest {
     RoutingContext arrived = next();
     assertEquals(3 * MIB, arrived.body().length());
     arrived.response().end("done");
+
+    assertEquals(200, other.get(60, TimeUnit.SECONDS).statusCode());
+  }
+
+  @Test
+  void a_picture_that_was_announced_and_drips_takes_nothing_from_another_tenant() throws Exception {
+    for (int i = 0; i < 3; i++) {
+      begin("greedy", 31 * MIB, new byte[80_000]);
+    }
+    awaitHeld("large-body-bytes", 240_000);
+
+    CompletableFuture<HttpResponse<String>> other =
+        send("other", "/kling/v1/videos/image2video", " ".repeat(3 * MIB));
+    next().response().end("done");
 
     assertEquals(200, other.get(60, TimeUnit.SECONDS).statusCode());
   }
