@@ -81,6 +81,8 @@ final class Installation implements AutoCloseable {
     config.put("tracker.bootstrap.api-key", HONEST.apiKey());
     config.put("tracker.bootstrap.webhook-secret", Servers.WEBHOOK_SECRET);
     config.put("tracker.webhook.allow-private", "true");
+    // Off by default; row 53 attacks with it.
+    config.put("quarkus.http.http2", "true");
     config.put("tracker.watch.max-watchers", Integer.toString(MAX_WATCHERS));
     config.put("tracker.feed.max-watchers", Integer.toString(MAX_WATCHERS));
     return config;

@@ -51,20 +51,25 @@ class Connections {
   static final long HEAD_MILLIS = 10_000;
 
   private static final String DECODER = "httpDecoder";
+  private static final String ENCODER = "httpEncoder";
   private static final String TLS = "ssl";
 
   private final Vertx vertx;
+  private final UntakenAnswers answers;
   private final int most;
   private final AtomicInteger open = new AtomicInteger();
   private final Counter refused;
   private final Counter slow;
+  private final Counter pipelined;
 
   @Inject
-  Connections(Vertx vertx, HttpConfig config, MeterRegistry meters) {
+  Connections(Vertx vertx, HttpConfig config, UntakenAnswers answers, MeterRegistry meters) {
     this.vertx = vertx;
+    this.answers = answers;
     this.most = config.maxConnections().orElseGet(Connections::derived);
     this.refused = refusals(meters, "connections");
     this.slow = refusals(meters, "head-time");
+    this.pipelined = refusals(meters, "pipelined");
     Gauge.builder("tracker.http.connections", open, AtomicInteger::get)
         .description("Open connections of callers")
         .register(meters);
@@ -140,7 +145,7 @@ class Connections {
           return;
         }
         connection.closeFuture().addListener(closed -> open.decrementAndGet());
-        connection.pipeline().addFirst(head(options));
+        connection.pipeline().addFirst(head(options), answers.handler());
       }
       context.fireChannelRead(message);
     }
@@ -191,6 +196,9 @@ class Connections {
             .pipeline()
             .replace(
                 DECODER, DECODER, new StrictDecoder(options, HEAD_MILLIS, () -> slow.increment()));
+        context
+            .pipeline()
+            .addAfter(ENCODER, "pipelining", new Pipelining(() -> pipelined.increment()));
         through(context);
       } else if (isHttp2(context)) {
         through(context);

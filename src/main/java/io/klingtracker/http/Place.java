@@ -30,6 +30,8 @@ final class Place {
     Place place = new Place(read, leave);
     call.put(KEY, place);
     call.addEndHandler(end -> place.leave());
+    // Its thread is free when the answer is made, however slowly that is then read.
+    call.addHeadersEndHandler(made -> place.endTurn());
   }
 
   static @Nullable Place of(RoutingContext call) {
@@ -66,6 +68,13 @@ final class Place {
     leave();
   }
 
+  private void endTurn() {
+    Runnable end = endTurn;
+    if (end != null) {
+      end.run();
+    }
+  }
+
   private void leave() {
     if (left.compareAndSet(false, true)) {
       leave.run();
@@ -74,9 +83,6 @@ final class Place {
     if (held != null) {
       held.close();
     }
-    Runnable end = endTurn;
-    if (end != null) {
-      end.run();
-    }
+    endTurn();
   }
 }

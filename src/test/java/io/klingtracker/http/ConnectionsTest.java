@@ -55,6 +55,7 @@ class ConnectionsTest {
             vertx,
             Settings.of(
                 HttpConfig.class, Map.of("tracker.http.max-connections", Integer.toString(MOST))),
+            new UntakenAnswers(new SimpleMeterRegistry(), Long.MAX_VALUE),
             new SimpleMeterRegistry());
     connections.onStart(new HttpServerStart(options)).get(10, TimeUnit.SECONDS);
   }

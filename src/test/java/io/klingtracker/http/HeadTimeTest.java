@@ -86,7 +86,12 @@ class HeadTimeTest {
   }
 
   private ChannelHandler beginning() {
-    return new Connections(vertx, Settings.of(HttpConfig.class, Map.of()), meters).head(options);
+    return new Connections(
+            vertx,
+            Settings.of(HttpConfig.class, Map.of()),
+            new UntakenAnswers(meters, Long.MAX_VALUE),
+            meters)
+        .head(options);
   }
 
   private ChannelHandler decoder() {

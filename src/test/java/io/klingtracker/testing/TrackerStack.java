@@ -46,6 +46,8 @@ public final class TrackerStack implements QuarkusTestResourceLifecycleManager {
     Map<String, String> config = config(DATABASE);
     config.put("quarkus.http.test-port", port);
     config.put("tracker.public-url", "http://localhost:" + port);
+    // Off by default; what it does where it is on is tried here.
+    config.put("quarkus.http.http2", "true");
     config.put("quarkus.oidc.tenant-enabled", "true");
     config.put("quarkus.oidc.auth-server-url", IdentityProvider.url());
     config.put("quarkus.oidc.token.audience", IdentityProvider.AUDIENCE);
