@@ -16,7 +16,7 @@ import java.util.concurrent.Future;
 final class Row31SlowConnections extends Row {
 
   private static final int SLOW_SENDERS = 400;
-  private static final int SLOW_READERS = 200;
+  private static final int SLOW_READERS = 1_000;
   private static final int IDLE = 10_000;
 
   Row31SlowConnections() {
