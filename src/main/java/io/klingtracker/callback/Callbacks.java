@@ -6,6 +6,7 @@ import io.klingtracker.kling.KlingConfig;
 import io.klingtracker.kling.KlingNews;
 import io.klingtracker.problem.ErrorCode;
 import io.klingtracker.problem.ProblemException;
+import io.micrometer.core.instrument.Counter;
 import io.micrometer.core.instrument.MeterRegistry;
 import jakarta.inject.Inject;
 import jakarta.inject.Singleton;
@@ -107,7 +108,11 @@ class Callbacks {
   }
 
   private void count(String verdict) {
-    meters.counter("tracker.callbacks.received", "verdict", verdict).increment();
+    Counter.builder("tracker.callbacks.received")
+        .description("Callbacks by what became of them")
+        .tag("verdict", verdict)
+        .register(meters)
+        .increment();
   }
 
   private String json(CallbackHeaders headers) {

@@ -3,6 +3,7 @@ package io.klingtracker.dispatch;
 import io.klingtracker.kling.CreateAnswer;
 import io.klingtracker.kling.QueryAnswer;
 import io.klingtracker.tracking.Accounts;
+import io.micrometer.core.instrument.Counter;
 import io.micrometer.core.instrument.Gauge;
 import io.micrometer.core.instrument.MeterRegistry;
 import io.micrometer.core.instrument.MultiGauge;
@@ -80,10 +81,10 @@ class DispatchMetrics {
     } else {
       outcome = "unknown";
     }
-    registry
-        .counter(
-            "tracker.dispatch.creates",
-            Tags.of("account", account, "outcome", outcome, "code", label(code)))
+    Counter.builder("tracker.dispatch.creates")
+        .description("Tasks sent to Kling, by its answer")
+        .tags("account", account, "outcome", outcome, "code", label(code))
+        .register(registry)
         .increment();
   }
 
@@ -98,8 +99,10 @@ class DispatchMetrics {
         answer instanceof QueryAnswer.Found
             ? "found"
             : answer instanceof QueryAnswer.NotFound ? "not-found" : "no-answer";
-    registry
-        .counter("tracker.dispatch.lookups", Tags.of("account", account, "outcome", outcome))
+    Counter.builder("tracker.dispatch.lookups")
+        .description("Questions whether Kling has a task whose create is in doubt")
+        .tags("account", account, "outcome", outcome)
+        .register(registry)
         .increment();
   }
 

@@ -57,7 +57,11 @@ class Standings implements WaitingTasks {
       "select p.* from (select cast(:id as text) as id) t cross join lateral (" + PLACE + ") p";
 
   private static final String NEXT_CHECK =
-      "select account, next_check_at from open_task where task_id = :id";
+      """
+      select o.next_check_at, a.reason as aside
+      from open_task o left join set_aside a on a.kind = 'check' and a.key = o.task_id
+      where o.task_id = :id
+      """;
 
   private static final String QUEUE =
       """
@@ -99,7 +103,8 @@ class Standings implements WaitingTasks {
 
   private record Product(String kind, String model) {}
 
-  private record Check(String account, Instant at) {}
+  /** When Kling is asked; {@code aside} is why it is not. */
+  private record Check(Instant at, @Nullable String aside) {}
 
   private final Jdbi jdbi;
   private final Tasks tasks;
@@ -287,8 +292,8 @@ class Standings implements WaitingTasks {
                     .map(
                         (row, context) ->
                             new Check(
-                                row.getString("account"),
-                                row.getTimestamp("next_check_at").toInstant()))
+                                row.getTimestamp("next_check_at").toInstant(),
+                                row.getString("aside")))
                     .findOne());
     String reason =
         switch (task.status()) {
@@ -305,10 +310,8 @@ class Standings implements WaitingTasks {
     Instant dispatched = task.dispatchedAt();
     return new Standing(
         message == null ? reason : reason + " (" + message + ")",
-        check.isPresent()
-            ? "Kling calls back, or is asked at " + Rfc3339.format(check.get().at())
-            : null,
-        check.map(Check::at).orElse(null),
+        check.map(next -> next(task.id(), next)).orElse(null),
+        check.filter(next -> next.aside() == null).map(Check::at).orElse(null),
         null,
         false,
         null,
@@ -317,6 +320,17 @@ class Standings implements WaitingTasks {
             : dispatched.plus(render),
         null,
         0);
+  }
+
+  private static String next(String taskId, Check check) {
+    return check.aside() == null
+        ? "Kling calls back, or is asked at " + Rfc3339.format(check.at())
+        : "Kling's answer could not be processed ("
+            + check.aside()
+            + "): Kling calls back, or is asked when an administrator has it tried again"
+            + " (POST /admin/v1/set-aside/check:"
+            + taskId
+            + "/retry)";
   }
 
   private @Nullable Duration estimate(Task task) {

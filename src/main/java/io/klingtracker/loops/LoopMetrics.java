@@ -65,7 +65,8 @@ class LoopMetrics {
   private void registerOnce(WorkLoop loop) {
     if (metered.add(loop.name())) {
       Gauge.builder("tracker.loop.oldest.seconds", () -> oldestSeconds(loop))
-          .description("How long the oldest item that a loop is to process has been due")
+          .description(
+              "How long the oldest item of a loop has waited; the dispatcher's also for slots")
           .tag("loop", loop.name())
           .register(registry);
       FunctionCounter.builder("tracker.loop.failures", loop, WorkLoop::failures)

@@ -211,18 +211,46 @@ public class CallbackLedger {
   }
 
   private void meter(String account) {
-    gauge("expected", account, ledger -> ledger.of(account).expected());
-    gauge("arrived", account, ledger -> ledger.of(account).arrived());
-    gauge("wrong", account, ledger -> ledger.of(account).wrong());
-    gauge("lost", account, ledger -> ledger.of(account).lost());
-    gauge("silence", account, ledger -> ledger.of(account).silence());
-    gauge("lead.median.seconds", account, ledger -> seconds(ledger.of(account).medianLeadMillis()));
-    gauge("lead.p99.seconds", account, ledger -> seconds(ledger.of(account).p99LeadMillis()));
+    gauge(
+        "expected",
+        "Ends that should have been called back",
+        account,
+        ledger -> ledger.of(account).expected());
+    gauge("arrived", "Ends that were called back", account, ledger -> ledger.of(account).arrived());
+    gauge(
+        "wrong",
+        "Ends called back that Kling did not confirm",
+        account,
+        ledger -> ledger.of(account).wrong());
+    gauge(
+        "lost",
+        "Ends found by asking, of which no callback came",
+        account,
+        ledger -> ledger.of(account).lost());
+    gauge(
+        "silence",
+        "Share of the latest ends without a callback",
+        account,
+        ledger -> ledger.of(account).silence());
+    gauge(
+        "lead.median.seconds",
+        "How much sooner callbacks come than the next question, median",
+        account,
+        ledger -> seconds(ledger.of(account).medianLeadMillis()));
+    gauge(
+        "lead.p99.seconds",
+        "How much sooner callbacks come than the next question, 99 of 100",
+        account,
+        ledger -> seconds(ledger.of(account).p99LeadMillis()));
   }
 
   private void gauge(
-      String name, String account, java.util.function.ToDoubleFunction<CallbackLedger> value) {
+      String name,
+      String description,
+      String account,
+      java.util.function.ToDoubleFunction<CallbackLedger> value) {
     Gauge.builder("tracker.callbacks." + name, this, value)
+        .description(description)
         .tag("account", account)
         .register(meters);
   }

@@ -1,6 +1,7 @@
 package io.klingtracker.webhook;
 
 import io.micrometer.core.instrument.Counter;
+import io.micrometer.core.instrument.Gauge;
 import io.micrometer.core.instrument.MeterRegistry;
 import io.micrometer.core.instrument.Tags;
 import io.micrometer.core.instrument.Timer;
@@ -8,6 +9,7 @@ import jakarta.inject.Inject;
 import jakarta.inject.Singleton;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicLong;
+import java.util.function.Supplier;
 
 /** What operators watch. No tenant and no host is a label: both are the callers' to choose. */
 @Singleton
@@ -23,11 +25,21 @@ class WebhookMetrics {
   @Inject
   WebhookMetrics(MeterRegistry registry) {
     this.registry = registry;
-    registry.gauge("tracker.webhook.in.flight", inFlight);
-    registry.gauge("tracker.webhook.waiting", waiting);
-    registry.gauge("tracker.webhook.hosts.in.trouble", hostsInTrouble);
-    registry.gauge("tracker.webhook.hosts.paused", hostsPaused);
-    registry.gauge("tracker.webhook.oldest.due.seconds", oldestDueMillis, ms -> ms.get() / 1000.0);
+    gauge("in.flight", "Webhook attempts under way", inFlight::get);
+    gauge("waiting", "Deliveries that are not done", waiting::get);
+    gauge("hosts.in.trouble", "Hosts of tenants that fail", hostsInTrouble::get);
+    gauge(
+        "hosts.paused",
+        "Those to which nothing is sent until one attempt passes",
+        hostsPaused::get);
+    gauge(
+        "oldest.due.seconds",
+        "How long the oldest delivery that may be sent has been due",
+        () -> oldestDueMillis.get() / 1000.0);
+  }
+
+  private void gauge(String name, String description, Supplier<Number> value) {
+    Gauge.builder("tracker.webhook." + name, value).description(description).register(registry);
   }
 
   /** An attempt has ended. */
@@ -35,8 +47,13 @@ class WebhookMetrics {
     String failure = settlement.failure();
     Tags tags =
         Tags.of("outcome", settlement.outcome(), "error", failure == null ? "none" : failure);
-    registry.counter("tracker.webhook.attempts", tags).increment();
+    Counter.builder("tracker.webhook.attempts")
+        .description("Webhook attempts by outcome and what failed")
+        .tags(tags)
+        .register(registry)
+        .increment();
     Timer.builder("tracker.webhook.latency")
+        .description("How long webhook attempts took")
         .tag("outcome", settlement.outcome())
         .publishPercentileHistogram(false)
         .register(registry)
@@ -45,8 +62,10 @@ class WebhookMetrics {
 
   /** A lane was paused or has come back. */
   void laneChanged(boolean paused) {
-    registry
-        .counter("tracker.webhook.hosts.changes", "to", paused ? "paused" : "healthy")
+    Counter.builder("tracker.webhook.hosts.changes")
+        .description("Hosts that were paused, or have come back")
+        .tag("to", paused ? "paused" : "healthy")
+        .register(registry)
         .increment();
   }
 

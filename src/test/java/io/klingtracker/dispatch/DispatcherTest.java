@@ -683,6 +683,27 @@ class DispatcherTest {
     assertNotNull(running.next());
   }
 
+  @Test
+  void a_task_that_is_not_asked_about_any_more_says_why() {
+    Replica replica = replica();
+    String task = submit(replica);
+    pass(replica);
+    jdbi.useHandle(
+        h ->
+            h.execute(
+                "insert into set_aside (kind, key, task_id, reason, attempts, at)"
+                    + " values ('check', ?, ?, 'too large a number', 1, now())",
+                task,
+                task));
+
+    Standing standing = explain(replica, task);
+
+    assertNull(standing.nextAt());
+    assertTrue(standing.next().contains("(too large a number)"), standing.next());
+    assertTrue(standing.next().contains("check:" + task + "/retry"), standing.next());
+    jdbi.useHandle(h -> h.execute("delete from set_aside where key = ?", task));
+  }
+
   private Replica replica() {
     Replica replica = new Replica(jdbi, clock, settings, kling);
     replicas.add(replica);
