@@ -326,7 +326,7 @@ class Dispatcher {
     accounts.sends(claim.account());
     return kling
         .create(claim.account(), path, body, notAfter(claim))
-        .thenComposeAsync(answer -> settle(claim, answer), executor);
+        .thenComposeAsync(answer -> settle(claim, answer.about(claim.taskId())), executor);
   }
 
   /**

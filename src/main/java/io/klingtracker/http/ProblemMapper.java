@@ -6,6 +6,7 @@ import io.klingtracker.database.SqlStates;
 import io.klingtracker.problem.ErrorCode;
 import io.klingtracker.problem.ProblemException;
 import io.klingtracker.request.JsonFaults;
+import io.vertx.core.VertxException;
 import io.vertx.core.http.HttpClosedException;
 import io.vertx.core.http.StreamResetException;
 import jakarta.inject.Inject;
@@ -91,10 +92,6 @@ public class ProblemMapper {
   @ServerExceptionMapper
   public Response failed(Throwable e, UriInfo uri) {
     UUID id = UUID.randomUUID();
-    if (isGone(e)) {
-      LOG.debugf("%s: its caller has gone: %s", uri.getPath(), rootMessage(e));
-      return answer(ErrorCode.INVALID_REQUEST, "the connection was closed", null, uri, id);
-    }
     if (SqlStates.isDatabaseAway(e)) {
       LOG.warnf("request %s: the database is away: %s", id, rootMessage(e));
       return answer(
@@ -103,6 +100,11 @@ public class ProblemMapper {
           DATABASE_AWAY,
           uri,
           id);
+    }
+    // After the database: its connections break too, and that is not the caller's doing.
+    if (isGone(e)) {
+      LOG.debugf("%s: its caller has gone: %s", uri.getPath(), rootMessage(e));
+      return Response.status(ErrorCode.INVALID_REQUEST.httpStatus()).build();
     }
     if (SqlStates.isValueRefused(e)) {
       // The readers name the field; this is for the value that they let through.
@@ -131,12 +133,14 @@ public class ProblemMapper {
   }
 
   /** Whether the caller hung up: nobody's fault here, and nobody is left to be told. */
-  private static boolean isGone(Throwable failure) {
+  static boolean isGone(Throwable failure) {
     for (Throwable cause = failure; cause != null; cause = cause.getCause()) {
       if (cause instanceof HttpClosedException
           || cause instanceof StreamResetException
           || cause instanceof ClosedChannelException
-          || cause instanceof IOException && isReset(cause)) {
+          || cause instanceof IOException && isReset(cause)
+          || cause instanceof VertxException
+              && "Connection was closed".equals(cause.getMessage())) {
         return true;
       }
     }
@@ -145,7 +149,9 @@ public class ProblemMapper {
 
   private static boolean isReset(Throwable failure) {
     String message = String.valueOf(failure.getMessage());
-    return message.contains("Connection reset") || message.contains("Broken pipe");
+    return message.contains("Connection reset")
+        || message.contains("Broken pipe")
+        || message.equals("Failed to write");
   }
 
   private static String rootMessage(Throwable failure) {

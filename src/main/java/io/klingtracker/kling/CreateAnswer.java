@@ -1,10 +1,29 @@
 package io.klingtracker.kling;
 
+import io.klingtracker.text.ForeignText;
+
 /**
  * What came of a create, judged by Kling's {@code code}, never by the HTTP status alone (429 has
  * permanent members). The question that matters is whether Kling may have accepted the task.
  */
 public sealed interface CreateAnswer {
+
+  /**
+   * The answer as one to the create of this task: one that tells of another task tells nothing of
+   * ours. An answer that names no {@code external_task_id} counts.
+   *
+   * @param sent the {@code external_task_id} that the create had
+   */
+  default CreateAnswer about(String sent) {
+    String named = this instanceof Accepted accepted ? accepted.news().externalTaskId() : null;
+    return named == null || named.equals(sent)
+        ? this
+        : new Unknown(
+            "the answer names another external_task_id: " + ForeignText.clean(named, MAX_NAMED));
+  }
+
+  /** In bytes, of an id that is not ours. */
+  int MAX_NAMED = 100;
 
   /** Accepted: Kling has the task. */
   record Accepted(KlingNews news) implements CreateAnswer {}

@@ -1,6 +1,7 @@
 package io.klingtracker.kling;
 
 import com.fasterxml.jackson.core.JsonFactory;
+import com.fasterxml.jackson.core.JsonParseException;
 import com.fasterxml.jackson.core.JsonParser;
 import com.fasterxml.jackson.core.JsonToken;
 import com.fasterxml.jackson.core.StreamReadConstraints;
@@ -14,6 +15,7 @@ import io.klingtracker.text.ForeignText;
 import java.io.IOException;
 import java.math.BigDecimal;
 import java.math.BigInteger;
+import java.nio.charset.StandardCharsets;
 
 /**
  * A body of Kling's as a tree, built in one pass in which everything is cleaned that a later reader
@@ -59,16 +61,28 @@ final class KlingDocument {
 
   static JsonNode parse(byte[] body) throws IOException {
     try (JsonParser parser = JSON.createParser(body)) {
-      JsonToken first = parser.nextToken();
-      if (first == null) {
-        throw new IOException("the body is empty");
+      return document(parser);
+    } catch (JsonParseException e) {
+      if (!String.valueOf(e.getOriginalMessage()).contains("surrogate")) {
+        throw e;
       }
-      JsonNode document = new KlingDocument(parser).value(first);
-      if (parser.nextToken() != null) {
-        throw new IOException("the body goes on after its end");
-      }
-      return document;
     }
+    // Among bytes a name cannot have half a surrogate pair, among characters it can, to be cleaned.
+    try (JsonParser parser = JSON.createParser(new String(body, StandardCharsets.UTF_8))) {
+      return document(parser);
+    }
+  }
+
+  private static JsonNode document(JsonParser parser) throws IOException {
+    JsonToken first = parser.nextToken();
+    if (first == null) {
+      throw new IOException("the body is empty");
+    }
+    JsonNode document = new KlingDocument(parser).value(first);
+    if (parser.nextToken() != null) {
+      throw new IOException("the body goes on after its end");
+    }
+    return document;
   }
 
   private JsonNode value(JsonToken token) throws IOException {

@@ -34,8 +34,8 @@ public final class KlingReader {
   static final int MAX_MESSAGE = 2000;
 
   /**
-   * In characters of JSON; nine pictures with their links are a tenth of it, and an event has to
-   * fit into a record on Kafka.
+   * In bytes of JSON; nine pictures with their links are a tenth of it, and an event has to fit
+   * into a record on Kafka.
    */
   static final int MAX_RESULT = 512 * 1024;
 
@@ -171,11 +171,11 @@ public final class KlingReader {
       return null;
     }
     String written = write(result);
-    return written.length() <= MAX_RESULT
+    int bytes = ForeignText.utf8Length(written);
+    return bytes <= MAX_RESULT
         ? written
         : write(
-            JSON.createObjectNode()
-                .put("left_out", "the result has " + written.length() + " characters"));
+            JSON.createObjectNode().put("left_out", "the result has " + bytes + " bytes of JSON"));
   }
 
   /**
@@ -211,7 +211,7 @@ public final class KlingReader {
         sum = sum == null ? amount : sum.add(amount);
       }
     }
-    return sum;
+    return sum == null || fits(sum) ? sum : null;
   }
 
   private static @Nullable String text(JsonNode object, String key) {
@@ -229,14 +229,16 @@ public final class KlingReader {
     }
     try {
       BigDecimal number = new BigDecimal(value.asText());
-      boolean fits =
-          number.signum() >= 0
-              && number.scale() <= MAX_UNIT_DECIMALS
-              && (long) number.precision() - number.scale() <= MAX_UNIT_DIGITS;
-      return fits ? number : null;
+      return fits(number) ? number : null;
     } catch (NumberFormatException e) {
       return null;
     }
+  }
+
+  private static boolean fits(BigDecimal units) {
+    return units.signum() >= 0
+        && units.scale() <= MAX_UNIT_DECIMALS
+        && (long) units.precision() - units.scale() <= MAX_UNIT_DIGITS;
   }
 
   private static @Nullable Instant time(@Nullable JsonNode value) {

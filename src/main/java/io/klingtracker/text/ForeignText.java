@@ -51,6 +51,17 @@ public final class ForeignText {
     return clean.length() <= maxBytes / 3 ? clean : cut(clean, maxBytes);
   }
 
+  /** How many bytes of UTF-8 a clean text has, without making them. */
+  public static int utf8Length(String text) {
+    int bytes = text.length();
+    for (int i = 0; i < text.length(); i++) {
+      char c = text.charAt(i);
+      // A surrogate pair has four bytes for its two chars.
+      bytes += c < 0x80 ? 0 : c < 0x800 || Character.isSurrogate(c) ? 1 : 2;
+    }
+    return bytes;
+  }
+
   private static String cut(String text, int maxBytes) {
     int bytes = 0;
     int fits = 0;

@@ -3,6 +3,7 @@ package io.klingtracker.http;
 import static org.hamcrest.Matchers.containsString;
 import static org.hamcrest.Matchers.not;
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.klingtracker.testing.TestTenant;
@@ -255,21 +256,7 @@ class BeforeTheGateTest {
   @Test
   void callers_who_hang_up_are_no_errors() throws Exception {
     List<String> errors = new CopyOnWriteArrayList<>();
-    Handler listener =
-        new Handler() {
-          @Override
-          public void publish(LogRecord line) {
-            if (line.getLevel().intValue() >= Level.SEVERE.intValue()) {
-              errors.add(line.getLoggerName() + " " + line.getMessage());
-            }
-          }
-
-          @Override
-          public void flush() {}
-
-          @Override
-          public void close() {}
-        };
+    Handler listener = errorsInto(errors);
     Logger all = Logger.getLogger("");
     all.addHandler(listener);
     try {
@@ -299,6 +286,48 @@ class BeforeTheGateTest {
       all.removeHandler(listener);
     }
     assertEquals(List.of(), errors);
+  }
+
+  @Test
+  void what_is_no_request_is_no_error() throws Exception {
+    List<String> errors = new CopyOnWriteArrayList<>();
+    Handler listener = errorsInto(errors);
+    Logger all = Logger.getLogger("");
+    all.addHandler(listener);
+    try {
+      for (String request :
+          new String[] {
+            "GET /v1/tasks HTTP/1.1\r\n" + key() + "\r\n\r\n",
+            "GET ? HTTP/1.1\r\nHost: localhost\r\n\r\n"
+          }) {
+        String answer = answer(send(request));
+        assertTrue(answer.startsWith("HTTP/1.1 400"), request + answer);
+        assertTrue(answer.contains("application/problem+json"), answer);
+        assertFalse(answer.contains("stack"), answer);
+      }
+      Socket garbage = send("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + "garbage ".repeat(20));
+      garbage.getInputStream().readAllBytes();
+    } finally {
+      all.removeHandler(listener);
+    }
+    assertEquals(List.of(), errors);
+  }
+
+  private static Handler errorsInto(List<String> errors) {
+    return new Handler() {
+      @Override
+      public void publish(LogRecord line) {
+        if (line.getLevel().intValue() >= Level.SEVERE.intValue()) {
+          errors.add(line.getLoggerName() + " " + line.getMessage());
+        }
+      }
+
+      @Override
+      public void flush() {}
+
+      @Override
+      public void close() {}
+    };
   }
 
   private static String key() {

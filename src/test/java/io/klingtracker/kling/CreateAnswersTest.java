@@ -140,6 +140,20 @@ class CreateAnswersTest {
     assertEquals(1, requests.size());
   }
 
+  @ParameterizedTest
+  @CsvSource({
+    "{}, Accepted",
+    "'{\"external_task_id\":\"task_1\"}', Accepted",
+    "'{\"external_task_id\":\"task_2\"}', Unknown",
+  })
+  void an_answer_about_another_task_leaves_it_unknown(String info, String expected) {
+    body =
+        "{\"code\":0,\"data\":{\"task_id\":\"7\",\"task_status\":\"submitted\",\"task_info\":%s}}"
+            .formatted(info);
+
+    assertEquals(expected, create().about("task_1").getClass().getSimpleName());
+  }
+
   @Test
   void an_answer_that_is_too_large_leaves_it_unknown() {
     body = "{\"code\":0,\"message\":\"" + "x".repeat(2000) + "\"}";

@@ -3,6 +3,7 @@ package io.klingtracker.kling;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertNull;
 import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
 import static org.junit.jupiter.params.provider.Arguments.arguments;
 
 import com.fasterxml.jackson.databind.JsonNode;
@@ -469,7 +470,42 @@ class KlingReaderTest {
     KlingNews news = task(body).orElseThrow();
     assertEquals("w".repeat(61) + "…", news.word());
     assertEquals("é".repeat(998) + "…", news.message());
-    assertEquals("{\"left_out\":\"the result has 524296 characters\"}", news.result());
+    assertEquals("{\"left_out\":\"the result has 524296 bytes of JSON\"}", news.result());
+  }
+
+  @Test
+  void a_result_is_bounded_in_bytes() throws IOException {
+    assertEquals(
+        "{\"left_out\":\"the result has 524301 bytes of JSON\"}",
+        task(succeed("\"task_result\":{\"a\":\"" + "€".repeat(174_764) + "x\"}"))
+            .orElseThrow()
+            .result());
+    assertTrue(
+        task(succeed("\"task_result\":{\"a\":\"" + "\uD83D\uDE00".repeat(131_070) + "\"}"))
+            .orElseThrow()
+            .result()
+            .endsWith("\uDE00\"}"));
+  }
+
+  @Test
+  void a_sum_of_units_that_is_too_large_is_not_known() throws IOException {
+    String entry = "{\"charge_type\":\"unit\",\"amount\":\"999999999999.999999\"}";
+    String body = "\"billing\":[%s]";
+    assertEquals(
+        new BigDecimal("999999999999.999999"),
+        task(succeed(body.formatted(entry))).orElseThrow().units());
+    assertNull(task(succeed(body.formatted(entry + "," + entry))).orElseThrow().units());
+  }
+
+  @ParameterizedTest
+  @ValueSource(
+      strings = {"\\ud800", "\\udc00x", "x\\ud83d\\ud83d\\ude00", "\\ud800\\u0041", "\\u0000"})
+  void names_are_cleaned_too(String name) throws IOException {
+    KlingNews news =
+        task(succeed("\"task_result\":{\"videos%s\":[1],\"ü\":\"ü\"}".formatted(name)))
+            .orElseThrow();
+    assertTrue(news.result().contains("\uFFFD"), news.result());
+    assertTrue(news.result().endsWith("\"ü\":\"ü\"}"), news.result());
   }
 
   @Test
