@@ -81,13 +81,13 @@ class MainStoryIT {
                 JSON.readTree(service.get("/v1/tasks?limit=1", TrackerStack.API_KEY).body())
                     .at("/tasks/0/status")
                     .asText()
-                    .equals("processing"));
+                    .equals("submitted"));
 
     service.stop();
 
     HttpResponse<String> answer = waiting.get(LIMIT.toSeconds(), TimeUnit.SECONDS);
     assertEquals(200, answer.statusCode(), answer.body());
-    assertEquals("processing", JSON.readTree(answer.body()).at("/data/task_status").asText());
+    assertEquals("submitted", JSON.readTree(answer.body()).at("/data/task_status").asText());
     assertEquals(Optional.empty(), answer.headers().firstValue("Preference-Applied"));
   }
 
