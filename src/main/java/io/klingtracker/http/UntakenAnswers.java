@@ -4,7 +4,6 @@ import io.micrometer.core.instrument.Counter;
 import io.micrometer.core.instrument.Gauge;
 import io.micrometer.core.instrument.MeterRegistry;
 import io.netty.buffer.ByteBuf;
-import io.netty.channel.Channel;
 import io.netty.channel.ChannelDuplexHandler;
 import io.netty.channel.ChannelHandler;
 import io.netty.channel.ChannelHandlerContext;
@@ -84,11 +83,11 @@ class UntakenAnswers {
 
     private final AtomicLong held = new AtomicLong();
     private volatile long taken = System.nanoTime();
-    private volatile @Nullable Channel channel;
+    private volatile @Nullable ChannelHandlerContext place;
 
     @Override
     public void handlerAdded(ChannelHandlerContext context) {
-      channel = context.channel();
+      place = context;
     }
 
     @Override
@@ -125,10 +124,10 @@ class UntakenAnswers {
       return still != othersStill ? still : held.get() > other.held.get();
     }
 
+    /** From here, since Vert.x' own close waits until all has been taken; what is queued fails. */
     void close() {
-      Channel closing = channel;
+      ChannelHandlerContext closing = place;
       if (closing != null) {
-        // What is queued fails with it, and is free.
         closing.close();
       }
     }
