@@ -40,12 +40,22 @@ final class Installation implements AutoCloseable {
    * @param size replicas; more than one stand behind a proxy that deals connections out
    */
   Installation(Servers servers, Run run, int size) {
+    this(servers, run, size, embedded(servers));
+  }
+
+  /**
+   * Makes a fresh one on a database of the caller's and starts it.
+   *
+   * @param size as above
+   */
+  Installation(Servers servers, Run run, int size, Place place) {
     this.servers = servers;
-    String name = "faults_" + ++count;
     servers.reset();
-    servers.postgres().ensureDatabase(name);
+    String name = place.name();
     topic = new TopicLedger(servers.kafka().bootstrapServers(), name);
     Map<String, String> config = config(name);
+    config.put("quarkus.datasource.jdbc.url", place.jdbcUrl());
+    config.putAll(place.settings());
     for (int i = 0; i < size; i++) {
       replicas.add(new ServiceProcess(config).jar(run.jar()).jvm(Run.JVM));
     }
@@ -54,14 +64,39 @@ final class Installation implements AutoCloseable {
       replicas.forEach(
           replica -> replica.with("tracker.public-url", "http://localhost:" + front.port()));
     }
-    // One after the other: two that migrate an empty database at once are another row's matter.
-    replicas.forEach(ServiceProcess::start);
-    sql = new Sql(servers.postgres().jdbcUrl(name));
+    replicas.forEach(ServiceProcess::launch);
+    replicas.forEach(ServiceProcess::awaitReady);
+    sql = new Sql(place.jdbcUrl());
+  }
+
+  /**
+   * Where an installation keeps its tasks.
+   *
+   * @param name of its topics; no two of a run share one
+   * @param jdbcUrl of its empty database, for the ledgers, and for the service unless settings name
+   *     another way there
+   * @param settings of the service, over those of every row
+   */
+  record Place(String name, String jdbcUrl, Map<String, String> settings) {
+
+    /** A place with a name of its own. */
+    static Place at(String jdbcUrl, Map<String, String> settings) {
+      return new Place(newName(), jdbcUrl, settings);
+    }
+  }
+
+  private static Place embedded(Servers servers) {
+    String name = newName();
+    servers.postgres().ensureDatabase(name);
+    return new Place(name, servers.postgres().jdbcUrl(name), Map.of());
+  }
+
+  private static String newName() {
+    return "faults_" + ++count;
   }
 
   private Map<String, String> config(String name) {
     Map<String, String> config = new HashMap<>();
-    config.put("quarkus.datasource.jdbc.url", servers.postgres().jdbcUrl(name));
     config.put("quarkus.datasource.username", EmbeddedPostgresServer.USER);
     config.put("quarkus.datasource.password", "");
     config.put("kafka.bootstrap.servers", servers.kafka().bootstrapServers());

@@ -14,6 +14,9 @@ final class Measures {
   /** A phase in which nobody can be served, since the row has ended the service. */
   static final String DOWN = "down";
 
+  /** A phase in which PostgreSQL cannot write: the service lives, and says that it is not ready. */
+  static final String AWAY = "away";
+
   private static final int MAX_SAMPLES = 200_000;
 
   private static final class Series {

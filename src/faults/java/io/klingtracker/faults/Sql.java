@@ -12,16 +12,31 @@ import java.util.List;
 /** The service's database, read from outside. */
 final class Sql implements AutoCloseable {
 
+  private static final int VALID_SECONDS = 5;
+
   private final String url;
-  private final Connection connection;
+  private Connection connection;
 
   Sql(String url) {
     this.url = url;
     try {
-      connection = DriverManager.getConnection(url, EmbeddedPostgresServer.USER, "");
+      connection = open(url);
     } catch (SQLException e) {
       throw new IllegalStateException(url + ": " + e.getMessage(), e);
     }
+  }
+
+  private static Connection open(String url) throws SQLException {
+    return DriverManager.getConnection(url, EmbeddedPostgresServer.USER, "");
+  }
+
+  /** The server may have been restarted, or replaced by another, since the last query. */
+  private Connection connection() throws SQLException {
+    if (!connection.isValid(VALID_SECONDS)) {
+      connection.close();
+      connection = open(url);
+    }
+    return connection;
   }
 
   String url() {
@@ -35,7 +50,7 @@ final class Sql implements AutoCloseable {
 
   /** All rows, as text. */
   synchronized List<List<String>> rows(String query, Object... arguments) {
-    try (PreparedStatement statement = connection.prepareStatement(query)) {
+    try (PreparedStatement statement = connection().prepareStatement(query)) {
       for (int i = 0; i < arguments.length; i++) {
         Object argument = arguments[i];
         if (argument instanceof String[] texts) {

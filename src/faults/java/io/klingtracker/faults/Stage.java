@@ -64,6 +64,14 @@ final class Stage implements ParameterResolver {
     return running;
   }
 
+  /** A fresh one, on a database of the row's own, in place of the present. */
+  Installation installation(int size, Installation.Place place) throws Exception {
+    discard();
+    Installation fresh = new Installation(servers(), run, size, place);
+    installation = fresh;
+    return fresh;
+  }
+
   static void took(String what, long start) {
     System.out.printf(
         Locale.ROOT, "-- started %s in %.1f s%n", what, (System.nanoTime() - start) / 1e9);
