@@ -100,7 +100,7 @@ class Passes {
   }
 
   private Response answer(PassedAnswer answer) {
-    if (answer instanceof PassedAnswer.Answered given && !isOurs(given)) {
+    if (answer instanceof PassedAnswer.Answered given && !given.isOurs()) {
       return Response.status(given.status())
           .type(MediaType.APPLICATION_JSON_TYPE)
           .entity(given.body())
@@ -114,13 +114,5 @@ class Passes {
         answer instanceof PassedAnswer.NoAnswer none
             ? "Kling gave no answer: " + none.reason()
             : "Kling refuses the service's account; its operator has to see to it");
-  }
-
-  /**
-   * Credentials, balance and white list are between us and Kling; the caller's own are in order.
-   */
-  private static boolean isOurs(PassedAnswer.Answered answer) {
-    int code = answer.code();
-    return code < 0 || code >= 1000 && code < 1200 || code == 1304;
   }
 }

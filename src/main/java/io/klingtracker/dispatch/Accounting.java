@@ -2,6 +2,7 @@ package io.klingtracker.dispatch;
 
 import io.klingtracker.dispatch.Capacity.Health;
 import io.klingtracker.dispatch.PoolState.Parking;
+import io.klingtracker.kling.AnswerTable;
 import io.klingtracker.kling.KlingConfig;
 import io.klingtracker.retry.Backoff;
 import io.klingtracker.tracking.Accounts;
@@ -24,12 +25,6 @@ import org.jspecify.annotations.Nullable;
 class Accounting implements Accounts {
 
   private static final Logger LOG = Logger.getLogger(Accounting.class);
-
-  /** A balance is one of a family's pack. */
-  private static final int NO_BALANCE = 1102;
-
-  /** A right is one to a model. */
-  static final int NO_RIGHT = 1103;
 
   private final PoolStore store;
   private final Clock clock;
@@ -125,9 +120,9 @@ class Accounting implements Accounts {
   /** Parks what the code is about. */
   void park(Claim claim, int code, String message) {
     Pool pool =
-        switch (code) {
-          case NO_BALANCE -> Pool.family(claim.account(), claim.family());
-          case NO_RIGHT -> claim.pool();
+        switch (AnswerTable.about(code)) {
+          case FAMILY -> Pool.family(claim.account(), claim.family());
+          case MODEL -> claim.pool();
           default -> Pool.all(claim.account());
         };
     if (store.park(pool, code, message)) {

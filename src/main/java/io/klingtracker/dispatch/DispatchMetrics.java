@@ -1,5 +1,6 @@
 package io.klingtracker.dispatch;
 
+import io.klingtracker.kling.AnswerTable;
 import io.klingtracker.kling.CreateAnswer;
 import io.klingtracker.kling.QueryAnswer;
 import io.klingtracker.tracking.Accounts;
@@ -14,6 +15,7 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.function.Supplier;
+import org.jspecify.annotations.Nullable;
 
 /** What operators watch of the dispatcher. */
 @Singleton
@@ -62,7 +64,7 @@ class DispatchMetrics {
 
   void created(String account, CreateAnswer answer) {
     String outcome;
-    int code = 0;
+    Integer code = 0;
     if (answer instanceof CreateAnswer.Accepted) {
       outcome = "accepted";
     } else if (answer instanceof CreateAnswer.Exists) {
@@ -78,6 +80,8 @@ class DispatchMetrics {
       code = refused.code();
     } else if (answer instanceof CreateAnswer.NotSent) {
       outcome = "not-sent";
+    } else if (answer instanceof CreateAnswer.TurnedAway) {
+      outcome = "turned-away";
     } else {
       outcome = "unknown";
     }
@@ -89,9 +93,8 @@ class DispatchMetrics {
   }
 
   /** Whoever answers in Kling's place may invent codes; labels are those of Kling's table. */
-  private static String label(int code) {
-    boolean known = code == 0 || code >= 1000 && code < 1400 || code >= 5000 && code < 5010;
-    return known ? Integer.toString(code) : "other";
+  private static String label(@Nullable Integer code) {
+    return code == null ? "none" : AnswerTable.isKnown(code) ? Integer.toString(code) : "other";
   }
 
   void resolved(String account, QueryAnswer answer) {

@@ -162,6 +162,13 @@ class DispatchStore {
       delete from open_task o using released r where o.task_id = r.task_id
       """;
 
+  private static final String TURNED_AWAY =
+      """
+      update dispatch_queue set turned_away = turned_away + 1
+      where task_id = :id and claimed_by = :owner and attempts = :attempts
+      returning turned_away
+      """;
+
   /** May have arrived: keeps the slot and looks again later. */
   private static final String KEEP =
       """
@@ -556,6 +563,25 @@ class DispatchStore {
   /** See {@link #RELEASE}; false when the lease was lost meanwhile. */
   boolean release(Claim claim, Instant due, String reason) {
     return settle(RELEASE, claim, due, reason);
+  }
+
+  /**
+   * Counts that a create was turned away before Kling.
+   *
+   * @return how often that happened to this task, this time included; 0 when the lease was lost
+   *     meanwhile
+   */
+  int turnedAway(Claim claim) {
+    return jdbi.withHandle(
+        handle ->
+            handle
+                .createQuery(TURNED_AWAY)
+                .bind("id", claim.taskId())
+                .bind("owner", claim.held().owner())
+                .bind("attempts", claim.held().attempts())
+                .mapTo(Integer.class)
+                .findOne()
+                .orElse(0));
   }
 
   /** See {@link #KEEP}; false when the lease was lost meanwhile. */

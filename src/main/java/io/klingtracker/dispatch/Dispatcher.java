@@ -1,6 +1,7 @@
 package io.klingtracker.dispatch;
 
 import io.klingtracker.database.SqlStates;
+import io.klingtracker.kling.AnswerTable;
 import io.klingtracker.kling.CreateAnswer;
 import io.klingtracker.kling.KlingClient;
 import io.klingtracker.kling.KlingLists;
@@ -63,7 +64,11 @@ class Dispatcher {
   private static final String UNSURE =
       "sent, but whether Kling accepted it is not known yet (%s); asking";
 
-  private static final int FULL = 1303;
+  private static final String NOT_LET_THROUGH =
+      "not accepted, turned away before Kling %d times: %s";
+
+  /** With the waits between them, about two minutes. */
+  static final int MAX_TURNED_AWAY = 8;
 
   private final Jdbi jdbi;
   private final DispatchStore store;
@@ -353,7 +358,9 @@ class Dispatcher {
       return done();
     }
     accounts.answered(claim.account());
-    if (answer instanceof CreateAnswer.Accepted accepted) {
+    if (answer instanceof CreateAnswer.TurnedAway turned) {
+      turnedAway(claim, turned.reason());
+    } else if (answer instanceof CreateAnswer.Accepted accepted) {
       adopt(claim, accepted.news());
       accounts.accepted(claim);
     } else if (answer instanceof CreateAnswer.Exists) {
@@ -365,7 +372,7 @@ class Dispatcher {
           Source.DISPATCH,
           new TaskSignal.Failed(refused.code(), refused.message()));
     } else if (answer instanceof CreateAnswer.Throttled throttled) {
-      if (throttled.code() == FULL) {
+      if (throttled.isFull()) {
         accounts.full(claim);
       } else {
         accounts.busy(claim);
@@ -374,10 +381,12 @@ class Dispatcher {
       store.release(
           claim,
           clock.instant(),
-          "Kling put it off: " + throttled.code() + " " + throttled.message());
+          "Kling put it off: "
+              + (throttled.code() == null ? "" : throttled.code() + " ")
+              + throttled.message());
       whenSettled.run();
     } else if (answer instanceof CreateAnswer.AccountRefused refused
-        && refused.code() == Accounting.NO_RIGHT
+        && AnswerTable.about(refused.code()) == AnswerTable.About.MODEL
         && claim.slotModel().equals(ModelMapping.OTHER)) {
       // A right is one to a model; that one name has none says nothing about all others.
       tasks.refuse(
@@ -390,11 +399,39 @@ class Dispatcher {
       store.release(
           claim,
           clock.instant(),
-          "Kling refused account %s: %s %s"
-              .formatted(claim.account(), refused.code(), refused.message()));
+          "Kling refused account %s%s: %s %s"
+              .formatted(
+                  claim.account(),
+                  refused.credential() == null ? "" : ", its " + refused.credential().label(),
+                  refused.code(),
+                  refused.message()));
       whenSettled.run();
     }
     return done();
+  }
+
+  /**
+   * Something in front of Kling does not let it through, be it for what it says or for a mistake
+   * that passes: it gives its slot back and is tried a few times more.
+   */
+  private void turnedAway(Claim claim, String reason) {
+    int times = store.turnedAway(claim);
+    if (times >= MAX_TURNED_AWAY) {
+      LOG.warnf(
+          "taskId=%s account=%s not let through to Kling: %s",
+          claim.taskId(), claim.account(), reason);
+      tasks.refuse(
+          claim.taskId(),
+          claim.held(),
+          Source.DISPATCH,
+          new TaskSignal.Failed(null, NOT_LET_THROUGH.formatted(times, reason)));
+    } else {
+      store.release(
+          claim,
+          clock.instant().plus(backoff.after(times, random)),
+          "turned away before Kling, for the %d. time: %s".formatted(times, reason));
+    }
+    whenSettled.run();
   }
 
   /**

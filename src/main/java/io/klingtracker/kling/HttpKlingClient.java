@@ -1,6 +1,5 @@
 package io.klingtracker.kling;
 
-import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.JsonNodeFactory;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.klingtracker.text.ForeignText;
@@ -25,7 +24,6 @@ import java.time.Clock;
 import java.time.Instant;
 import java.util.Collection;
 import java.util.Map;
-import java.util.Set;
 import java.util.concurrent.CompletionStage;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.TimeoutException;
@@ -40,16 +38,6 @@ import org.jspecify.annotations.Nullable;
 @Singleton
 class HttpKlingClient implements KlingClient, KlingLists {
 
-  private static final Set<Integer> CREDENTIALS = Set.of(1000, 1001, 1002, 1003, 1004);
-
-  /** Beside 1000–1199: the caller's address is not on the account's white list. */
-  private static final Set<Integer> ACCOUNT = Set.of(1304);
-
-  private static final Set<Integer> LATER = Set.of(1302, 1303, 5001);
-  private static final String DISCONTINUED = "has been discontinued";
-  private static final String EXISTS = "already exists";
-  private static final String NOT_FOUND = "Task not found";
-
   private final Vertx vertx;
   private final KlingConfig config;
   private final HttpClient http;
@@ -57,45 +45,8 @@ class HttpKlingClient implements KlingClient, KlingLists {
   private final Clock clock;
   private final Map<String, KlingToken> tokens = new ConcurrentHashMap<>();
 
-  /** In bytes; a cursor of Kling's has some hundred. */
-  private static final int MAX_CURSOR = 2048;
-
   /** Of the network's own words about a failure, in bytes. */
   private static final int MAX_REASON = 500;
-
-  /**
-   * An answer, read once.
-   *
-   * @param document null when it is no JSON of Kling's
-   * @param code Kling's, or -1 when there is none
-   */
-  private record Answer(int status, Buffer body, @Nullable JsonNode document, int code) {
-
-    static Answer of(int status, Buffer body) {
-      JsonNode document = json(body);
-      return new Answer(status, body, document, code(document));
-    }
-
-    private static @Nullable JsonNode json(Buffer body) {
-      try {
-        return KlingReader.parse(body.getBytes());
-      } catch (IOException e) {
-        return null;
-      }
-    }
-
-    private static int code(@Nullable JsonNode document) {
-      JsonNode code = document == null ? null : document.get("code");
-      return code == null || !code.canConvertToInt() && !code.isTextual() ? -1 : code.asInt(-1);
-    }
-
-    String message() {
-      String message = document == null ? "" : document.path("message").asText("");
-      return message.isEmpty()
-          ? "HTTP " + status
-          : ForeignText.clean(message, KlingReader.MAX_MESSAGE);
-    }
-  }
 
   /** The request never got a connection. */
   private static final class NotConnected extends RuntimeException {
@@ -138,7 +89,7 @@ class HttpKlingClient implements KlingClient, KlingLists {
   public CompletionStage<CreateAnswer> create(
       String account, String path, String body, Instant notAfter) {
     return call(account, HttpMethod.POST, path, Buffer.buffer(body), notAfter)
-        .map(answer -> createAnswer(answer))
+        .map(answer -> AnswerReader.create(answer, sent(account, path)))
         .otherwise(
             failure ->
                 failure instanceof NotConnected
@@ -150,7 +101,7 @@ class HttpKlingClient implements KlingClient, KlingLists {
   @Override
   public CompletionStage<QueryAnswer> query(String account, String path) {
     return call(account, HttpMethod.GET, path, null, Instant.MAX)
-        .map(answer -> queryAnswer(answer))
+        .map(AnswerReader::query)
         .otherwise(failure -> new QueryAnswer.NoAnswer(reason(failure)))
         .toCompletionStage();
   }
@@ -159,8 +110,11 @@ class HttpKlingClient implements KlingClient, KlingLists {
   public CompletionStage<PassedAnswer> pass(String account, String path, String body) {
     return call(account, HttpMethod.POST, path, Buffer.buffer(body), Instant.MAX)
         .<PassedAnswer>map(
-            answer ->
-                new PassedAnswer.Answered(answer.status(), answer.code(), answer.body().getBytes()))
+            answer -> {
+              Integer code = answer.code();
+              return new PassedAnswer.Answered(
+                  answer.status(), code == null ? -1 : code, answer.body().getBytes());
+            })
         .otherwise(failure -> new PassedAnswer.NoAnswer(reason(failure)))
         .toCompletionStage();
   }
@@ -211,13 +165,18 @@ class HttpKlingClient implements KlingClient, KlingLists {
   private CompletionStage<ListAnswer> list(
       String account, HttpMethod method, String path, @Nullable Buffer body) {
     return call(account, method, path, body, Instant.MAX)
-        .map(HttpKlingClient::listAnswer)
+        .map(AnswerReader::list)
         .otherwise(failure -> new ListAnswer.NoAnswer(reason(failure)))
         .toCompletionStage();
   }
 
+  private Credential sent(String account, String path) {
+    KlingToken token = tokens.get(account);
+    return token == null ? Credential.API_KEY : token.credential(path);
+  }
+
   /** One call, repeated once with a fresh token when Kling does not take the token. */
-  private Future<Answer> call(
+  private Future<KlingAnswer> call(
       String account, HttpMethod method, String path, @Nullable Buffer body, Instant notAfter) {
     KlingToken token = tokens.get(account);
     KlingConfig.Account settings = config.accounts().get(account);
@@ -228,13 +187,13 @@ class HttpKlingClient implements KlingClient, KlingLists {
     return exchange(settings.baseUrl(), token, method, path, body, notAfter)
         .compose(
             answer -> {
-              return CREDENTIALS.contains(answer.code()) && token.renew(path)
+              return answer.row().about() == AnswerTable.About.CREDENTIAL && token.renew(path)
                   ? exchange(settings.baseUrl(), token, method, path, body, notAfter)
                   : Future.succeededFuture(answer);
             });
   }
 
-  private Future<Answer> exchange(
+  private Future<KlingAnswer> exchange(
       URI base,
       KlingToken token,
       HttpMethod method,
@@ -269,7 +228,7 @@ class HttpKlingClient implements KlingClient, KlingLists {
             });
   }
 
-  private Future<Answer> send(HttpClientRequest request, @Nullable Buffer body) {
+  private Future<KlingAnswer> send(HttpClientRequest request, @Nullable Buffer body) {
     // The idle time-out alone would let an answer trickle for ever; this bounds the whole exchange.
     long limit = config.timeout().read().toMillis() * 2;
     long timer =
@@ -280,8 +239,8 @@ class HttpKlingClient implements KlingClient, KlingLists {
     return response.compose(this::read).onComplete(done -> vertx.cancelTimer(timer));
   }
 
-  private Future<Answer> read(HttpClientResponse response) {
-    io.vertx.core.Promise<Answer> answer = io.vertx.core.Promise.promise();
+  private Future<KlingAnswer> read(HttpClientResponse response) {
+    io.vertx.core.Promise<KlingAnswer> answer = io.vertx.core.Promise.promise();
     Buffer body = Buffer.buffer();
     response.exceptionHandler(answer::tryFail);
     response.handler(
@@ -294,79 +253,11 @@ class HttpKlingClient implements KlingClient, KlingLists {
             body.appendBuffer(part);
           }
         });
-    response.endHandler(end -> answer.tryComplete(Answer.of(response.statusCode(), body)));
+    response.endHandler(
+        end ->
+            answer.tryComplete(
+                KlingAnswer.of(response.statusCode(), response.getHeader("Content-Type"), body)));
     return answer.future();
-  }
-
-  private static CreateAnswer createAnswer(Answer answer) {
-    JsonNode body = answer.document();
-    int code = answer.code();
-    String message = answer.message();
-    if (body == null || code < 0) {
-      return new CreateAnswer.Unknown("HTTP " + answer.status() + " with an unreadable body");
-    }
-    if (code == 0) {
-      return KlingReader.task(body)
-          .<CreateAnswer>map(CreateAnswer.Accepted::new)
-          .orElseGet(() -> new CreateAnswer.Unknown("code 0 without a task in it"));
-    }
-    if (LATER.contains(code)) {
-      return new CreateAnswer.Throttled(code, message);
-    }
-    if (code >= 1000 && code < 1200 || ACCOUNT.contains(code)) {
-      return new CreateAnswer.AccountRefused(code, message);
-    }
-    if (code == 1201 && message.contains(EXISTS)) {
-      return new CreateAnswer.Exists(message);
-    }
-    // A retired model's code was never noted, only its words.
-    if (code >= 1200 && code < 5000 || message.contains(DISCONTINUED)) {
-      return new CreateAnswer.Refused(code, message);
-    }
-    // 5000, 5002 and whatever is not in Kling's table: it may have been accepted.
-    return new CreateAnswer.Unknown("code " + code + ": " + message);
-  }
-
-  private static QueryAnswer queryAnswer(Answer answer) {
-    JsonNode body = answer.document();
-    int code = answer.code();
-    if (body == null || code < 0) {
-      return new QueryAnswer.NoAnswer("HTTP " + answer.status() + " with an unreadable body");
-    }
-    String message = answer.message();
-    if (code == 0) {
-      if (body.path("data").isArray() && body.path("data").isEmpty()) {
-        // The newer generation leaves out what it does not know, and calls that no error.
-        return new QueryAnswer.NotFound("Kling lists no such task");
-      }
-      return KlingReader.task(body)
-          .<QueryAnswer>map(QueryAnswer.Found::new)
-          .orElseGet(() -> new QueryAnswer.NoAnswer("code 0 without a task in it"));
-    }
-    // Seen live as 400/1201 with this text; the documentation's table would suggest 404/1203.
-    if (code == 1201 && message.startsWith(NOT_FOUND) || code == 1203) {
-      return new QueryAnswer.NotFound(message);
-    }
-    return new QueryAnswer.NoAnswer("code " + code + ": " + message);
-  }
-
-  private static ListAnswer listAnswer(Answer answer) {
-    JsonNode body = answer.document();
-    int code = answer.code();
-    if (body == null || code < 0) {
-      return new ListAnswer.NoAnswer("HTTP " + answer.status() + " with an unreadable body");
-    }
-    if (code == 0) {
-      JsonNode data = body.path("data");
-      String next = data.path("next_cursor").asText("");
-      boolean more =
-          data.path("has_more").asBoolean(false) && !next.isEmpty() && next.length() <= MAX_CURSOR;
-      return new ListAnswer.Found(KlingReader.tasks(body), more ? next : null);
-    }
-    String message = answer.message();
-    return code >= 1200 && code < 1300
-        ? new ListAnswer.NoList(message)
-        : new ListAnswer.NoAnswer("code " + code + ": " + message);
   }
 
   private static String reason(Throwable failure) {

@@ -68,6 +68,18 @@ public final class KlingReader {
     return all.isEmpty() ? Optional.empty() : Optional.of(all.get(0));
   }
 
+  /**
+   * The task that an answer to a create is about. It is accepted by its id, whether a status stands
+   * beside it or not.
+   */
+  static Optional<KlingNews> created(JsonNode body) {
+    Optional<KlingNews> task = task(body);
+    JsonNode data = body.path("data").isObject() ? body.get("data") : body;
+    return task.isEmpty() && data instanceof ObjectNode object && !isTask(object)
+        ? read(object.deepCopy().put("task_status", "submitted"))
+        : task;
+  }
+
   /** All tasks in an answer: one, or those of a list. */
   public static List<KlingNews> tasks(JsonNode body) {
     JsonNode data = body.path("data").isContainerNode() && !isTask(body) ? body.get("data") : body;
@@ -83,8 +95,10 @@ public final class KlingReader {
     return all;
   }
 
+  /** A status alone may be that of HTTP. */
   private static boolean isTask(JsonNode body) {
-    return body.has("task_status") || body.has("status");
+    return (body.has("task_status") || body.has("status"))
+        && (body.has("task_id") || body.has("id"));
   }
 
   private static Optional<KlingNews> read(JsonNode task) {

@@ -72,6 +72,11 @@ final class KlingToken {
     return !usesKey(path);
   }
 
+  /** Which of the account's is sent on this path. */
+  Credential credential(String path) {
+    return usesKey(path) ? Credential.API_KEY : Credential.KEY_PAIR;
+  }
+
   private boolean usesKey(String path) {
     return accessKey.isEmpty() || apiKey.isPresent() && !path.startsWith("/v1/");
   }

@@ -11,7 +11,20 @@ public sealed interface PassedAnswer {
    * @param body its body
    */
   @SuppressWarnings("ArrayRecordComponent") // handed on, never compared
-  record Answered(int status, int code, byte[] body) implements PassedAnswer {}
+  record Answered(int status, int code, byte[] body) implements PassedAnswer {
+
+    /**
+     * Whether it is no matter of the caller's: credentials, balance, rights and white list are
+     * between us and Kling, and what has no code is none of Kling's.
+     */
+    public boolean isOurs() {
+      return code < 0
+          || switch (AnswerTable.about(code)) {
+            case CREDENTIAL, ACCOUNT, FAMILY, MODEL -> true;
+            case REQUEST, SLOTS, RATE -> false;
+          };
+    }
+  }
 
   /** No answer; the call may have reached Kling all the same. */
   record NoAnswer(String reason) implements PassedAnswer {}

@@ -209,8 +209,8 @@ class DispatcherTest {
   @Test
   void already_exists_is_adopted_by_a_query() {
     Replica replica = replica();
-    kling.creates.add(new CreateAnswer.Exists("External_task_id already exists"));
     String task = submit(replica);
+    kling.creates.add(exists(task));
     kling.queries.add(new QueryAnswer.Found(ScriptedKling.news(task)));
 
     pass(replica);
@@ -221,13 +221,78 @@ class DispatcherTest {
   @Test
   void what_kling_says_it_has_is_never_sent_again() {
     Replica replica = replica();
-    kling.creates.add(new CreateAnswer.Exists("External_task_id already exists"));
     String task = submit(replica);
+    kling.creates.add(exists(task));
     pass(replica);
 
     assertEquals("queued", status(task));
     assertTrue(explain(replica, task).reason().contains("does not show it"));
     assertEquals(1, kling.created.size());
+  }
+
+  @Test
+  void that_something_else_exists_is_a_refusal() {
+    Replica replica = replica();
+    String task = submit(replica);
+    kling.creates.add(exists(task + "0"));
+
+    pass(replica);
+
+    assertEquals("failed", status(task));
+    assertEquals(0, count("open_task"));
+  }
+
+  private static CreateAnswer exists(String id) {
+    return new CreateAnswer.Exists(1201, id, "External_task_id " + id + " already exists");
+  }
+
+  @Test
+  void what_a_gateway_turns_away_holds_no_slot_and_ends() {
+    settings.put("kling.accounts.default.max-parallel", "1");
+    Replica replica = replica();
+    String odd = submit(replica);
+    for (int i = 1; i < Dispatcher.MAX_TURNED_AWAY; i++) {
+      kling.creates.add(new CreateAnswer.TurnedAway("HTTP 403"));
+      pass(replica);
+
+      assertEquals(i, kling.created.size());
+      assertEquals("queued", status(odd));
+      assertEquals(0, count("open_task"));
+      String reason = String.valueOf(explain(replica, odd).reason());
+      assertTrue(reason.contains("HTTP 403"), reason);
+      clock.advance(Duration.ofMinutes(2));
+    }
+    kling.creates.add(new CreateAnswer.TurnedAway("HTTP 403"));
+    String next = submit(replica);
+    pass(replica);
+    pass(replica);
+
+    assertEquals("failed", status(odd));
+    assertEquals(
+        "not accepted, turned away before Kling 8 times: HTTP 403",
+        replica.tasks.find("acme", odd).orElseThrow().statusMessage());
+    assertEquals("submitted", status(next));
+    assertEquals(1, count("open_task"));
+  }
+
+  @Test
+  void what_passes_a_gateway_later_is_accepted() {
+    Replica replica = replica();
+    String task = submit(replica);
+    for (int i = 0; i < 3; i++) {
+      // What Kling itself puts off is not counted among them.
+      for (int j = 0; j < 10; j++) {
+        kling.creates.add(new CreateAnswer.Throttled(5001, "maintenance"));
+        pass(replica);
+        clock.advance(Duration.ofMinutes(10));
+      }
+      kling.creates.add(new CreateAnswer.TurnedAway("HTTP 302"));
+      pass(replica);
+      clock.advance(Duration.ofMinutes(10));
+    }
+    pass(replica);
+
+    assertEquals("submitted", status(task));
   }
 
   @Test

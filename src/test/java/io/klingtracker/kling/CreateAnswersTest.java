@@ -24,7 +24,7 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
-/** What each answer to a create proves; the HTTP status alone proves nothing. */
+/** What comes of a create over the network, and that its answer gets to the table. */
 class CreateAnswersTest {
 
   private static final Instant NEVER = Instant.MAX;
@@ -34,6 +34,7 @@ class CreateAnswersTest {
   private final List<String> requests = Collections.synchronizedList(new ArrayList<>());
   private volatile int status = 200;
   private volatile String body = "";
+  private volatile String contentType = "application/json";
   private volatile boolean resets;
   private volatile boolean silent;
   private HttpServer server;
@@ -61,6 +62,7 @@ class CreateAnswersTest {
                                     .response()
                                     .setStatusCode(status)
                                     .putHeader("Location", "/elsewhere")
+                                    .putHeader("Content-Type", contentType)
                                     .end(body);
                               }
                             }));
@@ -82,6 +84,7 @@ class CreateAnswersTest {
             .withDefaultValues(
                 Map.of(
                     "kling.accounts.default.base-url", url,
+                    "kling.accounts.default.api-key", "key",
                     "kling.accounts.default.access-key", "access",
                     "kling.accounts.default.secret-key", "secret-0123456789",
                     "kling.timeout.read", read,
@@ -98,60 +101,40 @@ class CreateAnswersTest {
     names.close();
   }
 
-  @ParameterizedTest
-  @CsvSource({
-    "200, 0, SUCCEED, Unknown",
-    "401, 1000, wrong, AccountRefused",
-    "401, 1001, empty, AccountRefused",
-    "401, 1002, invalid, AccountRefused",
-    "429, 1100, abnormal, AccountRefused",
-    "429, 1101, arrears, AccountRefused",
-    "429, 1102, Account balance not enough, AccountRefused",
-    "403, 1103, no right, AccountRefused",
-    "400, 1200, invalid, Refused",
-    "400, 1201, duration value '99' is invalid, Refused",
-    "400, 1201, External_task_id task_1 already exists, Exists",
-    "404, 1203, no such model, Refused",
-    "400, 1300, policy, Refused",
-    "400, 1301, content, Refused",
-    "429, 1302, too many, Throttled",
-    "429, 1303, parallel task over resource pack limit, Throttled",
-    "200, 1303, over, Throttled",
-    "429, 1304, not on the white list, AccountRefused",
-    "500, 5000, internal, Unknown",
-    "503, 5001, maintenance, Throttled",
-    "504, 5002, backlog, Unknown",
-    "400, 7777, The model 'kling-v1' has been discontinued and is no longer available., Refused",
-  })
-  void kling_s_code_decides(int httpStatus, int code, String message, String expected) {
-    status = httpStatus;
-    body = "{\"code\":%d,\"message\":\"%s\",\"request_id\":\"r\"}".formatted(code, message);
+  @Test
+  void what_came_instead_is_said() {
+    status = 403;
+    body = "<html>403</html>";
+    contentType = "text/html; charset=utf-8";
 
-    assertEquals(expected, create().getClass().getSimpleName());
-  }
-
-  @ParameterizedTest
-  @CsvSource({"504, ''", "500, <html>", "200, not json", "429, ''", "302, ''", "200, []"})
-  void without_a_code_nobody_knows(int httpStatus, String answer) {
-    status = httpStatus;
-    body = answer;
-
-    assertEquals("Unknown", create().getClass().getSimpleName());
-    assertEquals(1, requests.size());
+    assertEquals(
+        new CreateAnswer.TurnedAway(
+            "HTTP 403 and no words of Kling's (text/html; charset=utf-8, 16 bytes)"),
+        create());
   }
 
   @ParameterizedTest
   @CsvSource({
-    "{}, Accepted",
-    "'{\"external_task_id\":\"task_1\"}', Accepted",
-    "'{\"external_task_id\":\"task_2\"}', Unknown",
+    "/v1/videos/text2video, KEY_PAIR",
+    "/text-to-video/kling-3.0, API_KEY",
   })
-  void an_answer_about_another_task_leaves_it_unknown(String info, String expected) {
-    body =
-        "{\"code\":0,\"data\":{\"task_id\":\"7\",\"task_status\":\"submitted\",\"task_info\":%s}}"
-            .formatted(info);
+  void the_credential_that_failed_is_the_one_that_was_sent(String path, Credential sent) {
+    status = 401;
+    body = "{\"code\":1002,\"message\":\"api key not found\"}";
 
-    assertEquals(expected, create().about("task_1").getClass().getSimpleName());
+    assertEquals(
+        new CreateAnswer.AccountRefused(1002, "api key not found", sent),
+        kling.create("default", path, "{}", NEVER).toCompletableFuture().join());
+    assertEquals(
+        sent == Credential.KEY_PAIR ? 2 : 1, requests.size(), "a JWT is signed again once");
+  }
+
+  @Test
+  void balance_is_no_matter_of_the_credential() {
+    status = 429;
+    body = "{\"code\":\"1102\",\"message\":\"Account balance not enough\"}";
+
+    assertEquals(new CreateAnswer.AccountRefused(1102, "Account balance not enough"), create());
   }
 
   @Test
@@ -241,7 +224,7 @@ class CreateAnswersTest {
     status = 401;
     body = "{\"code\":1004,\"message\":\"expired\"}";
 
-    assertEquals(new CreateAnswer.AccountRefused(1004, "expired"), create());
+    assertEquals(new CreateAnswer.AccountRefused(1004, "expired", Credential.KEY_PAIR), create());
     assertEquals(2, requests.size());
     assertTrue(requests.get(0).startsWith("kling-task-tracker/test Bearer ey"), requests.get(0));
   }
