@@ -119,7 +119,6 @@ final class Installation implements AutoCloseable {
     // Off by default; row 53 attacks with it.
     config.put("quarkus.http.http2", "true");
     config.put("tracker.watch.max-watchers", Integer.toString(MAX_WATCHERS));
-    config.put("tracker.feed.max-watchers", Integer.toString(MAX_WATCHERS));
     return config;
   }
 

@@ -5,11 +5,9 @@ import io.quarkus.runtime.Application;
 import io.quarkus.runtime.ApplicationLifecycleManager;
 import io.quarkus.runtime.Quarkus;
 import io.quarkus.runtime.QuarkusApplication;
-import io.quarkus.runtime.configuration.ConfigUtils;
 import java.time.LocalDateTime;
 import java.time.ZoneId;
 import java.time.format.DateTimeFormatter;
-import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 
 /** {@code mvn -Plocal}: everything in one process; Ctrl-C stops it. */
@@ -32,11 +30,7 @@ public final class LocalMain implements QuarkusApplication {
     }
     stack = starting;
     starting.config().forEach(System::setProperty);
-    Optional<String> fault = StartupCheck.fault(ConfigUtils.configBuilder());
-    if (fault.isPresent()) {
-      System.err.println("Kling Task Tracker cannot start: " + fault.get());
-      System.exit(1);
-    }
+    StartupCheck.orExit();
     Quarkus.run(LocalMain.class, LocalMain::end, args);
   }
 

@@ -115,24 +115,18 @@ final class LocalStack {
   }
 
   private static void requireFree(String key, int port, String what) {
-    // Both ways of listening: on loopback, as the parts do, and on all addresses, as the service.
-    for (InetSocketAddress address :
-        List.of(
-            new InetSocketAddress(InetAddress.getLoopbackAddress(), port),
-            new InetSocketAddress(port))) {
-      try (ServerSocket socket = new ServerSocket()) {
-        socket.setReuseAddress(true);
-        socket.bind(address);
-      } catch (IOException e) {
-        throw new LocalProblem(
-            "Port "
-                + port
-                + ", needed for "
-                + what
-                + ", is in use. Stop what listens there, or set "
-                + key
-                + ".");
-      }
+    try (ServerSocket socket = new ServerSocket()) {
+      socket.setReuseAddress(true);
+      socket.bind(new InetSocketAddress(InetAddress.getLoopbackAddress(), port));
+    } catch (IOException e) {
+      throw new LocalProblem(
+          "Port "
+              + port
+              + ", needed for "
+              + what
+              + ", is in use. Stop what listens there, or set "
+              + key
+              + ".");
     }
   }
 
@@ -223,6 +217,8 @@ final class LocalStack {
   }
 
   private void configureService() {
+    // The keys are known to everybody: nobody but this machine may come. Set, it is the user's choice.
+    config.put("quarkus.http.host", "localhost");
     config.put("quarkus.http.port", Integer.toString(settings.servicePort()));
     config.put("tracker.public-url", serviceUrl());
     config.put("tracker.secret", LocalSettings.TRACKER_SECRET);

@@ -7,6 +7,7 @@ import io.klingtracker.http.Refusals;
 import io.klingtracker.http.RequestTenant;
 import io.klingtracker.problem.ErrorCode;
 import io.klingtracker.problem.ProblemException;
+import io.klingtracker.text.ForeignText;
 import io.micrometer.core.instrument.Counter;
 import io.micrometer.core.instrument.MeterRegistry;
 import io.quarkus.security.identity.SecurityIdentity;
@@ -16,14 +17,18 @@ import io.smallrye.mutiny.Uni;
 import io.vertx.core.Context;
 import io.vertx.core.Vertx;
 import io.vertx.core.http.HttpHeaders;
+import io.vertx.core.net.SocketAddress;
 import io.vertx.ext.web.RoutingContext;
 import jakarta.enterprise.context.ApplicationScoped;
 import jakarta.enterprise.event.Observes;
 import jakarta.inject.Inject;
 import java.time.Clock;
 import java.time.Duration;
+import java.util.EnumMap;
 import java.util.List;
+import java.util.Map;
 import java.util.function.BiConsumer;
+import org.jboss.logging.Logger;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -35,6 +40,11 @@ import org.jspecify.annotations.Nullable;
 @ApplicationScoped
 class KeyFilter {
 
+  private static final Logger LOG = Logger.getLogger(KeyFilter.class);
+
+  /** Of an address in the log, in bytes. */
+  private static final int MAX_ADDRESS = 64;
+
   private static final String CALLER = Caller.class.getName();
 
   private static final BiConsumer<RoutingContext, Throwable> ANSWERED_HERE = (call, failure) -> {};
@@ -44,7 +54,8 @@ class KeyFilter {
   private final Refusals refusals;
   private final FailedKeys failures;
   private final Vertx vertx;
-  private final Counter failed;
+  private final RefusedAdminKeys refusedAdmins;
+  private final Map<Front, Counter> failed = new EnumMap<>(Front.class);
 
   @Inject
   KeyFilter(
@@ -60,10 +71,17 @@ class KeyFilter {
     this.refusals = refusals;
     this.failures = new FailedKeys(clock, config.keys().cacheSize());
     this.vertx = vertx;
-    this.failed =
-        Counter.builder("tracker.auth.failures")
-            .description("Requests whose key or token was refused")
-            .register(meters);
+    this.refusedAdmins = new RefusedAdminKeys(clock);
+    for (Front front : Front.values()) {
+      if (front.needsKey()) {
+        failed.put(
+            front,
+            Counter.builder("tracker.auth.failures")
+                .description("Requests whose key or token was refused")
+                .tag("front", front.label())
+                .register(meters));
+      }
+    }
   }
 
   void register(@Observes Filters filters) {
@@ -157,10 +175,17 @@ class KeyFilter {
       refusals.refuse(call, problem, "key");
       return;
     }
-    failed.increment();
+    Front front = Front.of(call.request().path());
+    Counter counter = failed.get(front);
+    if (counter != null) {
+      counter.increment();
+    }
     if (problem.code() == ErrorCode.AUTHORIZATION_MISSING) {
       refusals.refuse(call, problem, "key");
       return;
+    }
+    if (front == Front.ADMIN) {
+      tell(call);
     }
     Duration wait = failures.failed(address);
     if (wait == null) {
@@ -173,6 +198,15 @@ class KeyFilter {
               "too many keys from this address have failed; " + problem.getMessage(),
               wait),
           "failed-keys");
+    }
+  }
+
+  private void tell(RoutingContext call) {
+    SocketAddress from = call.request().remoteAddress();
+    String host = from == null || from.hostAddress() == null ? "?" : from.hostAddress();
+    String line = refusedAdmins.refused(ForeignText.clean(host, MAX_ADDRESS));
+    if (line != null) {
+      LOG.warn(line);
     }
   }
 

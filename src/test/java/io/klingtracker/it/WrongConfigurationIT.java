@@ -18,7 +18,7 @@ class WrongConfigurationIT {
           "kafka.bootstrap.servers", "localhost:1",
           "tracker.secret", "0123456789abcdef0123456789abcdef",
           "tracker.public-url", "http://localhost:1",
-          "kling.accounts.default.api-key", "key");
+          "kling.accounts.default.api-key", "0a1b2c3d4e5f6g7h");
 
   @ParameterizedTest
   @CsvSource({
@@ -26,6 +26,8 @@ class WrongConfigurationIT {
     "tracker.secret, short",
     "tracker.public-url, nowhere",
     "kafka.bootstrap.servers, ",
+    "tracker.admin-key, x",
+    "kling.accounts.default.api-key, local-dev-key",
     "kling.accounts.default.max-parallel, 0",
     "kling.accounts.default.max-parallel, many",
     "kling.timeout.read, soon"

@@ -57,8 +57,23 @@ class LocalStackTest {
                         "tracker.secret",
                         "tracker.public-url")),
             () -> stack.config().keySet().toString());
+        assertEquals("localhost", stack.config().get("quarkus.http.host"));
+        assertOnLoopbackAlone();
       } finally {
         stack.close();
+      }
+    }
+  }
+
+  /** What listens on all addresses also answers on another one of loopback. */
+  private void assertOnLoopbackAlone() {
+    for (String name : environment.keySet()) {
+      int port = Integer.parseInt(environment.get(name));
+      if (name.startsWith("LOCAL_")) {
+        assertThrows(
+            java.io.IOException.class,
+            () -> new java.net.Socket(InetAddress.getByName("127.0.0.2"), port).close(),
+            name);
       }
     }
   }

@@ -1,26 +1,21 @@
 package io.klingtracker.start;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.dataformat.yaml.YAMLMapper;
-import io.smallrye.config.ConfigMapping;
-import io.smallrye.config.WithName;
-import io.smallrye.config.WithParentName;
 import java.io.IOException;
-import java.lang.reflect.Method;
-import java.lang.reflect.Modifier;
-import java.lang.reflect.ParameterizedType;
-import java.lang.reflect.Type;
+import java.io.Reader;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Locale;
-import java.util.Map;
+import java.util.Properties;
 import java.util.Set;
 import java.util.TreeSet;
+import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import org.junit.jupiter.api.Test;
 
@@ -32,11 +27,11 @@ class DeploymentTest {
   /** Settings of the platform that we promise; all others stand in our own mappings. */
   private static final Set<String> PLATFORM =
       Set.of(
-          "quarkus.datasource.jdbc.url",
-          "quarkus.datasource.username",
-          "quarkus.datasource.password",
-          "quarkus.http.port",
-          "kafka.bootstrap.servers");
+          "QUARKUS_DATASOURCE_JDBC_URL",
+          "QUARKUS_DATASOURCE_USERNAME",
+          "QUARKUS_DATASOURCE_PASSWORD",
+          "QUARKUS_HTTP_PORT",
+          "KAFKA_BOOTSTRAP_SERVERS");
 
   @Test
   void compose_sets_only_what_the_service_knows() throws IOException {
@@ -48,6 +43,51 @@ class DeploymentTest {
       String dockerfile = service.at("/build/dockerfile").asText("pom.xml");
       assertTrue(Files.exists(Path.of(dockerfile)), dockerfile);
     }
+  }
+
+  @Test
+  void compose_demands_its_secrets_and_the_simulator_s_file_has_them() throws IOException {
+    String compose = Files.readString(Path.of("docker-compose.yml"));
+    Properties simulator = new Properties();
+    try (Reader file = Files.newBufferedReader(Path.of("simulator.env"))) {
+      simulator.load(file);
+    }
+    Set<String> demanded = new TreeSet<>();
+    Matcher variable = Pattern.compile("\\$\\{([A-Z_]+):\\?").matcher(compose);
+    while (variable.find()) {
+      demanded.add(variable.group(1));
+    }
+    assertEquals(
+        Set.of("POSTGRES_PASSWORD", "TRACKER_ADMIN_KEY", "TRACKER_API_KEY", "TRACKER_SECRET"),
+        demanded);
+    assertTrue(simulator.stringPropertyNames().containsAll(demanded), simulator.toString());
+    assertFalse(Pattern.compile("(SECRET|KEY|PASSWORD):-[^}]").matcher(compose).find(), compose);
+    for (String name : simulator.stringPropertyNames()) {
+      if (name.matches(".*(SECRET|KEY|PASSWORD)")) {
+        assertTrue(SecretCheck.isExample(simulator.getProperty(name)), name);
+      }
+    }
+  }
+
+  @Test
+  void every_secret_in_the_documents_is_a_known_example() throws IOException {
+    kubernetes("secret.example.yaml")
+        .get("stringData")
+        .forEach(value -> assertTrue(SecretCheck.isExample(value.asText()), value.asText()));
+    Matcher secret =
+        Pattern.compile(
+                "\\b(local-(?:dev-key|access|admin-key|secret-\\w+|tracker-secret\\S+)|whsec_\\w{20,})\\b")
+            .matcher(
+                Files.readString(Path.of("README.md"))
+                    + Files.readString(
+                        Path.of("src/local/java/io/klingtracker/local/LocalSettings.java")));
+    Set<String> seen = new TreeSet<>();
+    while (secret.find()) {
+      seen.add(secret.group(1));
+    }
+    assertTrue(seen.size() >= 6, seen.toString());
+    seen.removeIf(SecretCheck::isExample);
+    assertEquals(Set.of(), seen);
   }
 
   @Test
@@ -87,50 +127,9 @@ class DeploymentTest {
   }
 
   private static void assertKnown(Set<String> environment) {
-    Set<String> known = new TreeSet<>(PLATFORM);
-    for (Class<?> mapping : StartupCheck.MAPPINGS) {
-      collect(mapping.getAnnotation(ConfigMapping.class).prefix(), mapping, known);
-    }
-    List<Pattern> patterns = known.stream().map(DeploymentTest::environmentName).toList();
+    KnownSettings known = KnownSettings.of(StartupCheck.MAPPINGS);
     Set<String> unknown = new TreeSet<>(environment);
-    unknown.removeIf(name -> patterns.stream().anyMatch(p -> p.matcher(name).matches()));
+    unknown.removeIf(name -> PLATFORM.contains(name) || known.isVariable(name));
     assertEquals(Set.of(), unknown);
-  }
-
-  private static Pattern environmentName(String key) {
-    return Pattern.compile(
-        key.replaceAll("[^a-zA-Z0-9*]", "_").toUpperCase(Locale.ROOT).replace("*", "[A-Z0-9_]+"));
-  }
-
-  private static void collect(String prefix, Class<?> type, Set<String> keys) {
-    for (Method getter : type.getMethods()) {
-      if (Modifier.isAbstract(getter.getModifiers())) {
-        collect(name(prefix, getter), getter.getGenericReturnType(), keys);
-      }
-    }
-  }
-
-  private static void collect(String key, Type type, Set<String> keys) {
-    if (type instanceof ParameterizedType generic && generic.getRawType() == Map.class) {
-      collect(key + ".*", generic.getActualTypeArguments()[1], keys);
-    } else if (type instanceof Class<?> group
-        && group.isInterface()
-        && group.getName().startsWith("io.klingtracker.")) {
-      collect(key, group, keys);
-    } else {
-      keys.add(key);
-    }
-  }
-
-  private static String name(String prefix, Method getter) {
-    if (getter.isAnnotationPresent(WithParentName.class)) {
-      return prefix;
-    }
-    WithName given = getter.getAnnotation(WithName.class);
-    String name =
-        given != null
-            ? given.value()
-            : getter.getName().replaceAll("([A-Z])", "-$1").toLowerCase(Locale.ROOT);
-    return prefix + "." + name;
   }
 }

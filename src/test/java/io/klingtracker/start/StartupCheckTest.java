@@ -8,14 +8,17 @@ import com.tngtech.archunit.core.domain.JavaClass;
 import com.tngtech.archunit.core.importer.ClassFileImporter;
 import com.tngtech.archunit.core.importer.ImportOption;
 import io.smallrye.config.ConfigMapping;
+import io.smallrye.config.EnvConfigSource;
 import io.smallrye.config.PropertiesConfigSource;
 import io.smallrye.config.SmallRyeConfigBuilder;
 import java.util.HashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.TreeSet;
 import java.util.stream.Collectors;
+import org.eclipse.microprofile.config.spi.ConfigSource;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -28,7 +31,7 @@ class StartupCheckTest {
           "kafka.bootstrap.servers", "localhost:9092",
           "tracker.public-url", "https://tracker.example.com",
           "tracker.secret", "0123456789abcdef0123456789abcdef",
-          "kling.accounts.default.api-key", "key");
+          "kling.accounts.default.api-key", "0a1b2c3d4e5f6g7h");
 
   @Test
   void a_usable_configuration_has_no_fault() {
@@ -164,10 +167,202 @@ class StartupCheckTest {
             .collect(Collectors.toCollection(TreeSet::new)));
   }
 
+  @Test
+  void all_faults_are_told_at_once() {
+    Map<String, String> bad = new HashMap<>(GOOD);
+    bad.remove("kafka.bootstrap.servers");
+    bad.put("tracker.secret", "short");
+    bad.put("tracker.admin-key", "x");
+    bad.put("tracker.dispatch.batch", "-1");
+    bad.put("tracker.webook.batch", "5");
+
+    String line = fault(bad).orElseThrow();
+
+    for (String key :
+        List.of(
+            "kafka.bootstrap.servers",
+            "tracker.secret",
+            "tracker.admin-key",
+            "tracker.dispatch.batch",
+            "tracker.webook.batch")) {
+      assertTrue(line.contains(key + " "), line);
+    }
+    assertFalse(line.contains("\n"), line);
+  }
+
+  @Test
+  void values_of_the_wrong_type_hide_no_other_fault() {
+    Map<String, String> bad = new HashMap<>(GOOD);
+    bad.remove("tracker.public-url");
+    bad.put("tracker.dispatch.batch", "many");
+    bad.put("kling.timeout.read", "soon");
+    bad.put("tracker.webook.batch", "5");
+
+    String line = fault(bad).orElseThrow();
+
+    for (String key :
+        List.of(
+            "tracker.public-url",
+            "tracker.dispatch.batch",
+            "kling.timeout.read",
+            "tracker.webook.batch")) {
+      assertTrue(line.contains(key), line);
+    }
+  }
+
+  private static final String SIMULATED = "http://127.0.0.1:18090";
+  private static final String REAL = "https://api-singapore.klingai.com";
+
+  @Test
+  void secrets_that_are_short_are_refused_even_beside_a_simulator() {
+    for (String base : List.of(SIMULATED, REAL)) {
+      Map<String, String> bad = new HashMap<>(GOOD);
+      bad.put("kling.accounts.default.base-url", base);
+      bad.put("tracker.admin-key", "elevenchars");
+      bad.put("tracker.bootstrap.api-key", "x");
+      bad.put("tracker.bootstrap.secret-key", "fifteen-letters");
+      bad.put("tracker.bootstrap.webhook-secret", "whsec_YQ==");
+      String line = fault(bad).orElseThrow();
+      int least = base.equals(REAL) ? 16 : 12;
+      assertEquals(
+          "tracker.admin-key must have at least %d characters, has 11; ".formatted(least)
+              + "tracker.bootstrap.api-key must have at least %d characters, has 1; "
+                  .formatted(least)
+              + "tracker.bootstrap.secret-key must have at least 16 characters, has 15; "
+              + "tracker.bootstrap.webhook-secret must have at least 24 bytes, has 1",
+          line);
+    }
+  }
+
+  /** Rounds of values that the documents show, or that can be guessed. */
+  private static final List<Map<String, String>> GUESSED =
+      List.of(
+          Map.of(
+              "tracker.admin-key", "local-admin-key",
+              "tracker.bootstrap.api-key", "local-dev-key",
+              "tracker.bootstrap.secret-key", "local-secret-0123456789abcdef",
+              "tracker.bootstrap.webhook-secret",
+                  "whsec_bG9jYWwtd2ViaG9vay1zZWNyZXQtMDEyMzQ1Njc4OWFi",
+              "tracker.secret", "local-tracker-secret-0123456789abcdef0123456789",
+              "tracker.previous-secrets", "replace-me-with-at-least-32-random-bytes",
+              "kling.accounts.default.api-key", "local-dev-key",
+              "quarkus.datasource.password", "replace-me"),
+          Map.of(
+              "tracker.admin-key", "twelve-chars",
+              "tracker.secret", "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
+              "kling.accounts.default.api-key", "k"),
+          Map.of(
+              "tracker.admin-key", "xxxxxxxxxxxxxxxxxxxxxxxx",
+              "tracker.secret", "for-trying-out-only-0123456789abcdef",
+              "kling.accounts.default.access-key", "local-access",
+              "kling.accounts.default.secret-key", "local-secret-0123456789abcdef"));
+
+  @Test
+  void examples_and_what_can_be_guessed_are_good_where_no_real_kling_is() {
+    for (int i = 0; i < GUESSED.size(); i++) {
+      Map<String, String> settings = new HashMap<>(GOOD);
+      settings.putAll(GUESSED.get(i));
+      settings.put(
+          "kling.accounts.default.base-url",
+          List.of(SIMULATED, "http://simulator:18090", "http://[::1]:1").get(i));
+      assertEquals(Optional.empty(), fault(settings));
+    }
+  }
+
+  @Test
+  void examples_and_what_can_be_guessed_are_refused_towards_the_real_kling() {
+    for (Map<String, String> guessed : GUESSED) {
+      Map<String, String> settings = new HashMap<>(GOOD);
+      settings.putAll(guessed);
+      String line = fault(settings).orElseThrow();
+      guessed.forEach(
+          (key, value) -> {
+            assertTrue(line.contains(key + " "), key + " is missing: " + line);
+            assertFalse(value.length() > 1 && line.contains(value), line);
+          });
+    }
+  }
+
+  @Test
+  void one_real_account_beside_a_simulated_one_is_enough() {
+    Map<String, String> settings = new HashMap<>(GOOD);
+    settings.put("kling.accounts.default.base-url", SIMULATED);
+    settings.put("kling.accounts.default.api-key", "k");
+    settings.put("kling.accounts.second.api-key", "0a1b2c3d4e5f6g7h");
+    settings.put("tracker.admin-key", "local-admin-key");
+    assertEquals(
+        "tracker.admin-key is an example that everybody knows;"
+            + " towards the real Kling set one of your own",
+        fault(settings).orElseThrow());
+  }
+
+  @Test
+  void an_unknown_name_is_a_fault_that_names_the_nearest() {
+    Map<String, String> nearest =
+        Map.of(
+            "tracker.webook.batch", "tracker.webhook.batch",
+            "tracker.sceret", "tracker.secret",
+            "%prod.tracker.dispatch.batsch", "tracker.dispatch.batch",
+            "kling.accounts.default.max-paralel", "kling.accounts.default.max-parallel",
+            "kling.acounts.default.weight", "kling.accounts.default.weight",
+            "kling.model.fast", "kling.models.fast",
+            "kling.models.my.model", "kling.models.");
+    Map<String, String> bad = new HashMap<>(GOOD);
+    nearest.keySet().forEach(name -> bad.put(name, "5"));
+    String line = fault(bad).orElseThrow();
+    nearest.forEach(
+        (name, known) ->
+            assertTrue(line.contains(name + " is no setting; the nearest is " + known), line));
+  }
+
+  @Test
+  void names_of_maps_lists_and_profiles_are_known() {
+    Map<String, String> good = new HashMap<>(GOOD);
+    good.put("kling.accounts.\"a.b\".api-key", "0a1b2c3d4e5f6g7h");
+    good.put("kling.models.fast", "kling-v3");
+    good.put("kling.models.\"my.model\"", "kling-v3");
+    good.put("kling.tenant-models.acme.fast", "kling-v3");
+    good.put("kling.discontinued-models[0]", "kling-v1");
+    good.put("tracker.previous-secrets[0]", "fedcba9876543210fedcba9876543210");
+    good.put("%test.tracker.dispatch.batch", "5");
+    good.put("tracker.events.topics.partitions", "3");
+    assertEquals(Optional.empty(), fault(good));
+  }
+
+  @Test
+  void the_environment_is_everybody_s_and_only_warned_about() {
+    Map<String, String> environment =
+        Map.of(
+            "TRACKER_WEBOOK_BATCH", "5",
+            "KLING_ACCOUNTS_SECOND_MAXPARALEL", "5",
+            "TRACKER_WEBHOOK_BATCH", "5",
+            "KLING_ACCOUNTS_MY_OWN_API_KEY", "0a1b2c3d4e5f6g7h",
+            "KLING_TASK_TRACKER_PORT", "tcp://10.0.0.1:80",
+            "KLING_TASK_TRACKER_SERVICE_HOST", "10.0.0.1",
+            "KLING_TASK_TRACKER_PORT_80_TCP_ADDR", "10.0.0.1");
+    StartupCheck.Findings found =
+        findings(
+            new PropertiesConfigSource(GOOD, "test", 100), new EnvConfigSource(environment, 300));
+
+    assertEquals(List.of(), found.faults());
+    assertEquals(
+        List.of(
+            "KLING_ACCOUNTS_SECOND_MAXPARALEL sets nothing; the nearest is KLING_ACCOUNTS_<NAME>_MAX_PARALLEL",
+            "TRACKER_WEBOOK_BATCH sets nothing; the nearest is TRACKER_WEBHOOK_BATCH"),
+        found.warnings());
+  }
+
   private static Optional<String> fault(Map<String, String> values) {
-    return StartupCheck.fault(
-        new SmallRyeConfigBuilder()
-            .addDiscoveredConverters()
-            .withSources(new PropertiesConfigSource(values, "test", 100)));
+    return findings(new PropertiesConfigSource(values, "test", 100)).fault();
+  }
+
+  private static StartupCheck.Findings findings(ConfigSource... sources) {
+    return StartupCheck.findings(
+        () ->
+            new SmallRyeConfigBuilder()
+                .addDefaultInterceptors()
+                .addDiscoveredConverters()
+                .withValidateUnknown(false)
+                .withSources(sources));
   }
 }

@@ -17,6 +17,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import io.klingtracker.secret.Secrets;
 import io.klingtracker.testing.TestTenant;
 import io.klingtracker.testing.TrackerStack;
+import io.micrometer.core.instrument.MeterRegistry;
 import io.quarkus.test.common.QuarkusTestResource;
 import io.quarkus.test.junit.QuarkusTest;
 import io.restassured.response.Response;
@@ -27,6 +28,10 @@ import java.time.Instant;
 import java.util.Base64;
 import java.util.List;
 import java.util.UUID;
+import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.logging.Handler;
+import java.util.logging.LogRecord;
+import java.util.logging.Logger;
 import org.jdbi.v3.core.Jdbi;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
@@ -44,6 +49,45 @@ class KeysTest {
   @Inject Jdbi jdbi;
   @Inject KeyUse use;
   @Inject RateLimits rates;
+  @Inject MeterRegistry meters;
+
+  @Test
+  void a_refused_admin_key_is_counted_and_logged_without_itself() {
+    List<String> lines = new CopyOnWriteArrayList<>();
+    Handler handler =
+        new Handler() {
+          @Override
+          public void publish(LogRecord line) {
+            lines.add(String.valueOf(line.getMessage()));
+          }
+
+          @Override
+          public void flush() {}
+
+          @Override
+          public void close() {}
+        };
+    Logger log = Logger.getLogger(KeyFilter.class.getName());
+    log.addHandler(handler);
+    double before = refusedAdmins();
+    try {
+      given()
+          .header("Authorization", "Bearer guess-0123456789")
+          .get("/admin/v1/tenants")
+          .then()
+          .statusCode(401);
+    } finally {
+      log.removeHandler(handler);
+    }
+    assertEquals(before + 1, refusedAdmins());
+    // Another test may have had this minute's line.
+    assertTrue(lines.stream().noneMatch(line -> line.contains("guess")), lines.toString());
+    assertTrue(lines.stream().allMatch(line -> line.contains("127.0.0.1")), lines.toString());
+  }
+
+  private double refusedAdmins() {
+    return meters.get("tracker.auth.failures").tag("front", "admin").counter().count();
+  }
 
   @Test
   void a_key_is_shown_once_and_stored_as_a_hash() {
