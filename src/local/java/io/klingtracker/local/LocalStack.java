@@ -217,7 +217,8 @@ final class LocalStack {
   }
 
   private void configureService() {
-    // The keys are known to everybody: nobody but this machine may come. Set, it is the user's choice.
+    // The keys are known to everybody: nobody but this machine may come. Set, it is the user's
+    // choice.
     config.put("quarkus.http.host", "localhost");
     config.put("quarkus.http.port", Integer.toString(settings.servicePort()));
     config.put("tracker.public-url", serviceUrl());

@@ -45,9 +45,9 @@ import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Finds all that is missing or senseless in the configuration. Every mapping of the service is read, so
- * that a value of the wrong type is found too; every number in them must be 0 or more and every
- * duration above 0.
+ * Finds all that is missing or senseless in the configuration. Every mapping of the service is
+ * read, so that a value of the wrong type is found too; every number in them must be 0 or more and
+ * every duration above 0.
  */
 public final class StartupCheck {
 

@@ -31,7 +31,8 @@ final class RefusedAdminKeys {
     String line =
         unsaid == 1
             ? "a key for /admin was refused, from " + address
-            : unsaid + " keys for /admin were refused since the last such line, the latest from "
+            : unsaid
+                + " keys for /admin were refused since the last such line, the latest from "
                 + address;
     next = now.plus(EVERY);
     unsaid = 0;
