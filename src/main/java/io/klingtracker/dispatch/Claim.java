@@ -9,7 +9,7 @@ import org.jspecify.annotations.Nullable;
  *
  * @param taskId the task
  * @param kind its kind's name
- * @param body the caller's body, until it is sent; null where Kling is only asked for the task
+ * @param body the caller's body, until it is sent
  * @param bytes how long the body is
  * @param upstreamModel Kling's model name
  * @param slotModel the model whose slots it takes
@@ -39,17 +39,8 @@ record Claim(
     return new Pool(account, family, slotModel);
   }
 
-  /** The same task about to be sent again. */
-  Claim sentAgain(Instant now) {
-    return with(now);
-  }
-
   /** The same claim without the body: memory that is not needed while Kling is waited for. */
   Claim withoutBody() {
-    return with(sentAt);
-  }
-
-  private Claim with(Instant otherSentAt) {
     return new Claim(
         taskId,
         kind,
@@ -61,11 +52,7 @@ record Claim(
         slots,
         account,
         held,
-        otherSentAt,
+        sentAt,
         deadlineAt);
-  }
-
-  boolean isLate(Instant now) {
-    return deadlineAt != null && !now.isBefore(deadlineAt);
   }
 }

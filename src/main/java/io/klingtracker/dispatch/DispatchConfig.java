@@ -32,20 +32,13 @@ public interface DispatchConfig {
   @WithDefault("10ms")
   Duration rest();
 
-  /** First wait after a create that Kling put off, or before it is asked again. */
+  /** First wait after a create that Kling put off. */
   @WithDefault("1s")
   Duration retryFirst();
 
   /** Longest wait between two tries. */
   @WithDefault("60s")
   Duration retryCap();
-
-  /**
-   * A create that Kling does not know is not sent again before this much time has passed since it
-   * left.
-   */
-  @WithDefault("30s")
-  Duration resendAfter();
 
   /** Whether this replica dispatches at all. */
   @WithDefault("true")
@@ -54,13 +47,6 @@ public interface DispatchConfig {
   /** At shutdown, how long answers that are under way are waited for. */
   @WithDefault("5s")
   Duration drain();
-
-  /**
-   * How many of Kling's newest list pages, of 500 tasks each, are searched for a create that may
-   * have arrived; 0 asks by external id alone.
-   */
-  @WithDefault("2")
-  int lookupPages();
 
   /** Limits lowered by 1303. */
   Limit limit();

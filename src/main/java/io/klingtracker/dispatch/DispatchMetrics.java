@@ -2,7 +2,6 @@ package io.klingtracker.dispatch;
 
 import io.klingtracker.kling.AnswerTable;
 import io.klingtracker.kling.CreateAnswer;
-import io.klingtracker.kling.QueryAnswer;
 import io.klingtracker.tracking.Accounts;
 import io.micrometer.core.instrument.Counter;
 import io.micrometer.core.instrument.Gauge;
@@ -95,18 +94,6 @@ class DispatchMetrics {
   /** Whoever answers in Kling's place may invent codes; labels are those of Kling's table. */
   private static String label(@Nullable Integer code) {
     return code == null ? "none" : AnswerTable.isKnown(code) ? Integer.toString(code) : "other";
-  }
-
-  void resolved(String account, QueryAnswer answer) {
-    String outcome =
-        answer instanceof QueryAnswer.Found
-            ? "found"
-            : answer instanceof QueryAnswer.NotFound ? "not-found" : "no-answer";
-    Counter.builder("tracker.dispatch.lookups")
-        .description("Questions whether Kling has a task whose create is in doubt")
-        .tags("account", account, "outcome", outcome)
-        .register(registry)
-        .increment();
   }
 
   void queue(long depth, Duration oldest) {

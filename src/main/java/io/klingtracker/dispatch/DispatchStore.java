@@ -32,7 +32,6 @@ import java.util.UUID;
 import java.util.function.Function;
 import org.jdbi.v3.core.Handle;
 import org.jdbi.v3.core.Jdbi;
-import org.jdbi.v3.core.statement.Query;
 import org.jspecify.annotations.Nullable;
 
 /** The dispatch queue: claims with a lease, and what becomes of them. */
@@ -103,7 +102,8 @@ class DispatchStore {
       ),
       held as (
         insert into open_task (task_id, tenant_id, account, upstream_model, slot_model, family, slots, next_check_at)
-        select task_id, tenant_id, account, upstream_model, slot_model, family, slots, cast(:checkAt as timestamptz)
+        -- Once the answer should be here: whatever becomes of its sender, Kling is asked about it.
+        select task_id, tenant_id, account, upstream_model, slot_model, family, slots, cast(:until as timestamptz)
         from claimed
       ),
       moved as (
@@ -117,32 +117,6 @@ class DispatchStore {
       from claimed c join task t on t.id = c.task_id join task_request r on r.task_id = c.task_id
       order by c.place
       """;
-
-  /** Creates that may have arrived and whose sender is gone, or whose next look is due. */
-  private static final String CLAIM_SENT_DUE =
-      """
-      with due as (
-        select task_id from dispatch_queue
-        where sent_at is not null and due_at <= :now and (claimed_until is null or claimed_until <= :now) %s
-        order by due_at limit :limit
-        for update skip locked
-      ),
-      claimed as (
-        update dispatch_queue q set claimed_until = cast(:until as timestamptz), due_at = cast(:until as timestamptz),
-          claimed_by = :owner, attempts = q.attempts + 1
-        from due d where q.task_id = d.task_id
-        returning q.*
-      )
-      select c.task_id, t.kind, null as body, octet_length(r.body) as bytes, c.upstream_model, c.model, c.family,
-        c.slots, o.account, c.attempts, c.sent_at, c.deadline_at
-      from claimed c join task t on t.id = c.task_id join task_request r on r.task_id = c.task_id
-        join open_task o on o.task_id = c.task_id
-      """;
-
-  static final String CLAIM_SENT = CLAIM_SENT_DUE.formatted("");
-
-  private static final String CLAIM_SENT_ONLY =
-      CLAIM_SENT_DUE.formatted("and task_id = any(:only)");
 
   private static final String RENEW =
       """
@@ -169,24 +143,6 @@ class DispatchStore {
       returning turned_away
       """;
 
-  /** May have arrived: keeps the slot and looks again later. */
-  private static final String KEEP =
-      """
-      update dispatch_queue set claimed_until = null, claimed_by = null, due_at = :due, reason = :reason
-      where task_id = :id and claimed_by = :owner and attempts = :attempts
-      """;
-
-  /** Proved not to have arrived, and to be sent again under the same claim. */
-  private static final String RESEND =
-      """
-      with resent as (
-        update dispatch_queue set sent_at = :now, claimed_until = :until, due_at = :until, reason = null
-        where task_id = :id and claimed_by = :owner and attempts = :attempts
-        returning task_id
-      )
-      select r.body from resent s join task_request r on r.task_id = s.task_id
-      """;
-
   static final String LATE =
       """
       select task_id from dispatch_queue where sent_at is null and deadline_at <= :now order by deadline_at limit :limit
@@ -198,19 +154,11 @@ class DispatchStore {
       where not exists (select from set_aside a where a.kind = 'dispatch' and a.key = d.id)
       """;
 
-  private static final String DUE_SENT =
-      """
-      select task_id from dispatch_queue q
-      where sent_at is not null and due_at <= :now and (claimed_until is null or claimed_until <= :now)
-        and not exists (select from set_aside a where a.kind = 'dispatch' and a.key = q.task_id)
-      order by due_at limit :limit
-      """;
-
   private static final String SET_ASIDE =
       "update dispatch_queue set due_at = :never, claimed_until = null, claimed_by = null where task_id = :id";
 
   private static final String PUT_BACK =
-      "update dispatch_queue set due_at = :now, attempts = 0 where task_id = :id and claimed_by is null";
+      "update dispatch_queue set due_at = :now, attempts = 0, lost = 0 where task_id = :id and claimed_by is null";
 
   /** The oldest that waits, whatever for. */
   private static final String OLDEST =
@@ -218,8 +166,6 @@ class DispatchStore {
       select t.created_at from dispatch_queue q join task t on t.id = q.task_id
       where q.due_at < :never order by q.task_id limit 1
       """;
-
-  private static final String LEAD = "select lead_millis from open_task where task_id = :id";
 
   private final Jdbi jdbi;
   private final PoolStore pools;
@@ -277,16 +223,14 @@ class DispatchStore {
    *
    * @param judge makes of what Kling did to the pools who may take how much
    * @param room at most so many
-   * @param checkAt when the reconciler asks if the dispatcher forgets them
    */
-  List<Claim> claim(Function<PoolStore.Snapshot, Capacity> judge, int room, Instant checkAt) {
+  List<Claim> claim(Function<PoolStore.Snapshot, Capacity> judge, int room) {
     // Without the lock: nothing waits most of the time.
     List<Lane> seen = lanes();
     if (seen.isEmpty() || room <= 0) {
       return List.of();
     }
-    return pools.exclusively(
-        handle -> claim(handle, planned(handle, seen, judge, room, null), checkAt));
+    return pools.exclusively(handle -> claim(handle, planned(handle, seen, judge, room, null)));
   }
 
   /** Which tasks {@link #claim} would take, but for those that are set aside. */
@@ -308,12 +252,10 @@ class DispatchStore {
   }
 
   /** Claims some of those. */
-  List<Claim> claim(
-      Function<PoolStore.Snapshot, Capacity> judge, List<String> only, Instant checkAt) {
+  List<Claim> claim(Function<PoolStore.Snapshot, Capacity> judge, List<String> only) {
     List<Lane> seen = jdbi.withHandle(handle -> lanes(handle, null, laneLimit));
     return pools.exclusively(
-        handle ->
-            claim(handle, planned(handle, seen, judge, config.batch(), Set.copyOf(only)), checkAt));
+        handle -> claim(handle, planned(handle, seen, judge, config.batch(), Set.copyOf(only))));
   }
 
   private record Planned(Capacity capacity, Plan plan, BodyRoom.Pass bodies) {}
@@ -337,13 +279,13 @@ class DispatchStore {
         capacity, new SlotPlan(capacity, snapshot.used(), times).assign(lanes, room), pass);
   }
 
-  private List<Claim> claim(Handle handle, Planned planned, Instant checkAt) {
+  private List<Claim> claim(Handle handle, Planned planned) {
     bodies.chosen(planned.bodies());
     if (planned.plan().assigned().isEmpty()) {
       return List.of();
     }
     pools.probed(handle, planned.capacity());
-    return claim(handle, planned.plan(), checkAt);
+    return claim(handle, planned.plan());
   }
 
   /**
@@ -461,7 +403,7 @@ class DispatchStore {
     return filled;
   }
 
-  private List<Claim> claim(Handle handle, Plan plan, Instant checkAt) {
+  private List<Claim> claim(Handle handle, Plan plan) {
     Instant now = clock.instant();
     List<Assigned> assigned = plan.assigned();
     List<Map.Entry<Turn, Double>> turns = List.copyOf(plan.turns().entrySet());
@@ -472,7 +414,6 @@ class DispatchStore {
         .bind("owner", owner)
         .bind("now", now)
         .bind("until", now.plus(lease))
-        .bind("checkAt", checkAt)
         .bindArray(
             "families", String.class, turns.stream().map(t -> t.getKey().model().family()).toList())
         .bindArray(
@@ -483,45 +424,7 @@ class DispatchStore {
         .list();
   }
 
-  /** Claims creates that may have arrived. */
-  List<Claim> claimSent(int limit) {
-    return jdbi.withHandle(
-        handle -> sent(handle, CLAIM_SENT, limit).map((row, context) -> claim(row)).list());
-  }
-
-  /** Which are due and not set aside. */
-  List<String> dueSent(int limit) {
-    return jdbi.withHandle(
-        handle ->
-            handle
-                .createQuery(DUE_SENT)
-                .bind("now", clock.instant())
-                .bind("limit", limit)
-                .mapTo(String.class)
-                .list());
-  }
-
-  /** Claims some of those. */
-  List<Claim> claimSent(List<String> only) {
-    return jdbi.withHandle(
-        handle ->
-            sent(handle, CLAIM_SENT_ONLY, only.size())
-                .bindArray("only", String.class, only)
-                .map((row, context) -> claim(row))
-                .list());
-  }
-
-  private Query sent(Handle handle, String statement, int limit) {
-    Instant now = clock.instant();
-    return handle
-        .createQuery(statement)
-        .bind("now", now)
-        .bind("until", now.plus(lease))
-        .bind("owner", owner)
-        .bind("limit", limit);
-  }
-
-  /** Due for nobody until somebody has it tried again; what it holds at Kling it keeps. */
+  /** Due for nobody until somebody has it tried again. */
   void setAside(Handle handle, String taskId) {
     handle.createUpdate(SET_ASIDE).bind("id", taskId).bind("never", SetAside.NEVER).execute();
   }
@@ -562,7 +465,18 @@ class DispatchStore {
 
   /** See {@link #RELEASE}; false when the lease was lost meanwhile. */
   boolean release(Claim claim, Instant due, String reason) {
-    return settle(RELEASE, claim, due, reason);
+    // The row count is that of the slots given back, one a claim.
+    return jdbi.withHandle(
+            handle ->
+                handle
+                    .createUpdate(RELEASE)
+                    .bind("id", claim.taskId())
+                    .bind("owner", claim.held().owner())
+                    .bind("attempts", claim.held().attempts())
+                    .bind("due", due)
+                    .bind("reason", reason.replace('\0', '\ufffd'))
+                    .execute())
+        == 1;
   }
 
   /**
@@ -584,40 +498,6 @@ class DispatchStore {
                 .orElse(0));
   }
 
-  /** See {@link #KEEP}; false when the lease was lost meanwhile. */
-  boolean keep(Claim claim, Instant due, String reason) {
-    return settle(KEEP, claim, due, reason);
-  }
-
-  /** See {@link #RESEND}; the body to send, or empty when the lease was lost meanwhile. */
-  Optional<String> resend(Claim claim, Instant now) {
-    return jdbi.withHandle(
-        handle ->
-            handle
-                .createQuery(RESEND)
-                .bind("id", claim.taskId())
-                .bind("owner", claim.held().owner())
-                .bind("attempts", claim.held().attempts())
-                .bind("now", now)
-                .bind("until", now.plus(lease))
-                .mapTo(String.class)
-                .findOne());
-  }
-
-  /** How much sooner a callback told of the task's end than we would have asked; null: none did. */
-  @Nullable Long lead(String taskId) {
-    return jdbi.withHandle(
-        handle ->
-            handle
-                .createQuery(LEAD)
-                .bind("id", taskId)
-                .map(
-                    (row, context) -> Optional.ofNullable(row.getObject("lead_millis", Long.class)))
-                .findOne()
-                .flatMap(lead -> lead)
-                .orElse(null));
-  }
-
   /** Tasks whose deadline passed before anything was sent. */
   List<String> late(int limit) {
     return jdbi.withHandle(
@@ -628,21 +508,6 @@ class DispatchStore {
                 .bind("limit", limit)
                 .mapTo(String.class)
                 .list());
-  }
-
-  private boolean settle(String statement, Claim claim, Instant due, String reason) {
-    // The row count of RELEASE is that of the slots given back, one a claim.
-    return jdbi.withHandle(
-            handle ->
-                handle
-                    .createUpdate(statement)
-                    .bind("id", claim.taskId())
-                    .bind("owner", claim.held().owner())
-                    .bind("attempts", claim.held().attempts())
-                    .bind("due", due)
-                    .bind("reason", reason.replace('\0', '\ufffd'))
-                    .execute())
-        == 1;
   }
 
   private Claim claim(ResultSet row) throws SQLException {

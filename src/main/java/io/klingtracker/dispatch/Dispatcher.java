@@ -4,10 +4,8 @@ import io.klingtracker.database.SqlStates;
 import io.klingtracker.kling.AnswerTable;
 import io.klingtracker.kling.CreateAnswer;
 import io.klingtracker.kling.KlingClient;
-import io.klingtracker.kling.KlingLists;
 import io.klingtracker.kling.KlingNews;
 import io.klingtracker.kling.KlingStatus;
-import io.klingtracker.kling.QueryAnswer;
 import io.klingtracker.loops.Attempts;
 import io.klingtracker.loops.Batch;
 import io.klingtracker.loops.SetAside;
@@ -23,9 +21,10 @@ import io.klingtracker.task.TaskSignal;
 import io.klingtracker.task.Tasks;
 import io.klingtracker.tracking.CallbackTarget;
 import io.klingtracker.tracking.CheckPlan;
-import io.klingtracker.tracking.KlingWords;
-import io.klingtracker.tracking.Reports;
+import io.klingtracker.tracking.CheckRequested;
+import io.klingtracker.tracking.Doubts;
 import io.klingtracker.tracking.TrackingConfig;
+import jakarta.enterprise.event.Event;
 import jakarta.inject.Inject;
 import jakarta.inject.Singleton;
 import java.time.Clock;
@@ -47,17 +46,14 @@ import org.jdbi.v3.core.Handle;
 import org.jdbi.v3.core.Jdbi;
 
 /**
- * Brings stored tasks to Kling: claims them while slots are free, sends each create once, and
- * resolves creates of which nobody knows whether they arrived by asking for our own {@code
- * external_task_id}. Nothing is sent while that is open.
+ * Brings stored tasks to Kling: claims them while slots are free and sends each create once. One of
+ * which nobody knows whether it arrived is left in doubt, see {@link Doubts}: the reconciler asks
+ * for it, and nothing is sent while that is open.
  */
 @Singleton
 class Dispatcher {
 
   private static final Logger LOG = Logger.getLogger(Dispatcher.class);
-
-  /** The kind of what is set aside here; the key is the task's id. */
-  private static final String SET_ASIDE = "dispatch";
 
   private static final String TOO_LATE =
       "not dispatched before its deadline; Kling does not have it";
@@ -77,15 +73,15 @@ class Dispatcher {
   private final Accounting accounts;
   private final Tasks tasks;
   private final KlingClient kling;
-  private final NewestTasks newest;
+  private final Doubts doubts;
+  private final Event<CheckRequested> checkRequested;
   private final CallbackTarget callbacks;
   private final CheckPlan checks;
-  private final Reports reports;
   private final DispatchConfig config;
   private final DispatchMetrics metrics;
   private final Clock clock;
   private final ExecutorService executor;
-  private final Duration expireAfter;
+  private final Duration resendAfter;
   private final Backoff backoff;
   private final RandomGenerator random = RandomGenerator.getDefault();
   private final Map<String, Claim> inFlight = new ConcurrentHashMap<>();
@@ -103,10 +99,10 @@ class Dispatcher {
       Accounting accounts,
       Tasks tasks,
       KlingClient kling,
-      KlingLists lists,
+      Doubts doubts,
+      Event<CheckRequested> checkRequested,
       CallbackTarget callbacks,
       CheckPlan checks,
-      Reports reports,
       TrackingConfig tracking,
       DispatchConfig config,
       DispatchMetrics metrics,
@@ -119,19 +115,21 @@ class Dispatcher {
     this.accounts = accounts;
     this.tasks = tasks;
     this.kling = kling;
-    this.newest = new NewestTasks(lists, config.lookupPages());
+    this.doubts = doubts;
+    this.checkRequested = checkRequested;
     this.callbacks = callbacks;
     this.checks = checks;
-    this.reports = reports;
     this.config = config;
     this.metrics = metrics;
     this.clock = clock;
     this.executor = executor;
-    this.expireAfter = tracking.expireAfter();
+    this.resendAfter = tracking.resendAfter();
     this.backoff = new Backoff(config.retryFirst(), config.retryCap(), ConfiguredWaits.JITTER);
     metrics.inFlight(inFlight::size);
     setAside.register(
-        SET_ASIDE, "exists (select from dispatch_queue q where q.task_id = s.key)", this::putBack);
+        Doubts.QUEUE,
+        "exists (select from dispatch_queue q where q.task_id = s.key)",
+        this::putBack);
   }
 
   /**
@@ -153,8 +151,8 @@ class Dispatcher {
   }
 
   /**
-   * One pass: new tasks first, since somebody waits for them, then, as often as the poll, leases,
-   * deadlines and creates in doubt. True when a full batch suggests that there is more.
+   * One pass: as often as due, leases and deadlines, then what waits and has a slot. True when a
+   * full batch suggests that there is more.
    */
   boolean runOnce() {
     Instant now = clock.instant();
@@ -168,43 +166,27 @@ class Dispatcher {
                   "taskId=%s its lease is not renewed: %s",
                   claim.taskId(), SetAside.reason(failure)));
     }
-    boolean more = false;
     if (!now.isBefore(nextLook)) {
       nextLook = now.plus(config.poll());
       failLate();
-      int room = room();
-      List<Claim> sent =
-          room <= 0
-              ? List.of()
-              : Batch.claim(
-                  () -> store.claimSent(room),
-                  () -> store.dueSent(room),
-                  store::claimSent,
-                  this::unclaimed);
-      sent.forEach(claim -> track(claim, () -> resolve(claim, false)));
-      more = room > 0 && sent.size() >= room;
-      if (more) {
-        nextLook = now;
-      }
     }
     int room = room();
-    if (room > 0) {
-      Instant checkAt = now.plus(expireAfter);
-      List<Claim> fresh =
-          Batch.claim(
-              () -> store.claim(accounts::judge, room, checkAt),
-              () -> store.due(accounts::judge, room),
-              only -> store.claim(accounts::judge, only, checkAt),
-              this::unclaimed);
-      fresh.forEach(bodies::hold);
-      fresh.forEach(
-          claim ->
-              track(
-                  claim.withoutBody(),
-                  () -> send(claim.withoutBody(), Objects.requireNonNull(claim.body()))));
-      more |= fresh.size() >= room;
+    if (room <= 0) {
+      return false;
     }
-    return more;
+    List<Claim> fresh =
+        Batch.claim(
+            () -> store.claim(accounts::judge, room),
+            () -> store.due(accounts::judge, room),
+            only -> store.claim(accounts::judge, only),
+            this::unclaimed);
+    fresh.forEach(bodies::hold);
+    fresh.forEach(
+        claim ->
+            track(
+                claim.withoutBody(),
+                () -> send(claim.withoutBody(), Objects.requireNonNull(claim.body()))));
+    return fresh.size() >= room;
   }
 
   private int room() {
@@ -229,11 +211,11 @@ class Dispatcher {
     }
   }
 
-  /** Out of the queue until an administrator has it tried again; a doubt keeps its slot. */
+  /** Out of the queue until an administrator has it tried again. */
   private void setAside(String taskId, Throwable failure, int times) {
     LOG.errorf("taskId=%s its dispatch is set aside: %s", taskId, SetAside.reason(failure));
     attempts.done(taskId);
-    jdbi.useHandle(handle -> setAside.put(handle, SET_ASIDE, taskId, taskId, failure, times));
+    jdbi.useHandle(handle -> setAside.put(handle, Doubts.QUEUE, taskId, taskId, failure, times));
     jdbi.useHandle(handle -> store.setAside(handle, taskId));
   }
 
@@ -259,29 +241,19 @@ class Dispatcher {
   }
 
   /**
-   * It may have arrived at Kling, so it is asked for again later; where that is of no use, it is
-   * set aside. Should this fail too, its lease runs out and it is looked at again; nothing is lost.
+   * It may have arrived at Kling, so Kling is asked for it. Should this fail too, that happens when
+   * its lease runs out; nothing is lost.
    */
   private void failed(Claim claim, Throwable failure) {
     LOG.warnf("taskId=%s dispatch did not settle: %s", claim.taskId(), SetAside.reason(failure));
     if (SqlStates.isDatabaseAway(failure)) {
       return;
     }
-    Runnable decided =
-        () -> {
-          String reason = SetAside.reason(failure);
-          if (SetAside.isDue(failure, claim.held().attempts())) {
-            store.keep(claim, SetAside.NEVER, "set aside: " + reason);
-            setAside(claim.taskId(), failure, claim.held().attempts());
-          } else {
-            store.keep(claim, retryAt(claim), UNSURE.formatted(reason));
-          }
-        };
     try {
       executor.execute(
           () -> {
             try {
-              decided.run();
+              doubt(claim, Doubts.Cause.NO_ANSWER, SetAside.reason(failure));
             } catch (RuntimeException e) {
               LOG.warnf("taskId=%s waits for its lease: %s", claim.taskId(), SetAside.reason(e));
             }
@@ -339,8 +311,7 @@ class Dispatcher {
    * claim over, may send it again.
    */
   private Instant notAfter(Claim claim) {
-    Duration shorter =
-        config.lease().compareTo(config.resendAfter()) < 0 ? config.lease() : config.resendAfter();
+    Duration shorter = config.lease().compareTo(resendAfter) < 0 ? config.lease() : resendAfter;
     return claim.sentAt().plus(shorter.dividedBy(2));
   }
 
@@ -353,8 +324,7 @@ class Dispatcher {
     }
     if (answer instanceof CreateAnswer.Unknown unknown) {
       accounts.failed(claim.account(), unknown.reason());
-      store.keep(
-          claim, clock.instant().plus(config.retryFirst()), UNSURE.formatted(unknown.reason()));
+      doubt(claim, Doubts.Cause.NO_ANSWER, unknown.reason());
       return done();
     }
     accounts.answered(claim.account());
@@ -363,8 +333,8 @@ class Dispatcher {
     } else if (answer instanceof CreateAnswer.Accepted accepted) {
       adopt(claim, accepted.news());
       accounts.accepted(claim);
-    } else if (answer instanceof CreateAnswer.Exists) {
-      return resolve(claim, true);
+    } else if (answer instanceof CreateAnswer.Exists exists) {
+      doubt(claim, Doubts.Cause.EXISTS, exists.message());
     } else if (answer instanceof CreateAnswer.Refused refused) {
       tasks.refuse(
           claim.taskId(),
@@ -434,77 +404,20 @@ class Dispatcher {
     whenSettled.run();
   }
 
-  /**
-   * Asks Kling whether it has our task: by our id, and where that finds nothing in its newest
-   * lists.
-   *
-   * @param exists whether Kling has said that it has it
-   */
-  private CompletionStage<?> resolve(Claim claim, boolean exists) {
-    Kind kind = Kinds.ofName(claim.kind()).orElseThrow();
-    return kling
-        .query(claim.account(), kind.queryByOwnIdPath(claim.taskId()))
-        .thenCompose(
-            answer ->
-                answer instanceof QueryAnswer.NotFound
-                    ? newest.find(claim, kind, clock.instant())
-                    : CompletableFuture.completedFuture(answer))
-        .thenComposeAsync(answer -> settle(claim, answer, exists), executor);
-  }
-
-  private CompletionStage<?> settle(Claim claim, QueryAnswer answer, boolean exists) {
-    metrics.resolved(claim.account(), answer);
-    if (answer instanceof QueryAnswer.Found found
-        && !claim.taskId().equals(found.news().externalTaskId())) {
-      store.keep(claim, retryAt(claim), UNSURE.formatted("it answered about another task"));
-    } else if (answer instanceof QueryAnswer.Found found) {
-      accounts.answered(claim.account());
-      adopt(claim, found.news());
-    } else if (answer instanceof QueryAnswer.NotFound) {
-      accounts.answered(claim.account());
-      if (!exists) {
-        return resendWhenSafe(claim);
-      }
-      store.keep(
-          claim, retryAt(claim), "Kling says that it has the task, but does not show it; asking");
-    } else if (answer instanceof QueryAnswer.NoAnswer none) {
-      store.keep(claim, retryAt(claim), UNSURE.formatted(none.reason()));
+  private void doubt(Claim claim, Doubts.Cause cause, String why) {
+    String reason = UNSURE.formatted(why);
+    if (doubts.begin(claim.taskId(), claim.held(), cause, reason)) {
+      LOG.warnf(
+          "taskId=%s account=%s doubt=%s %s", claim.taskId(), claim.account(), cause.word(), why);
+      tasks.note(claim.taskId(), Source.DISPATCH, null, "in-doubt", reason);
+      checkRequested.fire(new CheckRequested(claim.taskId()));
     }
-    return done();
   }
 
-  private CompletionStage<?> resendWhenSafe(Claim claim) {
-    Instant now = clock.instant();
-    Instant safe = claim.sentAt().plus(config.resendAfter());
-    if (now.isBefore(safe)) {
-      // A create under way may still arrive; Kling has to go on not knowing it until that cannot
-      // be.
-      store.keep(
-          claim,
-          safe,
-          "sent, but Kling does not know it; it is sent again when the first cannot arrive any"
-              + " more");
-    } else if (claim.isLate(now)) {
-      tasks.refuse(
-          claim.taskId(), claim.held(), Source.DEADLINE, new TaskSignal.Failed(null, TOO_LATE));
-    } else if (BodyRoom.isLarge(claim.bytes())) {
-      store.release(claim, now, "Kling does not have it; it is sent again when it is its turn");
-      whenSettled.run();
-    } else {
-      Optional<String> body = store.resend(claim, now);
-      if (body.isPresent()) {
-        return send(claim.sentAgain(now), body.get());
-      }
-    }
-    return done();
-  }
-
-  /** Kling has the task: whatever it says of it, it was accepted first. */
+  /** Kling has the task. Should it say more than that, it is asked about it like any other. */
   private void adopt(Claim claim, KlingNews said) {
-    Instant nextCheck =
-        checks.first(
-            new CheckPlan.Watched(
-                claim.kind(), claim.upstreamModel(), claim.account(), clock.instant()));
+    Instant now = clock.instant();
+    boolean accepted = said.status() == KlingStatus.SUBMITTED;
     tasks.apply(
         new News(
             claim.taskId(),
@@ -512,29 +425,15 @@ class Dispatcher {
             new TaskSignal.Submitted(),
             said.klingTaskId(),
             null,
-            nextCheck,
-            KlingStatus.SUBMITTED == said.status() ? said.word() : "submitted"));
-    if (said.status() != KlingStatus.SUBMITTED) {
-      KlingWords.toNews(claim.taskId(), Source.DISPATCH, said, nextCheck)
-          .ifPresent(news -> book(claim, said, news));
+            accepted
+                ? checks.first(
+                    new CheckPlan.Watched(
+                        claim.kind(), claim.upstreamModel(), claim.account(), now))
+                : now,
+            accepted ? said.word() : "submitted"));
+    if (!accepted) {
+      checkRequested.fire(new CheckRequested(claim.taskId()));
     }
-  }
-
-  /** One that had ended already when it was looked up is an end like any other. */
-  private void book(Claim claim, KlingNews said, News news) {
-    Long lead = said.status().isFinal() ? store.lead(claim.taskId()) : null;
-    reports.book(
-        List.of(
-            new Reports.Report(
-                claim.taskId(),
-                claim.kind(),
-                claim.upstreamModel(),
-                claim.account(),
-                Source.DISPATCH,
-                said,
-                tasks.apply(news),
-                lead,
-                true)));
   }
 
   private Instant retryAt(Claim claim) {

@@ -5,6 +5,7 @@ import io.klingtracker.rules.Kind;
 import io.klingtracker.rules.Kinds;
 import io.klingtracker.task.TaskStatus;
 import io.klingtracker.tracking.CheckPlan;
+import io.klingtracker.tracking.Doubts.Doubt;
 import java.time.Instant;
 import org.jspecify.annotations.Nullable;
 
@@ -17,10 +18,12 @@ import org.jspecify.annotations.Nullable;
  * @param proving the end that an unproved callback claims, if there is one
  * @param proofs how often Kling was asked about that
  * @param leadMillis how early the callback of the end was, if there was one
- * @param startedAt when Kling accepted it, as far as we know
- * @param updatedAt when it last changed
+ * @param startedAt when Kling accepted it, as far as we know, or it was sent
+ * @param updatedAt when it last changed, or was sent
  * @param checks how often it was asked about since it was last heard of, this time included
  * @param aside whether what Kling says of it cannot be applied: it is not asked about, and expires
+ * @param doubt the create of which nobody knows whether Kling accepted it, if there is one
+ * @param claimedAt Kling is asked after this
  */
 record Check(
     String taskId,
@@ -38,7 +41,9 @@ record Check(
     Instant startedAt,
     Instant updatedAt,
     int checks,
-    boolean aside) {
+    boolean aside,
+    @Nullable Doubt doubt,
+    Instant claimedAt) {
 
   /**
    * Questions about a tracked task that Kling has not spoken of; after these it counts as unknown.
@@ -46,7 +51,7 @@ record Check(
   static final int TRUSTED_CHECKS = 2;
 
   Urgency urgency() {
-    if (proving != null) {
+    if (proving != null || doubt != null) {
       return Urgency.PROOF;
     }
     return neverSpokenOf() && checks > TRUSTED_CHECKS ? Urgency.UNKNOWN : Urgency.USUAL;

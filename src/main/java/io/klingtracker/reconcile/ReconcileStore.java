@@ -2,10 +2,13 @@ package io.klingtracker.reconcile;
 
 import io.klingtracker.task.TaskId;
 import io.klingtracker.task.TaskStatus;
+import io.klingtracker.tracking.Doubts;
+import io.klingtracker.tracking.Doubts.Doubt;
 import jakarta.inject.Inject;
 import jakarta.inject.Singleton;
 import java.sql.ResultSet;
 import java.sql.SQLException;
+import java.sql.Timestamp;
 import java.time.Clock;
 import java.time.Duration;
 import java.time.Instant;
@@ -59,9 +62,12 @@ class ReconcileStore {
       )
       select c.task_id, t.tenant_id, t.kind, t.upstream_model, c.account, t.kling_task_id, c.tracked, c.ask_id,
         t.status::text as status, c.proving::text as proving, c.proofs, c.lead_millis,
-        coalesce(t.dispatched_at, t.created_at) as started_at, t.updated_at, c.checks,
-        exists (select from set_aside a where a.kind = 'check' and a.key = c.task_id) as aside
+        coalesce(t.dispatched_at, q.sent_at, t.created_at) as started_at,
+        greatest(t.updated_at, q.sent_at) as updated_at, c.checks,
+        exists (select from set_aside a where a.kind = 'check' and a.key = c.task_id) as aside,
+        q.sent_at, q.doubt, q.lost, coalesce(q.claimed_until > :now, false) as under_way
       from claimed c join task t on t.id = c.task_id
+        left join dispatch_queue q on q.task_id = c.task_id and q.sent_at is not null
       """;
 
   private static final String CLAIM =
@@ -198,38 +204,45 @@ class ReconcileStore {
     Map<String, Integer> counts = new HashMap<>();
     asking.values().forEach(tenant -> counts.merge(tenant, 1, Integer::sum));
     List<String> tenants = List.copyOf(counts.keySet());
+    Instant now = clock.instant();
     return jdbi.withHandle(
         handle ->
-            due(handle, CLAIM, asking.keySet(), failed)
+            due(handle, CLAIM, asking.keySet(), failed, now)
                 .bind("limit", limit)
                 .bindArray("tenants", String.class, tenants)
                 .bindArray("counts", Integer.class, tenants.stream().map(counts::get).toList())
-                .bind("until", clock.instant().plus(lease))
-                .map((row, context) -> check(row))
+                .bind("until", now.plus(lease))
+                .map((row, context) -> check(row, now))
                 .list());
   }
 
   /** Which are due and not set aside; see {@link #claim}. */
   List<String> due(Collection<String> asking, boolean failed, int limit) {
     return jdbi.withHandle(
-        handle -> due(handle, DUE, asking, failed).bind("limit", limit).mapTo(String.class).list());
+        handle ->
+            due(handle, DUE, asking, failed, clock.instant())
+                .bind("limit", limit)
+                .mapTo(String.class)
+                .list());
   }
 
   /** Claims some of those. */
   List<Check> claimOnly(Collection<String> asking, boolean failed, List<String> only) {
+    Instant now = clock.instant();
     return jdbi.withHandle(
         handle ->
-            due(handle, CLAIM_ONLY, asking, failed)
-                .bind("until", clock.instant().plus(lease))
+            due(handle, CLAIM_ONLY, asking, failed, now)
+                .bind("until", now.plus(lease))
                 .bindArray("only", String.class, only)
-                .map((row, context) -> check(row))
+                .map((row, context) -> check(row, now))
                 .list());
   }
 
-  private Query due(Handle handle, String statement, Collection<String> asking, boolean failed) {
+  private Query due(
+      Handle handle, String statement, Collection<String> asking, boolean failed, Instant now) {
     return handle
         .createQuery(statement)
-        .bind("now", clock.instant())
+        .bind("now", now)
         .bind("owner", owner)
         .bindArray("asking", String.class, List.copyOf(asking))
         .bind("failed", failed);
@@ -342,7 +355,7 @@ class ReconcileStore {
                 .execute());
   }
 
-  private static Check check(ResultSet row) throws SQLException {
+  private static Check check(ResultSet row, Instant now) throws SQLException {
     String proving = row.getString("proving");
     return new Check(
         row.getString("task_id"),
@@ -360,6 +373,20 @@ class ReconcileStore {
         row.getTimestamp("started_at").toInstant(),
         row.getTimestamp("updated_at").toInstant(),
         row.getInt("checks"),
-        row.getBoolean("aside"));
+        row.getBoolean("aside"),
+        doubt(row),
+        now);
+  }
+
+  private static @Nullable Doubt doubt(ResultSet row) throws SQLException {
+    Timestamp sentAt = row.getTimestamp("sent_at");
+    String cause = row.getString("doubt");
+    return sentAt == null
+        ? null
+        : new Doubt(
+            sentAt.toInstant(),
+            cause == null ? null : Doubts.Cause.of(cause),
+            row.getInt("lost"),
+            row.getBoolean("under_way"));
   }
 }

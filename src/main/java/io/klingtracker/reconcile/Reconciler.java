@@ -2,7 +2,6 @@ package io.klingtracker.reconcile;
 
 import io.klingtracker.kling.KlingClient;
 import io.klingtracker.kling.KlingLists;
-import io.klingtracker.kling.KlingNews;
 import io.klingtracker.kling.ListAnswer;
 import io.klingtracker.kling.QueryAnswer;
 import io.klingtracker.loops.Batch;
@@ -21,14 +20,12 @@ import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.Collection;
-import java.util.Comparator;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
-import java.util.concurrent.CompletionException;
 import java.util.concurrent.CompletionStage;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ExecutorService;
@@ -41,10 +38,10 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * Asks Kling about tasks that stay silent, and at once about those of which an unproved callback
- * says that they ended. What Kling answers itself needs no further proof. Tasks of one account and
- * kind are asked about together: by reading Kling's lists, by twenty ids a call, or one by one,
- * whichever takes the fewest calls. Calls are shared by tenants, see {@link CallRate}; only reading
- * lists holds a thread.
+ * says that they ended, and about creates in doubt. What Kling answers itself needs no further
+ * proof. Tasks of one account and kind are asked about together: by reading Kling's lists, by
+ * twenty ids a call, or one by one, whichever takes the fewest calls. Calls are shared by tenants,
+ * see {@link CallRate}; only reading lists holds a thread.
  */
 @Startup
 @Singleton
@@ -52,31 +49,26 @@ class Reconciler {
 
   private static final Logger LOG = Logger.getLogger(Reconciler.class);
 
-  /** Kling's list is left when it has held nothing of interest for so many pages. */
-  private static final int IDLE_PAGES = 3;
-
   /** A round that failed is begun again after this. */
   private static final Duration AFTER_FAILURE = Duration.ofSeconds(5);
 
-  /** Kling's clock may differ from ours by so much. */
-  private static final Duration SKEW = Duration.ofMinutes(5);
-
-  /** Pages read for each page's worth of tasks asked about, at the most: others' stand between. */
-  private static final int PAGES_PER_PAGE = 3;
-
   private final ReconcileStore store;
   private final Verdicts verdicts;
+  private final DoubtSettler settler;
   private final KlingClient kling;
   private final KlingLists lists;
   private final ReconcileConfig config;
   private final Clock clock;
   private final ExecutorService executor;
   private final CallRate rate;
+  private final ListReader reader;
   private final AtomicInteger rounds = new AtomicInteger();
   private final Map<String, Check> inFlight = new ConcurrentHashMap<>();
 
-  /** Questions under way, by account and tenant. Guarded by itself. */
-  private final Map<String, Map<String, Integer>> questions = new HashMap<>();
+  /** Questions about several tasks, and about one. */
+  private final Questions together;
+
+  private final Questions alone;
 
   private volatile Instant renewAt = Instant.MIN;
   private volatile Instant failedAgainAt = Instant.MIN;
@@ -84,10 +76,22 @@ class Reconciler {
 
   private record Group(String account, String kind) {}
 
+  /**
+   * Tasks of one account and kind that are asked about.
+   *
+   * @param seen what became of reading the lists
+   */
+  private record Round(Group group, Kind kind, Silence.Lists seen) {
+    String account() {
+      return group.account();
+    }
+  }
+
   @Inject
   Reconciler(
       ReconcileStore store,
       Verdicts verdicts,
+      DoubtSettler settler,
       KlingClient kling,
       KlingLists lists,
       ReconcileConfig config,
@@ -96,12 +100,16 @@ class Reconciler {
       Loops loops) {
     this.store = store;
     this.verdicts = verdicts;
+    this.settler = settler;
     this.kling = kling;
     this.lists = lists;
     this.config = config;
     this.clock = clock;
     this.executor = executor;
     this.rate = new CallRate(config.rate(), System::nanoTime);
+    this.reader = new ListReader(lists, rate, clock);
+    this.together = new Questions(config.singles() * KlingLists.MAX_IDS);
+    this.alone = new Questions(config.singles());
     this.loop =
         loops.add(
             WorkLoop.named("reconciler")
@@ -150,21 +158,26 @@ class Reconciler {
     }
   }
 
-  /** Where many are silent, Kling's lists are read; whatever is left is asked for one by one. */
+  /**
+   * Where many are silent, or it has to be proved that Kling does not have a task, its lists are
+   * read; whatever is left is asked for one by one.
+   */
   private void start(Group group, List<Check> checks) {
     int listFrom =
         lists.takesIds(group.account()) ? config.listFromWithApiKey() : config.listFrom();
-    long listed = checks.stream().filter(Reconciler::mayBeListed).count();
-    boolean many = listed >= listFrom && rounds.incrementAndGet() <= config.parallel();
-    if (listed >= listFrom && !many) {
+    boolean worthIt =
+        checks.stream().filter(Reconciler::mayBeListed).count() >= listFrom
+            || checks.stream().anyMatch(settler::needsLists);
+    boolean listed = worthIt && rounds.incrementAndGet() <= config.parallel();
+    if (worthIt && !listed) {
       rounds.decrementAndGet();
     }
     try {
-      executor.execute(() -> run(group, checks, many));
+      executor.execute(() -> run(group, checks, listed));
     } catch (RejectedExecutionException e) {
       // Shutting down: the lease runs out and another replica asks.
       done(checks);
-      if (many) {
+      if (listed) {
         rounds.decrementAndGet();
       }
     }
@@ -175,30 +188,31 @@ class Reconciler {
     return check.canBeAsked() && check.urgency() != Urgency.UNKNOWN;
   }
 
-  private void run(Group group, List<Check> checks, boolean many) {
+  private void run(Group group, List<Check> checks, boolean listed) {
     try {
-      Map<Boolean, List<Check>> askable =
-          checks.stream().collect(Collectors.partitioningBy(Check::canBeAsked));
-      List<Check> left = askable.getOrDefault(true, List.of());
-      List<Check> nameless = askable.getOrDefault(false, List.of());
+      // A newer version's kind, or an older one's: whoever knows it asks.
       Optional<Kind> kind = Kinds.ofName(group.kind());
-      if (kind.isEmpty()) {
-        // A newer version's, or an older one's: whoever knows it asks; until then it is silent.
-        nameless = checks;
-        left = List.of();
-      }
-      verdicts.silent(nameless);
+      Map<Boolean, List<Check>> askable =
+          checks.stream()
+              .collect(Collectors.partitioningBy(c -> kind.isPresent() && c.canBeAsked()));
+      List<Check> nameless = askable.getOrDefault(false, List.of());
+      verdicts.silent(nameless, Silence.unasked("there is no id to ask for"));
       done(nameless);
-      if (many && !left.isEmpty()) {
-        left = readMany(group, kind.orElseThrow(), left);
+      List<Check> left = askable.getOrDefault(true, List.of());
+      if (left.isEmpty()) {
+        return;
       }
-      if (!left.isEmpty()) {
-        ask(group, kind.orElseThrow(), left);
+      Silence.Lists seen = Silence.Lists.UNREAD;
+      if (listed) {
+        Heard heard = new Heard(CheckShares.inTurn(left));
+        seen = reader.read(group.account(), kind.orElseThrow(), left, heard, verdicts::heard);
+        left = leftOut(left, heard);
       }
+      ask(new Round(group, kind.orElseThrow(), seen), left);
     } catch (RuntimeException e) {
       failed(group, checks, e);
     } finally {
-      if (many) {
+      if (listed) {
         rounds.decrementAndGet();
       }
     }
@@ -217,156 +231,120 @@ class Reconciler {
     checks.forEach(check -> inFlight.remove(check.taskId(), check));
   }
 
-  /** Those of which the lists say nothing. */
-  private List<Check> readMany(Group group, Kind kind, List<Check> checks) {
-    Heard heard = new Heard(CheckShares.inTurn(checks));
-    if (kind.dialect() == Kind.Dialect.LEGACY) {
-      readList(group.account(), kind, checks.size(), heard);
-    } else if (lists.takesIds(group.account())) {
-      readByTime(group.account(), checks, heard);
-    }
+  /** Those of which nothing was heard; the others are done. */
+  private List<Check> leftOut(List<Check> asked, Heard heard) {
     Collection<Check> silent = heard.silent();
     Set<String> left = silent.stream().map(Check::taskId).collect(Collectors.toSet());
-    done(checks.stream().filter(check -> !left.contains(check.taskId())).toList());
+    done(asked.stream().filter(check -> !left.contains(check.taskId())).toList());
     return List.copyOf(silent);
   }
 
   /** In questions about one, or about twenty; for want of room some wait. */
-  private void ask(Group group, Kind kind, List<Check> checks) {
+  private void ask(Round round, List<Check> checks) {
     boolean byIds =
-        lists.takesIds(group.account())
-            && (checks.size() > 1 || kind.dialect() != Kind.Dialect.LEGACY);
-    List<List<Check>> asked = new ArrayList<>();
-    List<Check> put;
-    synchronized (questions) {
-      Map<String, Integer> under =
-          questions.computeIfAbsent(group.account(), name -> new HashMap<>());
-      CheckShares.Shares shares =
-          CheckShares.of(checks, under, config.singles() * (byIds ? KlingLists.MAX_IDS : 1));
-      shares.asked().forEach(check -> under.merge(check.tenant(), 1, Integer::sum));
-      asked.addAll(byIds ? chunks(shares.asked()) : shares.asked().stream().map(List::of).toList());
-      put = shares.put();
+        lists.takesIds(round.account())
+            && (checks.size() > 1 || round.kind().dialect() != Kind.Dialect.LEGACY);
+    if (!byIds) {
+      askAlone(round, checks);
+      return;
     }
-    if (!put.isEmpty()) {
-      verdicts.postponed(put);
-      done(put);
-    }
-    for (List<Check> question : asked) {
-      answer(group, question, byIds)
-          .whenComplete((words, failure) -> settle(group, question, words, failure));
+    CheckShares.Shares shares = together.take(round.account(), checks);
+    putOff(shares.put());
+    chunks(shares.asked()).forEach(question -> askTogether(round, question));
+  }
+
+  private void putOff(List<Check> checks) {
+    if (!checks.isEmpty()) {
+      verdicts.postponed(checks);
+      done(checks);
     }
   }
 
-  private CompletableFuture<List<Heard.Word>> answer(
-      Group group, List<Check> question, boolean byIds) {
+  /** Whom such a question leaves out, and all where it fails, are asked for one by one at once. */
+  private void askTogether(Round round, List<Check> question) {
+    String account = round.account();
     Check first = question.get(0);
-    String account = group.account();
-    if (!byIds) {
-      return call(account, first, () -> kling.query(account, first.queryPath()))
-          .thenApply(
-              answer ->
-                  answer instanceof QueryAnswer.Found found
-                      ? new Heard(question).among(List.of(found.news()))
-                      : List.of());
-    }
     boolean known = first.klingTaskId() != null;
     List<String> ids = question.stream().map(Reconciler::idOf).toList();
-    return call(
+    call(
             account,
             first,
             () -> known ? lists.tasks(account, ids) : lists.tasksByExternalId(account, ids))
-        .thenApply(answer -> new Heard(question).among(found(answer).tasks()));
+        .whenComplete(
+            (answer, failure) ->
+                settle(
+                    round,
+                    together,
+                    question,
+                    () -> {
+                      Heard heard = new Heard(question);
+                      if (answer instanceof ListAnswer.Found found) {
+                        verdicts.heard(heard.among(found.tasks()));
+                      } else {
+                        LOG.debugf("Kling was not asked by ids: %s %s", answer, failure);
+                      }
+                      askAlone(round, leftOut(question, heard));
+                    }));
+  }
+
+  private void askAlone(Round round, List<Check> checks) {
+    if (checks.isEmpty()) {
+      return;
+    }
+    CheckShares.Shares shares = alone.take(round.account(), checks);
+    putOff(shares.put());
+    for (Check check : shares.asked()) {
+      call(round.account(), check, () -> kling.query(round.account(), check.queryPath()))
+          .whenComplete(
+              (answer, failure) ->
+                  settle(
+                      round,
+                      alone,
+                      List.of(check),
+                      () -> {
+                        heard(round, check, answer, failure);
+                        done(List.of(check));
+                      }));
+    }
+  }
+
+  private void heard(
+      Round round, Check check, @Nullable QueryAnswer answer, @Nullable Throwable failure) {
+    if (answer instanceof QueryAnswer.Found found) {
+      List<Heard.Word> words = new Heard(List.of(check)).among(List.of(found.news()));
+      verdicts.heard(words);
+      if (words.isEmpty()) {
+        verdicts.silent(List.of(check), Silence.unasked("Kling answered about another task"));
+      }
+    } else if (answer instanceof QueryAnswer.NotFound) {
+      verdicts.silent(List.of(check), Silence.unknown(round.seen()));
+    } else if (answer instanceof QueryAnswer.NoAnswer none) {
+      verdicts.silent(List.of(check), Silence.unasked(none.reason()));
+    } else {
+      // For a reason that nobody foresaw, which is nobody else's.
+      String reason = failure == null ? "" : SetAside.reason(failure);
+      LOG.warnf("taskId=%s Kling could not be asked: %s", check.taskId(), reason);
+      verdicts.silent(List.of(check), Silence.unasked(reason));
+    }
   }
 
   /** Not on the thread that brought the answer: it is written to the database. */
-  private void settle(
-      Group group,
-      List<Check> question,
-      @Nullable List<Heard.Word> words,
-      @Nullable Throwable failure) {
-    Runnable settling =
-        () -> {
-          try {
-            if (words == null) {
-              // For a reason that nobody foresaw, which is nobody else's.
-              LOG.warnf(
-                  "Kling could not be asked: %s", failure == null ? "" : SetAside.reason(failure));
-              question.forEach(verdicts::unasked);
-              done(question);
-              return;
-            }
-            Set<String> spokenOf =
-                words.stream().map(word -> word.check().taskId()).collect(Collectors.toSet());
-            verdicts.heard(words);
-            verdicts.silent(
-                question.stream().filter(check -> !spokenOf.contains(check.taskId())).toList());
-            done(question);
-          } catch (RuntimeException e) {
-            failed(group, question, e);
-          } finally {
-            loop.wake();
-          }
-        };
-    synchronized (questions) {
-      Map<String, Integer> under = questions.getOrDefault(group.account(), new HashMap<>());
-      question.forEach(
-          check -> under.computeIfPresent(check.tenant(), (t, n) -> n > 1 ? n - 1 : null));
-    }
+  private void settle(Round round, Questions room, List<Check> question, Runnable settling) {
+    room.giveBack(round.account(), question);
     try {
-      executor.execute(settling);
+      executor.execute(
+          () -> {
+            try {
+              settling.run();
+            } catch (RuntimeException e) {
+              failed(round.group(), question, e);
+            } finally {
+              loop.wake();
+            }
+          });
     } catch (RejectedExecutionException e) {
       done(question);
     }
-  }
-
-  /** Page by page, as long as that is likely to be worth it. */
-  private void readList(String account, Kind kind, int asked, Heard heard) {
-    String path = kind.createPath(null);
-    int pages = mostPages(asked);
-    int idle = 0;
-    for (int page = 1; page <= pages && !heard.silent().isEmpty() && idle < IDLE_PAGES; page++) {
-      int number = page;
-      List<KlingNews> found =
-          read(call(account, first(heard), () -> lists.page(account, path, number))).tasks();
-      List<Heard.Word> words = heard.among(found);
-      verdicts.heard(words);
-      idle = words.isEmpty() ? idle + 1 : 0;
-      if (found.size() < KlingLists.PAGE) {
-        break;
-      }
-    }
-  }
-
-  /** The newer generation has one list for all kinds, by the time of their creation. */
-  private void readByTime(String account, List<Check> asked, Heard heard) {
-    Instant now = clock.instant();
-    Instant from =
-        asked.stream().map(Check::startedAt).min(Comparator.naturalOrder()).orElse(now).minus(SKEW);
-    int idle = 0;
-    String cursor = null;
-    for (int left = mostPages(asked.size());
-        left > 0 && !heard.silent().isEmpty() && idle < IDLE_PAGES;
-        left--) {
-      String after = cursor;
-      ListAnswer.Found page =
-          read(call(account, first(heard), () -> lists.created(account, from, now, after)));
-      List<Heard.Word> words = heard.among(page.tasks());
-      verdicts.heard(words);
-      idle = words.isEmpty() ? idle + 1 : 0;
-      cursor = page.next();
-      if (cursor == null) {
-        break;
-      }
-    }
-  }
-
-  /** For whom a page is read. */
-  private static Check first(Heard heard) {
-    return heard.silent().iterator().next();
-  }
-
-  private static int mostPages(int asked) {
-    return PAGES_PER_PAGE * ((asked + KlingLists.PAGE - 1) / KlingLists.PAGE);
   }
 
   private static String idOf(Check check) {
@@ -384,24 +362,6 @@ class Reconciler {
       }
     }
     return chunks;
-  }
-
-  /** Nothing where it failed in a way that nobody foresaw. */
-  private static ListAnswer.Found read(CompletableFuture<ListAnswer> asking) {
-    try {
-      return found(asking.join());
-    } catch (CompletionException e) {
-      LOG.warnf("Kling's list could not be read: %s", SetAside.reason(e));
-      return new ListAnswer.Found(List.of());
-    }
-  }
-
-  private static ListAnswer.Found found(ListAnswer answer) {
-    if (answer instanceof ListAnswer.Found found) {
-      return found;
-    }
-    LOG.debugf("Kling's list was not read: %s", answer);
-    return new ListAnswer.Found(List.of());
   }
 
   /** In its turn, so that no account is asked faster than allowed. */

@@ -3,7 +3,7 @@ package io.klingtracker.reconcile;
 /** What a question to Kling is for; what is scarce is shared by the weights. */
 enum Urgency {
 
-  /** An end that an unproved callback claims: somebody waits for it. */
+  /** An end that an unproved callback claims, and a create in doubt: somebody waits for it. */
   PROOF(14),
 
   /** Silence, and the first questions about a tracked task. */

@@ -14,6 +14,7 @@ import io.klingtracker.task.TaskStatus;
 import io.klingtracker.task.Tasks;
 import io.klingtracker.tracking.CheckPlan;
 import io.klingtracker.tracking.CheckRequested;
+import io.klingtracker.tracking.Doubts.Doubt;
 import io.klingtracker.tracking.KlingWords;
 import io.klingtracker.tracking.Reports;
 import io.klingtracker.tracking.TrackingConfig;
@@ -36,6 +37,7 @@ import java.util.random.RandomGenerator;
 import org.jboss.logging.Logger;
 import org.jdbi.v3.core.Handle;
 import org.jdbi.v3.core.Jdbi;
+import org.jspecify.annotations.Nullable;
 
 /**
  * What becomes of a task after Kling was asked: it moves, it is asked about again, it is expired,
@@ -53,10 +55,16 @@ class Verdicts {
   private static final Duration AFTER_FAILURE = Duration.ofSeconds(5);
   private static final Duration MOST_AFTER_FAILURE = Duration.ofMinutes(5);
 
+  /** So many questions, half a minute apart, are about a day of them. */
+  private static final int MOST_PROOF_CHECKS = 2880;
+
+  private static final Silence NOT_HIS = Silence.unknown(Silence.Lists.SILENT);
+
   /** News that is applied in one statement. */
   private static final int CHUNK = 250;
 
   private final ReconcileStore store;
+  private final DoubtSettler settler;
   private final Tasks tasks;
   private final CheckPlan plan;
   private final Reports reports;
@@ -76,6 +84,7 @@ class Verdicts {
   Verdicts(
       Jdbi jdbi,
       ReconcileStore store,
+      DoubtSettler settler,
       SetAside setAside,
       Event<CheckRequested> checkRequested,
       Tasks tasks,
@@ -86,6 +95,7 @@ class Verdicts {
       Clock clock) {
     this.jdbi = jdbi;
     this.store = store;
+    this.settler = settler;
     this.setAside = setAside;
     this.checkRequested = checkRequested;
     this.tasks = tasks;
@@ -128,17 +138,18 @@ class Verdicts {
           tracked.stream()
               .map(Heard.Word::check)
               .filter(check -> others.contains(check.taskId()))
-              .toList());
+              .toList(),
+          NOT_HIS);
     }
     for (int from = 0; from < words.size(); from += CHUNK) {
       chunk(words.subList(from, Math.min(words.size(), from + CHUNK)));
     }
   }
 
-  /** Kling did not answer, or knows nothing of these. */
-  void silent(Collection<Check> checks) {
+  /** Kling did not speak of these. */
+  void silent(Collection<Check> checks, Silence why) {
     List<ReconcileStore.Later> later = new ArrayList<>();
-    Batch.each(checks, check -> unheard(check).ifPresent(later::add), this::failed);
+    Batch.each(checks, check -> unheard(check, why).ifPresent(later::add), this::failed);
     later(later);
   }
 
@@ -156,16 +167,6 @@ class Verdicts {
           new ReconcileStore.Later(check, due, check.proving() != null, check.proofs(), true));
     }
     later(later);
-  }
-
-  /** This one could not be asked about, for a reason that nobody foresaw. */
-  void unasked(Check check) {
-    later(List.of(check), failures.after(check.checks(), random));
-  }
-
-  private void later(Collection<Check> checks, Duration wait) {
-    Instant due = clock.instant().plus(wait);
-    later(checks.stream().map(check -> again(check, due)).toList());
   }
 
   private static ReconcileStore.Later again(Check check, Instant due) {
@@ -235,7 +236,8 @@ class Verdicts {
     Check check = word.check();
     KlingStatus said = word.said().status();
     if (said == KlingStatus.UNKNOWN) {
-      return false;
+      // Whatever it means: Kling has accepted it.
+      return check.doubt() != null;
     }
     TaskStatus status = KlingWords.status(said);
     return check.status().accepts(status)
@@ -260,7 +262,12 @@ class Verdicts {
           }
           attempts.done(word.check().taskId());
           done.add(report(word, outcome));
-          if (!ended(outcome)) {
+          if (word.check().doubt() != null && outcome instanceof Outcome.Moved) {
+            settler.accepted(word.check());
+          }
+          if (outcome instanceof Outcome.Moved && !ended(outcome) && !isProving(word)) {
+            later.add(notProving(word.check(), plan.first(word.check().watched())));
+          } else if (!ended(outcome)) {
             unchanged(word).ifPresent(later::add);
           } else {
             disproved(word);
@@ -277,16 +284,28 @@ class Verdicts {
       return;
     }
     tasks.note(word.check().taskId(), Source.POLL, null, "other-task", "another task has its id");
-    unheard(word.check()).ifPresent(later::add);
+    unheard(word.check(), NOT_HIS).ifPresent(later::add);
+  }
+
+  private static boolean isProving(Heard.Word word) {
+    return word.check().proving() != null;
   }
 
   private News news(Heard.Word word) {
-    return KlingWords.toNews(
-            word.check().taskId(),
-            Source.POLL,
-            word.said(),
-            word.said().status().isFinal() ? null : plan.first(word.check().watched()))
-        .orElseThrow();
+    KlingNews said = word.said();
+    String taskId = word.check().taskId();
+    Instant next = said.status().isFinal() ? null : plan.first(word.check().watched());
+    return KlingWords.toNews(taskId, Source.POLL, said, next)
+        .orElseGet(
+            () ->
+                new News(
+                    taskId,
+                    Source.POLL,
+                    new TaskSignal.Submitted(),
+                    said.klingTaskId(),
+                    null,
+                    next,
+                    said.word()));
   }
 
   private static boolean ended(Outcome outcome) {
@@ -334,21 +353,33 @@ class Verdicts {
     TaskStatus claimed = check.proving();
     if (claimed != null && check.proofs() + 1 >= config.proof().attempts()) {
       untrue(check, claimed, said.word());
-      return overdue(check, false);
+      return overdue(check, null);
     }
     return claimed == null
-        ? overdue(check, false)
+        ? overdue(check, null)
         : Optional.of(askAgain(check, check.proofs() + 1));
   }
 
-  /** Kling did not answer, or knows nothing of the task. */
-  private Optional<ReconcileStore.Later> unheard(Check check) {
+  /** Kling did not speak of the task. */
+  private Optional<ReconcileStore.Later> unheard(Check check, Silence why) {
     Duration silence = Duration.between(check.updatedAt(), clock.instant());
-    // A claim about a task of which Kling has never spoken is not asked about for ever.
-    boolean endless = check.neverSpokenOf() && silence.compareTo(expireAfter) >= 0;
-    return check.proving() == null || check.aside() || endless
-        ? overdue(check, true)
-        : Optional.of(askAgain(check, check.proofs()));
+    boolean overdue = silence.compareTo(expireAfter) >= 0;
+    Doubt doubt = check.doubt();
+    if (doubt != null && !check.aside() && !overdue) {
+      return settler.unheard(check, doubt, why);
+    }
+    // A claim that Kling does not confirm is not asked about for ever.
+    boolean endless =
+        overdue && (check.neverSpokenOf() || check.checks() > MOST_PROOF_CHECKS || doubt != null);
+    if (check.proving() != null && !check.aside() && !endless) {
+      return Optional.of(askAgain(check, check.proofs()));
+    }
+    if (check.neverSpokenOf() && why.failure() != null && !overdue) {
+      // Nobody asked: that Kling has not spoken of it tells nothing yet.
+      Instant due = clock.instant().plus(unknowns.after(check.checks(), random));
+      return Optional.of(new ReconcileStore.Later(check, due, false, 0, true));
+    }
+    return overdue(check, why);
   }
 
   private ReconcileStore.Later askAgain(Check check, int answers) {
@@ -361,7 +392,7 @@ class Verdicts {
   }
 
   /** Asked about again, expired, or given up. */
-  private Optional<ReconcileStore.Later> overdue(Check check, boolean unheard) {
+  private Optional<ReconcileStore.Later> overdue(Check check, @Nullable Silence why) {
     Instant now = clock.instant();
     Duration silence = Duration.between(check.updatedAt(), now);
     if (check.status() == TaskStatus.EXPIRED) {
@@ -373,7 +404,7 @@ class Verdicts {
       return Optional.of(notProving(check, now.plus(config.expiredEvery())));
     }
     if (silence.compareTo(expireAfter) >= 0) {
-      tasks.apply(News.of(check.taskId(), Source.POLL, new TaskSignal.Expired(why(unheard))));
+      tasks.apply(News.of(check.taskId(), Source.POLL, new TaskSignal.Expired(why(why))));
       if (check.neverSpokenOf()) {
         // A callback may still tell of it.
         store.giveUp(check);
@@ -396,10 +427,10 @@ class Verdicts {
     return new ReconcileStore.Later(check, due, false, 0);
   }
 
-  private String why(boolean unheard) {
+  private String why(@Nullable Silence silence) {
     return "no news from Kling for "
         + expireAfter.toSeconds()
         + " s"
-        + (unheard ? "; it does not answer or does not know the task" : "");
+        + (silence == null ? "" : "; " + silence.words());
   }
 }

@@ -2,6 +2,7 @@ package io.klingtracker.tracking;
 
 import io.smallrye.config.ConfigMapping;
 import io.smallrye.config.WithDefault;
+import io.smallrye.config.WithName;
 import java.net.URI;
 import java.time.Duration;
 import java.util.Optional;
@@ -16,6 +17,14 @@ public interface TrackingConfig {
   /** Without any news for this long a task is {@code expired}, softly. */
   @WithDefault("24h")
   Duration expireAfter();
+
+  /**
+   * A create that Kling does not know is not sent again before this much time has passed since it
+   * left: until then it may still arrive.
+   */
+  @WithName("dispatch.resend-after")
+  @WithDefault("30s")
+  Duration resendAfter();
 
   /** When Kling is asked. */
   Check check();

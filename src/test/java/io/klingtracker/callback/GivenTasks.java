@@ -50,7 +50,7 @@ final class GivenTasks {
             h.createUpdate(
                     """
                     with sent as (
-                      update dispatch_queue set sent_at = now() where task_id = any(:ids) returning task_id
+                      update dispatch_queue set sent_at = due_at where task_id = any(:ids) returning task_id
                     )
                     insert into open_task (task_id, account, upstream_model, family, slots, next_check_at)
                     select task_id, 'default', 'kling-v3', 'video', 1, cast(:due as timestamptz) from sent

@@ -52,11 +52,6 @@ class DispatchPlansTest {
     plan("used", PoolStore.SNAPSHOT, query -> query, 100);
     plan("late", DispatchStore.LATE, query -> query.bind("now", NOW).bind("limit", 50), 50);
     plan(
-        "sent",
-        DispatchStore.CLAIM_SENT,
-        query -> query.bind("now", NOW).bind("until", NOW).bind("owner", "plan").bind("limit", 50),
-        200);
-    plan(
         "position",
         Standings.POSITION,
         query -> query.bind("id", id(FINISHED + 50)).bind("most", 100),

@@ -2,7 +2,6 @@ package io.klingtracker.dispatch;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
-import static org.junit.jupiter.api.Assertions.assertInstanceOf;
 import static org.junit.jupiter.api.Assertions.assertNotNull;
 import static org.junit.jupiter.api.Assertions.assertNull;
 import static org.junit.jupiter.api.Assertions.assertTrue;
@@ -11,8 +10,6 @@ import io.klingtracker.kling.CreateAnswer;
 import io.klingtracker.kling.KlingNews;
 import io.klingtracker.kling.KlingStatus;
 import io.klingtracker.kling.QueryAnswer;
-import io.klingtracker.rules.Kind;
-import io.klingtracker.rules.Kinds;
 import io.klingtracker.task.News;
 import io.klingtracker.task.Outcome;
 import io.klingtracker.task.Source;
@@ -22,6 +19,7 @@ import io.klingtracker.task.TaskStatus;
 import io.klingtracker.testing.TestClock;
 import io.klingtracker.testing.TestDatabase;
 import io.klingtracker.tracking.Accounts;
+import io.klingtracker.tracking.Doubts;
 import io.klingtracker.tracking.WaitingTasks.Standing;
 import java.time.Duration;
 import java.time.Instant;
@@ -30,7 +28,6 @@ import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
-import java.util.Optional;
 import java.util.Random;
 import java.util.Set;
 import java.util.concurrent.Callable;
@@ -116,8 +113,7 @@ class DispatcherTest {
     assertEquals("queued", status(task));
     assertTrue(explain(replica, task).reason().contains("read timeout"));
 
-    clock.advance(Duration.ofSeconds(2));
-    pass(replica);
+    replica.reconciler.runOnce();
     assertEquals("submitted", status(task));
     assertEquals(1, kling.created.size());
   }
@@ -130,34 +126,12 @@ class DispatcherTest {
     kling.listed.add(ScriptedKling.news(task));
 
     pass(replica);
-    clock.advance(Duration.ofSeconds(2));
-    pass(replica);
+    replica.reconciler.runOnce();
+    clock.advance(Duration.ofSeconds(30));
+    replica.reconciler.runOnce();
 
     assertEquals("submitted", status(task));
     assertEquals(1, kling.created.size());
-  }
-
-  @Test
-  void a_create_of_the_newer_generation_is_looked_for_in_its_list_too() {
-    Kind newer =
-        Kinds.all().stream()
-            .filter(kind -> kind.dialect() == Kind.Dialect.NEWER)
-            .findFirst()
-            .orElseThrow();
-    String task = submit(replica());
-    Claim claim = replicas.get(0).store.claim(replicas.get(0).accounts::judge, 1, NOW).get(0);
-    assertInstanceOf(QueryAnswer.NotFound.class, look(claim, newer));
-
-    kling.listed.add(ScriptedKling.news(task));
-
-    assertInstanceOf(QueryAnswer.Found.class, look(claim, newer));
-  }
-
-  private QueryAnswer look(Claim claim, Kind kind) {
-    return new NewestTasks(kling, 2)
-        .find(claim, kind, clock.instant())
-        .toCompletableFuture()
-        .join();
   }
 
   @Test
@@ -179,14 +153,13 @@ class DispatcherTest {
                 null,
                 null)));
 
-    clock.advance(Duration.ofSeconds(2));
-    pass(replica);
+    replica.reconciler.runOnce();
 
     assertEquals("succeed", status(task));
     assertEquals(
         "default 1 1",
         text("select account || ' ' || expected || ' ' || lost from callback_ledger"));
-    assertEquals("dispatch", text("select source from task_news where reason = 'result-host'"));
+    assertEquals("poll", text("select source from task_news where reason = 'result-host'"));
   }
 
   @Test
@@ -196,11 +169,14 @@ class DispatcherTest {
     String task = submit(replica);
     pass(replica);
 
-    clock.advance(Duration.ofSeconds(2));
+    replica.reconciler.runOnce();
+    clock.advance(Duration.ofSeconds(28));
+    replica.reconciler.runOnce();
     pass(replica);
     assertEquals(1, kling.created.size());
 
-    clock.advance(Duration.ofSeconds(28));
+    clock.advance(Duration.ofSeconds(2));
+    replica.reconciler.runOnce();
     pass(replica);
     assertEquals(List.of(task, task), kling.created);
     assertEquals("submitted", status(task));
@@ -214,6 +190,7 @@ class DispatcherTest {
     kling.queries.add(new QueryAnswer.Found(ScriptedKling.news(task)));
 
     pass(replica);
+    replica.reconciler.runOnce();
 
     assertEquals("submitted", status(task));
   }
@@ -224,6 +201,11 @@ class DispatcherTest {
     String task = submit(replica);
     kling.creates.add(exists(task));
     pass(replica);
+    for (int i = 0; i < 5; i++) {
+      replica.reconciler.runOnce();
+      clock.advance(Duration.ofHours(1));
+      pass(replica);
+    }
 
     assertEquals("queued", status(task));
     assertTrue(explain(replica, task).reason().contains("does not show it"));
@@ -528,10 +510,12 @@ class DispatcherTest {
     pass(replica);
 
     clock.advance(Duration.ofSeconds(11));
+    replica.reconciler.runOnce();
     pass(replica);
     assertEquals("queued", status(task));
 
     clock.advance(Duration.ofSeconds(30));
+    replica.reconciler.runOnce();
     pass(replica);
     assertEquals("failed", status(task));
     assertEquals(1, kling.created.size());
@@ -600,36 +584,36 @@ class DispatcherTest {
   void a_lost_lease_settles_nothing() {
     Replica frozen = replica();
     submit(frozen);
-    Claim stale = frozen.store.claim(frozen.accounts::judge, 1, clock.instant()).get(0);
+    Claim stale = frozen.store.claim(frozen.accounts::judge, 1).get(0);
 
-    clock.advance(Duration.ofSeconds(16));
+    clock.advance(Duration.ofSeconds(31));
     Replica other = replica();
-    Claim taken = other.store.claimSent(1).get(0);
+    other.reconciler.runOnce();
+    Claim taken = other.store.claim(other.accounts::judge, 1).get(0);
 
     assertEquals(stale.taskId(), taken.taskId());
-    assertEquals(stale.account(), taken.account());
     assertFalse(frozen.store.release(stale, clock.instant(), "late"));
-    assertFalse(frozen.store.keep(stale, clock.instant(), "late"));
-    assertEquals(Optional.empty(), frozen.store.resend(stale, clock.instant()));
+    assertFalse(frozen.doubts.begin(stale.taskId(), stale.held(), Doubts.Cause.NO_ANSWER, "late"));
     assertFalse(
         frozen.tasks.refuse(
             stale.taskId(), stale.held(), Source.DISPATCH, new TaskSignal.Failed(1200, "late")));
     assertEquals(0, frozen.store.renew(List.of(stale)));
     assertEquals(1, other.store.renew(List.of(taken)));
-    assertTrue(other.store.keep(taken, clock.instant(), "held"));
+    assertTrue(other.doubts.begin(taken.taskId(), taken.held(), Doubts.Cause.NO_ANSWER, "held"));
   }
 
   @Test
-  void a_renewed_lease_is_nobody_else_s() {
+  void what_is_still_being_sent_is_not_sent_again() {
     Replica replica = replica();
     submit(replica);
-    Claim claim = replica.store.claim(replica.accounts::judge, 1, clock.instant()).get(0);
-    clock.advance(Duration.ofSeconds(10));
-    replica.store.renew(List.of(claim));
+    Claim claim = replica.store.claim(replica.accounts::judge, 1).get(0);
+    for (int i = 0; i < 9; i++) {
+      clock.advance(Duration.ofSeconds(10));
+      replica.store.renew(List.of(claim));
+      replica().reconciler.runOnce();
+    }
 
-    clock.advance(Duration.ofSeconds(10));
-
-    assertEquals(List.of(), replica().store.claimSent(1));
+    assertTrue(replica.store.release(claim, clock.instant(), "Kling refused it"));
   }
 
   @Test
@@ -658,7 +642,7 @@ class DispatcherTest {
     List<String> all = new ArrayList<>();
     List<Claim> claims = List.of();
     do {
-      claims = replica.store.claim(replica.accounts::judge, 9, clock.instant());
+      claims = replica.store.claim(replica.accounts::judge, 9);
       claims.forEach(claim -> all.add(claim.taskId()));
     } while (!claims.isEmpty());
     return all;

@@ -82,6 +82,8 @@ class FaultStormTest {
     settings.put("kling.timeout.connect", millis(onTheWall(Duration.ofSeconds(5))));
     settings.put("kling.timeout.read", millis(onTheWall(READ_LIMIT)));
     settings.put("tracker.dispatch.poll", millis(onTheWall(Duration.ofMillis(500))));
+    settings.put("tracker.reconcile.poll", millis(onTheWall(Duration.ofSeconds(1))));
+    settings.put("tracker.reconcile.rate", String.valueOf(20 * SPEED));
     // All else is as it comes, but that waits stop growing sooner: such a storm would last hours.
     settings.put("tracker.dispatch.retry-cap", "10s");
     settings.put("tracker.dispatch.limit.raise-first", "1s");

@@ -9,11 +9,15 @@ import io.klingtracker.kling.PassedAnswer;
 import io.klingtracker.kling.QueryAnswer;
 import io.klingtracker.loops.SetAside;
 import io.klingtracker.loops.WorkLoop;
+import io.klingtracker.reconcile.ReconcileParts;
 import io.klingtracker.task.NewTask;
 import io.klingtracker.task.Submission;
 import io.klingtracker.task.Tasks;
 import io.klingtracker.task.TasksChanged;
 import io.klingtracker.task.TasksOnDatabase;
+import io.klingtracker.testing.SameThread;
+import io.klingtracker.testing.Told;
+import io.klingtracker.tracking.Doubts;
 import io.klingtracker.tracking.TrackingParts;
 import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
 import io.smallrye.config.SmallRyeConfig;
@@ -42,8 +46,14 @@ final class Replica implements AutoCloseable {
   final DispatchStore store;
   final Accounting accounts;
   final Dispatcher dispatcher;
+  final Doubts doubts;
   final Standings standings;
   final ModelSweep sweep;
+
+  /** One pass of it ends with the last answer. */
+  final ReconcileParts reconciler;
+
+  private final ReconcileParts running;
   private final ExecutorService executor = Executors.newFixedThreadPool(4);
   private final Gate gate;
   private volatile @Nullable WorkLoop loop;
@@ -63,6 +73,7 @@ final class Replica implements AutoCloseable {
     this.pools = new PoolStore(jdbi, clock, new ConfiguredWaits(config));
     this.store = new DispatchStore(jdbi, pools, clock, config, bodies);
     this.accounts = new Accounting(pools, read.getConfigMapping(KlingConfig.class), config, clock);
+    this.doubts = new Doubts(jdbi, setAside, clock);
     this.dispatcher =
         new Dispatcher(
             jdbi,
@@ -72,16 +83,21 @@ final class Replica implements AutoCloseable {
             accounts,
             tasks,
             gate,
-            gate,
+            doubts,
+            new Told<>(asked -> {}),
             tracking.target("replica-test-0123456789abcdef0123456789abcdef"),
             tracking.plan,
-            tracking.reports,
             tracking.config,
             config,
             metrics,
             clock,
             executor);
     this.standings = new Standings(jdbi, tasks, pools, accounts, config, tracking.models, clock);
+    this.reconciler =
+        new ReconcileParts(
+            jdbi, clock, tasks, tracking, gate, gate, new SameThread(), all(settings));
+    this.running =
+        new ReconcileParts(jdbi, clock, tasks, tracking, gate, gate, executor, all(settings));
     this.sweep = new ModelSweep(pools, tracking.models);
   }
 
@@ -90,6 +106,8 @@ final class Replica implements AutoCloseable {
     all.put("tracker.public-url", "http://localhost:1");
     all.put("kling.accounts.default.base-url", "http://localhost:1");
     all.put("kling.accounts.default.api-key", "key");
+    // Passes of one thread would wait for their turns.
+    all.put("tracker.reconcile.rate", "1000000");
     all.putAll(settings);
     return all;
   }
@@ -110,13 +128,14 @@ final class Replica implements AutoCloseable {
         WorkLoop.named("dispatcher-test").every(config.poll()).work(dispatcher::runOnce);
     dispatcher.onSettled(started::wake);
     loop = started.start();
+    running.start();
     return this;
   }
 
   void changed(TasksChanged changes) {
-    WorkLoop running = loop;
-    if (running != null) {
-      running.wake();
+    WorkLoop started = loop;
+    if (started != null) {
+      started.wake();
     }
   }
 
@@ -130,10 +149,11 @@ final class Replica implements AutoCloseable {
 
   @Override
   public void close() {
-    WorkLoop running = loop;
-    if (running != null) {
-      running.close();
+    WorkLoop started = loop;
+    if (started != null) {
+      started.close();
     }
+    running.stop();
     executor.shutdown();
   }
 
@@ -212,12 +232,12 @@ final class Replica implements AutoCloseable {
 
     @Override
     public CompletionStage<ListAnswer> tasks(String account, Collection<String> ids) {
-      return ((KlingLists) kling).tasks(account, ids);
+      return unlessShut(((KlingLists) kling).tasks(account, ids));
     }
 
     @Override
     public CompletionStage<ListAnswer> tasksByExternalId(String account, Collection<String> ids) {
-      return ((KlingLists) kling).tasksByExternalId(account, ids);
+      return unlessShut(((KlingLists) kling).tasksByExternalId(account, ids));
     }
 
     @Override

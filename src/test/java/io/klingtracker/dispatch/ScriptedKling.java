@@ -15,8 +15,10 @@ import java.util.Collection;
 import java.util.Collections;
 import java.util.Deque;
 import java.util.List;
+import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
@@ -34,6 +36,17 @@ final class ScriptedKling implements KlingClient, KlingLists {
   final Deque<QueryAnswer> queries = new ArrayDeque<>();
   final List<KlingNews> listed = new ArrayList<>();
   @Nullable Runnable onCreate;
+
+  /** Tasks that are found when they are asked for by our id. */
+  final Set<String> has = ConcurrentHashMap.newKeySet();
+
+  /** What is answered about one task whatever it is; null: by {@link #queries}. */
+  @Nullable QueryAnswer query;
+
+  /** What lists and questions about several tasks are answered with; null: all that is listed. */
+  @Nullable ListAnswer lists;
+
+  boolean takesIds;
 
   static KlingNews news(String taskId) {
     return new KlingNews(
@@ -65,7 +78,11 @@ final class ScriptedKling implements KlingClient, KlingLists {
 
   @Override
   public synchronized CompletionStage<QueryAnswer> query(String account, String path) {
-    QueryAnswer told = queries.poll();
+    Matcher id = ID.matcher(path);
+    if (id.find() && has.contains(id.group())) {
+      return CompletableFuture.completedFuture(new QueryAnswer.Found(news(id.group())));
+    }
+    QueryAnswer told = query != null ? query : queries.poll();
     return CompletableFuture.completedFuture(
         told == null ? new QueryAnswer.NotFound("Task not found") : told);
   }
@@ -77,7 +94,8 @@ final class ScriptedKling implements KlingClient, KlingLists {
 
   @Override
   public CompletionStage<ListAnswer> page(String account, String path, int page) {
-    return CompletableFuture.completedFuture(new ListAnswer.Found(List.copyOf(listed)));
+    return CompletableFuture.completedFuture(
+        lists != null ? lists : new ListAnswer.Found(List.copyOf(listed)));
   }
 
   @Override
@@ -88,16 +106,16 @@ final class ScriptedKling implements KlingClient, KlingLists {
 
   @Override
   public CompletionStage<ListAnswer> tasks(String account, Collection<String> ids) {
-    throw new UnsupportedOperationException();
+    return page(account, "/tasks", 1);
   }
 
   @Override
   public CompletionStage<ListAnswer> tasksByExternalId(String account, Collection<String> ids) {
-    throw new UnsupportedOperationException();
+    return page(account, "/tasks", 1);
   }
 
   @Override
   public boolean takesIds(String account) {
-    return false;
+    return takesIds;
   }
 }

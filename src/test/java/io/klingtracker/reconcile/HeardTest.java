@@ -100,7 +100,9 @@ class HeardTest {
         Instant.EPOCH,
         Instant.EPOCH,
         1,
-        false);
+        false,
+        null,
+        Instant.EPOCH);
   }
 
   private static KlingNews said(@Nullable String id, @Nullable String externalId) {

@@ -183,7 +183,9 @@ class QuestionSharesTest {
         Instant.EPOCH,
         Instant.EPOCH,
         checks,
-        false);
+        false,
+        null,
+        Instant.EPOCH);
   }
 
   private List<String> open(String tenant, int count, boolean tracked, Instant due) {

@@ -8,6 +8,7 @@ import io.klingtracker.task.Tasks;
 import io.klingtracker.testing.SameThread;
 import io.klingtracker.testing.Settings;
 import io.klingtracker.testing.Told;
+import io.klingtracker.tracking.Doubts;
 import io.klingtracker.tracking.TrackingParts;
 import java.time.Clock;
 import java.time.Duration;
@@ -36,10 +37,19 @@ public final class ReconcileParts {
     ReconcileConfig config = Settings.of(ReconcileConfig.class, settings);
     this.setAside = new SetAside(jdbi, clock);
     ReconcileStore store = new ReconcileStore(jdbi, clock, config);
+    DoubtSettler settler =
+        new DoubtSettler(
+            new Doubts(jdbi, setAside, clock),
+            tasks,
+            tracking.plan,
+            tracking.config,
+            clock,
+            tracking.meters);
     Verdicts verdicts =
         new Verdicts(
             jdbi,
             store,
+            settler,
             setAside,
             new Told<>(asked -> {}),
             tasks,
@@ -49,7 +59,8 @@ public final class ReconcileParts {
             tracking.config,
             clock);
     this.alone = executor instanceof SameThread;
-    this.reconciler = new Reconciler(store, verdicts, kling, lists, config, clock, executor, loops);
+    this.reconciler =
+        new Reconciler(store, verdicts, settler, kling, lists, config, clock, executor, loops);
   }
 
   /** One pass; where no other thread takes part it ends with the last answer. */

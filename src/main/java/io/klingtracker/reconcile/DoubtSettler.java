@@ -1,0 +1,174 @@
+package io.klingtracker.reconcile;
+
+import io.klingtracker.retry.Backoff;
+import io.klingtracker.task.Source;
+import io.klingtracker.task.Tasks;
+import io.klingtracker.tracking.CheckPlan;
+import io.klingtracker.tracking.Doubts;
+import io.klingtracker.tracking.Doubts.Cause;
+import io.klingtracker.tracking.Doubts.Doubt;
+import io.klingtracker.tracking.TrackingConfig;
+import io.micrometer.core.instrument.MeterRegistry;
+import jakarta.inject.Inject;
+import jakarta.inject.Singleton;
+import java.time.Clock;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.Optional;
+import java.util.random.RandomGenerator;
+import org.jboss.logging.Logger;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * What becomes of a create in doubt of which Kling, when asked, did not speak. Only where Kling
+ * certainly does not have it, is the task sent again: asked after the create could still arrive,
+ * neither by our id nor in its lists, with nothing else that speaks for it.
+ */
+@Singleton
+class DoubtSettler {
+
+  private static final Logger LOG = Logger.getLogger(DoubtSettler.class);
+
+  /**
+   * Where its lists cannot be read, Kling must not know the task by our id for so many times as
+   * long.
+   */
+  private static final int WITHOUT_LISTS = 2;
+
+  private static final double JITTER = 0.2;
+
+  /** The waits before Kling is asked again. */
+  private static final Duration FIRST = Duration.ofSeconds(1);
+
+  private static final Duration CAP = Duration.ofSeconds(30);
+
+  /** The waits before a task is sent again that was lost more than once. */
+  private static final Duration FIRST_LOST = Duration.ofSeconds(5);
+
+  private static final Duration CAP_LOST = Duration.ofMinutes(5);
+
+  private final Doubts doubts;
+  private final Tasks tasks;
+  private final CheckPlan plan;
+  private final Duration resendAfter;
+  private final Clock clock;
+  private final MeterRegistry meters;
+  private final Backoff waits = new Backoff(FIRST, CAP, JITTER);
+  private final Backoff lost = new Backoff(FIRST_LOST, CAP_LOST, JITTER);
+  private final RandomGenerator random = RandomGenerator.getDefault();
+
+  @Inject
+  DoubtSettler(
+      Doubts doubts,
+      Tasks tasks,
+      CheckPlan plan,
+      TrackingConfig tracking,
+      Clock clock,
+      MeterRegistry meters) {
+    this.doubts = doubts;
+    this.tasks = tasks;
+    this.plan = plan;
+    this.resendAfter = tracking.resendAfter();
+    this.clock = clock;
+    this.meters = meters;
+  }
+
+  /** Whether this round can decide about it, so that Kling's lists are worth reading. */
+  boolean needsLists(Check check) {
+    Doubt doubt = check.doubt();
+    return doubt != null
+        && !doubt.underWay()
+        && (doubt.cause() == Cause.EXISTS || isPast(check, safe(doubt, 1)));
+  }
+
+  /** When it is asked about again; empty when it is not in doubt any more. */
+  Optional<ReconcileStore.Later> unheard(Check check, Doubt doubt, Silence silence) {
+    if (doubt.underWay()) {
+      return again(check, null);
+    }
+    if (silence.failure() != null) {
+      String reason = "it was sent, and whether Kling accepted it is not known yet; ";
+      return keep(check, doubt, Cause.NOT_ASKED, reason + silence.words(), null);
+    }
+    if (doubt.cause() == Cause.EXISTS) {
+      return keep(
+          check,
+          doubt,
+          Cause.EXISTS,
+          "Kling says that it has the task, but does not show it; asking",
+          plan.next(check.watched(), check.checks()));
+    }
+    if (check.proving() != null) {
+      return keep(
+          check,
+          doubt,
+          Cause.NO_ANSWER,
+          "a callback speaks of it, but Kling does not show it; asking",
+          null);
+    }
+    Instant safe = safe(doubt, silence.lists() == Silence.Lists.UNREADABLE ? WITHOUT_LISTS : 1);
+    if (!isPast(check, safe)) {
+      return keep(
+          check,
+          doubt,
+          Cause.NO_ANSWER,
+          "sent, but Kling does not know it; it is sent again when the first cannot arrive any"
+              + " more",
+          safe);
+    }
+    return silence.lists() == Silence.Lists.UNREAD ? again(check, null) : free(check, doubt);
+  }
+
+  private Optional<ReconcileStore.Later> free(Check check, Doubt doubt) {
+    Instant now = clock.instant();
+    Instant due = doubt.lost() == 0 ? now : now.plus(lost.after(doubt.lost(), random));
+    if (!doubts.free(check.taskId(), doubt, due)) {
+      // Something was heard of it meanwhile.
+      return again(check, null);
+    }
+    ended(check, "not-accepted");
+    LOG.infof(
+        "taskId=%s account=%s Kling does not have it, it is sent again",
+        check.taskId(), check.account());
+    tasks.note(
+        check.taskId(),
+        Source.POLL,
+        null,
+        "not-accepted",
+        "asked, Kling does not have it; it is sent again when it is its turn");
+    return Optional.empty();
+  }
+
+  /** Kling speaks of it. */
+  void accepted(Check check) {
+    LOG.infof("taskId=%s account=%s Kling has it", check.taskId(), check.account());
+    ended(check, "accepted");
+  }
+
+  private void ended(Check check, String outcome) {
+    meters
+        .counter("tracker.doubts.ended", "account", check.account(), "outcome", outcome)
+        .increment();
+  }
+
+  private Optional<ReconcileStore.Later> keep(
+      Check check, Doubt doubt, Cause cause, String reason, @Nullable Instant due) {
+    doubts.keep(check.taskId(), doubt, cause, reason);
+    return again(check, due);
+  }
+
+  private Optional<ReconcileStore.Later> again(Check check, @Nullable Instant due) {
+    Instant next = due == null ? clock.instant().plus(waits.after(check.checks(), random)) : due;
+    return Optional.of(
+        new ReconcileStore.Later(check, next, check.proving() != null, check.proofs()));
+  }
+
+  private Instant safe(Doubt doubt, int times) {
+    return doubt.sentAt().plus(resendAfter.multipliedBy(times));
+  }
+
+  /** As of when Kling was asked, or a little before. */
+  private static boolean isPast(Check check, Instant safe) {
+    return !check.claimedAt().isBefore(safe);
+  }
+}
