@@ -136,7 +136,7 @@ final class CallbackSender implements AutoCloseable {
     } else if (fault instanceof Fault.Unsigned) {
       return enqueue(call.signed(Signing.NONE));
     }
-    return enqueue(call);
+    return enqueue(call.with(call.status(), Mangled.by(fault, call.body())));
   }
 
   private Future<?> enqueue(Call call) {

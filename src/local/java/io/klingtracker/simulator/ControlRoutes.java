@@ -1,29 +1,56 @@
 package io.klingtracker.simulator;
 
-import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.klingtracker.simulator.Orders.Field;
+import io.klingtracker.simulator.Orders.Type;
 import io.vertx.core.buffer.Buffer;
+import io.vertx.core.http.HttpMethod;
 import io.vertx.core.http.HttpServerRequest;
 import java.time.Duration;
+import java.util.LinkedHashMap;
+import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The control port: orders and questions in plain JSON.
- *
- * <ul>
- *   <li>{@code GET /ledger}, {@code GET /ledger/creates?external_id=}, {@code GET
- *       /ledger/callbacks?task=}
- *   <li>{@code GET|POST|DELETE /faults}: a {@link FaultRule}
- *   <li>{@code POST /hold}, {@code POST /release}: accept creates without answering them
- *   <li>{@code POST /outage {"millis"}}: nobody listens
- *   <li>{@code POST /callbacks {"task", "status", "body"}}: send one now
- *   <li>{@code POST /finish {"task", "status", "message"}}: end a task now
- *   <li>{@code GET /tasks?id=}: a task as Kling would tell it
- *   <li>{@code POST /settings {"slots", "submitted_millis", "total_millis"}}
- *   <li>{@code POST /reset}: forget everything
- * </ul>
+ * The control port: orders and questions in plain JSON. {@code GET /} tells which there are, all
+ * faults with their parameters, and what is on order now; what is none of them is answered with 400
+ * and says what was wrong.
  */
 final class ControlRoutes {
+
+  private static final Field NEEDED_TEXT = new Field(Type.TEXT, true);
+  private static final Field TEXT = new Field(Type.TEXT, false);
+  private static final Field NUMBER = new Field(Type.WHOLE_NUMBER, false);
+  private static final Map<String, Field> NOTHING = Map.of();
+
+  private static final Map<String, Map<String, Field>> ORDERS = new LinkedHashMap<>();
+
+  static {
+    ORDERS.put("GET /", NOTHING);
+    ORDERS.put("GET /ledger", NOTHING);
+    ORDERS.put("GET /ledger/creates", Orders.fields("external_id", TEXT));
+    ORDERS.put("GET /ledger/callbacks", Orders.fields("task", TEXT));
+    ORDERS.put("GET /faults", NOTHING);
+    ORDERS.put("POST /faults", Orders.RULE);
+    ORDERS.put("DELETE /faults", NOTHING);
+    // Accepts creates without answering them, until they are released.
+    ORDERS.put("POST /hold", NOTHING);
+    ORDERS.put("POST /release", NOTHING);
+    // Nobody listens for so long.
+    ORDERS.put("POST /outage", Orders.fields("millis", new Field(Type.WHOLE_NUMBER, true)));
+    // Sends one now.
+    ORDERS.put("POST /callbacks", Orders.fields("task", NEEDED_TEXT, "status", TEXT, "body", TEXT));
+    // Ends a task now.
+    ORDERS.put("POST /finish", Orders.fields("task", NEEDED_TEXT, "status", TEXT, "message", TEXT));
+    // A task as Kling would tell it.
+    ORDERS.put("GET /tasks", Orders.fields("id", NEEDED_TEXT));
+    ORDERS.put(
+        "POST /settings",
+        Orders.fields("slots", NUMBER, "submitted_millis", NUMBER, "total_millis", NUMBER));
+    // Forgets everything.
+    ORDERS.put("POST /reset", NOTHING);
+  }
 
   private final KlingSimulator simulator;
   private final TaskBook book;
@@ -51,76 +78,118 @@ final class ControlRoutes {
             bytes -> {
               try {
                 answer(request, bytes);
-              } catch (JsonProcessingException | RuntimeException e) {
-                reply(request, 400, Json.object().put("error", e.getMessage()));
+              } catch (RuntimeException e) {
+                reply(request, 400, error(String.valueOf(e.getMessage())));
               }
             });
   }
 
-  private void answer(HttpServerRequest request, Buffer bytes) throws JsonProcessingException {
-    ObjectNode body = Json.readObject(bytes.toString()).orElseGet(Json::object);
-    switch (request.method() + " " + request.path()) {
-      case "GET /ledger" -> reply(request, 200, ledger.totals(simulator.held()));
+  private void answer(HttpServerRequest request, Buffer bytes) {
+    String order = request.method() + " " + request.path();
+    Map<String, Field> fields = ORDERS.get(order);
+    if (fields == null) {
+      reply(
+          request,
+          404,
+          error(order + " is not known; there are " + String.join(", ", ORDERS.keySet())));
+      return;
+    }
+    if (request.method() == HttpMethod.GET) {
+      request
+          .params()
+          .names()
+          .forEach(
+              name -> {
+                if (!fields.containsKey(name)) {
+                  throw new IllegalArgumentException("parameter " + name + " is not known");
+                }
+              });
+      reply(request, 200, told(order, request));
+    } else if (order.equals("POST /faults")) {
+      faults.add(Orders.rule(bytes.toString()));
+      done(request);
+    } else {
+      ordered(order, request, Orders.read(bytes.toString(), fields));
+    }
+  }
+
+  private Object told(String order, HttpServerRequest request) {
+    return switch (order) {
+      case "GET /" -> overview();
+      case "GET /ledger" -> ledger.totals(simulator.held());
       case "GET /ledger/creates" -> {
         String id = request.getParam("external_id");
-        reply(request, 200, ledger.creates(c -> id == null || id.equals(c.externalId())));
+        yield ledger.creates(c -> id == null || id.equals(c.externalId()));
       }
       case "GET /ledger/callbacks" -> {
         String id = request.getParam("task");
-        reply(
-            request,
-            200,
-            ledger.callbacks(
-                c -> id == null || id.equals(c.taskId()) || id.equals(c.externalId())));
+        yield ledger.callbacks(
+            c -> id == null || id.equals(c.taskId()) || id.equals(c.externalId()));
       }
-      case "GET /faults" -> reply(request, 200, faults.rules());
-      case "POST /faults" -> {
-        faults.add(Json.MAPPER.treeToValue(body, FaultRule.class));
-        done(request);
-      }
-      case "DELETE /faults" -> {
-        faults.clear();
-        done(request);
-      }
-      case "POST /hold" -> {
-        simulator.hold();
-        done(request);
-      }
-      case "POST /release" -> {
-        simulator.release();
-        done(request);
-      }
-      case "POST /outage" -> {
-        simulator.goAway(body.path("millis").asLong());
-        done(request);
-      }
+      case "GET /faults" -> faults.rules();
+      case "GET /tasks" -> tell(task(request.getParam("id")));
+      default -> throw new IllegalStateException(order);
+    };
+  }
+
+  private void ordered(String order, HttpServerRequest request, ObjectNode body) {
+    switch (order) {
+      case "DELETE /faults" -> faults.clear();
+      case "POST /hold" -> simulator.hold();
+      case "POST /release" -> simulator.release();
+      case "POST /outage" -> simulator.goAway(millis(body, "millis", Duration.ZERO).toMillis());
+      case "POST /finish" ->
+          simulator.move(
+              task(body.path("task").asText()),
+              new Fault.CallbackFirst(body.path("status").asText("succeed")).status(),
+              body.path("message").asText(""));
+      case "POST /settings" -> change(body);
+      case "POST /reset" -> simulator.reset();
       case "POST /callbacks" -> {
         SimulatedTask task = task(body.path("task").asText());
         callbacks
             .send(
                 task,
                 body.path("status").asText(task.status),
-                body.has("body") ? body.get("body").asText() : null)
+                body.hasNonNull("body") ? body.get("body").asText() : null)
             .onComplete(sent -> done(request));
+        return;
       }
-      case "POST /finish" -> {
-        simulator.move(
-            task(body.path("task").asText()),
-            body.path("status").asText("succeed"),
-            body.path("message").asText(""));
-        done(request);
-      }
-      case "GET /tasks" -> reply(request, 200, tell(task(request.getParam("id"))));
-      case "POST /settings" -> {
-        change(body);
-        done(request);
-      }
-      case "POST /reset" -> {
-        simulator.reset();
-        done(request);
-      }
-      default -> reply(request, 404, Json.object().put("error", "no such order"));
+      default -> throw new IllegalStateException(order);
     }
+    done(request);
+  }
+
+  /** All that can be ordered, and what is. */
+  private ObjectNode overview() {
+    ObjectNode told = Json.object();
+    ObjectNode orders = told.putObject("orders");
+    ORDERS.forEach((order, fields) -> orders.set(order, words(fields)));
+    ArrayNode kinds = told.putArray("faults");
+    for (FaultKinds.Kind kind : FaultKinds.all()) {
+      ObjectNode one = kinds.addObject().put("type", kind.type());
+      ArrayNode on = one.putArray("on");
+      kind.on().forEach(operation -> on.add(operation.word()));
+      one.set("parameters", words(kind.parameters()));
+      one.put("says", kind.says());
+    }
+    told.set("ordered", Json.MAPPER.valueToTree(faults.ordered()));
+    SimulatorSettings settings = simulator.settings();
+    told.putObject("state")
+        .put("holding", simulator.isHolding())
+        .put("held", simulator.held())
+        .put("tasks", book.size())
+        .put("slots", settings.slots())
+        .put("submitted_millis", settings.submittedFor().toMillis())
+        .put("total_millis", settings.rendersFor().toMillis())
+        .put("seed", settings.seed());
+    return told;
+  }
+
+  private static ObjectNode words(Map<String, Field> fields) {
+    ObjectNode words = Json.object();
+    fields.forEach((name, field) -> words.put(name, field.word()));
+    return words;
   }
 
   private SimulatedTask task(@Nullable String id) {
@@ -138,16 +207,26 @@ final class ControlRoutes {
 
   private void change(ObjectNode body) {
     SimulatorSettings settings = simulator.settings();
-    if (body.has("slots")) {
-      settings.slots(body.get("slots").asInt());
+    int slots = body.path("slots").asInt(settings.slots());
+    if (slots < 0) {
+      throw new IllegalArgumentException("slots must not be negative");
     }
-    settings.renderTimes(
-        millis(body, "submitted_millis", settings.submittedFor()),
-        millis(body, "total_millis", settings.rendersFor()));
+    Duration submitted = millis(body, "submitted_millis", settings.submittedFor());
+    Duration total = millis(body, "total_millis", settings.rendersFor());
+    settings.slots(slots).renderTimes(submitted, total);
   }
 
   private static Duration millis(ObjectNode body, String field, Duration byDefault) {
-    return Duration.ofMillis(body.path(field).asLong(byDefault.toMillis()));
+    long millis = body.path(field).asLong(byDefault.toMillis());
+    if (millis < 0 || millis > Fault.MAX_MILLIS) {
+      throw new IllegalArgumentException(
+          field + " must be 0 to " + Fault.MAX_MILLIS + ", not " + millis);
+    }
+    return Duration.ofMillis(millis);
+  }
+
+  private static ObjectNode error(String words) {
+    return Json.object().put("error", words);
   }
 
   private static void done(HttpServerRequest request) {

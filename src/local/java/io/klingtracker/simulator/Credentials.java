@@ -21,6 +21,13 @@ final class Credentials {
     this.settings = settings;
   }
 
+  /** Which of an account's two an authorization is, in the words of {@link Fault.Revoked}. */
+  static String kind(@Nullable String authorization) {
+    return authorization != null && authorization.split("\\.", -1).length == 3
+        ? "key-pair"
+        : "api-key";
+  }
+
   /** The caller's account, or Kling's refusal, 1000 to 1004. */
   String account(@Nullable String authorization, boolean newGeneration) {
     if (authorization == null || authorization.isBlank()) {

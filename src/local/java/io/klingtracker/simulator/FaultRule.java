@@ -1,5 +1,6 @@
 package io.klingtracker.simulator;
 
+import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -23,8 +24,29 @@ public record FaultRule(
     Fault fault) {
 
   public FaultRule {
-    if (from < 0 || times < 0 || probability < 0 || probability > 1) {
-      throw new IllegalArgumentException("a rule needs from, times >= 0 and a probability of 0..1");
+    if (on == null || fault == null) {
+      throw new IllegalArgumentException((on == null ? "on" : "fault") + " is missing");
+    }
+    if (from < 0 || times < 0) {
+      throw new IllegalArgumentException((from < 0 ? "from" : "times") + " must not be negative");
+    }
+    if (!(probability >= 0 && probability <= 1)) {
+      throw new IllegalArgumentException("probability must be 0 to 1, not " + probability);
+    }
+    FaultKinds.Kind kind = FaultKinds.of(fault);
+    if (!kind.on().contains(on)) {
+      throw new IllegalArgumentException(
+          "%s strikes %s, not %s"
+              .formatted(
+                  kind.type(),
+                  kind.on().stream().map(Operation::word).collect(Collectors.joining(", ")),
+                  on.word()));
+    }
+    if (status != null && on != Operation.CALLBACK) {
+      throw new IllegalArgumentException("status is for callbacks, not for " + on.word());
+    }
+    if (task != null && on == Operation.LIST) {
+      throw new IllegalArgumentException("task is for what is about one task, not for list");
     }
     from = Math.max(from, 1);
     probability = probability == 0 ? 1 : probability;

@@ -33,14 +33,37 @@ final class Faults {
   }
 
   /**
-   * The fault that strikes, or null.
+   * A rule and what came of it.
    *
-   * @param ids how the task may be named
+   * @param seen how often it matched
+   * @param struck how often it struck
    */
-  synchronized @Nullable Fault strike(
-      Operation on, @Nullable String status, @Nullable String... ids) {
+  record Ordered(FaultRule rule, int seen, int struck) {}
+
+  /** All rules, with what came of them. */
+  synchronized List<Ordered> ordered() {
+    return rules.stream().map(armed -> new Ordered(armed.rule, armed.seen, armed.struck)).toList();
+  }
+
+  /** The fault that strikes what is no request, or null. */
+  @Nullable Fault strike(Operation on, @Nullable String status, @Nullable String... ids) {
+    return strike(on, "", status, ids);
+  }
+
+  /**
+   * The fault that strikes a request, or null.
+   *
+   * @param credential with which it came, in the words of {@link Fault.Revoked}
+   * @param id how its task may be named
+   */
+  @Nullable Fault strikeRequest(Operation on, String credential, @Nullable String id) {
+    return strike(on, credential, null, new @Nullable String[] {id});
+  }
+
+  private synchronized @Nullable Fault strike(
+      Operation on, String credential, @Nullable String status, @Nullable String[] ids) {
     for (Armed armed : rules) {
-      if (armed.matches(on, status, ids) && armed.strikes()) {
+      if (armed.matches(on, credential, status, ids) && armed.strikes()) {
         return armed.rule.fault();
       }
     }
@@ -58,8 +81,12 @@ final class Faults {
       this.random = random;
     }
 
-    boolean matches(Operation on, @Nullable String status, @Nullable String... ids) {
-      if (rule.on() != on || (rule.status() != null && !rule.status().equals(status))) {
+    boolean matches(
+        Operation on, String credential, @Nullable String status, @Nullable String[] ids) {
+      if (!rule.on().covers(on)
+          || rule.status() != null && !rule.status().equals(status)
+          || rule.fault() instanceof Fault.Revoked revoked
+              && !revoked.credential().equals(credential)) {
         return false;
       }
       if (rule.task() == null) {
@@ -77,7 +104,9 @@ final class Faults {
       seen++;
       if (seen < rule.from()
           || (rule.times() > 0 && struck >= rule.times())
-          || random.nextDouble() >= rule.probability()) {
+          || random.nextDouble() >= rule.probability()
+          || rule.fault() instanceof Fault.Burst burst
+              && (seen - rule.from()) % burst.every() < burst.every() - burst.length()) {
         return false;
       }
       struck++;

@@ -29,6 +29,7 @@ final class KlingRoutes {
    *
    * @param product null where the route is not a product's
    * @param id what a query asks for, or the external id of a create
+   * @param leftOut the share of tasks that are not told of
    */
   record Call(
       @Nullable Operation operation,
@@ -36,7 +37,28 @@ final class KlingRoutes {
       String path,
       @Nullable String id,
       HttpServerRequest request,
-      @Nullable ObjectNode body) {}
+      @Nullable ObjectNode body,
+      double leftOut) {
+
+    Call(
+        @Nullable Operation operation,
+        @Nullable Product product,
+        String path,
+        @Nullable String id,
+        HttpServerRequest request,
+        @Nullable ObjectNode body) {
+      this(operation, product, path, id, request, body, 0);
+    }
+
+    Call without(Fault.LeaveOut fault) {
+      return new Call(operation, product, path, id, request, body, fault.share());
+    }
+
+    /** Always the same answer for a task. */
+    private boolean shows(SimulatedTask task) {
+      return Math.floorMod(task.order.id().hashCode() * 31, 1000) >= leftOut * 1000;
+    }
+  }
 
   /**
    * What came of a call.
@@ -169,7 +191,7 @@ final class KlingRoutes {
   private Reply one(Call call, Product product, String account) {
     String id = String.valueOf(call.id());
     SimulatedTask task = book.find(account, product.path(), id);
-    if (task == null) {
+    if (task == null || !call.shows(task)) {
       throw Refusal.notFound(id);
     }
     return Reply.ok(answers.success(answers.queried(task)));
@@ -179,7 +201,8 @@ final class KlingRoutes {
     int number = number(call, "pageNum", 1, MAX_PAGE);
     int size = number(call, "pageSize", DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE);
     ArrayNode data = Json.MAPPER.createArrayNode();
-    book.page(account, product.path(), number, size)
+    book.page(account, product.path(), number, size).stream()
+        .filter(call::shows)
         .forEach(task -> data.add(answers.queried(task)));
     return Reply.ok(answers.success(data));
   }
@@ -201,7 +224,7 @@ final class KlingRoutes {
     String taskIds = call.request().getParam("task_ids");
     String externalIds = call.request().getParam("external_task_ids");
     if ((taskIds == null) == (externalIds == null)) {
-      throw Refusal.invalid("exactly one of task_ids and external_task_ids is needed");
+      throw Refusal.invalid("task_ids or external_task_ids is required");
     }
     List<String> asked = Arrays.asList((taskIds == null ? externalIds : taskIds).split(","));
     if (asked.size() > MAX_IDS) {
@@ -210,7 +233,7 @@ final class KlingRoutes {
     ArrayNode data = Json.MAPPER.createArrayNode();
     for (String id : asked) {
       SimulatedTask task = book.find(account, null, id);
-      if (task != null) {
+      if (task != null && call.shows(task)) {
         data.add(answers.newTask(task));
       }
     }
@@ -235,7 +258,9 @@ final class KlingRoutes {
     int to = Math.min(all.size(), from + Math.max(limit, 1));
     ObjectNode data = Json.object();
     ArrayNode result = data.putArray("result");
-    all.subList(Math.min(from, to), to).forEach(task -> result.add(answers.newTask(task)));
+    all.subList(Math.min(from, to), to).stream()
+        .filter(call::shows)
+        .forEach(task -> result.add(answers.newTask(task)));
     data.put("count", result.size());
     data.put("next_cursor", to < all.size() ? start + "-" + end + "-" + to : "");
     data.put("has_more", to < all.size());

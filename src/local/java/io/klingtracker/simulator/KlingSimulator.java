@@ -133,12 +133,20 @@ public final class KlingSimulator implements AutoCloseable {
     Fault fault = null;
     if (call.operation() != null) {
       ledger.request(call.operation());
-      fault = faults.strike(call.operation(), null, call.id());
+      String credential = Credentials.kind(request.getHeader("Authorization"));
+      fault = faults.strikeRequest(call.operation(), credential, call.id());
     }
     if (fault instanceof Fault.Refuse refuse) {
-      ledger.refused(refuse.code());
-      new Reply(refuse.status(), Json.write(answers.refusal(refuse.code(), refuse.message())))
-          .write(request);
+      refuse(request, refuse.status(), refuse.code(), refuse.message());
+    } else if (fault instanceof Fault.Burst) {
+      refuse(request, 429, 1303, "parallel task over resource pack limit");
+    } else if (fault instanceof Fault.Revoked revoked) {
+      boolean key = revoked.credential().equals("api-key");
+      refuse(request, 401, key ? 1002 : 1000, key ? "api key not found" : "Authentication failed");
+    } else if (fault instanceof Fault.Page page) {
+      Reply.page(page.status(), "").write(request);
+    } else if (fault instanceof Fault.Redirect redirect) {
+      Reply.page(redirect.status(), redirect.location()).write(request);
     } else if (fault instanceof Fault.Answer answer) {
       new Reply(answer.status(), answer.body() == null ? "" : answer.body()).write(request);
     } else if (fault instanceof Fault.Reset) {
@@ -153,8 +161,14 @@ public final class KlingSimulator implements AutoCloseable {
     }
   }
 
+  private void refuse(HttpServerRequest request, int status, int code, String message) {
+    ledger.refused(code);
+    new Reply(status, Json.write(answers.refusal(code, message))).write(request);
+  }
+
   private void process(KlingRoutes.Call call, @Nullable Fault fault) {
-    KlingRoutes.Result result = routes.answer(call);
+    KlingRoutes.Result result =
+        routes.answer(fault instanceof Fault.LeaveOut left ? call.without(left) : call);
     Runnable answer = () -> answer(call.request(), result.reply(), fault);
     SimulatedTask task = result.accepted();
     if (task == null) {
@@ -180,8 +194,10 @@ public final class KlingSimulator implements AutoCloseable {
       new Reply(other.status(), other.body() == null ? "" : other.body()).write(request);
     } else if (fault instanceof Fault.ThenDelay delay) {
       vertx.setTimer(Math.max(1, delay.millis()), timer -> reply.write(request));
+    } else if (fault instanceof Fault.ThenPage page) {
+      Reply.page(page.status(), "").write(request);
     } else {
-      reply.write(request);
+      reply.mangled(fault).write(request);
     }
   }
 
@@ -272,6 +288,10 @@ public final class KlingSimulator implements AutoCloseable {
 
   int held() {
     return held.size();
+  }
+
+  boolean isHolding() {
+    return holding;
   }
 
   /** Forgets tasks, faults, holds and the ledger. */

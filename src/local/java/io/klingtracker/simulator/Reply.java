@@ -2,10 +2,42 @@ package io.klingtracker.simulator;
 
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.vertx.core.http.HttpServerRequest;
+import io.vertx.core.http.HttpServerResponse;
 import io.vertx.core.net.impl.ConnectionBase;
+import org.jspecify.annotations.Nullable;
 
-/** An answer about to be written: status and body. */
-record Reply(int status, String body) {
+/**
+ * An answer about to be written.
+ *
+ * @param type its content type; empty for none
+ * @param location where a redirect leads; empty for none
+ */
+record Reply(int status, String body, String type, String location) {
+
+  private static final String JSON = "application/json";
+
+  Reply(int status, String body) {
+    this(status, body, body.isEmpty() ? "" : JSON, "");
+  }
+
+  /** A gateway's own. */
+  static Reply page(int status, String location) {
+    return new Reply(
+        status,
+        "<html>\r\n<head><title>%1$d</title></head>\r\n<body><center><h1>%1$d</h1></center></body>\r\n</html>"
+            .formatted(status),
+        "text/html",
+        location);
+  }
+
+  /** With another body, in the fault's own way. */
+  Reply mangled(@Nullable Fault fault) {
+    return new Reply(
+        status,
+        Mangled.by(fault, body),
+        fault instanceof Fault.ByteOrderMark ? "text/plain" : type,
+        location);
+  }
 
   static Reply ok(ObjectNode answer) {
     return new Reply(200, Json.write(answer));
@@ -15,11 +47,14 @@ record Reply(int status, String body) {
     if (request.response().closed()) {
       return;
     }
-    request
-        .response()
-        .setStatusCode(status)
-        .putHeader("Content-Type", "application/json")
-        .end(body);
+    HttpServerResponse response = request.response().setStatusCode(status);
+    if (!type.isEmpty()) {
+      response.putHeader("Content-Type", type);
+    }
+    if (!location.isEmpty()) {
+      response.putHeader("Location", location);
+    }
+    response.end(body);
   }
 
   /** Cuts the connection as a failing network does: with a reset, not an orderly end. */
