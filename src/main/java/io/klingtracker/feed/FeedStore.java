@@ -17,14 +17,18 @@ import org.jdbi.v3.core.Jdbi;
 /**
  * Reads of {@code task_event} in the feed's order.
  *
- * <p>An event's {@code feed_position} is the number of the transaction that wrote it, or its task's
- * previous position if that is higher. A reader is shown positions below {@code
- * pg_snapshot_xmin(pg_current_snapshot())} only: every transaction with a lower number has ended,
- * so whatever is still to come stands at that position or above, hence behind every cursor given
- * out so far.
+ * <p>An event's {@code feed_position} is the number of the transaction that wrote it, shifted as
+ * {@code feed_epoch} says, or its task's previous position if that is higher. A reader is shown
+ * positions below {@code pg_snapshot_xmin(pg_current_snapshot())}, likewise shifted, only: every
+ * transaction with a lower number has ended, so whatever is still to come stands at that position
+ * or above, hence behind every cursor given out so far.
  */
 @Singleton
 class FeedStore {
+
+  /** Below it nothing is still to come. */
+  private static final String LIMIT =
+      "pg_snapshot_xmin(pg_current_snapshot())::text::bigint + (select shift from feed_epoch)";
 
   private static final String COLUMNS =
       "e.feed_position, e.id, e.task_id, e.sequence, e.event_id, e.status::text as status, e.payload::text as payload";
@@ -39,12 +43,12 @@ class FeedStore {
         from (
           select %s from task_event e
           where e.tenant_id = :tenant and (e.feed_position, e.id) > (:position, :id)
-            and e.feed_position < pg_snapshot_xmin(pg_current_snapshot())::text::bigint
+            and e.feed_position < %s
           order by e.feed_position, e.id
           limit :limit) e
       ) placed where bytes_before < :maxBytes order by feed_position, id
       """
-          .formatted(COLUMNS);
+          .formatted(COLUMNS, LIMIT);
 
   /** The news of all tenants that somebody follows, in one statement. */
   private static final String NEWS =
@@ -58,15 +62,14 @@ class FeedStore {
           cross join lateral (
             select %s from task_event e
             where e.tenant_id = w.tenant and (e.feed_position, e.id) > (w.position, w.id)
-              and e.feed_position < pg_snapshot_xmin(pg_current_snapshot())::text::bigint
+              and e.feed_position < %s
             order by e.feed_position, e.id
             limit :limit) e
       ) placed where bytes_before < :maxBytes order by tenant, feed_position, id
       """
-          .formatted(COLUMNS);
+          .formatted(COLUMNS, LIMIT);
 
-  private static final String HEAD =
-      "select pg_snapshot_xmin(pg_current_snapshot())::text::bigint - 1";
+  private static final String HEAD = "select " + LIMIT + " - 1";
 
   private static final String PLACE =
       "select feed_position, id from task_event where event_id = :eventId and tenant_id = :tenant";

@@ -54,6 +54,7 @@ public final class StartupCheck {
   /** Every mapping of the service; a test finds the one that is forgotten here. */
   static final List<Class<?>> MAPPINGS =
       List.of(
+          StartConfig.class,
           SecretConfig.class,
           TrackingConfig.class,
           ResultConfig.class,

@@ -75,7 +75,10 @@ class NewsStore {
           finished_at = case when b.next_status in ('succeed', 'failed', 'canceled') then cast(:now as timestamptz) end,
           result_expires_at =
             case when b.next_status = 'succeed' then cast(:now as timestamptz) + cast(:resultLife as interval) end,
-          feed_position = greatest(t.feed_position, pg_current_xact_id()::text::bigint)
+          feed_position = greatest(t.feed_position, """
+          + TaskSql.POSITION
+          + """
+          )
         from before b
         where t.id = b.id and task_accepts(t.status, b.next_status)
           and (t.kling_task_id is null or b.named_id is null or t.kling_task_id = b.named_id)

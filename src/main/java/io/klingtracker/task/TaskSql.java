@@ -30,6 +30,10 @@ final class TaskSql {
       """
           .formatted(Rfc3339.SQL_PATTERN);
 
+  /** The position in the feed of what this transaction writes; see {@code feed_epoch}. */
+  static final String POSITION =
+      "pg_current_xact_id()::text::bigint + (select shift from feed_epoch)";
+
   /** From the rows in {@code moved}: the event, its place in the outbox. */
   static final String EVENT =
       """

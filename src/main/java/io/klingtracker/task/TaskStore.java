@@ -79,7 +79,10 @@ class TaskStore {
             units_expected, feed_position, created_at, updated_at, api_key_id)
         -- Reading key first makes a repeated key fail before a repeated external id does.
         select a.id, a.tenant_id, a.kind, a.external_task_id, a.model, a.upstream_model, a.callback_url, 'queued', 1,
-            a.units, pg_current_xact_id()::text::bigint, cast(:now as timestamptz), cast(:now as timestamptz), a.api_key_id
+            a.units, """
+          + TaskSql.POSITION
+          + """
+            , cast(:now as timestamptz), cast(:now as timestamptz), a.api_key_id
         from (select array_agg(task_id) as ids from key) as first, asked a
         where a.first_id is null and not a.taken and not a.later and (a.key is null or a.id = any(first.ids))
         order by a.tenant_id, a.external_task_id, a.id
@@ -135,7 +138,10 @@ class TaskStore {
           error_code = cast(:code as int),
           updated_at = cast(:now as timestamptz),
           finished_at = cast(:now as timestamptz),
-          feed_position = greatest(t.feed_position, pg_current_xact_id()::text::bigint)
+          feed_position = greatest(t.feed_position, """
+          + TaskSql.POSITION
+          + """
+          )
         from taken k
         where t.id = k.task_id and t.status = 'queued'
         returning t.*
@@ -161,7 +167,10 @@ class TaskStore {
         insert into task (id, tenant_id, kind, external_task_id, model, upstream_model, account, kling_task_id, status,
             sequence, feed_position, created_at, updated_at, api_key_id)
         select :id, :tenant, :kind, :externalTaskId, :model, :model, :account, :klingTaskId, 'queued', 1,
-            pg_current_xact_id()::text::bigint, cast(:now as timestamptz), cast(:now as timestamptz), cast(:apiKey as uuid)
+          """
+          + TaskSql.POSITION
+          + """
+            , cast(:now as timestamptz), cast(:now as timestamptz), cast(:apiKey as uuid)
         where (select count(*) from open_task where tenant_id = :tenant and tracked) < :most
         returning *
       ),

@@ -80,9 +80,9 @@ public class Waits {
   /**
    * Begins to wait.
    *
-   * @param cutShort ends the wait before its time; is run at most once, in another's thread, maybe
-   *     before this returns, and must not block
-   * @throws ProblemException when too many wait, the tenant has its share, or the service stops
+   * @param cutShort ends the wait before its time; is run at most once, in another's thread, or in
+   *     this one while the service stops, maybe before this returns, and must not block
+   * @throws ProblemException when too many wait, or the tenant has its share
    */
   public Wait begin(String tenant, Runnable cutShort) {
     Wait wait = new Wait(cutShort);
@@ -94,9 +94,8 @@ public class Waits {
       throw e;
     }
     if (stopping) {
-      wait.close();
-      throw new ProblemException(
-          ErrorCode.UNAVAILABLE, "the service stops; try again", Duration.ofSeconds(1));
+      // A refusal would be the end for browsers' streams; this way they come back elsewhere.
+      wait.cutShort();
     }
     // From here on it holds no thread, and this bound instead of that of requests under way.
     request.begin();
@@ -112,7 +111,7 @@ public class Waits {
     endAll();
   }
 
-  /** Those under way are waited for; who comes later is sent elsewhere. */
+  /** Ends those under way, and from then on each as it begins. */
   void endAll() {
     stopping = true;
     List.copyOf(open).forEach(Wait::cutShort);

@@ -11,6 +11,7 @@ import io.klingtracker.watch.Waits;
 import io.klingtracker.watch.Watch;
 import io.klingtracker.watch.Watches;
 import io.smallrye.mutiny.helpers.test.AssertSubscriber;
+import java.sql.SQLException;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.HashMap;
@@ -41,6 +42,7 @@ class FeedOrderTest {
 
   private static final String TENANT = "acme";
   private static final int PAGE = 20;
+  private static final Duration MOMENTS = Duration.ofSeconds(10);
 
   private final Jdbi jdbi = DATABASE.jdbi();
   private final FeedStore store = new FeedStore(jdbi);
@@ -130,11 +132,17 @@ class FeedOrderTest {
       List<FeedEvent> seen = new ArrayList<>();
       Cursor cursor = Cursor.START;
       boolean done = false;
+      int epochs = 0;
       while (true) {
         // Asked before reading: what was written by then must be read now.
         done = running.stream().allMatch(Future::isDone);
         List<FeedEvent> page = store.page(TENANT, cursor, PAGE);
         seen.addAll(page);
+        if (seen.size() >= 20 * (epochs + 1)) {
+          // As if the database had been restored elsewhere, under writers and readers.
+          beginEpoch();
+          epochs++;
+        }
         if (!page.isEmpty()) {
           cursor = page.get(page.size() - 1).cursor();
         } else if (done) {
@@ -158,8 +166,16 @@ class FeedOrderTest {
         last.put(event.taskId(), event.sequence());
       }
       assertTrue(committed.size() > rounds, "the writers wrote, seed " + seed);
+      assertTrue(epochs > 1, "there were epochs, seed " + seed);
     } finally {
       threads.shutdownNow();
+    }
+  }
+
+  private void beginEpoch() throws SQLException {
+    try (Handle handle = jdbi.open()) {
+      handle.execute("update feed_epoch set cluster = 'elsewhere/00000001'");
+      assertTrue(FeedEpoch.follow(handle.getConnection(), false).isPresent());
     }
   }
 
@@ -275,7 +291,13 @@ class FeedOrderTest {
     assertThrows(ProblemException.class, () -> feed.follow(TENANT, Cursor.START));
     Watches.endAll(waits);
     ofTask.awaitCompletion();
-    assertThrows(ProblemException.class, () -> feed.follow("fourth", Cursor.START));
+    // Streams that begin while it stops end at once, and are begun anew elsewhere.
+    AssertSubscriber<List<FeedEvent>> late =
+        feed.stream("fourth", feed.now()).subscribe().withSubscriber(AssertSubscriber.create(10));
+    late.awaitCompletion();
+    try (FeedReader latePoll = feed.follow("fifth", feed.now())) {
+      assertEquals(List.of(), latePoll.next(Duration.ofHours(1)).await().atMost(MOMENTS));
+    }
   }
 
   private record Bounds(int page, int buffer, Duration catchUp, Duration heartbeat)
@@ -296,7 +318,8 @@ class FeedOrderTest {
     handle.execute(
         """
         insert into task (id, tenant_id, kind, status, sequence, feed_position, created_at, updated_at)
-        values (?, ?, 'text2video', cast(? as task_status), ?, pg_current_xact_id()::text::bigint, now(), now())
+        values (?, ?, 'text2video', cast(? as task_status), ?,
+          pg_current_xact_id()::text::bigint + (select shift from feed_epoch), now(), now())
         """,
         id,
         TENANT,
@@ -310,7 +333,8 @@ class FeedOrderTest {
     handle.execute(
         """
         update task set previous_status = status, status = cast(? as task_status), sequence = sequence + 1,
-          feed_position = greatest(feed_position, pg_current_xact_id()::text::bigint)
+          feed_position = greatest(feed_position,
+            pg_current_xact_id()::text::bigint + (select shift from feed_epoch))
         where id = ?
         """,
         status,

@@ -6,12 +6,15 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.dataformat.yaml.YAMLMapper;
+import io.klingtracker.testing.Settings;
 import java.io.IOException;
 import java.io.Reader;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.Properties;
 import java.util.Set;
 import java.util.TreeSet;
@@ -23,6 +26,9 @@ import org.junit.jupiter.api.Test;
 class DeploymentTest {
 
   private static final YAMLMapper YAML = new YAMLMapper();
+
+  /** {@code WorkLoop.stop} waits for so long. */
+  private static final long LAST_ROUND_SECONDS = 10;
 
   /** Settings of the platform that we promise; all others stand in our own mappings. */
   private static final Set<String> PLATFORM =
@@ -113,6 +119,34 @@ class DeploymentTest {
     assertEquals("/q/health/started", container.at("/startupProbe/httpGet/path").asText());
     assertEquals("/q/health/live", container.at("/livenessProbe/httpGet/path").asText());
     assertEquals("/q/health/ready", container.at("/readinessProbe/httpGet/path").asText());
+  }
+
+  @Test
+  void a_pod_has_the_time_that_its_start_and_its_end_may_take() throws IOException {
+    JsonNode pod = kubernetes("deployment.yaml").at("/spec/template/spec");
+    JsonNode container = pod.at("/containers/0");
+    JsonNode startup = container.get("startupProbe");
+    Duration start =
+        Duration.ofSeconds(
+            startup.get("periodSeconds").asLong() * startup.get("failureThreshold").asLong());
+    assertTrue(start.compareTo(Settings.of(StartConfig.class, Map.of()).most()) > 0, "start");
+
+    assertEquals("sleep", container.at("/lifecycle/preStop/exec/command/0").asText());
+    Properties defaults = new Properties();
+    try (Reader in = Files.newBufferedReader(Path.of("src/main/resources/application.properties"))) {
+      defaults.load(in);
+    }
+    assertEquals("true", defaults.getProperty("quarkus.shutdown.delay-enabled"));
+    long end =
+        container.at("/lifecycle/preStop/exec/command/1").asLong()
+            + seconds(defaults, "%prod.quarkus.shutdown.delay")
+            + seconds(defaults, "quarkus.shutdown.timeout")
+            + LAST_ROUND_SECONDS;
+    assertTrue(pod.get("terminationGracePeriodSeconds").asLong() > end, "end");
+  }
+
+  private static long seconds(Properties defaults, String key) {
+    return Long.parseLong(defaults.getProperty(key).replaceFirst("s$", ""));
   }
 
   private static JsonNode kubernetes(String file) throws IOException {

@@ -37,7 +37,7 @@ class WaitsTest {
   }
 
   @Test
-  void a_stop_ends_every_wait_and_lets_nobody_in() {
+  void a_stop_ends_every_wait_and_who_comes_later_does_not_wait() {
     Waits waits = Watches.waits(4);
     List<String> ended = new ArrayList<>();
     waits.begin("acme", () -> ended.add("first"));
@@ -52,6 +52,8 @@ class WaitsTest {
     waits.endAll();
 
     assertEquals(List.of("first", "last"), ended.stream().sorted().toList());
-    assertThrows(ProblemException.class, () -> waits.begin("acme", () -> {}));
+    waits.begin("acme", () -> ended.add("late")).close();
+    assertTrue(ended.contains("late"), "who comes while it stops does not wait");
+    assertEquals(3, waits.open(), "and has left; the others are about to");
   }
 }

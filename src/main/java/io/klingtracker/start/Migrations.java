@@ -1,0 +1,220 @@
+package io.klingtracker.start;
+
+import io.agroal.api.AgroalDataSource;
+import io.agroal.api.configuration.AgroalConnectionFactoryConfiguration;
+import io.agroal.api.configuration.supplier.AgroalConnectionFactoryConfigurationSupplier;
+import io.agroal.api.configuration.supplier.AgroalDataSourceConfigurationSupplier;
+import io.klingtracker.database.SqlStates;
+import io.quarkus.runtime.StartupEvent;
+import jakarta.annotation.Priority;
+import jakarta.enterprise.event.Observes;
+import jakarta.inject.Inject;
+import jakarta.inject.Singleton;
+import java.sql.Connection;
+import java.sql.ResultSet;
+import java.sql.SQLException;
+import java.sql.Statement;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.function.Consumer;
+import javax.sql.DataSource;
+import org.flywaydb.core.Flyway;
+import org.flywaydb.core.api.FlywayException;
+import org.flywaydb.core.api.configuration.Configuration;
+import org.jboss.logging.Logger;
+
+/**
+ * Migrates the schema before anything else begins, on connections of its own: a statement may take
+ * as long as it must, a lock is waited for briefly and asked for again, so that whoever works with
+ * the table meanwhile is not held up behind us. One replica migrates, the others wait.
+ */
+@Singleton
+class Migrations {
+
+  private static final Logger LOG = Logger.getLogger(Migrations.class);
+
+  /** Before every other observer of the start. */
+  private static final int FIRST = 1;
+
+  /** Others queue up behind us for as long; their own bound is three seconds. */
+  static final Duration LOCK_TIMEOUT = Duration.ofSeconds(1);
+
+  /** Between two tries, for those who queued up. */
+  private static final Duration PAUSE = Duration.ofSeconds(2);
+
+  private static final Duration SAY_EVERY = Duration.ofSeconds(30);
+
+  /** Flyway's table, its lock and the migration itself; ours, and a question who blocks. */
+  private static final int CONNECTIONS = 6;
+
+  private static final Duration CONNECT = Duration.ofSeconds(10);
+
+  private static final String NAME = "kling-task-tracker migrations";
+
+  private static final String LIMITS =
+      "set statement_timeout = 0; set idle_in_transaction_session_timeout = 0;"
+          + " set lock_timeout = %d; set application_name = '"
+          + NAME
+          + "'";
+
+  private static final String TRY_LOCK =
+      "select pg_try_advisory_lock(hashtext('kling-task-tracker/migrations'))";
+
+  /** The oldest transactions of others that hold locks in our schema. */
+  private static final String HOLDERS =
+      """
+      select a.pid, a.application_name, coalesce(a.state, 'state hidden') as state,
+        coalesce(round(extract(epoch from clock_timestamp() - a.xact_start))::text, '?') as seconds
+      from pg_stat_activity a
+      where a.application_name <> '%s' and a.pid in (
+        select l.pid from pg_locks l join pg_class c on c.oid = l.relation
+        where l.granted and l.database = (select oid from pg_database where datname = current_database())
+          and c.relnamespace = to_regnamespace(current_schema())::oid)
+      order by a.xact_start nulls last limit 3
+      """
+          .formatted(NAME);
+
+  private final Flyway flyway;
+  private final AgroalDataSource pool;
+  private final StartConfig config;
+
+  @Inject
+  Migrations(Flyway flyway, AgroalDataSource pool, StartConfig config) {
+    this.flyway = flyway;
+    this.pool = pool;
+    this.config = config;
+  }
+
+  void onStart(@Observes @Priority(FIRST) StartupEvent start) throws SQLException {
+    migrate(
+        flyway.getConfiguration(),
+        pool.getConfiguration().connectionPoolConfiguration().connectionFactoryConfiguration(),
+        config.most(),
+        LOG::warn);
+  }
+
+  /**
+   * Migrates, or finds that nothing is to be done.
+   *
+   * @param migrations what Flyway is to do; its data source is not used
+   * @param service how the service connects; its limits do not hold here
+   * @param most how long others are waited for
+   * @param say told what is waited for, now and then
+   * @throws IllegalStateException when others have been waited for long enough
+   */
+  static void migrate(
+      Configuration migrations,
+      AgroalConnectionFactoryConfiguration service,
+      Duration most,
+      Consumer<String> say)
+      throws SQLException {
+    try (AgroalDataSource own = connections(service)) {
+      Flyway flyway = Flyway.configure().configuration(migrations).dataSource(own).load();
+      long begin = System.nanoTime();
+      Duration saidAt = SAY_EVERY.negated();
+      while (true) {
+        String wait = attempt(flyway, own);
+        if (wait.isEmpty()) {
+          return;
+        }
+        Duration waited = Duration.ofNanos(System.nanoTime() - begin);
+        String what =
+            "the schema's migrations wait for %s (%d s of tracker.start.wait=%d s)"
+                .formatted(wait, waited.toSeconds(), most.toSeconds());
+        if (waited.plus(PAUSE).compareTo(most) > 0) {
+          throw new IllegalStateException(what);
+        }
+        if (waited.minus(saidAt).compareTo(SAY_EVERY) >= 0) {
+          saidAt = waited;
+          say.accept(what);
+        }
+        pause();
+      }
+    }
+  }
+
+  /** What it waits for; empty when there is nothing left to do. */
+  private static String attempt(Flyway flyway, DataSource own) throws SQLException {
+    // The session's lock ends with it, and it ends as it is given back.
+    try (Connection guard = own.getConnection();
+        Statement statement = guard.createStatement()) {
+      try (ResultSet row = statement.executeQuery(TRY_LOCK)) {
+        row.next();
+        if (!row.getBoolean(1)) {
+          return "another replica's";
+        }
+      }
+      flyway.migrate();
+      return "";
+    } catch (FlywayException | SQLException e) {
+      if (SqlStates.isLockTimeout(e)) {
+        return "a lock: " + holders(own);
+      }
+      if (SqlStates.isDatabaseAway(e)) {
+        return "PostgreSQL: " + e.getMessage();
+      }
+      throw e;
+    }
+  }
+
+  private static String holders(DataSource own) {
+    List<String> holders = new ArrayList<>();
+    try (Connection connection = own.getConnection();
+        Statement statement = connection.createStatement();
+        ResultSet row = statement.executeQuery(HOLDERS)) {
+      while (row.next()) {
+        holders.add(
+            "pid %s, application '%s', %s, its transaction open for %s s"
+                .formatted(
+                    row.getString("pid"),
+                    row.getString("application_name"),
+                    row.getString("state"),
+                    row.getString("seconds")));
+      }
+    } catch (SQLException e) {
+      return "who holds it cannot be asked, " + e.getMessage();
+    }
+    return holders.isEmpty()
+        ? "whoever held it has just ended"
+        : "held, it seems, by " + String.join("; ", holders);
+  }
+
+  private static AgroalDataSource connections(AgroalConnectionFactoryConfiguration service)
+      throws SQLException {
+    String limits = LIMITS.formatted(LOCK_TIMEOUT.toMillis());
+    String configured = service.initialSql();
+    AgroalConnectionFactoryConfigurationSupplier factory =
+        new AgroalConnectionFactoryConfigurationSupplier()
+            .jdbcUrl(service.jdbcUrl())
+            .connectionProviderClass(service.connectionProviderClass())
+            .principal(service.principal())
+            .loginTimeout(CONNECT)
+            .initialSql(
+                configured == null || configured.isBlank() ? limits : configured + "; " + limits);
+    service.securityProviders().forEach(factory::addSecurityProvider);
+    service.credentials().forEach(factory::credential);
+    service
+        .jdbcProperties()
+        .forEach((name, value) -> factory.jdbcProperty(name.toString(), value.toString()));
+    // Building an index is silent for as long as it takes.
+    factory.jdbcProperty("socketTimeout", "0");
+    return AgroalDataSource.from(
+        new AgroalDataSourceConfigurationSupplier()
+            .connectionPoolConfiguration(
+                pool ->
+                    pool.maxSize(CONNECTIONS)
+                        .acquisitionTimeout(CONNECT)
+                        .flushOnClose(true)
+                        .connectionFactoryConfiguration(factory)));
+  }
+
+  private static void pause() {
+    try {
+      Thread.sleep(PAUSE.toMillis());
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+      throw new IllegalStateException("interrupted", e);
+    }
+  }
+}
