@@ -109,34 +109,38 @@ class Migrations {
       Duration most,
       Consumer<String> say)
       throws SQLException {
-    try (AgroalDataSource own = connections(service)) {
-      Flyway flyway = Flyway.configure().configuration(migrations).dataSource(own).load();
-      long begin = System.nanoTime();
-      Duration saidAt = SAY_EVERY.negated();
-      while (true) {
-        String wait = attempt(flyway, own);
-        if (wait.isEmpty()) {
-          return;
-        }
-        Duration waited = Duration.ofNanos(System.nanoTime() - begin);
-        String what =
-            "the schema's migrations wait for %s (%d s of tracker.start.wait=%d s)"
-                .formatted(wait, waited.toSeconds(), most.toSeconds());
-        if (waited.plus(PAUSE).compareTo(most) > 0) {
-          throw new IllegalStateException(what);
-        }
-        if (waited.minus(saidAt).compareTo(SAY_EVERY) >= 0) {
-          saidAt = waited;
-          say.accept(what);
-        }
-        pause();
+    long begin = System.nanoTime();
+    Duration saidAt = SAY_EVERY.negated();
+    while (true) {
+      String wait = attempt(migrations, service);
+      if (wait.isEmpty()) {
+        return;
       }
+      Duration waited = Duration.ofNanos(System.nanoTime() - begin);
+      String what =
+          "the schema's migrations wait for %s (%d s of tracker.start.wait=%d s)"
+              .formatted(wait, waited.toSeconds(), most.toSeconds());
+      if (waited.plus(PAUSE).compareTo(most) > 0) {
+        throw new IllegalStateException(what);
+      }
+      if (waited.minus(saidAt).compareTo(SAY_EVERY) >= 0) {
+        saidAt = waited;
+        say.accept(what);
+      }
+      pause();
     }
   }
 
   /** What it waits for; empty when there is nothing left to do. */
+  private static String attempt(
+      Configuration migrations, AgroalConnectionFactoryConfiguration service) throws SQLException {
+    // New connections for each attempt: a failed one may keep some. The lock ends with its session.
+    try (AgroalDataSource own = connections(service)) {
+      return attempt(Flyway.configure().configuration(migrations).dataSource(own).load(), own);
+    }
+  }
+
   private static String attempt(Flyway flyway, DataSource own) throws SQLException {
-    // The session's lock ends with it, and it ends as it is given back.
     try (Connection guard = own.getConnection();
         Statement statement = guard.createStatement()) {
       try (ResultSet row = statement.executeQuery(TRY_LOCK)) {
@@ -186,7 +190,7 @@ class Migrations {
     String configured = service.initialSql();
     AgroalConnectionFactoryConfigurationSupplier factory =
         new AgroalConnectionFactoryConfigurationSupplier()
-            .jdbcUrl(service.jdbcUrl())
+            .jdbcUrl(service.jdbcUrl().replaceAll("(?<=[?&])socketTimeout=[^&]*&?", ""))
             .connectionProviderClass(service.connectionProviderClass())
             .principal(service.principal())
             .loginTimeout(CONNECT)
@@ -205,7 +209,6 @@ class Migrations {
                 pool ->
                     pool.maxSize(CONNECTIONS)
                         .acquisitionTimeout(CONNECT)
-                        .flushOnClose(true)
                         .connectionFactoryConfiguration(factory)));
   }
 
