@@ -171,8 +171,19 @@ class FeedEpochTest {
     return ((Submission.Stored)
             tasks.submit(
                 new NewTask(
-                    TENANT, "text2video", "{}", null, null, "kling-v3", "kling-v3", "video", 1, null,
-                    5, null, null)))
+                    TENANT,
+                    "text2video",
+                    "{}",
+                    null,
+                    null,
+                    "kling-v3",
+                    "kling-v3",
+                    "video",
+                    1,
+                    null,
+                    5,
+                    null,
+                    null)))
         .taskId();
   }
 

@@ -133,7 +133,8 @@ class DeploymentTest {
 
     assertEquals("sleep", container.at("/lifecycle/preStop/exec/command/0").asText());
     Properties defaults = new Properties();
-    try (Reader in = Files.newBufferedReader(Path.of("src/main/resources/application.properties"))) {
+    try (Reader in =
+        Files.newBufferedReader(Path.of("src/main/resources/application.properties"))) {
       defaults.load(in);
     }
     assertEquals("true", defaults.getProperty("quarkus.shutdown.delay-enabled"));

@@ -75,7 +75,9 @@ class MigrationsTest {
       assertTrue(
           said.get(0)
               .matches(
-                  ".*wait for a lock: held, it seems, by pid " + pid + ", application 'report', idle in.*"),
+                  ".*wait for a lock: held, it seems, by pid "
+                      + pid
+                      + ", application 'report', idle in.*"),
           said.get(0));
       // Between two tries nobody queues up behind the migration.
       jdbi.useHandle(h -> h.execute("set statement_timeout = '20s'; table changes.small"));
