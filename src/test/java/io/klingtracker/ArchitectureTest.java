@@ -61,7 +61,7 @@ class ArchitectureTest {
               Map.entry("text", Set.of()),
               Map.entry("request", Set.of("problem", "text")),
               Map.entry("kling", Set.of("retry", "secret", "text")),
-              Map.entry("rules", Set.of("problem", "text")),
+              Map.entry("rules", Set.of("problem", "target", "text")),
               Map.entry("target", Set.of()),
               Map.entry("task", Set.of("database", "time", "problem", "share", "text", "loops")),
               Map.entry(

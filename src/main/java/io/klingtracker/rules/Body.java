@@ -25,11 +25,14 @@ import java.nio.charset.CharacterCodingException;
 import java.nio.charset.CodingErrorAction;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.Comparator;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.NavigableMap;
 import java.util.Objects;
+import java.util.Set;
 import java.util.TreeMap;
 
 /**
@@ -73,14 +76,21 @@ public final class Body {
   private final ObjectNode root;
   private final Map<String, Span> members;
   private final List<Seconds> seconds;
+  private final List<Hole> holes;
   private final int end;
 
   private Body(
-      String text, ObjectNode root, Map<String, Span> members, List<Seconds> seconds, int end) {
+      String text,
+      ObjectNode root,
+      Map<String, Span> members,
+      List<Seconds> seconds,
+      List<Hole> holes,
+      int end) {
     this.text = text;
     this.root = root;
     this.members = members;
     this.seconds = seconds;
+    this.holes = holes;
     this.end = end;
   }
 
@@ -95,7 +105,17 @@ public final class Body {
     if (json.length > maxBytes) {
       throw tooLarge(maxBytes);
     }
-    return parse(decode(json));
+    return parse(decode(withoutMark(json)));
+  }
+
+  /** Editors of some systems begin every text with a byte order mark. */
+  private static byte[] withoutMark(byte[] json) {
+    boolean marked =
+        json.length >= 3
+            && json[0] == (byte) 0xEF
+            && json[1] == (byte) 0xBB
+            && json[2] == (byte) 0xBF;
+    return marked ? Arrays.copyOfRange(json, 3, json.length) : json;
   }
 
   /**
@@ -134,10 +154,56 @@ public final class Body {
     return root;
   }
 
-  /** A member of the root; a missing node if there is none or it is null. */
+  /** A member of the root; a missing node if there is none or it is {@link Empty}. */
   public JsonNode get(String name) {
     JsonNode value = root.get(name);
-    return value == null || value.isNull() ? MissingNode.getInstance() : value;
+    return value == null || Empty.is(value) ? MissingNode.getInstance() : value;
+  }
+
+  /**
+   * The body without its {@link Empty} members.
+   *
+   * @param names the members of the root that are looked at, all through; others stay as they came
+   */
+  Body withoutEmpty(Set<String> names) {
+    List<Hole> dropped = new ArrayList<>();
+    for (Map.Entry<String, Span> member : members.entrySet()) {
+      if (names.contains(member.getKey())) {
+        Span span = member.getValue();
+        holes.stream().filter(hole -> hole.isIn(span)).forEach(dropped::add);
+      }
+    }
+    return dropped.isEmpty() ? this : parse(without(dropped));
+  }
+
+  /** The text without some members, and without the commas that parted them from others. */
+  private String without(List<Hole> dropped) {
+    dropped.sort(Comparator.comparingInt(Hole::start));
+    StringBuilder kept = new StringBuilder(text.length());
+    int copied = 0;
+    for (Hole hole : dropped) {
+      if (hole.start < copied) {
+        // Inside of one that has gone.
+        continue;
+      }
+      int before = hole.start - 1;
+      while (before >= copied && Character.isWhitespace(text.charAt(before))) {
+        before--;
+      }
+      if (before >= copied && text.charAt(before) == ',') {
+        kept.append(text, copied, before);
+        copied = hole.end;
+        continue;
+      }
+      // The first that is left of its object: the comma behind it goes.
+      kept.append(text, copied, hole.start);
+      int after = hole.end;
+      while (Character.isWhitespace(text.charAt(after))) {
+        after++;
+      }
+      copied = text.charAt(after) == ',' ? after + 1 : hole.end;
+    }
+    return kept.append(text, copied, text.length()).toString();
   }
 
   /** A copy of the text in which some values are others. */
@@ -276,6 +342,13 @@ public final class Body {
   /** What stands from some position to this end instead of the original. */
   private record Change(int end, String text) {}
 
+  /** Where a member, name and value, stands whose value is empty. */
+  private record Hole(int start, int end) {
+    boolean isIn(Span member) {
+      return start >= member.name && end <= member.end;
+    }
+  }
+
   /** Where a duration stands that came as an int. */
   private record Seconds(String path, int start, int end) {}
 
@@ -288,6 +361,7 @@ public final class Body {
     private final String text;
     private final JsonParser parser;
     private final boolean large;
+    private final List<Hole> holes = new ArrayList<>();
 
     /** Where the string ends that was read last. */
     private int stringEnd;
@@ -314,16 +388,28 @@ public final class Body {
         int nameStart = (int) parser.currentTokenLocation().getCharOffset();
         parser.nextToken();
         int start = (int) parser.currentTokenLocation().getCharOffset();
-        boolean string = parser.currentToken() == JsonToken.VALUE_STRING;
-        root.set(name, value(name, seconds));
-        int valueEnd = string ? stringEnd : (int) parser.currentLocation().getCharOffset();
+        int valueEnd = member(root, name, nameStart, name, seconds);
         members.put(name, new Span(nameStart, endOfName(nameStart), start, valueEnd));
       }
       int end = (int) parser.currentTokenLocation().getCharOffset();
       if (parser.nextToken() != null) {
         throw invalid("goes on after its closing brace");
       }
-      return new Body(text, root, members, seconds, end);
+      return new Body(text, root, members, seconds, holes, end);
+    }
+
+    /** Reads the value of a member and gives the position of its end. */
+    private int member(
+        ObjectNode object, String name, int nameStart, String path, List<Seconds> seconds)
+        throws IOException {
+      boolean string = parser.currentToken() == JsonToken.VALUE_STRING;
+      JsonNode value = value(path, seconds);
+      object.set(name, value);
+      int valueEnd = string ? stringEnd : (int) parser.currentLocation().getCharOffset();
+      if (Empty.is(value)) {
+        holes.add(new Hole(nameStart, valueEnd));
+      }
+      return valueEnd;
     }
 
     private JsonNode value(String path, List<Seconds> seconds) throws IOException {
@@ -371,10 +457,11 @@ public final class Body {
       ObjectNode node = NODES.objectNode();
       while (parser.nextToken() != JsonToken.END_OBJECT) {
         String name = parser.currentName();
+        int nameStart = (int) parser.currentTokenLocation().getCharOffset();
         parser.nextToken();
         // Paths are only kept as far as durations may stand; deeper ones need none.
         String below = name.equals("duration") ? path + "." + name : "";
-        node.set(name, value(below, seconds));
+        member(node, name, nameStart, below, seconds);
       }
       return node;
     }

@@ -81,8 +81,7 @@ record Field(String name, Type type, Need need, @Nullable String preset, Used us
       return;
     }
     JsonNode value = object.path(name);
-    boolean blank = value.isTextual() && value.textValue().isBlank();
-    if (value.isMissingNode() || value.isNull() || blank && need == Need.REQUIRED) {
+    if (Empty.is(value)) {
       if (need == Need.REQUIRED) {
         findings.missing(
             prefix + name,
@@ -90,9 +89,7 @@ record Field(String name, Type type, Need need, @Nullable String preset, Used us
       }
       return;
     }
-    if (!type.absent(value)) {
-      type.check(prefix + name, value, findings);
-    }
+    type.check(prefix + name, value, findings);
   }
 
   /** The fields as the properties of a JSON Schema. */

@@ -8,7 +8,6 @@ import io.klingtracker.rules.Type.Choice;
 import io.klingtracker.rules.Type.Decimal;
 import io.klingtracker.rules.Type.Flag;
 import io.klingtracker.rules.Type.Id;
-import io.klingtracker.rules.Type.IntSeconds;
 import io.klingtracker.rules.Type.Items;
 import io.klingtracker.rules.Type.Media;
 import io.klingtracker.rules.Type.OneOrMore;
@@ -44,7 +43,6 @@ public final class Kinds {
   /** Longest {@code external_task_id}; Kling names no limit, our index needs one. */
   private static final int OWN_ID = 255;
 
-  private static final int URL = 2048;
   private static final int ID = 255;
 
   private static final Type MODES = new Choice(List.of("std", "pro", "4k"));
@@ -111,7 +109,7 @@ public final class Kinds {
           // CONFLICT: the tables call it an array, every example is an object.
           optional(
               "watermark_info", new OneOrMore(new Shape(List.of(optional("enabled", new Flag()))))),
-          optional("callback_url", new Url(URL)),
+          optional("callback_url", new Url()),
           optional("external_task_id", new OwnId(OWN_ID)));
 
   private static Field elements(int most) {
@@ -237,7 +235,7 @@ public final class Kinds {
                           1,
                           new Shape(
                               List.of(
-                                  required("video_url", new Url(URL)),
+                                  required("video_url", new Url()),
                                   optional("refer_type", new Choice(List.of("feature", "base")))
                                       .preset("base"),
                                   optional("keep_original_sound", YES_NO))))),
@@ -253,7 +251,7 @@ public final class Kinds {
       List.of(
           optional("resolution", new Choice(List.of("720p", "1080p", "4k"))).preset("720p"),
           optional("aspect_ratio", VIDEO_RATIOS).preset("16:9"),
-          optional("duration", IntSeconds.between(3, 15)).preset("5"),
+          optional("duration", Seconds.between(3, 15)).preset("5"),
           optional("audio", new Choice(List.of("native", "off"))).preset("off"),
           optional("multi_shot", new Flag()).preset("true"));
 
@@ -281,7 +279,7 @@ public final class Kinds {
                   with(
                       List.of(
                           required("image_url", new Media()),
-                          required("video_url", new Url(URL)),
+                          required("video_url", new Url()),
                           required("character_orientation", new Choice(List.of("image", "video"))),
                           required("mode", TWO_MODES)),
                       FREE_PROMPT,
@@ -410,14 +408,14 @@ public final class Kinds {
               .fields(
                   with(
                       List.of(
-                          optional("video_id", new Text(ID)), optional("video_url", new Url(URL)))))
+                          optional("video_id", new Text(ID)), optional("video_url", new Url()))))
               .rules(Rule.oneOf("video_id", "video_url")),
           Kind.of("general/custom-voices", Family.GENERAL, "voices")
               .fields(
                   with(
                       List.of(
                           required("voice_name", new Text(ID)),
-                          optional("voice_url", new Url(URL)),
+                          optional("voice_url", new Url()),
                           optional("video_id", new Text(ID)))))
               .rules(Rule.oneOf("voice_url", "video_id")),
           // Only what every kind has: its fields are not documented well enough to refuse any.
@@ -464,6 +462,13 @@ public final class Kinds {
           .map(Model::name)
           .collect(Collectors.toUnmodifiableSet());
 
+  /** Of the root of a body, of any kind. */
+  private static final Set<String> FIELD_NAMES =
+      Stream.concat(
+              Stream.of("model_name", "model"),
+              ALL.stream().flatMap(kind -> kind.fields().stream()).map(Field::name))
+          .collect(Collectors.toUnmodifiableSet());
+
   private static final Map<String, Kind> BY_PATH = index(Kind::path);
   private static final Map<String, Kind> BY_NAME = index(Kind::name);
 
@@ -487,6 +492,14 @@ public final class Kinds {
   /** The kind with this name, such as {@code text2video}, as a stored task has it. */
   public static Optional<Kind> ofName(String name) {
     return Optional.ofNullable(BY_NAME.get(name));
+  }
+
+  /**
+   * What a body says: all but the {@link Empty} values of fields that we know. A field of another
+   * kind counts as known, since clients send one form for all.
+   */
+  static Body said(Body body) {
+    return body.withoutEmpty(FIELD_NAMES);
   }
 
   /** Whether some kind has this model version in its table. */

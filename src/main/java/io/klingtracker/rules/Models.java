@@ -85,7 +85,6 @@ final class Models {
 
   private static final Type HD = new Type.Choice(List.of("720p", "1080p"));
   private static final Type OFF = new Type.Choice(List.of("off"));
-  private static final Type NEWER_FIVE_OR_TEN = Type.IntSeconds.of(5, 10);
 
   /** The newer generation's models, of text-to-video and of image-to-video. */
   static List<Model> newer(List<Field> settings) {
@@ -95,13 +94,13 @@ final class Models {
             "kling-3.0-turbo", narrowed(settings, Map.of("resolution", HD)), Set.of(), Set.of()),
         new Model(
             "kling-2.6",
-            narrowed(settings, Map.of("resolution", HD, "duration", NEWER_FIVE_OR_TEN)),
+            narrowed(settings, Map.of("resolution", HD, "duration", FIVE_OR_TEN)),
             Set.of(),
             Set.of()),
         new Model(
             "kling-2.5-turbo",
             narrowed(
-                settings, Map.of("resolution", HD, "duration", NEWER_FIVE_OR_TEN, "audio", OFF)),
+                settings, Map.of("resolution", HD, "duration", FIVE_OR_TEN, "audio", OFF)),
             Set.of(),
             Set.of()));
   }

@@ -116,7 +116,7 @@ final class Prices {
   private static int seconds(Kind kind, Ask ask) {
     JsonNode ordered =
         Stream.of(ask.settings("duration"), ask.get("duration"), ask.get("input").path("duration"))
-            .filter(value -> !value.isMissingNode() && !value.isNull())
+            .filter(value -> !Empty.is(value))
             .findFirst()
             .orElse(MissingNode.getInstance());
     int seconds =

@@ -22,14 +22,15 @@ public final class RequestRules {
   }
 
   /**
-   * Checks a body.
+   * Checks a body; what is {@link Empty} in it counts as left out.
    *
    * @param pathModel the model that the path names, in the newer generation; null in the legacy one
    * @throws ProblemException {@link ErrorCode#INVALID_REQUEST} with every violation in one message,
    *     {@link ErrorCode#MODEL_UNKNOWN}, or {@link ErrorCode#MODEL_DISCONTINUED} in Kling's words
    */
   public static Checked check(
-      Kind kind, @Nullable String pathModel, Body body, ModelMapping mapping) {
+      Kind kind, @Nullable String pathModel, Body given, ModelMapping mapping) {
+    Body body = Kinds.said(given);
     Findings findings = new Findings();
     String model = pathModel == null ? modelOf(kind, body, findings) : pathModel;
     String member = pathModel == null ? given(body) : "model";
@@ -151,7 +152,6 @@ public final class RequestRules {
   private static @Nullable String own(Kind kind, Body body, String name) {
     JsonNode from =
         kind.dialect() == Kind.Dialect.LEGACY ? body.root() : body.root().path("options");
-    String text = from.path(name).isNull() ? "" : from.path(name).asText("");
-    return text.isEmpty() ? null : text;
+    return from.path(name).textValue();
   }
 }

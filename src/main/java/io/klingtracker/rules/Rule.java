@@ -35,9 +35,7 @@ record Rule(String doc, BiConsumer<Ask, Findings> check) {
     }
 
     boolean has(String field) {
-      JsonNode value = root.path(field);
-      boolean empty = value.isTextual() && value.textValue().isEmpty();
-      return !value.isMissingNode() && !value.isNull() && !empty;
+      return !Empty.is(root.path(field));
     }
 
     boolean has(JsonNode object, String field) {
@@ -120,8 +118,11 @@ record Rule(String doc, BiConsumer<Ask, Findings> check) {
             if (!Field.Used.CUSTOMIZED_SHOTS.in(ask.root())) {
               return;
             }
-            List<Long> seen = new ArrayList<>();
             JsonNode shots = ask.get("multi_prompt");
+            if (!shots.isArray()) {
+              return;
+            }
+            List<Long> seen = new ArrayList<>();
             for (int i = 0; i < Math.min(shots.size(), Models.MOST_SHOTS); i++) {
               JsonNode index = shots.get(i).path("index");
               if (index.isIntegralNumber() && seen.contains(index.longValue())) {
@@ -215,7 +216,7 @@ record Rule(String doc, BiConsumer<Ask, Findings> check) {
           (ask, findings) -> {
             JsonNode camera = ask.get("camera_control");
             JsonNode config = camera.path("config");
-            boolean configured = !config.isMissingNode() && !config.isNull();
+            boolean configured = !config.isMissingNode();
             if (!camera.path("type").asText().equals("simple")) {
               if (camera.path("type").isTextual() && configured) {
                 findings.refuse(

@@ -1,13 +1,12 @@
 package io.klingtracker.rules;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import io.klingtracker.target.RefusedTargetException;
+import io.klingtracker.target.Target;
 import java.math.BigDecimal;
-import java.net.URI;
-import java.net.URISyntaxException;
 import java.util.Collection;
 import java.util.LinkedHashMap;
 import java.util.List;
-import java.util.Locale;
 import java.util.Map;
 import java.util.OptionalInt;
 import java.util.SortedSet;
@@ -18,7 +17,7 @@ import java.util.stream.IntStream;
 
 /**
  * What one field may hold: its check, its sentence and its JSON Schema come from the same values.
- * JSON null counts as absent everywhere, so no type sees it.
+ * An {@link Empty} value counts as absent everywhere, so no field's type sees one.
  */
 sealed interface Type {
 
@@ -30,11 +29,6 @@ sealed interface Type {
 
   /** Refuses the value if it breaks the rule. */
   void check(String field, JsonNode value, Findings findings);
-
-  /** True for a value that means the same as none. */
-  default boolean absent(JsonNode value) {
-    return false;
-  }
 
   /** Text of at most so many Unicode code points. */
   record Text(int max) implements Type {
@@ -109,8 +103,8 @@ sealed interface Type {
   }
 
   /**
-   * Whole seconds. Documented and captured as a string; an int is taken too, since whoever writes
-   * one cannot mean anything else, and sent on as the string.
+   * Whole seconds. The legacy generation documents a string, the newer one a number, which Kling
+   * takes as text too; either is taken, since whoever writes the other cannot mean anything else.
    */
   record Seconds(SortedSet<Integer> allowed) implements Type {
 
@@ -157,37 +151,6 @@ sealed interface Type {
     public void check(String field, JsonNode value, Findings findings) {
       OptionalInt seconds = read(value);
       if (seconds.isEmpty() || !allowed.contains(seconds.getAsInt())) {
-        findings.refuse(field, value, rule());
-      }
-    }
-  }
-
-  /** Whole seconds as the newer generation takes them: an int. */
-  record IntSeconds(SortedSet<Integer> allowed) implements Type {
-
-    static IntSeconds of(Integer... allowed) {
-      return new IntSeconds(new TreeSet<>(List.of(allowed)));
-    }
-
-    static IntSeconds between(int min, int max) {
-      return new IntSeconds(Seconds.between(min, max).allowed());
-    }
-
-    @Override
-    public String rule() {
-      return new Seconds(allowed).rule() + " as a number";
-    }
-
-    @Override
-    public Map<String, Object> schema() {
-      return Map.of("type", "integer", "enum", List.copyOf(allowed));
-    }
-
-    @Override
-    public void check(String field, JsonNode value, Findings findings) {
-      if (!value.isIntegralNumber()
-          || !value.canConvertToInt()
-          || !allowed.contains(value.intValue())) {
         findings.refuse(field, value, rule());
       }
     }
@@ -313,40 +276,30 @@ sealed interface Type {
     }
   }
 
-  /** An absolute http or https address. */
-  record Url(int max) implements Type {
+  /** An absolute http or https address, as {@link Target} reads it. */
+  record Url() implements Type {
     @Override
     public String rule() {
-      return "must be an absolute http or https URL of at most " + max + " characters";
+      return "must be an absolute http or https URL of at most "
+          + Target.MAX_LENGTH
+          + " characters";
     }
 
     @Override
     public Map<String, Object> schema() {
-      return Map.of("type", "string", "format", "uri", "maxLength", max);
+      return Map.of("type", "string", "format", "uri", "maxLength", Target.MAX_LENGTH);
     }
 
     @Override
     public void check(String field, JsonNode value, Findings findings) {
-      if (!value.isTextual() || value.textValue().length() > max || !isUrl(value.textValue())) {
+      if (!value.isTextual()) {
         findings.refuse(field, value, rule());
+        return;
       }
-    }
-
-    /** Official examples send an empty string for none. */
-    @Override
-    public boolean absent(JsonNode value) {
-      return value.isTextual() && value.textValue().isEmpty();
-    }
-
-    private static boolean isUrl(String text) {
       try {
-        URI uri = new URI(text);
-        String scheme = uri.getScheme() == null ? "" : uri.getScheme().toLowerCase(Locale.ROOT);
-        return (scheme.equals("http") || scheme.equals("https"))
-            && uri.getHost() != null
-            && uri.getUserInfo() == null;
-      } catch (URISyntaxException e) {
-        return false;
+        Target.parse(value.textValue());
+      } catch (RefusedTargetException e) {
+        findings.refuse(field, value, e.rule());
       }
     }
   }
@@ -379,12 +332,6 @@ sealed interface Type {
       } else if (ReservedIds.contain(value.textValue())) {
         findings.refuse(field, value, ReservedIds.RULE);
       }
-    }
-
-    /** Official examples send an empty string for none. */
-    @Override
-    public boolean absent(JsonNode value) {
-      return value.isTextual() && value.textValue().isEmpty();
     }
   }
 

@@ -5,7 +5,8 @@ import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The body that goes to Kling: the caller's, to the letter, but for the few values that are ours.
+ * The body that goes to Kling: the caller's, to the letter, without {@link Empty} values of fields
+ * that we know, and with the few values that are ours.
  */
 public final class UpstreamBody {
 
@@ -15,17 +16,18 @@ public final class UpstreamBody {
    * Sets what we must and keeps the rest.
    *
    * @param kind what is asked for
-   * @param body the caller's body
+   * @param given the caller's body
    * @param upstreamModel Kling's name of the model, or null where the kind has none
    * @param externalTaskId our public id, in place of the caller's own
    * @param callbackUrl our receiver, in place of the caller's own
    */
   public static String of(
       Kind kind,
-      Body body,
+      Body given,
       @Nullable String upstreamModel,
       String externalTaskId,
       String callbackUrl) {
+    Body body = Kinds.said(given);
     Body.Edit edit = body.edit();
     if (kind.dialect() == Kind.Dialect.NEWER) {
       Map<String, String> ours = new LinkedHashMap<>();
@@ -40,7 +42,7 @@ public final class UpstreamBody {
         edit.set("model_name", upstreamModel);
       }
     } else if (upstreamModel != null && member != null) {
-      if (member.equals("model") && !body.root().has("model_name")) {
+      if (member.equals("model")) {
         edit.replace("model", "model_name", upstreamModel);
       } else {
         edit.set("model_name", upstreamModel);

@@ -12,8 +12,9 @@ import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Where a callback_url leads, read the way browsers and resolvers read it, so that no spelling of
- * an address slips through as a name.
+ * Where a URL leads, read the way browsers and resolvers read it, so that no spelling of an address
+ * slips through as a name: the one reader of the URLs that callers send. Hosts may have underscores
+ * and letters of any script; what a request line cannot carry in path and query is encoded.
  *
  * @param tls whether the scheme is https
  * @param host the name in ASCII and lower case, or the address as we write it
@@ -23,10 +24,11 @@ import org.jspecify.annotations.Nullable;
 public record Target(
     boolean tls, String host, int port, String uri, @Nullable InetAddress address) {
 
-  private static final int MAX_LENGTH = 2048;
+  /** Characters of a URL; the longest signed links of object stores have some thousand. */
+  public static final int MAX_LENGTH = 8192;
+
   private static final int HTTP = 80;
   private static final int HTTPS = 443;
-  private static final int FIRST_FREE_PORT = 1024;
   private static final int LAST_PORT = 65535;
   private static final long IPV4_SPACE = 1L << 32;
 
@@ -42,9 +44,9 @@ public record Target(
   private static final Pattern NUMBER = Pattern.compile("[0-9]+|0x[0-9a-f]*");
 
   /**
-   * Reads a callback_url.
+   * Reads a URL.
    *
-   * @throws RefusedTargetException when it is no URL we would ever call, whatever the network says
+   * @throws RefusedTargetException when it is none; the message says why, as {@code must …}
    */
   public static Target parse(String url) throws RefusedTargetException {
     if (url.length() > MAX_LENGTH) {
@@ -86,8 +88,8 @@ public record Target(
       return tls ? HTTPS : HTTP;
     }
     int port = Integer.parseInt(text);
-    if (port != HTTP && port != HTTPS && (port < FIRST_FREE_PORT || port > LAST_PORT)) {
-      throw new RefusedTargetException("must use port 80, 443 or one from 1024 to 65535");
+    if (port < 1 || port > LAST_PORT) {
+      throw new RefusedTargetException("must use a port from 1 to " + LAST_PORT);
     }
     return port;
   }

@@ -15,6 +15,11 @@ import java.util.Set;
 @Singleton
 public final class TargetPolicy {
 
+  /** Below it only those of HTTP itself: the others are of services that are none of callers'. */
+  private static final int FIRST_FREE_PORT = 1024;
+
+  private static final Set<Integer> WEB_PORTS = Set.of(80, 443);
+
   private static final Set<String> LOCAL_SUFFIXES =
       Set.of("localhost", "local", "internal", "intranet", "lan", "home", "corp", "arpa");
 
@@ -49,6 +54,9 @@ public final class TargetPolicy {
    */
   public Target read(String url) throws RefusedTargetException {
     Target target = Target.parse(url);
+    if (target.port() < FIRST_FREE_PORT && !WEB_PORTS.contains(target.port())) {
+      throw new RefusedTargetException("must use port 80, 443 or one from 1024 to 65535");
+    }
     if (blocked.names(target.host())) {
       throw new RefusedTargetException("names a host that the operator has blocked");
     }

@@ -97,7 +97,7 @@ class KindsTest {
           videos/lip-sync | {} | input
           videos/advanced-lip-sync | {'session_id':'1'} | face_choose
           videos/effects | {'effect_scene':'hug','input':{'images':['aGk=']}} | input.images
-          videos/effects | {'effect_scene':'hug','input':{}} | input.image
+          videos/effects | {'effect_scene':'hug','input':{'x':1}} | input.image
           videos/avatar/image2video | {'image':'aGk='} | exactly one of audio_id, sound_file
           videos/avatar/image2video | {'image':'aGk=','audio_id':'1','sound_file':'aGk='} | exactly one of audio_id, sound_file
           videos/multi-elements | {'session_id':'1','edit_mode':'add','prompt':'a'} | edit_mode
@@ -105,7 +105,7 @@ class KindsTest {
           images/generations | {'prompt':'a','n':0} | n value '0'
           images/omni-image | {'prompt':'a','series_amount':10} | series_amount
           images/omni-image | {'prompt':'a','series_amount':1} | series_amount
-          images/multi-image2image | {'subject_image_list':[]} | 1 to 4
+          images/multi-image2image | {'subject_image_list':[1,2,3,4,5]} | 1 to 4
           images/editing/expand | {'image':'aGk=','up_expansion_ratio':2.1,'down_expansion_ratio':0,'left_expansion_ratio':1,'right_expansion_ratio':1} | up_expansion_ratio
           images/editing/expand | {'image':'aGk=','up_expansion_ratio':0.1,'down_expansion_ratio':0,'left_expansion_ratio':1,'right_expansion_ratio':1} | at most 3 times
           images/kolors-virtual-try-on | {'human_image':'aGk='} | cloth_image
@@ -156,8 +156,8 @@ class KindsTest {
           videos/motion-control | {'image_url':'aGk=','video_url':'https://a/b','character_orientation':'image','mode':'pro'} | 8
           videos/avatar/image2video | {'image':'aGk=','audio_id':'1'} | 120
           videos/avatar/image2video | {'image':'aGk=','audio_id':'1','mode':'pro'} | 240
-          videos/lip-sync | {'input':{}} | 6
-          videos/advanced-lip-sync | {'session_id':'1','face_choose':[{}]} | 6
+          videos/lip-sync | {'input':{'video_id':'1'}} | 6
+          videos/advanced-lip-sync | {'session_id':'1','face_choose':[{'face_id':'0'}]} | 6
           videos/video-extend | {'video_id':'1'} | 3.5
           videos/effects | {'effect_scene':'hug','input':{'image':'aGk='}} | 15
           videos/effects | {'effect_scene':'hug','input':{'image':'aGk=','duration':'10'}} | 30
@@ -231,7 +231,7 @@ class KindsTest {
       textBlock =
           """
           text-to-video | kling-3.0 | {} | prompt
-          text-to-video | kling-3.0 | {'prompt':'a','settings':{'duration':'5'}} | settings.duration
+          text-to-video | kling-3.0 | {'prompt':'a','settings':{'duration':'5s'}} | settings.duration
           text-to-video | kling-3.0 | {'prompt':'a','settings':{'duration':2}} | 3 to 15
           text-to-video | kling-3.0 | {'prompt':'a','settings':{'audio':'on'}} | settings.audio
           text-to-video | kling-3.0-turbo | {'prompt':'a','settings':{'resolution':'4k'}} | settings.resolution

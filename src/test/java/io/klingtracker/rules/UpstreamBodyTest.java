@@ -47,8 +47,7 @@ class UpstreamBodyTest {
         upstream("{\"model\":\"best\",\"prompt\":\"a\"}", "kling-v3"));
     assertEquals(
         """
-        {"model":"best","model_name":"kling-v3","external_task_id":"task_1",\
-        "callback_url":"https://me/cb"}""",
+        {"model_name":"kling-v3","external_task_id":"task_1","callback_url":"https://me/cb"}""",
         upstream("{\"model\":\"best\",\"model_name\":null}", "kling-v3"));
   }
 
