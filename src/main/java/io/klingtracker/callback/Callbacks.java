@@ -4,6 +4,7 @@ import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import io.klingtracker.kling.KlingConfig;
 import io.klingtracker.kling.KlingNews;
+import io.klingtracker.kling.KlingReader;
 import io.klingtracker.problem.ErrorCode;
 import io.klingtracker.problem.ProblemException;
 import io.micrometer.core.instrument.Counter;
@@ -71,7 +72,7 @@ class Callbacks {
    */
   CompletionStage<Void> receive(String taskId, CallbackHeaders headers, byte[] body) {
     boolean signed = isSigned(taskId, headers, body);
-    KlingNews said = PendingCallbacks.read(body).orElse(null);
+    KlingNews said = KlingReader.callback(body).orElse(null);
     Receipt receipt = Receipt.of(taskId, body, json(headers), signed, said, clock.instant());
     return writer
         .keep(receipt)

@@ -20,7 +20,6 @@ import io.quarkus.runtime.Startup;
 import jakarta.enterprise.event.Event;
 import jakarta.inject.Inject;
 import jakarta.inject.Singleton;
-import java.io.IOException;
 import java.time.Clock;
 import java.time.Duration;
 import java.time.Instant;
@@ -31,7 +30,6 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
-import java.util.Optional;
 import java.util.random.RandomGenerator;
 import org.jboss.logging.Logger;
 import org.jdbi.v3.core.Handle;
@@ -211,7 +209,7 @@ class PendingCallbacks {
   }
 
   private void judge(PendingCallback callback, List<Read> news, Map<Long, String> verdicts) {
-    KlingNews said = read(callback.body()).orElse(null);
+    KlingNews said = KlingReader.callback(callback.body()).orElse(null);
     PendingCallback.Standing task = callback.task();
     if (said == null) {
       verdicts.put(callback.receiptId(), "unreadable");
@@ -229,6 +227,9 @@ class PendingCallbacks {
       news.add(read);
     } else if (ruling instanceof Ruling.Prove proof) {
       prove(read, proof, verdicts);
+    } else if (ruling instanceof Ruling.Ask ask) {
+      note(read, "not-understood", ask.fault(), verdicts);
+      ask(callback.taskId());
     } else if (ruling instanceof Ruling.Note note) {
       note(read, note.reason(), note.detail(), verdicts);
       if (read.said().status().isFinal()) {
@@ -332,8 +333,12 @@ class PendingCallbacks {
         });
     store.settle(Map.of(callback.receiptId(), SET_ASIDE_REASON));
     tasks.note(callback.taskId(), Source.CALLBACK, null, SET_ASIDE_REASON, reason);
-    store.ask(callback.taskId());
-    checkRequested.fire(new CheckRequested(callback.taskId()));
+    ask(callback.taskId());
+  }
+
+  private void ask(String taskId) {
+    store.ask(taskId);
+    checkRequested.fire(new CheckRequested(taskId));
   }
 
   private Instant retryAt(PendingCallback callback) {
@@ -375,14 +380,5 @@ class PendingCallbacks {
       return ignored.reason();
     }
     return outcome instanceof Outcome.Moved ? "applied" : "no-task";
-  }
-
-  /** The news in a body; empty when it is not JSON or there is none in it. */
-  static Optional<KlingNews> read(byte[] body) {
-    try {
-      return KlingReader.task(KlingReader.parse(body));
-    } catch (IOException e) {
-      return Optional.empty();
-    }
   }
 }

@@ -24,6 +24,13 @@ sealed interface Ruling {
    */
   record Note(String reason, @Nullable String detail) implements Ruling {}
 
+  /**
+   * It cannot be read in one way only: Kling is asked.
+   *
+   * @param fault what is wrong with it
+   */
+  record Ask(String fault) implements Ruling {}
+
   /** There is no task for it. */
   record NoTask() implements Ruling {}
 
@@ -32,6 +39,9 @@ sealed interface Ruling {
     PendingCallback.Standing task = callback.task();
     if (task == null) {
       return new NoTask();
+    }
+    if (said.isUnclear()) {
+      return new Ask(said.message());
     }
     String named = said.externalTaskId();
     String expected = task.nameAtKling(callback.taskId());

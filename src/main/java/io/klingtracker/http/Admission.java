@@ -79,7 +79,7 @@ class Admission {
           "framing");
       return;
     }
-    if (!Front.isPlain(path)) {
+    if (!Front.isPlain(path) && !Front.isCallbackOfDoubledSlash(path)) {
       refusals.refuse(
           call,
           invalid("the path must be written plainly, without //, dots as segments, ; or \\"),

@@ -135,6 +135,7 @@ public class Bodies {
     private final HttpServerRequest request;
     private final IntSupplier atMost;
     private final Consumer<Buffer> whole;
+    private final boolean callback;
     private final BodyBudget.Charge charge;
     private Gathered body = new Gathered();
     private int most;
@@ -146,8 +147,9 @@ public class Bodies {
       this.most = usual;
       this.atMost = atMost;
       this.whole = whole;
+      this.callback = Front.of(request.path()) == Front.CALLBACK;
       this.charge =
-          Front.of(request.path()) == Front.CALLBACK
+          callback
               ? budget.chargeCallback()
               : budget.charge(RequestTenant.of(call));
     }
@@ -157,6 +159,11 @@ public class Bodies {
       call.addEndHandler(end -> charge.release());
       if (isTooLarge(Refusals.announced(request))) {
         refuse(tooLarge(), "body-size");
+        return;
+      }
+      String encoding = request.getHeader(HttpHeaders.CONTENT_ENCODING);
+      if (!Gzip.isTaken(encoding, callback)) {
+        refuse(Gzip.refusal(), "encoding");
         return;
       }
       request.exceptionHandler(this::cutOff);
@@ -191,10 +198,28 @@ public class Bodies {
       Optional<Refusal> full = charge.whole();
       if (full.isPresent()) {
         refuse(full.get());
-      } else {
-        call.put(WHOLE, true);
-        whole.accept(body.whole());
+        return;
       }
+      call.put(WHOLE, true);
+      Buffer given = body.whole();
+      if (!Gzip.is(given)) {
+        whole.accept(given);
+      } else if (callback) {
+        unpack(given);
+      } else {
+        refuse(Gzip.refusal(), "encoding");
+      }
+    }
+
+    private void unpack(Buffer packed) {
+      Buffer plain;
+      try {
+        plain = Gzip.unpack(packed, most, charge::take);
+      } catch (ProblemException e) {
+        refuse(e, "encoding");
+        return;
+      }
+      whole.accept(plain);
     }
 
     private boolean isTooLarge(long length) {

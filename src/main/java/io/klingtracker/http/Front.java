@@ -65,6 +65,26 @@ public enum Front {
     return isSimple(path) || isUnambiguous(path);
   }
 
+  /**
+   * Whether a path is one of callbacks and plain but for slashes at its beginning: a public URL
+   * that ends in a slash makes such, and what was told to Kling cannot be told otherwise.
+   */
+  static boolean isCallbackOfDoubledSlash(@Nullable String path) {
+    if (path == null || !path.startsWith("//")) {
+      return false;
+    }
+    String plain = withoutDoubledSlash(path);
+    return isPlain(plain) && of(plain) == CALLBACK;
+  }
+
+  private static String withoutDoubledSlash(String path) {
+    int first = 0;
+    while (first + 1 < path.length() && path.charAt(first + 1) == '/') {
+      first++;
+    }
+    return path.substring(first);
+  }
+
   /** The quick way for what nearly every path is. */
   private static boolean isSimple(String path) {
     if (path.isEmpty() || path.charAt(0) != '/') {

@@ -55,13 +55,17 @@ final class KlingDocument {
 
   private final JsonParser parser;
 
-  private KlingDocument(JsonParser parser) {
+  /** Whether a name may stand twice in an object; the last value counts then. */
+  private final boolean twice;
+
+  private KlingDocument(JsonParser parser, boolean twice) {
     this.parser = parser;
+    this.twice = twice;
   }
 
   static JsonNode parse(byte[] body) throws IOException {
     try (JsonParser parser = JSON.createParser(body)) {
-      return document(parser);
+      return document(parser, false);
     } catch (JsonParseException e) {
       if (!String.valueOf(e.getOriginalMessage()).contains("surrogate")) {
         throw e;
@@ -69,16 +73,35 @@ final class KlingDocument {
     }
     // Among bytes a name cannot have half a surrogate pair, among characters it can, to be cleaned.
     try (JsonParser parser = JSON.createParser(new String(body, StandardCharsets.UTF_8))) {
-      return document(parser);
+      return document(parser, false);
     }
   }
 
-  private static JsonNode document(JsonParser parser) throws IOException {
+  /**
+   * Parses what {@link #parse} does not take for the sender's carelessness alone: a byte order
+   * mark, NULs at the end, bytes that are no UTF-8, a name twice in an object. Tells that something
+   * is there, not what it says: two readers may read it differently.
+   *
+   * @throws IOException when it is not JSON even so
+   */
+  static JsonNode mended(byte[] body) throws IOException {
+    String text = new String(body, StandardCharsets.UTF_8);
+    int start = text.startsWith("\uFEFF") ? 1 : 0;
+    int end = text.length();
+    while (end > start && text.charAt(end - 1) <= ' ') {
+      end--;
+    }
+    try (JsonParser parser = JSON.createParser(text.substring(start, end))) {
+      return document(parser, true);
+    }
+  }
+
+  private static JsonNode document(JsonParser parser, boolean twice) throws IOException {
     JsonToken first = parser.nextToken();
     if (first == null) {
       throw new IOException("the body is empty");
     }
-    JsonNode document = new KlingDocument(parser).value(first);
+    JsonNode document = new KlingDocument(parser, twice).value(first);
     if (parser.nextToken() != null) {
       throw new IOException("the body goes on after its end");
     }
@@ -102,7 +125,7 @@ final class KlingDocument {
     ObjectNode object = NODES.objectNode();
     while (parser.nextToken() != JsonToken.END_OBJECT) {
       String name = ForeignText.clean(parser.currentName());
-      if (object.replace(name, value(parser.nextToken())) != null) {
+      if (object.replace(name, value(parser.nextToken())) != null && !twice) {
         throw new IOException("the body has a name twice in one object");
       }
     }

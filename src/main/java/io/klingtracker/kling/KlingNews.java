@@ -29,6 +29,21 @@ public record KlingNews(
     @Nullable Instant updatedAt,
     @Nullable Instant createdAt) {
 
+  /**
+   * Something was said that cannot be read in one way only: it tells to ask, and nothing else.
+   *
+   * @param fault what is wrong with it
+   */
+  static KlingNews unclear(String fault) {
+    return new KlingNews(
+        null, null, KlingStatus.UNKNOWN, "unclear", fault, null, null, null, null);
+  }
+
+  /** See {@link #unclear}; whoever says something clearly names a task. */
+  public boolean isUnclear() {
+    return klingTaskId == null;
+  }
+
   /** How long it took by Kling's own clock, once it has ended; null when Kling does not say. */
   public @Nullable Duration renderTime() {
     return !status.isFinal() || createdAt == null || updatedAt == null

@@ -62,6 +62,28 @@ public final class KlingReader {
     return KlingDocument.parse(body);
   }
 
+  /**
+   * The news in a callback's body; {@link KlingNews#unclear} where it is JSON that only a lenient
+   * reader takes. Empty when it is not JSON even so, or there is no task in it.
+   */
+  public static Optional<KlingNews> callback(byte[] body) {
+    try {
+      return task(parse(body));
+    } catch (IOException strict) {
+      try {
+        String fault =
+            strict instanceof JsonProcessingException json
+                ? json.getOriginalMessage()
+                : strict.getMessage();
+        return task(KlingDocument.mended(body)).map(
+                lenient ->
+                    KlingNews.unclear(ForeignText.clean(String.valueOf(fault), MAX_MESSAGE)));
+      } catch (IOException e) {
+        return Optional.empty();
+      }
+    }
+  }
+
   /** The one task that a callback or a query answer is about, or empty when it names none. */
   public static Optional<KlingNews> task(JsonNode body) {
     List<KlingNews> all = tasks(body);
@@ -95,9 +117,9 @@ public final class KlingReader {
     return all;
   }
 
-  /** A status alone may be that of HTTP. */
+  /** An envelope may have a status too, that of HTTP: alone, or as a number. */
   private static boolean isTask(JsonNode body) {
-    return (body.has("task_status") || body.has("status"))
+    return (body.has("task_status") || body.path("status").isTextual())
         && (body.has("task_id") || body.has("id"));
   }
 

@@ -27,6 +27,7 @@ import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.Base64;
 import java.util.HashMap;
 import java.util.LinkedHashSet;
@@ -219,11 +220,7 @@ class CallbackRouteTest {
   }
 
   @Test
-  void what_is_no_callback_is_400_and_kept() throws IOException {
-    ByteArrayOutputStream zipped = new ByteArrayOutputStream();
-    try (GZIPOutputStream gzip = new GZIPOutputStream(zipped)) {
-      gzip.write(bytes(body("processing")));
-    }
+  void what_is_no_callback_is_400_and_kept() {
     List<byte[]> bodies =
         List.of(
             bytes(""),
@@ -232,11 +229,12 @@ class CallbackRouteTest {
             bytes("{\"code\":1303}"),
             bytes("{\"task_id\":\"1\",\"id\":\"2\",\"status\":\"succeed\"}"),
             bytes("{\"task_id\":NaN,\"task_status\":\"succeed\"}"),
-            bytes("{\"task_id\":\"1\",\"task_id\":\"1\",\"task_status\":\"succeed\"}"),
+            bytes("\0\0"),
+            bytes("{\"task_id\":\"1\",\0\"task_status\":\"succeed\"}"),
+            bytes("{\"task_id\":\"1\",\"task_status\":\"succeed\"} {}"),
+            bytes("{\"status\":200,\"code\":0,\"data\":{}}"),
             bytes("[".repeat(65) + "]".repeat(65)),
-            bytes("[".repeat(100_000)),
-            "{\"task_id\":\"1\",\"task_status\":\"\u00e9\"}".getBytes(StandardCharsets.ISO_8859_1),
-            zipped.toByteArray());
+            bytes("[".repeat(100_000)));
 
     for (byte[] body : bodies) {
       Reply reply = exchange(request(path, body.length, "Content-Encoding: gzip\r\n"), body);
@@ -247,6 +245,107 @@ class CallbackRouteTest {
         bodies.size(),
         number("select count(*) from callback_receipt where verdict = 'unreadable'"));
     assertEquals(0, number("select count(*) from callback_pending"));
+  }
+
+  /** Senders are careless: what is there is kept, and who cannot be read for sure is asked. */
+  @Test
+  void a_body_that_only_a_lenient_reader_takes_is_kept_and_kling_is_asked() {
+    String plain = body("processing");
+    List<byte[]> bodies =
+        List.of(
+            bytes(plain.replaceFirst("\\{", "{\"task_id\":\"1\",")),
+            bytes(plain.replaceFirst("\\{", "{\"task_status\":\"failed\",")),
+            bytes(plain + "\0"),
+            bytes(plain + "\0\0 \n\0"),
+            bytes("\uFEFF" + plain + "\0"),
+            plain.replaceFirst("\\{", "{\"x\":\"\u00e9\",").getBytes(StandardCharsets.ISO_8859_1));
+
+    for (byte[] body : bodies) {
+      kling.calls = 0;
+      jdbi.useHandle(h -> h.execute("delete from task_news"));
+      Reply reply = exchange(request(path, body.length, ""), body);
+      assertEquals(200, reply.status(), new String(body, StandardCharsets.ISO_8859_1));
+      assertEquals(OK, reply.body());
+      callbacks.workOff();
+      assertEquals("queued", status());
+      assertEquals("not-understood", text("select reason from task_news"));
+      assertEquals(
+          1, number("select count(*) from open_task where next_check_at <= '" + clock.instant() + "'"));
+      jdbi.useHandle(
+          h ->
+              h.execute(
+                  "update open_task set next_check_at = ?", clock.instant().plusSeconds(60)));
+    }
+    assertEquals(bodies.size(), number("select count(*) from callback_receipt"));
+
+    byte[] last = bytes(plain + "\0\0\0");
+    exchange(request(path, last.length, ""), last);
+    callbacks.workOff();
+    reconciler.runOnce();
+    assertEquals("processing", status());
+  }
+
+  @Test
+  void an_envelope_of_http_s_words_is_read() {
+    assertEquals(
+        200,
+        post(path, "{\"status\":200,\"code\":0,\"data\":" + body("processing") + "}").status());
+    callbacks.workOff();
+    assertEquals("processing", status());
+  }
+
+  @Test
+  void a_byte_order_mark_is_skipped() {
+    assertEquals(200, post(path, "\uFEFF" + body("processing")).status());
+    callbacks.workOff();
+    assertEquals("processing", status());
+  }
+
+  @Test
+  void slashes_before_the_path_change_nothing() {
+    assertEquals(200, post("/" + path, body("submitted")).status());
+    assertEquals(200, post("//" + path, body("processing")).status());
+    callbacks.workOff();
+    assertEquals("processing", status());
+    assertEquals(401, post("//callbacks/kling/" + task + "/x", body("processing")).status());
+    for (String other :
+        List.of("/callbacks//kling" + path.substring("/callbacks/kling".length()), "//v1/tasks")) {
+      assertEquals(400, post(other, body("processing")).status(), other);
+    }
+  }
+
+  @Test
+  void a_compressed_body_is_unpacked_within_the_bound() throws IOException {
+    byte[] packed = gzip(bytes(body("processing")));
+    assertEquals(
+        200, exchange(request(path, packed.length, "Content-Encoding: gzip\r\n"), packed).status());
+    callbacks.workOff();
+    assertEquals("processing", status());
+    // A proxy unpacks and leaves the header, or packs and writes none.
+    byte[] plain = bytes(body("submitted"));
+    assertEquals(
+        200, exchange(request(path, plain.length, "Content-Encoding: gzip\r\n"), plain).status());
+    byte[] unsaid = gzip(bytes(body("processing") + " "));
+    assertEquals(200, exchange(request(path, unsaid.length, ""), unsaid).status());
+
+    byte[] bomb = gzip(new byte[64 << 20]);
+    assertTrue(bomb.length < 1 << 20);
+    Reply refused = exchange(request(path, bomb.length, "Content-Encoding: gzip\r\n"), bomb);
+    assertEquals(413, refused.status());
+    byte[] cut = Arrays.copyOf(packed, packed.length - 9);
+    assertEquals(
+        400, exchange(request(path, cut.length, "Content-Encoding: x-gzip\r\n"), cut).status());
+    assertEquals(
+        415, exchange(request(path, plain.length, "Content-Encoding: br\r\n"), plain).status());
+    assertEquals(3, number("select count(*) from callback_receipt"));
+  }
+
+  private static byte[] gzip(byte[] plain) throws IOException {
+    ByteArrayOutputStream packed = new ByteArrayOutputStream();
+    try (GZIPOutputStream gzip = new GZIPOutputStream(packed)) {
+      gzip.write(plain);
+    }
+    return packed.toByteArray();
   }
 
   @Test
