@@ -30,6 +30,7 @@ import java.util.List;
 import java.util.UUID;
 import org.eclipse.microprofile.openapi.annotations.Operation;
 import org.jboss.logging.Logger;
+import org.jboss.resteasy.reactive.ResponseHeader;
 import org.jspecify.annotations.Nullable;
 
 /** The catch-up feed and the streams of Server-Sent Events. */
@@ -44,6 +45,9 @@ public class FeedResource {
   private static final long RECONNECT_MILLIS = 2000;
 
   private static final String LIST = "events";
+
+  /** Proxies that gather answers pass each event on as it comes. */
+  static final String UNBUFFERED = "X-Accel-Buffering";
 
   private final Feed feed;
   private final Cursors cursors;
@@ -119,6 +123,8 @@ public class FeedResource {
   @Needs(Scope.READ)
   @Path("/stream")
   @Produces(MediaType.SERVER_SENT_EVENTS)
+  @ResponseHeader(name = "Cache-Control", value = "no-cache")
+  @ResponseHeader(name = UNBUFFERED, value = "no")
   @Blocking
   @Operation(summary = "All status changes as they come")
   public Multi<OutboundSseEvent> stream(
@@ -166,7 +172,6 @@ public class FeedResource {
                                 event ->
                                     sse.newEventBuilder()
                                         .id(event.eventId().toString())
-                                        .mediaType(MediaType.TEXT_PLAIN_TYPE)
                                         .data(String.class, event.payload())
                                         .build()));
     return Multi.createBy().concatenating().streams(Multi.createFrom().item(connected), rest);

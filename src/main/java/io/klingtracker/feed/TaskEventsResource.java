@@ -23,6 +23,7 @@ import jakarta.ws.rs.core.Response;
 import jakarta.ws.rs.sse.OutboundSseEvent;
 import jakarta.ws.rs.sse.Sse;
 import org.eclipse.microprofile.openapi.annotations.Operation;
+import org.jboss.resteasy.reactive.ResponseHeader;
 import org.jspecify.annotations.Nullable;
 
 /** One task's stream of Server-Sent Events. */
@@ -49,6 +50,8 @@ public class TaskEventsResource {
   @Needs(Scope.READ)
   @Path("/{id}/events")
   @Produces(MediaType.SERVER_SENT_EVENTS)
+  @ResponseHeader(name = "Cache-Control", value = "no-cache")
+  @ResponseHeader(name = FeedResource.UNBUFFERED, value = "no")
   @Blocking
   @Operation(summary = "A task's status changes as they come")
   public Multi<OutboundSseEvent> taskStream(

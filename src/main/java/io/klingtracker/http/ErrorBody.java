@@ -6,6 +6,8 @@ import io.vertx.core.Future;
 import io.vertx.core.http.HttpServerResponse;
 import io.vertx.core.json.JsonObject;
 import java.time.Duration;
+import java.util.HashMap;
+import java.util.Map;
 import java.util.UUID;
 import org.jspecify.annotations.Nullable;
 
@@ -63,14 +65,25 @@ public record ErrorBody(int status, String type, String text, @Nullable String r
             wait);
   }
 
+  /** What goes with it besides the type. */
+  public Map<String, String> headers() {
+    Map<String, String> headers = new HashMap<>();
+    if (retryAfter != null) {
+      headers.put("Retry-After", retryAfter);
+    }
+    if (status == ErrorCode.AUTHORIZATION_MISSING.httpStatus()) {
+      // RFC 9110, 11.6.1: a 401 says how to authenticate.
+      headers.put("WWW-Authenticate", "Bearer realm=\"kling-task-tracker\"");
+    }
+    return headers;
+  }
+
   /** Ends a response with it; does nothing when it has ended or its reader has gone. */
   public Future<Void> send(HttpServerResponse response) {
     if (response.ended() || response.closed() || response.headWritten()) {
       return Future.succeededFuture();
     }
-    if (retryAfter != null) {
-      response.putHeader("Retry-After", retryAfter);
-    }
+    headers().forEach(response::putHeader);
     return response.setStatusCode(status).putHeader("Content-Type", type).end(text);
   }
 }

@@ -16,6 +16,7 @@ import jakarta.ws.rs.core.UriInfo;
 import java.io.IOException;
 import java.nio.channels.ClosedChannelException;
 import java.time.Duration;
+import java.util.Set;
 import java.util.UUID;
 import org.jboss.logging.Logger;
 import org.jboss.resteasy.reactive.server.ServerExceptionMapper;
@@ -55,6 +56,11 @@ public class ProblemMapper {
     if (status < Response.Status.BAD_REQUEST.getStatusCode()) {
       return e.getResponse();
     }
+    // The REST layer asks the last of the classes that could have the path, and may say 404.
+    Set<String> allowed = status == 404 || status == 405 ? AllowedMethods.insteadOfCurrent() : Set.of();
+    if (!allowed.isEmpty()) {
+      status = 405;
+    }
     ErrorCode code =
         switch (status) {
           case 401 -> ErrorCode.AUTHORIZATION_INVALID;
@@ -73,7 +79,11 @@ public class ProblemMapper {
           case BODY_TOO_LARGE -> "the body is too large";
           default -> "the request cannot be read; check its parameters";
         };
-    return answer(code, message, null, uri, UUID.randomUUID());
+    Response answer = answer(code, message, null, uri, UUID.randomUUID());
+    if (answer.getStatus() == ErrorCode.METHOD_NOT_ALLOWED.httpStatus()) {
+      answer.getHeaders().putSingle("Allow", String.join(", ", allowed));
+    }
+    return answer;
   }
 
   /** A body that does not fit its record, as the REST layer hands it on. */
@@ -126,9 +136,7 @@ public class ProblemMapper {
     ErrorBody body = ErrorBody.of(Front.of(uri.getPath()), code, message, retryAfter, id);
     Response.ResponseBuilder answer =
         Response.status(body.status()).type(body.type()).entity(body.text());
-    if (body.retryAfter() != null) {
-      answer.header("Retry-After", body.retryAfter());
-    }
+    body.headers().forEach(answer::header);
     return answer.build();
   }
 

@@ -1,21 +1,25 @@
 package io.klingtracker.request;
 
 import com.fasterxml.jackson.core.JsonParser;
-import com.fasterxml.jackson.core.JsonToken;
 import com.fasterxml.jackson.core.StreamReadConstraints;
 import com.fasterxml.jackson.databind.DeserializationContext;
 import com.fasterxml.jackson.databind.DeserializationFeature;
 import com.fasterxml.jackson.databind.KeyDeserializer;
+import com.fasterxml.jackson.databind.MapperFeature;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.cfg.CoercionAction;
+import com.fasterxml.jackson.databind.cfg.CoercionInputShape;
 import com.fasterxml.jackson.databind.deser.std.NumberDeserializers.BigDecimalDeserializer;
 import com.fasterxml.jackson.databind.deser.std.StdScalarDeserializer;
 import com.fasterxml.jackson.databind.deser.std.StringDeserializer;
 import com.fasterxml.jackson.databind.module.SimpleModule;
+import com.fasterxml.jackson.databind.type.LogicalType;
 import io.klingtracker.text.ForeignText;
 import io.quarkus.jackson.ObjectMapperCustomizer;
 import jakarta.inject.Singleton;
 import java.io.IOException;
 import java.math.BigDecimal;
+import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -49,6 +53,17 @@ class JsonBodies implements ObjectMapperCustomizer {
             StreamReadConstraints.builder().maxNestingDepth(MAX_DEPTH).build());
     // 1.5 is not 1.
     mapper.disable(DeserializationFeature.ACCEPT_FLOAT_AS_INT);
+    // A misspelt field would change nothing, or what nobody meant (contract, section 10).
+    mapper.enable(DeserializationFeature.FAIL_ON_UNKNOWN_PROPERTIES);
+    mapper.enable(JsonParser.Feature.STRICT_DUPLICATE_DETECTION);
+    // Neither "5" is a number nor 5 a text: ids have more digits than many a reader's numbers.
+    mapper.disable(MapperFeature.ALLOW_COERCION_OF_SCALARS);
+    for (CoercionInputShape number :
+        List.of(CoercionInputShape.Integer, CoercionInputShape.Float, CoercionInputShape.Boolean)) {
+      mapper
+          .coercionConfigFor(LogicalType.Textual)
+          .setCoercion(number, CoercionAction.Fail);
+    }
     mapper.registerModule(
         new SimpleModule("foreign values")
             .addDeserializer(String.class, new Text())
@@ -99,9 +114,6 @@ class JsonBodies implements ObjectMapperCustomizer {
     @Override
     public @Nullable BigDecimal deserialize(JsonParser parser, DeserializationContext context)
         throws IOException {
-      if (parser.currentToken() == JsonToken.VALUE_STRING && parser.getTextLength() > 64) {
-        throw new RefusedValueException(parser, NUMBER, BigDecimal.class);
-      }
       BigDecimal number;
       try {
         number = BigDecimalDeserializer.instance.deserialize(parser, context);

@@ -5,8 +5,10 @@ import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.core.exc.InputCoercionException;
 import com.fasterxml.jackson.databind.JsonMappingException;
 import com.fasterxml.jackson.databind.exc.MismatchedInputException;
+import com.fasterxml.jackson.databind.exc.UnrecognizedPropertyException;
 import io.klingtracker.text.ForeignText;
 import java.util.Collection;
+import java.util.List;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
@@ -15,6 +17,9 @@ public final class JsonFaults {
 
   /** Of a field's path, in bytes: its names are the caller's. */
   private static final int MAX_PATH = 200;
+
+  /** Characters of what the parser says. */
+  private static final int MAX_FAULT = 160;
 
   private JsonFaults() {}
 
@@ -31,15 +36,31 @@ public final class JsonFaults {
           + (isInt ? Integer.MAX_VALUE : Long.MAX_VALUE);
     }
     if (!(fault instanceof MismatchedInputException mismatch)) {
-      return "the body is not JSON that can be read" + at(fault.getLocation());
+      return "the body is not JSON that can be read: "
+          + Nearest.shown(fault(fault.getOriginalMessage()), MAX_FAULT)
+          + at(fault.getLocation());
     }
     String path = path(mismatch);
+    if (fault instanceof UnrecognizedPropertyException unknown) {
+      List<String> known = unknown.getKnownPropertyIds().stream().map(String::valueOf).toList();
+      return "unknown field " + path + "; " + Nearest.hint(unknown.getPropertyName(), known);
+    }
     if (fault instanceof RefusedValueException) {
       return (path.isEmpty() ? "the body" : path) + " " + fault.getOriginalMessage();
     }
     return path.isEmpty()
         ? "the body must be a JSON object" + at(fault.getLocation())
         : path + " must be " + words(mismatch.getTargetType());
+  }
+
+  /** What the parser says, without the places that it says in its own way. */
+  private static String fault(@Nullable String message) {
+    return String.valueOf(message)
+        .lines()
+        .findFirst()
+        .orElse("")
+        .replaceFirst("(\\(start marker| at \\[Source).*", "")
+        .strip();
   }
 
   private static String path(JsonMappingException fault) {

@@ -27,6 +27,7 @@ public final class Parameters {
   public static final int MAX_HOST = 300;
 
   private static final Pattern WHOLE = Pattern.compile("[+-]?[0-9]{1,18}");
+  private static final Pattern UNENCODED_PLUS = Pattern.compile(" ([0-9]{2}:[0-9]{2})$");
   private static final int LENGTH_OF_DAY = "2026-01-31".length();
   private static final int LAST_YEAR = 9999;
 
@@ -78,7 +79,13 @@ public final class Parameters {
   public static @Nullable String word(
       String name, @Nullable String value, Collection<String> words) {
     if (value != null && !words.contains(value)) {
-      throw invalid(name + " is none of " + String.join(", ", words));
+      throw invalid(
+          "%s %s is none of %s; %s"
+              .formatted(
+                  name,
+                  Nearest.shown(value),
+                  String.join(", ", words),
+                  Nearest.hint(value, words)));
     }
     return value;
   }
@@ -109,10 +116,12 @@ public final class Parameters {
       return null;
     }
     try {
+      // A + that was not encoded has become a space on its way.
+      String text = UNENCODED_PLUS.matcher(value).replaceFirst("+$1");
       Instant time =
-          value.length() == LENGTH_OF_DAY
-              ? LocalDate.parse(value).atStartOfDay(ZoneOffset.UTC).toInstant()
-              : OffsetDateTime.parse(value).toInstant();
+          text.length() == LENGTH_OF_DAY
+              ? LocalDate.parse(text).atStartOfDay(ZoneOffset.UTC).toInstant()
+              : OffsetDateTime.parse(text).toInstant();
       int year = time.atOffset(ZoneOffset.UTC).getYear();
       if (year >= 0 && year <= LAST_YEAR) {
         return time;

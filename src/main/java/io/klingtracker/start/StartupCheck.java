@@ -23,6 +23,7 @@ import io.klingtracker.watch.WatchConfig;
 import io.klingtracker.webhook.FirstSecretConfig;
 import io.klingtracker.webhook.WebhookConfig;
 import io.quarkus.runtime.configuration.ConfigUtils;
+import io.quarkus.runtime.configuration.DurationConverter;
 import io.smallrye.config.ConfigMapping;
 import io.smallrye.config.ConfigValidationException;
 import io.smallrye.config.SmallRyeConfig;
@@ -78,6 +79,9 @@ public final class StartupCheck {
 
   private static final int MAX_SLOTS = 10_000;
   private static final String OIDC = "quarkus.oidc.";
+
+  /** For the look at the task when its wait is over. */
+  private static final Duration AFTER_WAIT = Duration.ofSeconds(10);
 
   /** Further providers; Quarkus would choose among them by the request. */
   private static final Pattern OTHER_PROVIDER =
@@ -165,6 +169,7 @@ public final class StartupCheck {
     new SecretCheck(faults, kling.accounts()).check(config);
     webhooks();
     people();
+    waits();
     for (Class<?> mapping : MAPPINGS) {
       ConfigMapping root = mapping.getAnnotation(ConfigMapping.class);
       bounds(root.prefix(), mapping, config.getConfigMapping(mapping));
@@ -272,6 +277,28 @@ public final class StartupCheck {
                 faults.add("tracker.webhook." + name, "must be 1 or more, is " + value);
               }
             });
+  }
+
+  /** A wait that something else cut would leave a paid create without its answer. */
+  private void waits() {
+    Duration longest = config.getConfigMapping(ReadConfig.class).maxWait();
+    Duration answer = config.getConfigMapping(HttpConfig.class).answerTime();
+    if (answer.compareTo(longest.plus(AFTER_WAIT)) < 0) {
+      faults.add(
+          "tracker.http.answer-time",
+          "must be at least %s s longer than tracker.api.max-wait (%s s), is %s s"
+              .formatted(AFTER_WAIT.toSeconds(), longest.toSeconds(), answer.toSeconds()));
+    }
+    config
+        .getOptionalValue("quarkus.http.idle-timeout", String.class)
+        .map(DurationConverter::parseDuration)
+        .filter(idle -> idle.compareTo(answer) <= 0)
+        .ifPresent(
+            idle ->
+                faults.add(
+                    "quarkus.http.idle-timeout",
+                    "must be longer than tracker.http.answer-time (%s s), is %s s: it would cut waits"
+                        .formatted(answer.toSeconds(), idle.toSeconds())));
   }
 
   private void web(String key, String value) {

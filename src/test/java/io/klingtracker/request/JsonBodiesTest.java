@@ -45,7 +45,19 @@ class JsonBodiesTest {
         "{\"models\":[]}|models must be an object",
         "{\"inner\":{\"text\":\"\\ude00\"}}|inner.text must be text of at most 8192 characters, none of them U+0000",
         "{\"units\":1e999999}|units must be a number of at most 15 digits and 9 places",
-        "{\"units\":\"1e999999\"}|units must be a number of at most 15 digits and 9 places",
+        "{\"units\":\"1e999999\"}|units must be a number",
+        "{\"units\":\"5\"}|units must be a number",
+        "{\"count\":\"5\"}|count must be a whole number",
+        "{\"flag\":\"true\"}|flag must be true or false",
+        "{\"flag\":1}|flag must be true or false",
+        "{\"name\":5}|name must be text",
+        "{\"name\":5.0}|name must be text",
+        "{\"name\":true}|name must be text",
+        "{\"inner\":{\"text\":5}}|inner.text must be text",
+        "{\"nmae\":\"x\"}|unknown field nmae; did you mean name?",
+        "{\"inner\":{\"txet\":\"x\"}}|unknown field inner.txet; did you mean text?",
+        "{\"name\":\"x\",\"name\":\"y\"}|the body is not JSON that can be read: Duplicate field 'name' (line 1, column 19)",
+        "{\"name\":tru}|the body is not JSON that can be read: Unrecognized token 'tru': was expecting (JSON String, Number, Array, Object or token 'null', 'true' or 'false') (line 1, column 9)",
         "{\"units\":1e-10}|units must be a number of at most 15 digits and 9 places",
         "{\"units\":true}|units must be a number",
         "{\"count\":\"many\"}|count must be a whole number",
@@ -55,7 +67,7 @@ class JsonBodiesTest {
         "{\"count\":99999999999999999999}|count must be a whole number from -2147483648 to 2147483647",
         "{\"flag\":\"maybe\"}|flag must be true or false",
         "[]|the body must be a JSON object (line 1, column 1)",
-        "{|the body is not JSON that can be read (line 1, column 2)"
+        "{|the body is not JSON that can be read: Unexpected end-of-input: expected close marker for Object (line 1, column 2)"
       })
   void names_the_field_and_what_it_must_be(String body, String words) {
     JsonProcessingException fault =
@@ -81,8 +93,7 @@ class JsonBodiesTest {
   void reads_what_is_sound() throws JsonProcessingException {
     Sample sample =
         JSON.readValue(
-            "{\"name\":\"\uD83D\uDE00\",\"count\":5,\"units\":1E+3,\"models\":{\"a\":\"b\"},\"other\":1}"
-                .replace(",\"other\":1", ""),
+            "{\"name\":\"\uD83D\uDE00\",\"count\":5,\"units\":1E+3,\"models\":{\"a\":\"b\"}}",
             Sample.class);
     assertEquals("\uD83D\uDE00", sample.name());
     assertEquals("1000", sample.units().toString());

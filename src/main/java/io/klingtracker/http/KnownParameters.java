@@ -1,0 +1,75 @@
+package io.klingtracker.http;
+
+import io.klingtracker.request.Nearest;
+import io.klingtracker.request.Parameters;
+import jakarta.annotation.Priority;
+import jakarta.ws.rs.Priorities;
+import jakarta.ws.rs.QueryParam;
+import jakarta.ws.rs.container.ContainerRequestContext;
+import jakarta.ws.rs.container.ContainerRequestFilter;
+import jakarta.ws.rs.ext.Provider;
+import java.lang.annotation.Annotation;
+import java.lang.reflect.Method;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.TreeSet;
+import java.util.concurrent.ConcurrentHashMap;
+import org.jboss.resteasy.reactive.server.spi.ResteasyReactiveContainerRequestContext;
+
+/**
+ * Refuses query parameters that the matched method does not declare, and those that come twice, on
+ * {@code /v1} and {@code /admin} (contract, section 10): a filter that is not read would answer
+ * more than was asked for. Those that begin with {@code _} are the caller's own, against caches.
+ */
+@Provider
+@Priority(Priorities.USER)
+public class KnownParameters implements ContainerRequestFilter {
+
+  private final Map<Method, Set<String>> known = new ConcurrentHashMap<>();
+
+  @Override
+  public void filter(ContainerRequestContext request) {
+    Map<String, List<String>> given = request.getUriInfo().getQueryParameters();
+    if (given.isEmpty()) {
+      return;
+    }
+    Front front = Front.of(request.getUriInfo().getPath());
+    if (front != Front.NATIVE && front != Front.ADMIN) {
+      return;
+    }
+    Method method =
+        ((ResteasyReactiveContainerRequestContext) request)
+            .getServerRequestContext()
+            .getResteasyReactiveResourceInfo()
+            .getResourceMethod();
+    check(given, known.computeIfAbsent(method, KnownParameters::declared));
+  }
+
+  static void check(Map<String, List<String>> given, Set<String> known) {
+    given.forEach(
+        (name, values) -> {
+          if (name.startsWith("_")) {
+            return;
+          }
+          if (!known.contains(name)) {
+            throw Parameters.invalid(
+                "unknown parameter " + Nearest.shown(name) + "; " + Nearest.hint(name, known));
+          }
+          if (values.size() > 1) {
+            throw Parameters.invalid(name + " is given " + values.size() + " times; give it once");
+          }
+        });
+  }
+
+  private static Set<String> declared(Method method) {
+    Set<String> names = new TreeSet<>();
+    for (Annotation[] parameter : method.getParameterAnnotations()) {
+      Arrays.stream(parameter)
+          .filter(QueryParam.class::isInstance)
+          .forEach(declared -> names.add(((QueryParam) declared).value()));
+    }
+    return names;
+  }
+}
