@@ -347,7 +347,7 @@ public class AdminTenantResource {
         return given;
       }
     } catch (JsonProcessingException e) {
-      // The refusal below says what is expected.
+      throw Parameters.invalid(JsonFaults.describe(e));
     }
     throw Parameters.invalid("send a JSON object with what is to be changed");
   }

@@ -82,6 +82,24 @@ public class NewerResource {
       @JsonProperty("next_cursor") String nextCursor,
       @JsonProperty("has_more") boolean hasMore) {}
 
+  /** Kling's answer about packs, in its second envelope. */
+  record Costs(
+      int code,
+      String msg,
+      @JsonProperty("resource_pack_subscribe_infos") List<Object> packs) {}
+
+  /**
+   * Clients ask this to see whether they are let in. Packs are the operator's: a tenant has none,
+   * and finds its units in {@code /v1/usage}.
+   */
+  @GET
+  @Needs(Scope.READ)
+  @Path("/account/costs")
+  @Operation(summary = "The tenant's packs: none")
+  public KlingEnvelope costs() {
+    return envelope(new Costs(0, "success", List.of()));
+  }
+
   /** Takes a task; the answer comes after it is durable. */
   @POST
   @Needs(Scope.SUBMIT)

@@ -24,6 +24,7 @@ import java.security.NoSuchAlgorithmException;
 import java.time.Clock;
 import java.time.Duration;
 import java.time.Instant;
+import java.util.Optional;
 import java.util.UUID;
 import org.jspecify.annotations.Nullable;
 
@@ -115,6 +116,31 @@ class Submissions {
 
   /** Stores the task, or finds the answer that its idempotency key had before. */
   Accepted submit(Ask ask, Options options) {
+    try {
+      return stored(ask, options);
+    } catch (ProblemException refused) {
+      // Rules, models and quotas change; the answer to a repeated request does not.
+      return replayed(ask, options).orElseThrow(() -> refused);
+    }
+  }
+
+  private Optional<Accepted> replayed(Ask ask, Options options) {
+    String key = options.idempotencyKey();
+    return key == null
+        ? Optional.empty()
+        : tasks
+            .replay(ask.tenant(), key, hash(ask))
+            .map(
+                first ->
+                    new Accepted(
+                        first.requestId(),
+                        first.taskId(),
+                        first.externalTaskId(),
+                        first.createdAt(),
+                        true));
+  }
+
+  private Accepted stored(Ask ask, Options options) {
     Checked checked = check(ask);
     Kind kind = ask.kind();
     String externalTaskId = checked.externalTaskId();

@@ -4,7 +4,10 @@ import com.fasterxml.jackson.annotation.JsonInclude;
 import com.fasterxml.jackson.annotation.JsonProperty;
 import io.klingtracker.problem.ErrorCode;
 import io.klingtracker.problem.ProblemException;
+import io.klingtracker.request.Nearest;
 import io.klingtracker.request.Parameters;
+import io.klingtracker.rules.Kind;
+import io.klingtracker.rules.Kinds;
 import io.klingtracker.secret.Cursors;
 import io.klingtracker.task.Task;
 import io.klingtracker.task.TaskBatch;
@@ -166,7 +169,7 @@ public class TaskResource {
       @QueryParam("cursor") @Nullable String cursor) {
     TaskFilter filter =
         new TaskFilter(
-            Parameters.text("kind", kind),
+            kind(kind),
             status(status),
             Parameters.text("model", model),
             Parameters.text("external_task_id", externalTaskId),
@@ -206,6 +209,21 @@ public class TaskResource {
             .toList(),
         asked.stream().filter(id -> !found.containsKey(id) && !leftOut.contains(id)).toList(),
         asked.stream().filter(leftOut::contains).toList());
+  }
+
+  /** A kind of ours, or any that was ever stored (contract, section 10). */
+  private @Nullable String kind(@Nullable String word) {
+    String kind = Parameters.text("kind", word);
+    if (kind != null
+        && Kinds.ofName(kind).isEmpty()
+        && !tasks.hasKind(caller.tenant(), kind)) {
+      throw Parameters.invalid(
+          "unknown kind %s; %s"
+              .formatted(
+                  Nearest.shown(kind),
+                  Nearest.hint(kind, Kinds.all().stream().map(Kind::name).toList())));
+    }
+    return kind;
   }
 
   private static @Nullable TaskStatus status(@Nullable String word) {

@@ -7,6 +7,7 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.UUID;
 import org.jdbi.v3.core.Jdbi;
 import org.jdbi.v3.core.mapper.RowMapper;
 import org.jspecify.annotations.Nullable;
@@ -68,6 +69,13 @@ class TaskRepository {
       """
           .formatted(Task.COLUMNS, TaskSql.WEIGHT);
 
+  private static final String REPLAY =
+      """
+      select t.id, t.external_task_id, t.created_at, k.request_id
+      from idempotency_key k join task t on t.id = k.task_id
+      where k.tenant_id = :tenant and k.key = :key and k.request_hash = :hash
+      """;
+
   /** The tasks of a page, newest first, as far as their bytes go into an answer. */
   private static final String WITHIN_BYTES =
       """
@@ -121,6 +129,25 @@ class TaskRepository {
                 .bind("tenant", tenant)
                 .bind("id", id)
                 .map((row, context) -> Task.of(row))
+                .findOne());
+  }
+
+  /** What a request with this Idempotency-Key and this body was answered. */
+  Optional<Submission.Replayed> replay(String tenant, String key, byte[] requestHash) {
+    return jdbi.withHandle(
+        handle ->
+            handle
+                .createQuery(REPLAY)
+                .bind("tenant", tenant)
+                .bind("key", key)
+                .bind("hash", requestHash)
+                .map(
+                    (row, context) ->
+                        new Submission.Replayed(
+                            row.getString("id"),
+                            row.getString("external_task_id"),
+                            row.getTimestamp("created_at").toInstant(),
+                            row.getObject("request_id", UUID.class)))
                 .findOne());
   }
 

@@ -52,13 +52,17 @@ final class TaskSql {
       """
           .formatted(PAYLOAD);
 
-  /** From the rows in {@code moved}: the webhook deliveries that their tasks asked for. */
+  /**
+   * From the rows in {@code moved}: the webhook deliveries that their tasks asked for, and whose
+   * receivers want.
+   */
   static final String TOLD =
       """
       told as (
         insert into webhook_delivery (task_id, sequence, event_id, tenant_id, host, status, planned_at, due_at)
         select m.id, m.sequence, m.event_id, m.tenant_id, webhook_host(m.callback_url), m.status, m.updated_at, m.updated_at
         from moved m where m.callback_url is not null
+          and not exists (select from webhook_gone g where g.task_id = m.id)
       )\
       """;
 

@@ -106,6 +106,14 @@ public class Tasks {
     return told(task.tenant(), writer.submit(task, traceparent()));
   }
 
+  /**
+   * What a request was answered that came with this Idempotency-Key and had this hash; empty when
+   * none did, as far as keys are remembered.
+   */
+  public Optional<Submission.Replayed> replay(String tenant, String key, byte[] requestHash) {
+    return isStorable(key) ? repository.replay(tenant, key, requestHash) : Optional.empty();
+  }
+
   /** Stores a task that another program submits to Kling, and its first event. */
   public Submission track(TrackedTask task) {
     return told(task.tenant(), store.track(task, traceparent()));
@@ -262,6 +270,14 @@ public class Tasks {
    */
   public TaskBatch findAll(String tenant, List<String> ids) {
     return repository.batch(tenant, ids.stream().filter(Tasks::isStorable).distinct().toList());
+  }
+
+  /** Whether the tenant has tasks of a kind, be it one that is none (any more). */
+  public boolean hasKind(String tenant, String kind) {
+    return !repository
+        .page(tenant, TaskFilter.ofKind(kind), null, 1, 0)
+        .tasks()
+        .isEmpty();
   }
 
   /** Newest first, strictly older than the task with id {@code before}. */

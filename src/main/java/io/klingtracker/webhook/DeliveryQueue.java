@@ -400,6 +400,9 @@ final class DeliveryQueue {
           ) then 'coalesced' else r.outcome end as fate,
           case when r.outcome = 'delivered' then null else r.reason end as reason
         from locked l join r on r.task_id collate "C" = l.task_id and r.sequence = l.sequence
+      ), gone as (
+        insert into webhook_gone (task_id, gone_at) select distinct on (task_id) task_id, at from fate where gone
+        on conflict do nothing
       ), retried as (
         update webhook_delivery d
         set due_at = f.due_at, attempts = d.attempts + 1, reason = f.reason, claimed_until = null, claimed_by = null

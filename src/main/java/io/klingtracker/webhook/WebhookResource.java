@@ -7,6 +7,8 @@ import io.klingtracker.problem.ProblemException;
 import io.klingtracker.request.Parameters;
 import io.klingtracker.secret.Cursors;
 import io.klingtracker.secret.Secrets;
+import io.klingtracker.task.Task;
+import io.klingtracker.task.Tasks;
 import io.klingtracker.tenant.CurrentCaller;
 import io.klingtracker.tenant.Needs;
 import io.klingtracker.tenant.Scope;
@@ -48,6 +50,7 @@ public class WebhookResource {
   private final Secrets root;
   private final CurrentCaller caller;
   private final Redelivery redelivery;
+  private final Tasks tasks;
   private final Cursors cursors;
 
   /** A page of deliveries and where the next begins. */
@@ -107,6 +110,7 @@ public class WebhookResource {
       WebhookConfig config,
       Secrets root,
       Redelivery redelivery,
+      Tasks tasks,
       Cursors cursors,
       CurrentCaller caller) {
     this.log = log;
@@ -115,6 +119,7 @@ public class WebhookResource {
     this.config = config;
     this.root = root;
     this.redelivery = redelivery;
+    this.tasks = tasks;
     this.cursors = cursors;
     this.caller = caller;
   }
@@ -137,7 +142,7 @@ public class WebhookResource {
         log.list(
             caller.tenant(),
             new DeliveryLog.Filter(
-                Parameters.text("task_id", taskId),
+                taskId(taskId),
                 state,
                 Parameters.text("host", host, Parameters.MAX_HOST),
                 before),
@@ -279,6 +284,14 @@ public class WebhookResource {
     } catch (IllegalArgumentException e) {
       throw new ProblemException(ErrorCode.NOT_FOUND, "no webhook delivery has the id " + text);
     }
+  }
+
+  /** Our id of a task that was named by any of its three; one that names none finds nothing. */
+  private @Nullable String taskId(@Nullable String id) {
+    String named = Parameters.text("task_id", id);
+    return named == null
+        ? null
+        : tasks.findByAnyId(caller.tenant(), named).map(Task::id).orElse(named);
   }
 
   private UUID position(String cursor) {

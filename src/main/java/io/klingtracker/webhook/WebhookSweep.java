@@ -52,6 +52,11 @@ class WebhookSweep {
         select task_id, sequence from webhook_settled where settled_at < :before limit :batch)
       """;
 
+  private static final String FORGET_GONE =
+      """
+      delete from webhook_gone where task_id in (select task_id from webhook_gone where gone_at < :before limit :batch)
+      """;
+
   private static final String FORGET_SECRETS =
       "delete from webhook_secret where expires_at < :before";
 
@@ -154,6 +159,7 @@ class WebhookSweep {
     chores.put("give up", () -> more(more, sweep(GIVE_UP, now, config.giveUpAfter())));
     chores.put("attempts", () -> more(more, sweep(FORGET_ATTEMPTS, now, config.keep())));
     chores.put("settled", () -> more(more, sweep(FORGET_SETTLED, now, config.keep())));
+    chores.put("gone", () -> more(more, sweep(FORGET_GONE, now, config.keep())));
     chores.put("hosts", () -> more(more, giveUpHosts(HOSTS_PER_TENANT, now)));
     chores.put("secrets", () -> sweep(FORGET_SECRETS, now, config.keep()));
     chores.put("host events", () -> sweep(FORGET_HOST_EVENTS, now, config.keep()));

@@ -3,11 +3,19 @@ package io.klingtracker.webhook;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import io.klingtracker.task.News;
+import io.klingtracker.task.Source;
+import io.klingtracker.task.TaskSignal;
+import io.klingtracker.task.Tasks;
+import io.klingtracker.task.TasksOnDatabase;
+import io.klingtracker.testing.Settings;
+import io.klingtracker.testing.TestClock;
 import io.klingtracker.testing.TestDatabase;
 import io.klingtracker.webhook.DeliveryQueue.Breaker;
 import io.klingtracker.webhook.DeliveryQueue.Claimed;
 import io.klingtracker.webhook.DeliveryQueue.LaneChange;
 import io.klingtracker.webhook.DeliveryQueue.Room;
+import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
@@ -222,6 +230,38 @@ class DeliveryQueueTest {
 
     assertEquals(List.of("2 failed 1", "3 failed 0"), planned.settled(task));
     assertEquals(other, claim(T0.plusSeconds(1)).get(0).taskId());
+  }
+
+  @Test
+  void after_gone_no_later_change_of_the_task_is_planned() {
+    String task = planned.task("acme", "http://a.example/", T0);
+    planned.change(task, 2, "submitted", T0);
+    String other = planned.task("acme", "http://a.example/", T0);
+    planned.change(other, 2, "submitted", T0.plusSeconds(1));
+    database
+        .jdbi()
+        .useHandle(h -> h.execute("update task set status = 'submitted', sequence = 2"));
+    settle(
+        Settlement.of(
+            claim(T0).get(0),
+            new Answer.Answered(410, null, "", Duration.ZERO),
+            new Verdict.Failed("gone", false, true),
+            T0));
+
+    Tasks tasks = TasksOnDatabase.of(database.jdbi(), new TestClock(T0.plusSeconds(2)));
+    for (String each : List.of(task, other)) {
+      tasks.apply(
+          News.of(each, Source.CALLBACK, new TaskSignal.Processing()));
+    }
+
+    assertEquals(List.of(other + " 2", other + " 3"), planned.waiting());
+    new WebhookSweep(
+            database.jdbi(),
+            Settings.of(WebhookConfig.class, Map.of()),
+            new WebhookMetrics(new SimpleMeterRegistry()),
+            new TestClock(T0.plus(Duration.ofDays(400))))
+        .runOnce();
+    assertEquals(List.of(), planned.strings("select task_id from webhook_gone"));
   }
 
   @Test

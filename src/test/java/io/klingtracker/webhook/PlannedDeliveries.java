@@ -133,7 +133,7 @@ final class PlannedDeliveries {
     return strings("select '' from webhook_attempt").size();
   }
 
-  private List<String> strings(String sql) {
+  List<String> strings(String sql) {
     return jdbi.withHandle(h -> h.createQuery(sql).mapTo(String.class).list());
   }
 }
