@@ -49,6 +49,8 @@ class StartupCheckTest {
     "tracker.secret,",
     "tracker.secret, short",
     "tracker.previous-secrets, short",
+    "quarkus.http.idle-timeout, 90s",
+    "tracker.http.answer-time, 60s",
     "tracker.expire-after, 0s",
     "tracker.expire-after, soon",
     "tracker.dispatch.batch, -1",
