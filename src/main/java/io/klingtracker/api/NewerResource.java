@@ -84,9 +84,7 @@ public class NewerResource {
 
   /** Kling's answer about packs, in its second envelope. */
   record Costs(
-      int code,
-      String msg,
-      @JsonProperty("resource_pack_subscribe_infos") List<Object> packs) {}
+      int code, String msg, @JsonProperty("resource_pack_subscribe_infos") List<Object> packs) {}
 
   /**
    * Clients ask this to see whether they are let in. Packs are the operator's: a tenant has none,

@@ -214,9 +214,7 @@ public class TaskResource {
   /** A kind of ours, or any that was ever stored (contract, section 10). */
   private @Nullable String kind(@Nullable String word) {
     String kind = Parameters.text("kind", word);
-    if (kind != null
-        && Kinds.ofName(kind).isEmpty()
-        && !tasks.hasKind(caller.tenant(), kind)) {
+    if (kind != null && Kinds.ofName(kind).isEmpty() && !tasks.hasKind(caller.tenant(), kind)) {
       throw Parameters.invalid(
           "unknown kind %s; %s"
               .formatted(

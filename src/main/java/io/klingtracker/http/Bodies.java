@@ -148,10 +148,7 @@ public class Bodies {
       this.atMost = atMost;
       this.whole = whole;
       this.callback = Front.of(request.path()) == Front.CALLBACK;
-      this.charge =
-          callback
-              ? budget.chargeCallback()
-              : budget.charge(RequestTenant.of(call));
+      this.charge = callback ? budget.chargeCallback() : budget.charge(RequestTenant.of(call));
     }
 
     void begin() {

@@ -57,7 +57,8 @@ public class ProblemMapper {
       return e.getResponse();
     }
     // The REST layer asks the last of the classes that could have the path, and may say 404.
-    Set<String> allowed = status == 404 || status == 405 ? AllowedMethods.insteadOfCurrent() : Set.of();
+    Set<String> allowed =
+        status == 404 || status == 405 ? AllowedMethods.insteadOfCurrent() : Set.of();
     if (!allowed.isEmpty()) {
       status = 405;
     }

@@ -35,8 +35,7 @@ public record KlingNews(
    * @param fault what is wrong with it
    */
   static KlingNews unclear(String fault) {
-    return new KlingNews(
-        null, null, KlingStatus.UNKNOWN, "unclear", fault, null, null, null, null);
+    return new KlingNews(null, null, KlingStatus.UNKNOWN, "unclear", fault, null, null, null, null);
   }
 
   /** See {@link #unclear}; whoever says something clearly names a task. */

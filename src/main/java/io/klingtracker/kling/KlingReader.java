@@ -75,7 +75,8 @@ public final class KlingReader {
             strict instanceof JsonProcessingException json
                 ? json.getOriginalMessage()
                 : strict.getMessage();
-        return task(KlingDocument.mended(body)).map(
+        return task(KlingDocument.mended(body))
+            .map(
                 lenient ->
                     KlingNews.unclear(ForeignText.clean(String.valueOf(fault), MAX_MESSAGE)));
       } catch (IOException e) {

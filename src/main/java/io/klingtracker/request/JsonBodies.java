@@ -60,9 +60,7 @@ class JsonBodies implements ObjectMapperCustomizer {
     mapper.disable(MapperFeature.ALLOW_COERCION_OF_SCALARS);
     for (CoercionInputShape number :
         List.of(CoercionInputShape.Integer, CoercionInputShape.Float, CoercionInputShape.Boolean)) {
-      mapper
-          .coercionConfigFor(LogicalType.Textual)
-          .setCoercion(number, CoercionAction.Fail);
+      mapper.coercionConfigFor(LogicalType.Textual).setCoercion(number, CoercionAction.Fail);
     }
     mapper.registerModule(
         new SimpleModule("foreign values")

@@ -26,7 +26,8 @@ public final class Nearest {
     List<String> sorted =
         known.stream()
             .sorted(
-                Comparator.comparingInt((String one) -> distance(word, one.toLowerCase(Locale.ROOT)))
+                Comparator.comparingInt(
+                        (String one) -> distance(word, one.toLowerCase(Locale.ROOT)))
                     .thenComparing(Comparator.naturalOrder()))
             .toList();
     return "did you mean " + sorted.get(0) + "?";
@@ -53,9 +54,7 @@ public final class Nearest {
         }
         int change = from.charAt(i - 1) == to.charAt(j - 1) ? 0 : 1;
         int best =
-            Math.min(
-                edits[i - 1][j - 1] + change,
-                1 + Math.min(edits[i - 1][j], edits[i][j - 1]));
+            Math.min(edits[i - 1][j - 1] + change, 1 + Math.min(edits[i - 1][j], edits[i][j - 1]));
         boolean swapped =
             i > 1
                 && j > 1

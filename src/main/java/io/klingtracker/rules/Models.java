@@ -99,8 +99,7 @@ final class Models {
             Set.of()),
         new Model(
             "kling-2.5-turbo",
-            narrowed(
-                settings, Map.of("resolution", HD, "duration", FIVE_OR_TEN, "audio", OFF)),
+            narrowed(settings, Map.of("resolution", HD, "duration", FIVE_OR_TEN, "audio", OFF)),
             Set.of(),
             Set.of()));
   }

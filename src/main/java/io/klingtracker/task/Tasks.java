@@ -274,10 +274,7 @@ public class Tasks {
 
   /** Whether the tenant has tasks of a kind, be it one that is none (any more). */
   public boolean hasKind(String tenant, String kind) {
-    return !repository
-        .page(tenant, TaskFilter.ofKind(kind), null, 1, 0)
-        .tasks()
-        .isEmpty();
+    return !repository.page(tenant, TaskFilter.ofKind(kind), null, 1, 0).tasks().isEmpty();
   }
 
   /** Newest first, strictly older than the task with id {@code before}. */

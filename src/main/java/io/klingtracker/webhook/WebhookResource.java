@@ -142,10 +142,7 @@ public class WebhookResource {
         log.list(
             caller.tenant(),
             new DeliveryLog.Filter(
-                taskId(taskId),
-                state,
-                Parameters.text("host", host, Parameters.MAX_HOST),
-                before),
+                taskId(taskId), state, Parameters.text("host", host, Parameters.MAX_HOST), before),
             size);
     String next =
         page.size() < size

@@ -157,7 +157,8 @@ class ClientsTest {
         .statusCode(200);
     tenant
         .caller()
-        .body("{\"filters\":[],\"cursor\":\"\",\"limit\":null,\"start_time\":\"\",\"end_time\":\"\"}")
+        .body(
+            "{\"filters\":[],\"cursor\":\"\",\"limit\":null,\"start_time\":\"\",\"end_time\":\"\"}")
         .post("/kling/tasks")
         .then()
         .statusCode(200);
@@ -417,7 +418,8 @@ class ClientsTest {
     assertEquals("no-cache", whole.headers().firstValue("Cache-Control").orElse(""));
     assertEquals("no", whole.headers().firstValue("X-Accel-Buffering").orElse(""));
     assertFalse(whole.body().contains("content-type"), whole.body());
-    assertTrue(whole.body().contains("\ndata:{") || whole.body().contains("\ndata: {"), whole.body());
+    assertTrue(
+        whole.body().contains("\ndata:{") || whole.body().contains("\ndata: {"), whole.body());
   }
 
   @Test
@@ -438,8 +440,7 @@ class ClientsTest {
             .statusCode(200)
             .extract()
             .path("data.task_id");
-    String kling =
-        tenant.caller().get("/v1/tasks/" + id).then().extract().path("kling_task_id");
+    String kling = tenant.caller().get("/v1/tasks/" + id).then().extract().path("kling_task_id");
     for (String any : List.of(id, own, kling)) {
       tenant
           .caller()

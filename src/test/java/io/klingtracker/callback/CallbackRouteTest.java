@@ -270,11 +270,12 @@ class CallbackRouteTest {
       assertEquals("queued", status());
       assertEquals("not-understood", text("select reason from task_news"));
       assertEquals(
-          1, number("select count(*) from open_task where next_check_at <= '" + clock.instant() + "'"));
+          1,
+          number(
+              "select count(*) from open_task where next_check_at <= '" + clock.instant() + "'"));
       jdbi.useHandle(
           h ->
-              h.execute(
-                  "update open_task set next_check_at = ?", clock.instant().plusSeconds(60)));
+              h.execute("update open_task set next_check_at = ?", clock.instant().plusSeconds(60)));
     }
     assertEquals(bodies.size(), number("select count(*) from callback_receipt"));
 

@@ -93,10 +93,11 @@ class EmptyTest {
 
   @Test
   void seconds_in_text_cost_what_they_cost_as_a_number() {
-    assertEquals(units("{\"prompt\":\"a\",\"settings\":{\"duration\":10}}"),
+    assertEquals(
+        units("{\"prompt\":\"a\",\"settings\":{\"duration\":10}}"),
         units("{\"prompt\":\"a\",\"settings\":{\"duration\":\"10\"}}"));
-    assertEquals(units("{\"prompt\":\"a\"}"),
-        units("{\"prompt\":\"a\",\"settings\":{\"duration\":\"\"}}"));
+    assertEquals(
+        units("{\"prompt\":\"a\"}"), units("{\"prompt\":\"a\",\"settings\":{\"duration\":\"\"}}"));
   }
 
   private static BigDecimal units(String body) {
@@ -124,8 +125,7 @@ class EmptyTest {
         "videos/effects|{\"effect_scene\":\"hug_pro\",\"input\":{\"image\":\"\",\"x\":1}}|input.image"
       })
   void a_required_field_that_is_empty_is_required(String path, String body, String field) {
-    ProblemException refused =
-        assertThrows(ProblemException.class, () -> sent(path, null, body));
+    ProblemException refused = assertThrows(ProblemException.class, () -> sent(path, null, body));
     String message = String.valueOf(refused.getMessage());
     assertTrue(message.contains(field), message);
     assertTrue(message.contains("missing"), message);
@@ -149,15 +149,15 @@ class EmptyTest {
     }
   }
 
-  private static void members(
-      Random random, StringBuilder with, StringBuilder without, int depth) {
+  private static void members(Random random, StringBuilder with, StringBuilder without, int depth) {
     List<String> empties = List.of("\"\"", "null", "[]", "{}", "[ null, {} ]", "{\"z\":\"\"}");
     boolean first = true;
     boolean firstLeft = true;
     int count = random.nextInt(5);
     for (int i = 0; i < count; i++) {
       // A name of the table at the root, such as prompt, and any below.
-      String name = depth == 0 ? List.of("prompt", "mode", "sound", "image", "duration").get(i) : "m" + i;
+      String name =
+          depth == 0 ? List.of("prompt", "mode", "sound", "image", "duration").get(i) : "m" + i;
       with.append(first ? "" : ",").append(random.nextBoolean() ? " " : "");
       first = false;
       with.append('"').append(name).append("\" :");

@@ -139,7 +139,8 @@ class Text2VideoRulesTest {
             .accepts(voices(1, "a <<<voice_1>>>"), voices(2, "<<<voice_1>>> <<<voice_2>>>"))
             .accepts(some("'voice_list':[]"))
             .refuses(voices(3, "a"), "voice_list", "0 to 2")
-            .refuses(some("'sound':'on','voice_list':[{'x':1}]"), "voice_list[0].voice_id", "missing")
+            .refuses(
+                some("'sound':'on','voice_list':[{'x':1}]"), "voice_list[0].voice_id", "missing")
             .refuses(some("'sound':'on','voice_list':['a']"), "voice_list[0]", "object"),
         Rule.of("voice_list needs sound")
             .accepts(voices(1, "<<<voice_1>>>"))
@@ -333,8 +334,7 @@ class Text2VideoRulesTest {
 
   @Test
   void an_unknown_model_does_not_exist() {
-    for (String name :
-        List.of("kling-v3-0", "kling-v2-5", "kling-v1-5", "kling-v2-1", "sora")) {
+    for (String name : List.of("kling-v3-0", "kling-v2-5", "kling-v1-5", "kling-v2-1", "sora")) {
       ProblemException refusal =
           assertThrows(
               ProblemException.class,

@@ -238,9 +238,7 @@ class DeliveryQueueTest {
     planned.change(task, 2, "submitted", T0);
     String other = planned.task("acme", "http://a.example/", T0);
     planned.change(other, 2, "submitted", T0.plusSeconds(1));
-    database
-        .jdbi()
-        .useHandle(h -> h.execute("update task set status = 'submitted', sequence = 2"));
+    database.jdbi().useHandle(h -> h.execute("update task set status = 'submitted', sequence = 2"));
     settle(
         Settlement.of(
             claim(T0).get(0),
@@ -250,8 +248,7 @@ class DeliveryQueueTest {
 
     Tasks tasks = TasksOnDatabase.of(database.jdbi(), new TestClock(T0.plusSeconds(2)));
     for (String each : List.of(task, other)) {
-      tasks.apply(
-          News.of(each, Source.CALLBACK, new TaskSignal.Processing()));
+      tasks.apply(News.of(each, Source.CALLBACK, new TaskSignal.Processing()));
     }
 
     assertEquals(List.of(other + " 2", other + " 3"), planned.waiting());
