@@ -96,10 +96,12 @@ class ArchitectureTest {
                   "dispatch",
                   Set.of(
                       "database",
+                      "http",
                       "kling",
                       "problem",
                       "retry",
                       "rules",
+                      "share",
                       "task",
                       "tenant",
                       "time",

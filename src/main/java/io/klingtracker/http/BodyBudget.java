@@ -14,6 +14,7 @@ import jakarta.inject.Inject;
 import java.time.Duration;
 import java.util.Optional;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -34,8 +35,7 @@ class BodyBudget {
   /** Up to so many bytes a body is small. */
   static final int SMALL = 64 << 10;
 
-  /** What a large body takes at its worst moment, in times of its length. */
-  static final int COPIES = 4;
+  private static final int COPIES = LargeBodyWork.COPIES;
 
   /** Callbacks are nobody's: theirs is one part for all. */
   private static final String CALLBACKS = "";
@@ -45,36 +45,37 @@ class BodyBudget {
   private final Share callbacks;
   private final Share small;
   private final Share large;
-  private final Share copies;
+  private final LargeBodyWork copies;
   private final AtomicInteger underWay = new AtomicInteger();
 
-  /** Divides memory: half for large bodies, a quarter each for small ones and callbacks. */
+  /**
+   * Divides the memory: three sixteenths for large bodies that arrive, five for work on them, an
+   * eighth each for small ones and callbacks. What is left is for answers, claims and the rest: all
+   * parts that are bounded by the heap must fit into it when all of them are full.
+   */
   @Inject
-  BodyBudget(HttpConfig config, BodyBounds bounds, MeterRegistry meters, Shares shares) {
-    long bytes = config.bodyMemory().orElse(Runtime.getRuntime().maxMemory() / 2);
+  BodyBudget(
+      HttpConfig config,
+      BodyBounds bounds,
+      MeterRegistry meters,
+      Shares shares,
+      LargeBodyWork copies) {
+    long bytes = memory(config);
     // Two of the largest may arrive, one of which is worked on: so no body is above its share.
     long arriving = Math.max(bytes / 16 * 3, 2L * bounds.most());
-    long forCopies = Math.max(bytes / 16 * 5, (long) bounds.most() * (COPIES - 1));
-    this.callbacks = shares.of(bound("callback-bytes", "bytes of callbacks", bytes / 4, 0));
+    this.callbacks = shares.of(bound("callback-bytes", "bytes of callbacks", bytes / 8, 0));
     this.small =
         shares.of(
             Bound.brief(
-                "body-bytes", "bytes of small requests", bytes / 4, ErrorCode.RATE_LIMITED, RETRY));
+                "body-bytes", "bytes of small requests", bytes / 8, ErrorCode.RATE_LIMITED, RETRY));
     // Half is another's at once: slow bodies that have filled more would keep it for long.
     this.large =
         shares.of(bound("large-body-bytes", "bytes of large requests", arriving, arriving / 2));
-    this.copies =
-        shares.of(
-            Bound.brief(
-                "large-body-copies",
-                "bytes for work on large requests",
-                forCopies,
-                ErrorCode.RATE_LIMITED,
-                RETRY));
-    gauge(meters, "callbacks", callbacks);
-    gauge(meters, "small", small);
-    gauge(meters, "large", large);
-    gauge(meters, "copies", copies);
+    this.copies = copies;
+    gauge(meters, "callbacks", callbacks::held);
+    gauge(meters, "small", small::held);
+    gauge(meters, "large", large::held);
+    gauge(meters, "copies", copies::held);
     Gauge.builder("tracker.http.bodies", underWay, AtomicInteger::get)
         .description("Request bodies that are arriving or being worked on")
         .register(meters);
@@ -84,13 +85,18 @@ class BodyBudget {
     return new Bound(name, what, max, reserve, false, ErrorCode.RATE_LIMITED, RETRY);
   }
 
-  private static void gauge(MeterRegistry meters, String of, Share part) {
-    Gauge.builder("tracker.http.body.bytes", part, Share::held)
+  private static void gauge(MeterRegistry meters, String of, Supplier<Number> part) {
+    Gauge.builder("tracker.http.body.bytes", part)
         .description(
-            "Memory that bodies under way are charged with; copies are of large ones that are whole")
+            "Memory that bodies under way are charged with; copies are of large ones that are whole, or on their way to Kling")
         .baseUnit("bytes")
         .tag("part", of)
         .register(meters);
+  }
+
+  /** Bytes that all parts are parts of. */
+  static long memory(HttpConfig config) {
+    return config.bodyMemory().orElse(Runtime.getRuntime().maxMemory() / 2);
   }
 
   /** A body of a tenant's request. */

@@ -10,6 +10,7 @@ import io.netty.channel.ChannelHandlerContext;
 import io.netty.channel.ChannelPromise;
 import jakarta.enterprise.context.ApplicationScoped;
 import jakarta.inject.Inject;
+import java.nio.channels.ClosedChannelException;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.TimeUnit;
@@ -25,8 +26,14 @@ import org.jspecify.annotations.Nullable;
 @ApplicationScoped
 class UntakenAnswers {
 
-  /** An eighth of the heap. */
-  private static final int PART = 8;
+  /** A sixteenth of the heap. */
+  private static final int PART = 16;
+
+  /**
+   * Where closing others does not help in time, since their event loop is busy, whoever would write
+   * more than so many times the bound is closed itself, there and then.
+   */
+  private static final int HARD = 2;
 
   /** One of the largest answers, twice. */
   private static final long LEAST = 16L << 20;
@@ -97,6 +104,14 @@ class UntakenAnswers {
         return;
       }
       int length = bytes.readableBytes();
+      long before = all.get();
+      if (before > 0 && before + length > HARD * most) {
+        bytes.release();
+        promise.tryFailure(new ClosedChannelException());
+        closed.increment();
+        context.close();
+        return;
+      }
       if (held.getAndAdd(length) == 0) {
         taken = System.nanoTime();
         holders.add(this);

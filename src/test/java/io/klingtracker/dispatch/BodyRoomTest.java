@@ -2,9 +2,16 @@ package io.klingtracker.dispatch;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertInstanceOf;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import io.klingtracker.http.LargeBodyWork;
 import io.klingtracker.kling.CreateAnswer;
+import io.klingtracker.problem.ErrorCode;
+import io.klingtracker.share.Bound;
+import io.klingtracker.share.Permit;
+import io.klingtracker.share.Refusal;
+import io.klingtracker.share.Share;
 import io.klingtracker.task.Claimed;
 import io.klingtracker.testing.TestClock;
 import io.klingtracker.testing.TestDatabase;
@@ -39,8 +46,27 @@ class BodyRoomTest {
   private final Jdbi jdbi = DATABASE.jdbi();
   private final TestClock clock = new TestClock(NOW);
   private final ScriptedKling kling = new ScriptedKling();
-  private final BodyRoom room = new BodyRoom(MOST);
+  private final LargeBodyWork work = work(MOST);
+  private final BodyRoom room = new BodyRoom(work);
   private final List<Replica> replicas = new ArrayList<>();
+
+  /** Room of a size of its own. */
+  static BodyRoom room(long most) {
+    return new BodyRoom(work(most));
+  }
+
+  private static LargeBodyWork work(long most) {
+    Bound bound =
+        new Bound(
+            "large-body-copies",
+            "bytes",
+            most,
+            0,
+            false,
+            ErrorCode.RATE_LIMITED,
+            Duration.ofSeconds(1));
+    return new LargeBodyWork(new Share(bound, System::nanoTime, refusal -> {}));
+  }
 
   @BeforeEach
   void tenants() {
@@ -73,6 +99,30 @@ class BodyRoomTest {
     List<Claim> next = claim(replica);
     assertEquals(tasks.subList(2, 3), ids(next));
     assertEquals(3, number("select count(*) from open_task"), "only claims hold slots");
+  }
+
+  @Test
+  void what_callers_send_takes_of_the_same_memory() {
+    Replica replica = replica(100);
+    List<String> tasks = large(replica, "big", 1, LARGE);
+    Permit sent = work.enter("caller", MOST - LARGE).orThrow();
+
+    assertEquals(List.of(), claim(replica));
+    sent.close();
+    List<Claim> claimed = claim(replica);
+    assertEquals(tasks, ids(claimed));
+    claimed.forEach(room::hold);
+    assertInstanceOf(Refusal.class, work.enter("caller", MOST - LARGE));
+    claimed.forEach(room::release);
+    work.enter("caller", MOST).orThrow().close();
+  }
+
+  @Test
+  void what_was_chosen_and_not_claimed_is_given_back_by_the_next_choice() {
+    assertTrue(room.pass().takes("big", LARGE));
+    assertInstanceOf(Refusal.class, work.enter("caller", MOST));
+    assertTrue(room.pass().takes("big", 100));
+    work.enter("caller", MOST).orThrow().close();
   }
 
   @Test

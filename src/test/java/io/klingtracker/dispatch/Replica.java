@@ -59,7 +59,7 @@ final class Replica implements AutoCloseable {
   private volatile @Nullable WorkLoop loop;
 
   Replica(Jdbi jdbi, Clock clock, Map<String, String> settings, KlingClient kling) {
-    this(jdbi, clock, settings, kling, new BodyRoom());
+    this(jdbi, clock, settings, kling, BodyRoomTest.room(256L << 20));
   }
 
   Replica(

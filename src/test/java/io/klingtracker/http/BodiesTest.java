@@ -65,7 +65,7 @@ class BodiesTest {
     assertEquals(0, held("copies"));
 
     assertTrue(large.whole().isEmpty());
-    assertEquals((BodyBudget.COPIES - 1.0) * MIB, held("copies"));
+    assertEquals((LargeBodyWork.COPIES - 1.0) * MIB, held("copies"));
     small.release();
     small.release();
     large.release();

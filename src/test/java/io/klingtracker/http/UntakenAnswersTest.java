@@ -5,7 +5,12 @@ import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
+import io.netty.buffer.ByteBuf;
 import io.netty.buffer.Unpooled;
+import io.netty.channel.ChannelFuture;
+import io.netty.channel.ChannelHandlerContext;
+import io.netty.channel.ChannelOutboundHandlerAdapter;
+import io.netty.channel.ChannelPromise;
 import io.netty.channel.embedded.EmbeddedChannel;
 import org.junit.jupiter.api.Test;
 
@@ -43,6 +48,31 @@ class UntakenAnswersTest {
     assertEquals(1, meters.get(Refusals.METRIC).tag("bound", "answer-bytes").counter().count());
     other.flush();
     other.releaseOutbound();
+    assertEquals(0, meters.get("tracker.http.answer.bytes").gauge().value());
+  }
+
+  /** As one whose event loop is busy for long. */
+  @Test
+  void where_nobody_can_be_closed_in_time_no_more_is_written() {
+    ChannelOutboundHandlerAdapter busy =
+        new ChannelOutboundHandlerAdapter() {
+          @Override
+          public void close(ChannelHandlerContext context, ChannelPromise promise) {
+            // Later.
+          }
+        };
+    EmbeddedChannel greedy = new EmbeddedChannel(busy, answers.handler());
+    EmbeddedChannel other = new EmbeddedChannel(answers.handler());
+    greedy.write(Unpooled.wrappedBuffer(new byte[1_900]));
+    assertTrue(greedy.isOpen());
+    ByteBuf refused = Unpooled.wrappedBuffer(new byte[200]);
+    ChannelFuture written = other.write(refused);
+    assertFalse(written.isSuccess());
+    assertFalse(other.isOpen());
+    assertEquals(0, refused.refCnt());
+    assertEquals(1_900, meters.get("tracker.http.answer.bytes").gauge().value());
+    greedy.flush();
+    greedy.releaseOutbound();
     assertEquals(0, meters.get("tracker.http.answer.bytes").gauge().value());
   }
 }
