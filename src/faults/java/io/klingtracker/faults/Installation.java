@@ -56,6 +56,7 @@ final class Installation implements AutoCloseable {
     Map<String, String> config = config(name);
     config.put("quarkus.datasource.jdbc.url", place.jdbcUrl());
     config.putAll(place.settings());
+    config.putAll(Run.ENVIRONMENT);
     for (int i = 0; i < size; i++) {
       replicas.add(new ServiceProcess(config).jar(run.jar()).jvm(Run.JVM));
     }

@@ -3,6 +3,7 @@ package io.klingtracker.faults;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
+import java.util.Map;
 
 /**
  * How long and with what a run is made.
@@ -13,9 +14,16 @@ import java.util.List;
  */
 record Run(double scale, long seed, Path jar) {
 
-  /** What {@code k8s/} leaves the service: half of 768 MiB as heap. */
+  /** What {@code k8s/} leaves the service, half of 768 MiB as heap, and what its image sets. */
   static final List<String> JVM =
-      List.of("-Xmx384m", "-XX:+UseSerialGC", "-XX:+ExitOnOutOfMemoryError");
+      List.of(
+          "-Xmx384m",
+          "-XX:MaxDirectMemorySize=96m",
+          "-XX:+UseSerialGC",
+          "-XX:+ExitOnOutOfMemoryError");
+
+  /** The image's environment. */
+  static final Map<String, String> ENVIRONMENT = Map.of("MALLOC_ARENA_MAX", "2");
 
   /** The container's limit in {@code k8s/}: a process above it would be ended. */
   static final long MAX_RESIDENT_MEBIBYTES = 768;
