@@ -56,8 +56,7 @@ public final class HttpParts {
     admission = new Admission(config, refusals);
     times = new TimeLimits(vertx, config, refusals);
     Shares made = new Shares(meters);
-    budget =
-        new BodyBudget(config, bounds, meters, made, new LargeBodyWork(config, bounds, made));
+    budget = new BodyBudget(config, bounds, meters, made, new LargeBodyWork(config, bounds, made));
     shares = new RequestShares(config, refusals, made);
     turns = new Turns(THREADS, CONNECTIONS);
     bodies = new Bodies(budget, bounds, refusals, new CurrentVertxRequest());
