@@ -307,6 +307,11 @@ public final class KlingSimulator implements AutoCloseable {
     faults.add(rule);
   }
 
+  /** Takes all faults back; what has happened has happened. */
+  public void mend() {
+    faults.clear();
+  }
+
   /** What was billed and done. */
   public Ledger ledger() {
     return ledger;

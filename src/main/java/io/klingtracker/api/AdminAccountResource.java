@@ -68,6 +68,7 @@ public class AdminAccountResource {
 
   /** What Kling refuses for now. */
   public record ParkedView(
+      @Nullable String credential,
       @Nullable String family,
       @Nullable String model,
       int code,
@@ -77,6 +78,7 @@ public class AdminAccountResource {
 
     static ParkedView of(Accounts.Parked parked) {
       return new ParkedView(
+          parked.credential(),
           parked.family(),
           parked.model(),
           parked.code(),

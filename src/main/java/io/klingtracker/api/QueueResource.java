@@ -13,6 +13,7 @@ import io.klingtracker.tenant.Needs;
 import io.klingtracker.tenant.Scope;
 import io.klingtracker.time.Rfc3339;
 import io.klingtracker.tracking.WaitingTasks;
+import io.klingtracker.tracking.WaitingTasks.Explained;
 import io.klingtracker.tracking.WaitingTasks.Standing;
 import jakarta.inject.Inject;
 import jakarta.ws.rs.GET;
@@ -64,8 +65,9 @@ public class QueueResource {
   @Path("/explain")
   @Operation(summary = "Why a task is where it is, and what happens next")
   public Explanation explain(@PathParam("id") String id) {
-    Task task = find(id);
-    Standing standing = waiting.standing(task);
+    Explained found = waiting.explain(caller.tenant(), id).orElseThrow(() -> none(id));
+    Task task = found.task();
+    Standing standing = found.standing();
     return new Explanation(
         task.id(),
         task.status().word(),
@@ -98,10 +100,11 @@ public class QueueResource {
   }
 
   private Task find(String id) {
-    return tasks
-        .findByAnyId(caller.tenant(), id)
-        .orElseThrow(
-            () -> new ProblemException(ErrorCode.TASK_NOT_FOUND, "no task has the id " + id));
+    return tasks.findByAnyId(caller.tenant(), id).orElseThrow(() -> none(id));
+  }
+
+  private static ProblemException none(String id) {
+    return new ProblemException(ErrorCode.TASK_NOT_FOUND, "no task has the id " + id);
   }
 
   private static @Nullable String time(@Nullable Instant time) {

@@ -3,6 +3,8 @@ package io.klingtracker.dispatch;
 import io.klingtracker.dispatch.Capacity.Health;
 import io.klingtracker.dispatch.PoolState.Parking;
 import io.klingtracker.kling.AnswerTable;
+import io.klingtracker.kling.CreateAnswer;
+import io.klingtracker.kling.Credential;
 import io.klingtracker.kling.KlingConfig;
 import io.klingtracker.retry.Backoff;
 import io.klingtracker.tracking.Accounts;
@@ -31,6 +33,9 @@ class Accounting implements Accounts {
   private final Map<String, Capacity.Account> accounts = new TreeMap<>();
   private final Map<String, Breaker> breakers = new TreeMap<>();
 
+  /** Accounts with an API key and with a pair. */
+  private final Set<String> withBoth = new TreeSet<>();
+
   /** As of the last claim or look: where all is as configured an acceptance changes nothing. */
   private volatile Set<Pool> pressed = Set.of();
 
@@ -46,6 +51,9 @@ class Accounting implements Accounts {
         .forEach(
             (name, account) -> {
               accounts.put(name, new Capacity.Account(account.maxParallel(), account.weight()));
+              if (account.apiKey().isPresent() && account.accessKey().isPresent()) {
+                withBoth.add(name);
+              }
               breakers.put(
                   name,
                   new Breaker(
@@ -118,19 +126,40 @@ class Accounting implements Accounts {
   }
 
   /** Parks what the code is about. */
-  void park(Claim claim, int code, String message) {
+  void park(Claim claim, CreateAnswer.AccountRefused refused) {
+    int code = refused.code();
+    String message = refused.message();
     Pool pool =
         switch (AnswerTable.about(code)) {
           case FAMILY -> Pool.family(claim.account(), claim.family());
           case MODEL -> claim.pool();
-          default -> Pool.all(claim.account());
+          default -> ofAccount(claim, refused.credential());
         };
-    if (store.park(pool, code, message)) {
+    if (!store.park(pool, code, message)) {
+      return;
+    }
+    if (pool.ofCredential().isPresent()) {
+      LOG.errorf(
+          "account=%s credential=%s errorCode=%d parked, nothing is sent with it until a probe"
+              + " succeeds or the account is resumed; the other one is used as before: %s",
+          pool.account(), pool.ofCredential().get().label(), code, message);
+    } else {
       LOG.errorf(
           "account=%s family=%s model=%s errorCode=%d parked, it takes no tasks until a probe"
               + " succeeds or it is resumed: %s",
           pool.account(), pool.family(), pool.model(), code, message);
     }
+  }
+
+  /** All of it, unless it has another credential than the one that was not taken. */
+  private Pool ofAccount(Claim claim, @Nullable Credential credential) {
+    String account = claim.account();
+    if (credential == null || !withBoth.contains(account)) {
+      return Pool.all(account);
+    }
+    Pool scope = Pool.credential(account, credential);
+    // Under a model name of the other generation, that model alone.
+    return claim.pool().scopes().contains(scope) ? scope : claim.pool();
   }
 
   Breaker.State breaker(String account) {
@@ -185,8 +214,10 @@ class Accounting implements Accounts {
   }
 
   private static Parked parked(Pool pool, Parking parking, @Nullable Instant probeAt) {
+    Credential credential = pool.ofCredential().orElse(null);
     return new Parked(
-        pool.family().isEmpty() ? null : pool.family(),
+        credential == null ? null : credential.label(),
+        pool.family().isEmpty() || credential != null ? null : pool.family(),
         pool.model().isEmpty() ? null : pool.model(),
         parking.code(),
         parking.reason(),

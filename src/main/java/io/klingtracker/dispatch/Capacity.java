@@ -115,6 +115,7 @@ final class Capacity {
       if (state.parked() != null) {
         return "account "
             + name
+            + scope.ofCredential().map(own -> ", its " + own.label() + ",").orElse("")
             + " is parked: "
             + state.parked().code()
             + " "

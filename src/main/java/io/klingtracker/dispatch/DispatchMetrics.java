@@ -24,7 +24,9 @@ class DispatchMetrics {
   private final MultiGauge used;
   private final MultiGauge limits;
   private final MultiGauge parked;
+  private final MultiGauge credentials;
   private final MultiGauge breakers;
+  private volatile List<Accounts.State> accounts = List.of();
   private volatile long depth;
   private volatile double oldestSeconds;
 
@@ -42,6 +44,10 @@ class DispatchMetrics {
     this.parked =
         MultiGauge.builder("tracker.dispatch.parked")
             .description("What Kling refuses of an account until an operator mends it")
+            .register(registry);
+    this.credentials =
+        MultiGauge.builder("tracker.dispatch.credential.parked")
+            .description("Kling's code for one of an account's two credentials that it refuses")
             .register(registry);
     this.breakers =
         MultiGauge.builder("tracker.dispatch.breaker")
@@ -96,6 +102,11 @@ class DispatchMetrics {
     return code == null ? "none" : AnswerTable.isKnown(code) ? Integer.toString(code) : "other";
   }
 
+  /** As they were counted last. */
+  List<Accounts.State> accounts() {
+    return accounts;
+  }
+
   void queue(long depth, Duration oldest) {
     this.depth = depth;
     this.oldestSeconds = oldest.toMillis() / 1000.0;
@@ -105,6 +116,7 @@ class DispatchMetrics {
     List<MultiGauge.Row<?>> usedRows = new ArrayList<>();
     List<MultiGauge.Row<?>> limitRows = new ArrayList<>();
     List<MultiGauge.Row<?>> parkedRows = new ArrayList<>();
+    List<MultiGauge.Row<?>> credentialRows = new ArrayList<>();
     List<MultiGauge.Row<?>> breakerRows = new ArrayList<>();
     for (Accounts.State account : accounts) {
       Tags name = Tags.of("account", account.name());
@@ -114,11 +126,19 @@ class DispatchMetrics {
         limitRows.add(MultiGauge.Row.of(tags, slots.limit()));
       }
       parkedRows.add(MultiGauge.Row.of(name, account.parked().size()));
+      for (Accounts.Parked park : account.parked()) {
+        if (park.credential() != null) {
+          credentialRows.add(
+              MultiGauge.Row.of(name.and("credential", park.credential()), park.code()));
+        }
+      }
       breakerRows.add(MultiGauge.Row.of(name, breaker.applyAsInt(account.name())));
     }
     used.register(usedRows, true);
     limits.register(limitRows, true);
     parked.register(parkedRows, true);
+    credentials.register(credentialRows, true);
+    this.accounts = List.copyOf(accounts);
     breakers.register(breakerRows, true);
   }
 }

@@ -365,7 +365,7 @@ class Dispatcher {
           Source.DISPATCH,
           new TaskSignal.Failed(refused.code(), refused.message()));
     } else if (answer instanceof CreateAnswer.AccountRefused refused) {
-      accounts.park(claim, refused.code(), refused.message());
+      accounts.park(claim, refused);
       store.release(
           claim,
           clock.instant(),

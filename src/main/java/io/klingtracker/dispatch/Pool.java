@@ -1,12 +1,20 @@
 package io.klingtracker.dispatch;
 
+import io.klingtracker.kling.Credential;
+import io.klingtracker.rules.Kinds;
+import java.util.Arrays;
 import java.util.List;
+import java.util.Optional;
 
 /**
  * What Kling counts slots for; with an empty model a whole family of an account, with an empty
- * family all of it.
+ * family all of it. What is sent with one of an account's two credentials stands beside the
+ * families: each of them is taken or not for itself.
  */
 record Pool(String account, String family, String model) {
+
+  /** Before the name of a credential in place of a family; no family has a slash in it. */
+  private static final String CREDENTIAL = "credential/";
 
   static Pool all(String account) {
     return new Pool(account, "", "");
@@ -16,8 +24,22 @@ record Pool(String account, String family, String model) {
     return new Pool(account, family, "");
   }
 
+  /** All that an account that has both sends with one of its credentials. */
+  static Pool credential(String account, Credential credential) {
+    return new Pool(account, CREDENTIAL + credential.name(), "");
+  }
+
+  /** Which credential's it is; empty for a pool of slots. */
+  Optional<Credential> ofCredential() {
+    return Arrays.stream(Credential.values())
+        .filter(credential -> family.equals(CREDENTIAL + credential.name()))
+        .findAny();
+  }
+
   /** This pool and those that it is part of. */
   List<Pool> scopes() {
-    return List.of(all(account), family(account, family), this);
+    // As KlingToken has it: the newer generation takes API keys only.
+    Credential sent = Kinds.isNewer(model) ? Credential.API_KEY : Credential.KEY_PAIR;
+    return List.of(all(account), credential(account, sent), family(account, family), this);
   }
 }

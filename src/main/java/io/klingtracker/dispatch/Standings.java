@@ -40,7 +40,7 @@ class Standings implements WaitingTasks {
   private static final Duration VIEW_LIFE = Duration.ofSeconds(1);
 
   /** Of the task {@code t}. */
-  private static final String PLACE =
+  static final String PLACE =
       """
       select q.tenant_id as place_tenant, q.family as place_family, q.model as place_model, q.slots as place_slots,
         q.due_at as place_due_at, q.deadline_at as place_deadline_at, q.claimed_until as place_claimed_until,
@@ -53,15 +53,15 @@ class Standings implements WaitingTasks {
       from dispatch_queue q where q.task_id = t.id
       """;
 
-  static final String POSITION =
-      "select p.* from (select cast(:id as text) as id) t cross join lateral (" + PLACE + ") p";
-
-  private static final String NEXT_CHECK =
-      """
-      select o.next_check_at, a.reason as aside
-      from open_task o left join set_aside a on a.kind = 'check' and a.key = o.task_id
-      where o.task_id = :id
-      """;
+  /**
+   * The same, and when Kling is asked about it: what was read at two moments may contradict itself.
+   */
+  private static final String PLACE_AND_CHECK =
+      "select p.*, o.next_check_at as check_at, a.reason as check_aside from (select 1) one"
+          + " left join lateral ("
+          + PLACE
+          + ") p on true left join open_task o on o.task_id = t.id"
+          + " left join set_aside a on a.kind = 'check' and a.key = t.id";
 
   private static final String QUEUE =
       """
@@ -93,6 +93,8 @@ class Standings implements WaitingTasks {
       int ahead) {}
 
   private record Found(Task task, @Nullable Place place) {}
+
+  private record Whole(Found found, @Nullable Check check) {}
 
   private record View(
       Instant at,
@@ -148,7 +150,9 @@ class Standings implements WaitingTasks {
             found ->
                 new Seen(
                     found.task(),
-                    found.place() == null ? null : standing(found.task(), found.place())));
+                    found.place() == null || found.place().sentAt() != null
+                        ? null
+                        : waiting(found.task(), found.place())));
   }
 
   private static Found found(ResultSet row) throws SQLException {
@@ -158,14 +162,29 @@ class Standings implements WaitingTasks {
   }
 
   @Override
-  public Standing standing(Task task) {
-    Optional<Place> place =
-        task.status() == TaskStatus.QUEUED ? place(task.id()) : Optional.empty();
-    return place.map(found -> standing(task, found)).orElseGet(() -> away(task));
+  public Optional<Explained> explain(String tenant, String id) {
+    return tasks
+        .findByAnyId(
+            tenant,
+            id,
+            PLACE_AND_CHECK,
+            Map.of("most", COUNTED),
+            (row, context) -> new Whole(found(row), check(row)))
+        .map(
+            whole -> {
+              Task task = whole.found().task();
+              Place place = whole.found().place();
+              Standing standing =
+                  place == null
+                      ? away(task, whole.check())
+                      : place.sentAt() == null ? waiting(task, place) : sent(place, whole.check());
+              return new Explained(task, standing);
+            });
   }
 
-  private Standing standing(Task task, Place place) {
-    return place.sentAt() == null ? waiting(task, place) : sent(place);
+  private static @Nullable Check check(ResultSet row) throws SQLException {
+    Instant at = instant(row.getTimestamp("check_at"));
+    return at == null ? null : new Check(at, row.getString("check_aside"));
   }
 
   /** Counts up to a bound, so that a flood does not make its counting slow. */
@@ -261,7 +280,7 @@ class Standings implements WaitingTasks {
     return place.dueAt().isBefore(SetAside.NEVER) ? place.dueAt() : null;
   }
 
-  private Standing sent(Place place) {
+  private Standing sent(Place place, @Nullable Check check) {
     boolean underWay =
         place.claimedUntil() != null && place.claimedUntil().isAfter(clock.instant());
     String said = place.reason();
@@ -273,7 +292,7 @@ class Standings implements WaitingTasks {
                 : "it was sent, and whether Kling accepted it is not known yet",
         "Kling is asked for it; nothing is sent again before it is proved that Kling does not have"
             + " it",
-        underWay ? null : nextAt(place),
+        underWay || check == null ? null : check.at(),
         null,
         false,
         null,
@@ -282,19 +301,7 @@ class Standings implements WaitingTasks {
         place.attempts());
   }
 
-  private Standing away(Task task) {
-    Optional<Check> check =
-        jdbi.withHandle(
-            handle ->
-                handle
-                    .createQuery(NEXT_CHECK)
-                    .bind("id", task.id())
-                    .map(
-                        (row, context) ->
-                            new Check(
-                                row.getTimestamp("next_check_at").toInstant(),
-                                row.getString("aside")))
-                    .findOne());
+  private Standing away(Task task, @Nullable Check check) {
     String reason =
         switch (task.status()) {
           case QUEUED -> "it is not in our queue: another program submits it to Kling";
@@ -310,8 +317,8 @@ class Standings implements WaitingTasks {
     Instant dispatched = task.dispatchedAt();
     return new Standing(
         message == null ? reason : reason + " (" + message + ")",
-        check.map(next -> next(task.id(), next)).orElse(null),
-        check.filter(next -> next.aside() == null).map(Check::at).orElse(null),
+        check == null ? null : next(task.id(), check),
+        check == null || check.aside() != null ? null : check.at(),
         null,
         false,
         null,
@@ -337,17 +344,6 @@ class Standings implements WaitingTasks {
     return task.status().isFinal()
         ? null
         : view().medians().get(new Product(task.kind(), models.of(task.upstreamModel())));
-  }
-
-  private Optional<Place> place(String taskId) {
-    return jdbi.withHandle(
-        handle ->
-            handle
-                .createQuery(POSITION)
-                .bind("id", taskId)
-                .bind("most", COUNTED)
-                .map((row, context) -> place(row))
-                .findOne());
   }
 
   private static Place place(ResultSet row) throws SQLException {

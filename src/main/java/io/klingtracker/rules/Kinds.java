@@ -469,6 +469,13 @@ public final class Kinds {
               ALL.stream().flatMap(kind -> kind.fields().stream()).map(Field::name))
           .collect(Collectors.toUnmodifiableSet());
 
+  private static final Set<String> NEWER_MODELS =
+      ALL.stream()
+          .filter(kind -> kind.dialect() == Kind.Dialect.NEWER)
+          .flatMap(kind -> kind.models().stream())
+          .map(Model::name)
+          .collect(Collectors.toUnmodifiableSet());
+
   private static final Map<String, Kind> BY_PATH = index(Kind::path);
   private static final Map<String, Kind> BY_NAME = index(Kind::name);
 
@@ -505,6 +512,11 @@ public final class Kinds {
   /** Whether some kind has this model version in its table. */
   static boolean knowsModel(String name) {
     return MODELS.contains(name);
+  }
+
+  /** Whether a model is one of the newer generation's; the two call none by the same name. */
+  public static boolean isNewer(String model) {
+    return NEWER_MODELS.contains(model);
   }
 
   /** The model versions of all tables. */

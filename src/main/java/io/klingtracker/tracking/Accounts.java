@@ -52,13 +52,14 @@ public interface Accounts {
 
     /** Whether the account as a whole is parked. */
     public boolean isParked() {
-      return parked.stream().anyMatch(park -> park.family() == null);
+      return parked.stream().anyMatch(park -> park.family() == null && park.credential() == null);
     }
   }
 
   /**
    * Something Kling refuses for a reason that waiting does not cure.
    *
+   * @param credential the one of two that Kling does not take, all that is sent with it; else null
    * @param family null for every family
    * @param model null for every model
    * @param code Kling's code
@@ -67,6 +68,7 @@ public interface Accounts {
    * @param probeAt when one task is sent to see whether it is still so
    */
   record Parked(
+      @Nullable String credential,
       @Nullable String family,
       @Nullable String model,
       int code,

@@ -18,8 +18,14 @@ public interface WaitingTasks {
    */
   record Seen(Task task, @Nullable Standing standing) {}
 
-  /** Where a task stands and what happens next. Says something sensible of ended tasks too. */
-  Standing standing(Task task);
+  /**
+   * A task by any of its ids, with where it stands and what happens next, as of one moment. Says
+   * something sensible of ended tasks too.
+   */
+  Optional<Explained> explain(String tenant, String id);
+
+  /** A task and where it stands. */
+  record Explained(Task task, Standing standing) {}
 
   /**
    * Withdraws a task, if nothing can have been sent for it. Durable when this returns; a dispatch

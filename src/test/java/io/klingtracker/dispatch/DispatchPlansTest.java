@@ -53,7 +53,9 @@ class DispatchPlansTest {
     plan("late", DispatchStore.LATE, query -> query.bind("now", NOW).bind("limit", 50), 50);
     plan(
         "position",
-        Standings.POSITION,
+        "select p.* from (select cast(:id as text) as id) t cross join lateral ("
+            + Standings.PLACE
+            + ") p",
         query -> query.bind("id", id(FINISHED + 50)).bind("most", 100),
         200);
   }

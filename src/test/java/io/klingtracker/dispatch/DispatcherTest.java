@@ -733,6 +733,38 @@ class DispatcherTest {
   }
 
   @Test
+  void while_it_is_dispatched_nobody_is_told_that_another_program_submits_it() throws Exception {
+    settings.put("kling.accounts.default.max-parallel", "1000");
+    Replica replica = replica();
+    List<String> ids = new ArrayList<>();
+    for (int i = 0; i < 60; i++) {
+      ids.add(submit(replica));
+    }
+    ExecutorService reader = Executors.newSingleThreadExecutor();
+    try {
+      Future<List<String>> told =
+          reader.submit(
+              () -> {
+                List<String> reasons = new ArrayList<>();
+                for (boolean all = false; !all; ) {
+                  all = count("dispatch_queue") == 0;
+                  for (String id : ids) {
+                    reasons.add(
+                        replica.standings.explain("acme", id).orElseThrow().standing().reason());
+                  }
+                }
+                return reasons;
+              });
+      while (count("dispatch_queue") > 0) {
+        pass(replica);
+      }
+      assertFalse(told.get().stream().anyMatch(reason -> reason.contains("another program")));
+    } finally {
+      reader.shutdownNow();
+    }
+  }
+
+  @Test
   void a_task_that_is_not_asked_about_any_more_says_why() {
     Replica replica = replica();
     String task = submit(replica);
@@ -793,7 +825,7 @@ class DispatcherTest {
   }
 
   private Standing explain(Replica replica, String taskId) {
-    return replica(replica).standings.standing(replica.tasks.find("acme", taskId).orElseThrow());
+    return replica(replica).standings.explain("acme", taskId).orElseThrow().standing();
   }
 
   /** What explain shows of the slots is up to a second old. */

@@ -317,7 +317,7 @@ class DoubtsTest {
 
   private Standing explain(Replica replica, String task) {
     clock.advance(Duration.ofSeconds(1));
-    return replica.standings.standing(replica.tasks.find("acme", task).orElseThrow());
+    return replica.standings.explain("acme", task).orElseThrow().standing();
   }
 
   private static Map<Doubts.Cause, Long> counts(Replica replica) {

@@ -64,7 +64,9 @@ class OneBadDispatchTest {
     assertTrue(
         replica
             .standings
-            .standing(replica.tasks.find("acme", bad).orElseThrow())
+            .explain("acme", bad)
+            .orElseThrow()
+            .standing()
             .reason()
             .contains("administrator"));
 
