@@ -23,6 +23,7 @@ final class Servers implements AutoCloseable {
   private static final int SLOTS = 10_000;
 
   private final EmbeddedPostgresServer postgres;
+  private final SecuredKafka securedKafka = new SecuredKafka();
   private final EmbeddedKafkaBroker kafka;
   private final KlingSimulator plain;
   private final KlingSimulator signing;
@@ -32,7 +33,7 @@ final class Servers implements AutoCloseable {
     // Says for each stream of an attack that the service has ended it.
     QuietLogs.silent("io.vertx.core.net.impl.ConnectionBase");
     postgres = EmbeddedPostgresServer.ephemeral();
-    kafka = EmbeddedKafkaBroker.ephemeral();
+    kafka = EmbeddedKafkaBroker.ephemeral(securedKafka.broker());
     plain = new KlingSimulator(kling(run, "default")).start();
     signing = new KlingSimulator(kling(run, "signed").webhookSecret(KLING_WEBHOOK_SECRET)).start();
     sink = new WebhookSink(Vertx.vertx(), WEBHOOK_SECRET);
@@ -54,6 +55,11 @@ final class Servers implements AutoCloseable {
 
   EmbeddedKafkaBroker kafka() {
     return kafka;
+  }
+
+  /** The broker's other listener. */
+  SecuredKafka securedKafka() {
+    return securedKafka;
   }
 
   /** Kling behind account {@code default}, which does not sign its callbacks. */

@@ -17,8 +17,10 @@ import java.sql.Statement;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import java.util.function.Consumer;
 import javax.sql.DataSource;
+import org.eclipse.microprofile.config.inject.ConfigProperty;
 import org.flywaydb.core.Flyway;
 import org.flywaydb.core.api.FlywayException;
 import org.flywaydb.core.api.configuration.Configuration;
@@ -78,18 +80,28 @@ class Migrations {
   private final Flyway flyway;
   private final AgroalDataSource pool;
   private final StartConfig config;
+  private final Optional<String> sessionUrl;
 
   @Inject
-  Migrations(Flyway flyway, AgroalDataSource pool, StartConfig config) {
+  Migrations(
+      Flyway flyway,
+      AgroalDataSource pool,
+      StartConfig config,
+      @ConfigProperty(name = "tracker.datasource.session-url") Optional<String> sessionUrl) {
     this.flyway = flyway;
     this.pool = pool;
     this.config = config;
+    this.sessionUrl = sessionUrl;
   }
 
   void onStart(@Observes @Priority(FIRST) StartupEvent start) throws SQLException {
+    AgroalConnectionFactoryConfiguration service =
+        pool.getConfiguration().connectionPoolConfiguration().connectionFactoryConfiguration();
     migrate(
         flyway.getConfiguration(),
-        pool.getConfiguration().connectionPoolConfiguration().connectionFactoryConfiguration(),
+        service,
+        // Limits and locks are a session's: a pooler of transactions would spread them.
+        sessionUrl.orElseGet(service::jdbcUrl),
         config.most(),
         LOG::warn);
   }
@@ -99,6 +111,7 @@ class Migrations {
    *
    * @param migrations what Flyway is to do; its data source is not used
    * @param service how the service connects; its limits do not hold here
+   * @param url where to
    * @param most how long others are waited for
    * @param say told what is waited for, now and then
    * @throws IllegalStateException when others have been waited for long enough
@@ -106,13 +119,14 @@ class Migrations {
   static void migrate(
       Configuration migrations,
       AgroalConnectionFactoryConfiguration service,
+      String url,
       Duration most,
       Consumer<String> say)
       throws SQLException {
     long begin = System.nanoTime();
     Duration saidAt = SAY_EVERY.negated();
     while (true) {
-      String wait = attempt(migrations, service);
+      String wait = attempt(migrations, service, url);
       if (wait.isEmpty()) {
         return;
       }
@@ -133,9 +147,10 @@ class Migrations {
 
   /** What it waits for; empty when there is nothing left to do. */
   private static String attempt(
-      Configuration migrations, AgroalConnectionFactoryConfiguration service) throws SQLException {
+      Configuration migrations, AgroalConnectionFactoryConfiguration service, String url)
+      throws SQLException {
     // New connections for each attempt: a failed one may keep some. The lock ends with its session.
-    try (AgroalDataSource own = connections(service)) {
+    try (AgroalDataSource own = connections(service, url)) {
       return attempt(Flyway.configure().configuration(migrations).dataSource(own).load(), own);
     }
   }
@@ -184,13 +199,13 @@ class Migrations {
         : "held, it seems, by " + String.join("; ", holders);
   }
 
-  private static AgroalDataSource connections(AgroalConnectionFactoryConfiguration service)
-      throws SQLException {
+  private static AgroalDataSource connections(
+      AgroalConnectionFactoryConfiguration service, String url) throws SQLException {
     String limits = LIMITS.formatted(LOCK_TIMEOUT.toMillis());
     String configured = service.initialSql();
     AgroalConnectionFactoryConfigurationSupplier factory =
         new AgroalConnectionFactoryConfigurationSupplier()
-            .jdbcUrl(service.jdbcUrl().replaceAll("(?<=[?&])socketTimeout=[^&]*&?", ""))
+            .jdbcUrl(url.replaceAll("(?<=[?&])socketTimeout=[^&]*&?", ""))
             .connectionProviderClass(service.connectionProviderClass())
             .principal(service.principal())
             .loginTimeout(CONNECT)

@@ -133,7 +133,7 @@ class MigrationsTest {
             .principal(new NamePrincipal(EmbeddedPostgresServer.USER))
             .initialSql("set time zone 'Pacific/Chatham'")
             .get();
-    Migrations.migrate(flyway, service, most, said::add);
+    Migrations.migrate(flyway, service, service.jdbcUrl(), most, said::add);
   }
 
   private void migrateUnchecked(Duration most) {
