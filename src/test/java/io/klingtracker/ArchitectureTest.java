@@ -56,6 +56,7 @@ class ArchitectureTest {
               Map.entry("retry", Set.of()),
               Map.entry("problem", Set.of()),
               Map.entry("loops", Set.of("database", "time")),
+              Map.entry("presence", Set.of("database", "loops")),
               Map.entry("database", Set.of("problem")),
               Map.entry("secret", Set.of()),
               Map.entry("text", Set.of()),
@@ -106,6 +107,7 @@ class ArchitectureTest {
                       "tenant",
                       "time",
                       "tracking",
+                      "presence",
                       "loops")),
               Map.entry(
                   "callback",
@@ -119,6 +121,7 @@ class ArchitectureTest {
                       "secret",
                       "task",
                       "tracking",
+                      "presence",
                       "loops")),
               Map.entry(
                   "reconcile",
@@ -130,6 +133,7 @@ class ArchitectureTest {
                       "rules",
                       "task",
                       "tracking",
+                      "presence",
                       "loops")),
               Map.entry(
                   "events",
@@ -142,6 +146,7 @@ class ArchitectureTest {
                       "tenant",
                       "time",
                       "watch",
+                      "presence",
                       "loops")),
               Map.entry(
                   "webhook",
@@ -158,6 +163,7 @@ class ArchitectureTest {
                       "task",
                       "tenant",
                       "time",
+                      "presence",
                       "loops"))));
 
   @Test

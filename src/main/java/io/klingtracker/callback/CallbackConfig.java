@@ -49,10 +49,6 @@ public interface CallbackConfig {
     @WithDefault("1s")
     Duration poll();
 
-    /** What a replica claimed and did not settle for this long is another's to take. */
-    @WithDefault("30s")
-    Duration lease();
-
     /** The wait before a callback is tried again whose task was held by somebody. */
     @WithDefault("100ms")
     Duration retryFirst();

@@ -7,6 +7,7 @@ import io.klingtracker.loops.Batch;
 import io.klingtracker.loops.Loops;
 import io.klingtracker.loops.SetAside;
 import io.klingtracker.loops.WorkLoop;
+import io.klingtracker.presence.Presence;
 import io.klingtracker.retry.Backoff;
 import io.klingtracker.task.News;
 import io.klingtracker.task.Outcome;
@@ -108,6 +109,7 @@ class PendingCallbacks {
       Event<CheckRequested> checkRequested,
       CallbackConfig config,
       Clock clock,
+      Presence presence,
       Loops loops) {
     this.jdbi = jdbi;
     this.store = store;
@@ -126,6 +128,7 @@ class PendingCallbacks {
                 .atEnd(() -> reports(takeUnbooked()))
                 .oldest(store::oldest)
                 .work(this::runOnce));
+    presence.frees("callbacks", "callback_pending", loop::wake);
     setAside.register(
         SET_ASIDE,
         "exists (select from callback_receipt r where r.id = cast(s.key as bigint))",

@@ -1,5 +1,7 @@
 package io.klingtracker.callback;
 
+import io.klingtracker.presence.Presence;
+import io.klingtracker.presence.ReplicaId;
 import io.klingtracker.task.TaskStatus;
 import jakarta.inject.Inject;
 import jakarta.inject.Singleton;
@@ -18,7 +20,6 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
-import java.util.UUID;
 import org.jdbi.v3.core.Handle;
 import org.jdbi.v3.core.Jdbi;
 import org.jdbi.v3.core.statement.Query;
@@ -214,16 +215,15 @@ class ReceiptStore {
 
   private final Jdbi jdbi;
   private final Clock clock;
-  private final Duration lease;
   private final Duration retryFirst;
   private final Duration retryCap;
   private final int perTask;
   private final long claimBytes;
-  private final String owner = UUID.randomUUID().toString();
+  private final String owner;
 
   @Inject
-  ReceiptStore(Jdbi jdbi, Clock clock, CallbackConfig config) {
-    this(jdbi, clock, config, Runtime.getRuntime().maxMemory() / HEAP_PARTS);
+  ReceiptStore(Jdbi jdbi, Clock clock, CallbackConfig config, ReplicaId me) {
+    this(jdbi, clock, config, me, Runtime.getRuntime().maxMemory() / HEAP_PARTS);
   }
 
   /**
@@ -231,11 +231,11 @@ class ReceiptStore {
    *
    * @param claimBytes how long the bodies of one claim may be together; one alone may be longer
    */
-  ReceiptStore(Jdbi jdbi, Clock clock, CallbackConfig config, long claimBytes) {
+  ReceiptStore(Jdbi jdbi, Clock clock, CallbackConfig config, ReplicaId me, long claimBytes) {
     this.jdbi = jdbi;
+    this.owner = me.id();
     this.claimBytes = claimBytes;
     this.clock = clock;
-    this.lease = config.work().lease();
     this.retryFirst = config.work().retryFirst();
     this.retryCap = config.work().retryCap();
     this.perTask = config.maxReceipts();
@@ -344,7 +344,7 @@ class ReceiptStore {
     return handle
         .createQuery(statement)
         .bind("now", now)
-        .bind("until", now.plus(lease))
+        .bind("until", now.plus(Presence.CLAIM))
         .bind("owner", owner)
         .bind("retryFirst", retryFirst.toMillis())
         .bind("retryCap", retryCap.toMillis())

@@ -5,7 +5,7 @@ import java.time.Instant;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A task that this replica may bring to Kling, as long as it holds the lease.
+ * A task that this replica may bring to Kling, as long as it holds the claim.
  *
  * @param taskId the task
  * @param kind its kind's name
@@ -16,7 +16,7 @@ import org.jspecify.annotations.Nullable;
  * @param family what its slots are counted for
  * @param slots how many it takes
  * @param account the account whose slot it holds
- * @param held by whom and as which claim; settling names it, so that a lost lease settles nothing
+ * @param held by whom and as which claim; settling names it, so that a lost claim settles nothing
  * @param sentAt when the newest create was about to leave
  * @param deadlineAt not to be sent after this
  */

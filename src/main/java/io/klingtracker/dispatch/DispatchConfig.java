@@ -20,10 +20,6 @@ public interface DispatchConfig {
   @WithDefault("1000")
   int lanes();
 
-  /** A claim that is not renewed for this long is another replica's to take. */
-  @WithDefault("15s")
-  Duration lease();
-
   /** The net under the wake-ups. */
   @WithDefault("500ms")
   Duration poll();

@@ -2,6 +2,7 @@ package io.klingtracker.dispatch;
 
 import io.klingtracker.loops.Loops;
 import io.klingtracker.loops.WorkLoop;
+import io.klingtracker.presence.Presence;
 import io.klingtracker.task.TasksChanged;
 import io.quarkus.runtime.Startup;
 import jakarta.enterprise.event.Observes;
@@ -41,6 +42,8 @@ class DispatchLoop {
       ModelSweep sweep,
       DispatchConfig config,
       Clock clock,
+      DispatchStore store,
+      Presence presence,
       Loops loops) {
     this.dispatcher = dispatcher;
     this.standings = standings;
@@ -57,6 +60,7 @@ class DispatchLoop {
             .oldest(dispatcher::oldest)
             .work(this::runOnce);
     dispatcher.onSettled(loop::wake);
+    presence.frees("dispatch", store::freeDead, loop::wake);
     if (config.enabled()) {
       loops.add(loop);
     }
@@ -74,7 +78,7 @@ class DispatchLoop {
       Thread.currentThread().interrupt();
     }
     if (dispatcher.isBusy()) {
-      LOG.infof("answers are under way; after their leases they are looked up");
+      LOG.infof("answers are under way; others ask Kling about them");
     }
   }
 

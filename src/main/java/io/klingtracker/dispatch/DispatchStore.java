@@ -7,6 +7,8 @@ import io.klingtracker.dispatch.SlotPlan.Model;
 import io.klingtracker.dispatch.SlotPlan.Plan;
 import io.klingtracker.dispatch.SlotPlan.Turn;
 import io.klingtracker.loops.SetAside;
+import io.klingtracker.presence.Presence;
+import io.klingtracker.presence.ReplicaId;
 import io.klingtracker.task.Claimed;
 import jakarta.inject.Inject;
 import jakarta.inject.Singleton;
@@ -28,13 +30,12 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
-import java.util.UUID;
 import java.util.function.Function;
 import org.jdbi.v3.core.Handle;
 import org.jdbi.v3.core.Jdbi;
 import org.jspecify.annotations.Nullable;
 
-/** The dispatch queue: claims with a lease, and what becomes of them. */
+/** The dispatch queue: claims, and what becomes of them. */
 @Singleton
 class DispatchStore {
 
@@ -95,7 +96,7 @@ class DispatchStore {
           as g(task_id, account, place)
       ),
       claimed as (
-        update dispatch_queue q set claimed_until = cast(:until as timestamptz), due_at = cast(:until as timestamptz),
+        update dispatch_queue q set claimed_until = cast(:until as timestamptz), due_at = cast(:answered as timestamptz),
           claimed_by = :owner, attempts = q.attempts + 1, sent_at = cast(:now as timestamptz), reason = null
         from given g where q.task_id = g.task_id and q.sent_at is null
         returning q.*, g.account, g.place
@@ -103,7 +104,7 @@ class DispatchStore {
       held as (
         insert into open_task (task_id, tenant_id, account, upstream_model, slot_model, family, slots, next_check_at)
         -- Once the answer should be here: whatever becomes of its sender, Kling is asked about it.
-        select task_id, tenant_id, account, upstream_model, slot_model, family, slots, cast(:until as timestamptz)
+        select task_id, tenant_id, account, upstream_model, slot_model, family, slots, cast(:answered as timestamptz)
         from claimed
       ),
       moved as (
@@ -118,12 +119,20 @@ class DispatchStore {
       order by c.place
       """;
 
-  private static final String RENEW =
+  /** Nobody awaits their answers any more: whether Kling has them is asked at once. */
+  private static final String FREE =
       """
-      update dispatch_queue q set claimed_until = :until, due_at = :until
-      from unnest(cast(:ids as text[]), cast(:attempts as int[])) as h(task_id, attempts)
-      where q.task_id = h.task_id and q.claimed_by = :owner and q.attempts = h.attempts
+      with freed as (
+        update dispatch_queue c set claimed_until = null, claimed_by = null where %s returning task_id
+      )
+      update open_task o set next_check_at = least(o.next_check_at, cast(:now as timestamptz)), checks = 0
+      from freed f where o.task_id = f.task_id
       """;
+
+  private static final String FREE_DEAD = FREE.formatted(Presence.GONE);
+
+  private static final String LET_GO =
+      FREE.formatted("c.claimed_by = :owner and c.task_id <> all(cast(:held as text[]))");
 
   /** Proved not to have arrived: gives the slot back and waits. */
   private static final String RELEASE =
@@ -172,19 +181,28 @@ class DispatchStore {
   private final Clock clock;
   private final DispatchConfig config;
   private final BodyRoom bodies;
-  private final Duration lease;
+
+  /** The answer to a create should be here by then; if it is not, Kling is asked. */
+  private static final Duration ANSWERED = Duration.ofSeconds(15);
+
   private final int laneLimit;
-  private final String owner = UUID.randomUUID().toString();
+  private final String owner;
   private volatile @Nullable Lane lastLane;
 
   @Inject
-  DispatchStore(Jdbi jdbi, PoolStore pools, Clock clock, DispatchConfig config, BodyRoom bodies) {
+  DispatchStore(
+      Jdbi jdbi,
+      PoolStore pools,
+      Clock clock,
+      DispatchConfig config,
+      BodyRoom bodies,
+      ReplicaId me) {
     this.jdbi = jdbi;
+    this.owner = me.id();
     this.pools = pools;
     this.clock = clock;
     this.config = config;
     this.bodies = bodies;
-    this.lease = config.lease();
     this.laneLimit = config.lanes();
   }
 
@@ -413,7 +431,8 @@ class DispatchStore {
         .bindArray("accounts", String.class, assigned.stream().map(Assigned::account).toList())
         .bind("owner", owner)
         .bind("now", now)
-        .bind("until", now.plus(lease))
+        .bind("until", now.plus(Presence.CLAIM))
+        .bind("answered", now.plus(ANSWERED))
         .bindArray(
             "families", String.class, turns.stream().map(t -> t.getKey().model().family()).toList())
         .bindArray(
@@ -445,25 +464,30 @@ class DispatchStore {
                 .findOne());
   }
 
-  /** Says that this replica still works on its claims; returns how many it still has. */
-  int renew(Collection<Claim> claims) {
-    List<Claim> held = List.copyOf(claims);
-    if (held.isEmpty()) {
-      return 0;
-    }
+  /**
+   * Frees claims of ours that nobody works on: a claim's answer, or a settlement, was lost. Kling
+   * is asked about their creates.
+   *
+   * @param held ids of the tasks on which somebody works
+   * @return how many
+   */
+  int letGo(Collection<String> held) {
     return jdbi.withHandle(
         handle ->
             handle
-                .createUpdate(RENEW)
-                .bind("until", clock.instant().plus(lease))
+                .createUpdate(LET_GO)
                 .bind("owner", owner)
-                .bindArray("ids", String.class, held.stream().map(Claim::taskId).toList())
-                .bindArray(
-                    "attempts", Integer.class, held.stream().map(c -> c.held().attempts()).toList())
+                .bindArray("held", String.class, List.copyOf(held))
+                .bind("now", clock.instant())
                 .execute());
   }
 
-  /** See {@link #RELEASE}; false when the lease was lost meanwhile. */
+  /** Frees the claims of dead replicas; how many. */
+  int freeDead(Handle handle) {
+    return handle.createUpdate(FREE_DEAD).bind("now", clock.instant()).execute();
+  }
+
+  /** See {@link #RELEASE}; false when the claim was lost meanwhile. */
   boolean release(Claim claim, Instant due, String reason) {
     // The row count is that of the slots given back, one a claim.
     return jdbi.withHandle(
@@ -482,7 +506,7 @@ class DispatchStore {
   /**
    * Counts that a create was turned away before Kling.
    *
-   * @return how often that happened to this task, this time included; 0 when the lease was lost
+   * @return how often that happened to this task, this time included; 0 when the claim was lost
    *     meanwhile
    */
   int turnedAway(Claim claim) {

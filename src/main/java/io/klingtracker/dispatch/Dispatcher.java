@@ -55,6 +55,9 @@ class Dispatcher {
 
   private static final Logger LOG = Logger.getLogger(Dispatcher.class);
 
+  /** How often claims of ours are sought that nobody works on. */
+  private static final Duration LET_GO_EVERY = Duration.ofSeconds(5);
+
   private static final String TOO_LATE =
       "not dispatched before its deadline; Kling does not have it";
   private static final String UNSURE =
@@ -86,7 +89,7 @@ class Dispatcher {
   private final RandomGenerator random = RandomGenerator.getDefault();
   private final Map<String, Claim> inFlight = new ConcurrentHashMap<>();
   private final Attempts attempts = new Attempts();
-  private volatile Instant nextRenewal = Instant.MIN;
+  private volatile Instant nextLetGo = Instant.MIN;
   private volatile Instant nextLook = Instant.MIN;
   private volatile Runnable whenSettled = () -> {};
 
@@ -151,20 +154,17 @@ class Dispatcher {
   }
 
   /**
-   * One pass: as often as due, leases and deadlines, then what waits and has a slot. True when a
-   * full batch suggests that there is more.
+   * One pass: as often as due, lost claims and deadlines, then what waits and has a slot. True when
+   * a full batch suggests that there is more.
    */
   boolean runOnce() {
     Instant now = clock.instant();
-    if (!now.isBefore(nextRenewal)) {
-      nextRenewal = now.plus(config.lease().dividedBy(3));
-      Batch.apply(
-          inFlight.values(),
-          store::renew,
-          (claim, failure) ->
-              LOG.warnf(
-                  "taskId=%s its lease is not renewed: %s",
-                  claim.taskId(), SetAside.reason(failure)));
+    if (!now.isBefore(nextLetGo)) {
+      nextLetGo = now.plus(LET_GO_EVERY);
+      int lost = store.letGo(inFlight.keySet());
+      if (lost > 0) {
+        LOG.infof("%d creates whose claim or settlement was lost are asked about", lost);
+      }
     }
     if (!now.isBefore(nextLook)) {
       nextLook = now.plus(config.poll());
@@ -241,8 +241,8 @@ class Dispatcher {
   }
 
   /**
-   * It may have arrived at Kling, so Kling is asked for it. Should this fail too, that happens when
-   * its lease runs out; nothing is lost.
+   * It may have arrived at Kling, so Kling is asked for it. Should this fail too, that happens a
+   * little later; nothing is lost.
    */
   private void failed(Claim claim, Throwable failure) {
     LOG.warnf("taskId=%s dispatch did not settle: %s", claim.taskId(), SetAside.reason(failure));
@@ -255,11 +255,11 @@ class Dispatcher {
             try {
               doubt(claim, Doubts.Cause.NO_ANSWER, SetAside.reason(failure));
             } catch (RuntimeException e) {
-              LOG.warnf("taskId=%s waits for its lease: %s", claim.taskId(), SetAside.reason(e));
+              LOG.warnf("taskId=%s is asked about later: %s", claim.taskId(), SetAside.reason(e));
             }
           });
     } catch (RejectedExecutionException e) {
-      LOG.debugf("taskId=%s waits for its lease: shutting down", claim.taskId());
+      LOG.debugf("taskId=%s is asked about by another: shutting down", claim.taskId());
     }
   }
 
@@ -307,12 +307,11 @@ class Dispatcher {
   }
 
   /**
-   * Past this the create may not leave any more: well before another replica, having taken the
-   * claim over, may send it again.
+   * Past this the create may not leave any more: well before anybody may send it again, whoever has
+   * taken the claim over meanwhile.
    */
   private Instant notAfter(Claim claim) {
-    Duration shorter = config.lease().compareTo(resendAfter) < 0 ? config.lease() : resendAfter;
-    return claim.sentAt().plus(shorter.dividedBy(2));
+    return claim.sentAt().plus(resendAfter.dividedBy(2));
   }
 
   private CompletionStage<?> settle(Claim claim, CreateAnswer answer) {

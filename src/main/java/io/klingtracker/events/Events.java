@@ -43,6 +43,9 @@ class Events {
             .work(
                 () -> {
                   metrics.backlog(store.lag());
+                  if (config.relay() == RelayConfig.Mode.BUILTIN) {
+                    metrics.unowned(store.unownedLanes());
+                  }
                   return false;
                 }));
   }

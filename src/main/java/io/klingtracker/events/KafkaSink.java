@@ -42,6 +42,9 @@ final class KafkaSink implements EventSink {
       return CompletableFuture.failedFuture(e);
     }
     Headers headers = headers(message);
+    if (message.isStateOnly()) {
+      return states.send(message.taskId(), message.state(), headers);
+    }
     // A producer closes the headers of what it sends, hence a copy.
     Headers stateHeaders = message.state() == null ? headers : new RecordHeaders(headers);
     CompletionStage<Void> sent = events.send(message.taskId(), message.payload(), headers);

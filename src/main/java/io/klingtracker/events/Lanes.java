@@ -1,6 +1,7 @@
 package io.klingtracker.events;
 
 import java.util.ArrayList;
+import java.util.Collection;
 import java.util.Collections;
 import java.util.List;
 import java.util.Set;
@@ -39,11 +40,40 @@ final class Lanes {
   private static final String GIVE =
       "select pg_advisory_unlock(:locks, 1 + lane) from unnest(cast(:lanes as int[])) as lane";
 
+  /** Notes who has lanes now; those that their last holder did not give back. */
+  private static final String NOTE =
+      """
+      with given as (select unnest(cast(:lanes as int[]))::smallint as lane),
+      noted as (
+        insert into event_lane (lane, owner) select lane, :me from given
+        on conflict (lane) do update set owner = excluded.owner
+      )
+      select l.lane from event_lane l join given g on g.lane = l.lane where l.owner <> :me
+      """;
+
+  private static final String UNNOTE =
+      "update event_lane set owner = null where owner = :me and lane = any(cast(:lanes as int[]))";
+
+  private static final String UNOWNED =
+      """
+      select :count - count(distinct objid) from pg_locks
+      where locktype = 'advisory' and classid = cast(:locks as oid) and objid between 1 and cast(:count as oid)
+        and objsubid = 2 and granted and database = (select oid from pg_database where datname = current_database())
+      """;
+
+  private final String me;
   private final Set<Integer> owned = new TreeSet<>();
+  private final Set<Integer> leftBehind = new TreeSet<>();
   private final Set<Integer> leaving = new TreeSet<>();
   private final List<Integer> order;
 
-  Lanes() {
+  /**
+   * None yet.
+   *
+   * @param me names this replica
+   */
+  Lanes(String me) {
+    this.me = me;
     List<Integer> all = new ArrayList<>();
     for (int lane = 0; lane < COUNT; lane++) {
       all.add(lane);
@@ -80,20 +110,71 @@ final class Lanes {
     giveBack(session, isQuiet);
     if (owned.size() < share) {
       List<Integer> free = order.stream().filter(lane -> !owned.contains(lane)).toList();
-      owned.addAll(
+      List<Integer> taken =
           session
               .createQuery(TAKE)
               .bindArray("lanes", Integer.class, free)
               .bind("locks", LOCKS)
               .bind("wanted", share - owned.size())
               .mapTo(Integer.class)
+              .list();
+      owned.addAll(taken);
+      note(session, taken);
+    }
+  }
+
+  private void note(Handle session, List<Integer> taken) {
+    if (!taken.isEmpty()) {
+      leftBehind.addAll(
+          session
+              .createQuery(NOTE)
+              .bindArray("lanes", Integer.class, taken)
+              .bind("me", me)
+              .mapTo(Integer.class)
               .list());
     }
+  }
+
+  private void unnote(Handle session, Collection<Integer> given) {
+    session
+        .createUpdate(UNNOTE)
+        .bindArray("lanes", Integer.class, List.copyOf(given))
+        .bind("me", me)
+        .execute();
+  }
+
+  /** Nothing is under way: the next holders of our lanes need not fear that anything comes late. */
+  void giveAll(Handle session) {
+    unnote(session, owned);
+  }
+
+  /**
+   * Whether a lane's last holder ended without giving it back: what it had sent may reach Kafka
+   * after what we send.
+   */
+  boolean isLeftBehind(int lane) {
+    return leftBehind.contains(lane);
+  }
+
+  /** What its last holder had in flight of the lanes has been read. */
+  void readOnce() {
+    leftBehind.clear();
+  }
+
+  /** How many lanes nobody holds. */
+  static int unowned(Handle handle) {
+    return handle
+        .createQuery(UNOWNED)
+        .bind("count", COUNT)
+        .bind("locks", LOCKS)
+        .mapTo(Integer.class)
+        .one();
   }
 
   private void giveBack(Handle session, IntPredicate isQuiet) {
     List<Integer> quiet = leaving.stream().filter(isQuiet::test).toList();
     if (!quiet.isEmpty()) {
+      unnote(session, quiet);
       session
           .createQuery(GIVE)
           .bind("locks", LOCKS)
@@ -123,5 +204,6 @@ final class Lanes {
   void lose() {
     owned.clear();
     leaving.clear();
+    leftBehind.clear();
   }
 }

@@ -7,6 +7,7 @@ import org.jspecify.annotations.Nullable;
 /**
  * An event that Kafka has not acknowledged.
  *
+ * @param payload the event; empty where only the state is to be written again, or nothing is left
  * @param bytes about how much memory it takes
  * @param state the task as it is with this event, for the topic of latest states; null when that
  *     topic is off, or when a later event of the task will carry a newer state
@@ -22,6 +23,11 @@ record OutboxMessage(
     String payload,
     int bytes,
     @Nullable String state) {
+
+  /** Whether Kafka has the event, and only the newest state is to be written again. */
+  boolean isStateOnly() {
+    return payload.isEmpty() && state != null;
+  }
 
   /** The same with the task as it is. */
   OutboxMessage with(String newest) {

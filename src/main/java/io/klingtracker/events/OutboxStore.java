@@ -3,7 +3,9 @@ package io.klingtracker.events;
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import io.klingtracker.database.FreshPlans;
+import io.klingtracker.database.LongSessions;
 import io.klingtracker.loops.SetAside;
+import io.klingtracker.presence.ReplicaId;
 import io.klingtracker.task.Task;
 import jakarta.inject.Inject;
 import jakarta.inject.Singleton;
@@ -14,7 +16,6 @@ import java.util.List;
 import java.util.Optional;
 import java.util.UUID;
 import java.util.function.BiConsumer;
-import org.jboss.logging.Logger;
 import org.jdbi.v3.core.Handle;
 import org.jdbi.v3.core.Jdbi;
 
@@ -22,15 +23,14 @@ import org.jdbi.v3.core.Jdbi;
 @Singleton
 class OutboxStore {
 
-  private static final Logger LOG = Logger.getLogger(OutboxStore.class);
-
   /** The kind of what is set aside here; the key is the task's id. */
   private static final String KIND = "event";
 
   /**
    * Rows in the order of their ids, which within a task is the order of commits. What the relay
    * holds already is left out before the limit, so that it never keeps others from being read. The
-   * row that passes the bound of bytes is the last; a state is about as large as its event.
+   * row that passes the bound of bytes is the last; a state is about as large as its event. A row
+   * of sequence 0 asks for the newest state alone.
    */
   private static final String NEXT =
       """
@@ -50,8 +50,9 @@ class OutboxStore {
                 order by x.id limit :perLane) x
             -- Here, not below: only what is taken is joined.
             order by x.id limit :limit) o
-            left join task_event e on e.task_id = o.task_id and e.sequence = o.sequence
-            left join task t on :state and t.id = o.task_id) q) r
+            left join task t on :state and t.id = o.task_id
+            left join task_event e on e.task_id = o.task_id
+              and e.sequence = case when o.sequence = 0 then t.sequence else o.sequence end) q) r
       where o_before < :bytes
       order by o_id
       """
@@ -68,10 +69,26 @@ class OutboxStore {
       select (select count(*) from outbox) as unpublished, (select count(*) from set_aside where kind = 'event') as aside,
         (select min(e.occurred_at) from generate_series(0, 63) as l(lane)
            cross join lateral (
-             select * from outbox x where x.lane = l.lane
+             select * from outbox x where x.lane = l.lane and x.sequence > 0
                and not exists (select from set_aside a where a.kind = 'event' and a.key = x.task_id)
              order by x.id limit 1) o
            join task_event e on e.task_id = o.task_id and e.sequence = o.sequence) as oldest
+      """;
+
+  /**
+   * Asks the holders of the tasks' lanes for their newest states, behind whatever waits there. Of a
+   * task that is gone by now Kafka is to forget what it may have been told late.
+   */
+  private static final String AGAIN =
+      """
+      with given as (select distinct unnest(cast(:ids as text[])) as task_id),
+      again as (
+        insert into outbox (lane, id, task_id, sequence)
+        select outbox_lane(t.id), nextval(pg_get_serial_sequence('task_event', 'id')), t.id, 0
+        from given g join task t on t.id = g.task_id
+      )
+      insert into state_tombstone select task_id from given g where not exists (select from task t where t.id = g.task_id)
+      on conflict do nothing
       """;
 
   private static final String EMPTY =
@@ -83,15 +100,17 @@ class OutboxStore {
   private final Jdbi jdbi;
   private final ObjectMapper json;
   private final SetAside setAside;
+  private final ReplicaId me;
 
   /** The outbox is empty at one moment and long at the next. */
   private final FreshPlans plans = new FreshPlans();
 
   @Inject
-  OutboxStore(Jdbi jdbi, ObjectMapper json, SetAside setAside) {
+  OutboxStore(Jdbi jdbi, ObjectMapper json, SetAside setAside, ReplicaId me) {
     this.jdbi = jdbi;
     this.json = json;
     this.setAside = setAside;
+    this.me = me;
     // Its rows are in the outbox still, and are read by the next poll.
     setAside.register(
         KIND,
@@ -101,8 +120,9 @@ class OutboxStore {
 
   /** A session of one relay's own, kept as long as it lives. */
   Handle open() {
-    Handle session = jdbi.open();
+    Handle session = LongSessions.open(jdbi);
     try {
+      me.mark(session);
       // A settled row that a crash brings back is sent once more; waiting for the disk buys
       // nothing.
       session.execute("set synchronous_commit = off");
@@ -110,28 +130,8 @@ class OutboxStore {
       session.execute("set plan_cache_mode = force_generic_plan");
       return session;
     } catch (RuntimeException e) {
-      close(session);
+      LongSessions.discard(session);
       throw e;
-    }
-  }
-
-  /** Gives a session back without its locks, or breaks it off. */
-  void close(Handle session) {
-    try {
-      session.execute("select pg_advisory_unlock_all()");
-      session.execute("reset synchronous_commit");
-      session.execute("reset plan_cache_mode");
-    } catch (RuntimeException e) {
-      try {
-        session.getConnection().abort(Runnable::run);
-      } catch (SQLException | RuntimeException ignored) {
-        LOG.debugf(ignored, "breaking off a session");
-      }
-    }
-    try {
-      session.close();
-    } catch (RuntimeException e) {
-      LOG.debugf(e, "closing a session");
     }
   }
 
@@ -174,16 +174,17 @@ class OutboxStore {
     UUID eventId = row.getObject("event_id", UUID.class);
     // A task that retention removed leaves rows without an event; see Relay.
     boolean gone = eventId == null;
+    boolean again = row.getInt("o_sequence") == 0;
     OutboxMessage message =
         new OutboxMessage(
             row.getInt("o_lane"),
             row.getLong("o_id"),
             row.getString("o_task"),
-            row.getInt("o_sequence"),
+            again ? row.getInt("sequence") : row.getInt("o_sequence"),
             gone ? new UUID(0, 0) : eventId,
             gone ? Instant.EPOCH : row.getTimestamp("occurred_at").toInstant(),
             row.getString("traceparent"),
-            gone ? "" : row.getString("payload"),
+            gone || again ? "" : row.getString("payload"),
             row.getInt("o_bytes"),
             null);
     if (!state || gone || row.getInt("sequence") != message.sequence()) {
@@ -231,6 +232,26 @@ class OutboxStore {
                             Optional.ofNullable(row.getTimestamp("oldest"))
                                 .map(java.sql.Timestamp::toInstant)))
                 .one());
+  }
+
+  /** See {@link #AGAIN}. */
+  void again(Handle session, List<String> taskIds) {
+    session.createUpdate(AGAIN).bindArray("ids", String.class, taskIds).execute();
+  }
+
+  /** Fails when the session has ended, and its locks with it. */
+  void prove(Handle session) {
+    session.execute("select 1");
+  }
+
+  /** Names this replica. */
+  String replica() {
+    return me.id();
+  }
+
+  /** How many lanes nobody holds. */
+  int unownedLanes() {
+    return jdbi.withHandle(Lanes::unowned);
   }
 
   /** Tasks that retention removed. */

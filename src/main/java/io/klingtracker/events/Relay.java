@@ -1,5 +1,6 @@
 package io.klingtracker.events;
 
+import io.klingtracker.database.LongSessions;
 import io.klingtracker.loops.Batch;
 import io.klingtracker.loops.SetAside;
 import io.klingtracker.loops.WorkLoop;
@@ -42,6 +43,13 @@ final class Relay implements AutoCloseable {
   static final int MANY = 16;
 
   private static final Duration TOMBSTONES_WAIT = Duration.ofSeconds(5);
+
+  /** Nothing is sent when it was longer ago that the session was seen to live. */
+  private static final Duration PROOF = Duration.ofSeconds(1);
+
+  /** What a holder that was lost may have sent has arrived by then, if it ever does. */
+  static final Duration LATE = Duration.ofSeconds(3);
+
   private static final int MAX_DOUBLINGS = 16;
 
   private final OutboxStore store;
@@ -49,10 +57,16 @@ final class Relay implements AutoCloseable {
   private final RelayConfig config;
   private final RelayMetrics metrics;
   private final Clock clock;
-  private final Lanes lanes = new Lanes();
+  private final Lanes lanes;
   private final ConcurrentLinkedQueue<Answer> answers = new ConcurrentLinkedQueue<>();
   private final AtomicBoolean news = new AtomicBoolean(true);
   private final List<OutboxMessage> unsettled = new ArrayList<>();
+
+  /**
+   * Tasks whose state Kafka may have been given too late, and when the newest is to be sent again.
+   */
+  private final Map<String, Long> doubtful = new HashMap<>();
+
   private Window window = new Window();
   private @Nullable Handle session;
   private final WorkLoop loop;
@@ -60,6 +74,7 @@ final class Relay implements AutoCloseable {
   private volatile long heldBytes;
   private volatile int owned;
   private long nextRead;
+  private long provedAt;
   private long gatheredAt = System.nanoTime();
   private long nextRebalance;
   private volatile long lastAck;
@@ -82,6 +97,7 @@ final class Relay implements AutoCloseable {
 
   Relay(OutboxStore store, EventSink sink, RelayConfig config, RelayMetrics metrics, Clock clock) {
     this.store = store;
+    this.lanes = new Lanes(store.replica());
     this.sink = sink;
     this.config = config;
     this.metrics = metrics;
@@ -116,13 +132,15 @@ final class Relay implements AutoCloseable {
       if (now >= nextRebalance) {
         nextRebalance = now + config.rebalance().toMillis();
         lanes.rebalance(current, window::isQuiet);
+        proved();
         window.leave(lanes.leaving());
         owned = lanes.owned();
         metrics.lanes(owned);
         forgetRemovedTasks(current, now);
       }
+      settleDoubts(current);
       boolean more = read(current, now);
-      send();
+      send(current);
       held = window.size();
       heldBytes = window.bytes();
       metrics.held(held, heldBytes);
@@ -161,6 +179,8 @@ final class Relay implements AutoCloseable {
         unsettled.add(message);
       }
       if (answer.window() != window) {
+        // Its lane was somebody else's by then, perhaps; and what failed may still arrive.
+        doubt(message, failure == null ? Duration.ZERO : LATE);
         continue;
       }
       if (failure == null) {
@@ -198,6 +218,32 @@ final class Relay implements AutoCloseable {
         (message, failure) -> setAside(current, message, failure, 1));
     window.settled(unsettled);
     unsettled.clear();
+  }
+
+  private void doubt(OutboxMessage message, Duration after) {
+    if (message.state() != null) {
+      doubtful.put(message.taskId(), System.nanoTime() + after.toNanos());
+    }
+  }
+
+  /** Has the newest states written again by whoever holds the lanes now. */
+  private void settleDoubts(Handle current) {
+    long now = System.nanoTime();
+    List<String> due =
+        doubtful.entrySet().stream()
+            .filter(entry -> now - entry.getValue() >= 0)
+            .map(Map.Entry::getKey)
+            .toList();
+    if (!due.isEmpty()) {
+      store.again(current, due);
+      due.forEach(doubtful::remove);
+      metrics.statesAgain(due.size());
+      news.set(true);
+    }
+  }
+
+  private void proved() {
+    provedAt = System.nanoTime();
   }
 
   private void setAside(Handle current, OutboxMessage message, Throwable failure, int attempts) {
@@ -249,14 +295,20 @@ final class Relay implements AutoCloseable {
         continue;
       }
       // A row without an event: retention has removed the task. There is nothing left to send.
-      (message.payload().isEmpty() ? unsettled : events).add(message);
+      boolean empty = message.payload().isEmpty() && !message.isStateOnly();
+      (empty ? unsettled : events).add(message);
+      if (lanes.isLeftBehind(message.lane()) && doubtful.size() < config.window()) {
+        doubt(message, LATE);
+      }
     }
+    proved();
     window.add(events);
     boolean full = isFull(next, room, bytes, OutboxStore.perLane(room, reading.size()));
     if (full) {
       news.set(true);
-    } else if (next.size() >= MANY) {
-      gatheredAt = System.nanoTime() + config.gather().toNanos();
+    } else {
+      lanes.readOnce();
+      gatheredAt = System.nanoTime() + (next.size() >= MANY ? config.gather().toNanos() : 0);
     }
     return full && window.size() < config.window() && window.bytes() < config.windowBytes();
   }
@@ -273,9 +325,14 @@ final class Relay implements AutoCloseable {
     return full || sum >= bytes;
   }
 
-  private void send() {
+  private void send(Handle current) {
     Window from = window;
     while (clock.millis() >= pausedUntil) {
+      if (System.nanoTime() - provedAt > PROOF.toNanos()) {
+        // We may have been paused, and the lanes be others' by now.
+        store.prove(current);
+        proved();
+      }
       OutboxMessage message = from.send(clock.millis());
       if (message == null) {
         return;
@@ -302,8 +359,10 @@ final class Relay implements AutoCloseable {
     if (failure == null) {
       lastAck = System.nanoTime();
       failuresInARow = 0;
-      metrics.acknowledged(
-          Duration.ofMillis(Math.max(0, now - message.occurredAt().toEpochMilli())));
+      if (!message.isStateOnly()) {
+        metrics.acknowledged(
+            Duration.ofMillis(Math.max(0, now - message.occurredAt().toEpochMilli())));
+      }
     } else if (!Poison.is(failure) && lastAck - sentAt <= 0) {
       // Nothing at all was taken since this one was sent: Kafka is away, not just one partition.
       if (now >= pausedUntil) {
@@ -362,10 +421,14 @@ final class Relay implements AutoCloseable {
     Handle old = session;
     session = null;
     lanes.lose();
+    owned = 0;
+    metrics.lanes(0);
+    // Kafka took these, and we cannot say whether the lanes were ours all the time.
+    unsettled.forEach(message -> doubt(message, Duration.ZERO));
     // What is in flight may still be acknowledged, but the lanes may be somebody else's now.
     window = new Window();
     if (old != null) {
-      store.close(old);
+      LongSessions.discard(old);
     }
   }
 
@@ -401,6 +464,9 @@ final class Relay implements AutoCloseable {
       if (current != null) {
         take(current);
         settle(current);
+        if (window.inFlight() == 0) {
+          lanes.giveAll(current);
+        }
       }
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();

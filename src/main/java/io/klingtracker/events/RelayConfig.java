@@ -116,11 +116,7 @@ public interface RelayConfig {
     @WithDefault("2s")
     Duration poll();
 
-    /** A replay that has not moved for so long is another replica's. */
-    @WithDefault("60s")
-    Duration lease();
-
-    /** Longest wait for Kafka's word on a page; shorter than the lease. */
+    /** Longest wait for Kafka's word on a page. */
     @WithDefault("30s")
     Duration ackTimeout();
 

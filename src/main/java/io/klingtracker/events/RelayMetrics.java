@@ -21,6 +21,9 @@ class RelayMetrics {
   private final Clock clock;
   private final Timer commitToAck;
   private final Counter failures;
+  private final Counter statesAgain;
+  private volatile int unowned;
+  private volatile @Nullable Long unownedSince;
   private volatile int lanes;
   private volatile int held;
   private volatile long heldBytes;
@@ -41,6 +44,13 @@ class RelayMetrics {
         Counter.builder("tracker.events.failed.sends")
             .description("Sends that Kafka did not acknowledge and that are tried again")
             .register(registry);
+    statesAgain =
+        Counter.builder("tracker.events.states.again")
+            .description("States written again because a lost or paused replica may have been late")
+            .register(registry);
+    Gauge.builder("tracker.events.lanes.unowned", () -> unowned)
+        .description("Lanes of the outbox that no replica holds: their events wait")
+        .register(registry);
     Gauge.builder("tracker.events.lanes", () -> lanes)
         .description("Lanes of the outbox that this replica works off")
         .register(registry);
@@ -73,6 +83,30 @@ class RelayMetrics {
 
   void failed() {
     failures.increment();
+  }
+
+  void statesAgain(int states) {
+    statesAgain.increment(states);
+  }
+
+  void unowned(int count) {
+    unowned = count;
+    if (count == 0) {
+      unownedSince = null;
+    } else if (unownedSince == null) {
+      unownedSince = System.nanoTime();
+    }
+  }
+
+  /** How many lanes nobody held at the last measure. */
+  int unowned() {
+    return unowned;
+  }
+
+  /** For how long there have been such lanes. */
+  Duration unownedFor() {
+    Long since = unownedSince;
+    return since == null ? Duration.ZERO : Duration.ofNanos(System.nanoTime() - since);
   }
 
   void lanes(int owned) {

@@ -69,7 +69,7 @@ class ReplayStore {
       returning *
       """;
 
-  /** Nothing is written by a worker whose lease somebody else has by now. */
+  /** Nothing is written by a worker whose claim somebody else has by now. */
   private static final String ADVANCE =
       """
       update event_replay set sent = sent + :sent, skipped = skipped + :skipped,

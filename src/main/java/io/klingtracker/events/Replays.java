@@ -4,6 +4,8 @@ import io.klingtracker.loops.Attempts;
 import io.klingtracker.loops.Loops;
 import io.klingtracker.loops.SetAside;
 import io.klingtracker.loops.WorkLoop;
+import io.klingtracker.presence.Presence;
+import io.klingtracker.presence.ReplicaId;
 import io.klingtracker.problem.ErrorCode;
 import io.klingtracker.problem.ProblemException;
 import io.quarkus.runtime.Startup;
@@ -29,8 +31,8 @@ import org.jspecify.annotations.Nullable;
 /**
  * Sends events again that Kafka has had before, with the ids they had and marked as replayed. One
  * replay at a time, worked off page by page beside the relay, at a bounded rate, by the replica
- * that holds its lease. How far it is stands in the database: after a crash, or while Kafka is
- * away, it is gone on with from there, and at most a page comes again.
+ * that has claimed it. How far it is stands in the database: after a crash, or while Kafka is away,
+ * it is gone on with from there, and at most a page comes again.
  */
 @Startup
 @Singleton
@@ -43,7 +45,7 @@ class Replays {
   private final EventSink sink;
   private final RelayConfig.Replay config;
   private final Clock clock;
-  private final String worker = UUID.randomUUID().toString();
+  private final String worker;
   private final Attempts attempts = new Attempts();
   private final WorkLoop loop;
 
@@ -71,11 +73,26 @@ class Replays {
       long skipped) {}
 
   @Inject
-  Replays(ReplayStore store, Channels channels, RelayConfig config, Clock clock, Loops loops) {
-    this(store, channels.sink(true), config, clock, loops);
+  Replays(
+      ReplayStore store,
+      Channels channels,
+      RelayConfig config,
+      Clock clock,
+      ReplicaId me,
+      Presence presence,
+      Loops loops) {
+    this(store, channels.sink(true), config, clock, me, loops);
+    presence.frees("replay", "event_replay", loop::wake);
   }
 
-  Replays(ReplayStore store, EventSink sink, RelayConfig config, Clock clock, Loops loops) {
+  Replays(
+      ReplayStore store,
+      EventSink sink,
+      RelayConfig config,
+      Clock clock,
+      ReplicaId me,
+      Loops loops) {
+    this.worker = me.id();
     this.store = store;
     this.sink = sink;
     this.config = config.replay();
@@ -129,7 +146,7 @@ class Replays {
   boolean runOnce() throws InterruptedException, ExecutionException, TimeoutException {
     long began = System.nanoTime();
     Instant now = clock.instant();
-    Replay replay = store.claim(worker, now, now.plus(config.lease())).orElse(null);
+    Replay replay = store.claim(worker, now, now.plus(Presence.CLAIM)).orElse(null);
     if (replay == null) {
       return false;
     }

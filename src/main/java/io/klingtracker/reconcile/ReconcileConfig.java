@@ -38,13 +38,6 @@ public interface ReconcileConfig {
   @WithDefault("8")
   int parallel();
 
-  /**
-   * A claim that is not renewed for this long is another replica's to take; while Kling is being
-   * asked, it is renewed after a third of that.
-   */
-  @WithDefault("30s")
-  Duration lease();
-
   /** The net under the wake-ups. */
   @WithDefault("1s")
   Duration poll();

@@ -1,5 +1,7 @@
 package io.klingtracker.reconcile;
 
+import io.klingtracker.presence.Presence;
+import io.klingtracker.presence.ReplicaId;
 import io.klingtracker.task.TaskId;
 import io.klingtracker.task.TaskStatus;
 import io.klingtracker.tracking.Doubts;
@@ -10,7 +12,6 @@ import java.sql.ResultSet;
 import java.sql.SQLException;
 import java.sql.Timestamp;
 import java.time.Clock;
-import java.time.Duration;
 import java.time.Instant;
 import java.util.Collection;
 import java.util.HashMap;
@@ -19,20 +20,19 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
-import java.util.UUID;
 import java.util.function.Function;
 import org.jdbi.v3.core.Handle;
 import org.jdbi.v3.core.Jdbi;
 import org.jdbi.v3.core.statement.Query;
 import org.jspecify.annotations.Nullable;
 
-/** The tasks that Kling is asked about, claimed with a lease. */
+/** The tasks that Kling is asked about, each claimed by one replica. */
 @Singleton
 class ReconcileStore {
 
   /**
    * Ours that are claimed and not being asked about are from a round that failed, as when the
-   * database was away: nobody has to wait for their lease.
+   * database was away: they are free again.
    */
   private static final String FREE =
       """
@@ -128,11 +128,6 @@ class ReconcileStore {
           + WAITING
           + " select next_check_at from waiting where next_check_at <= :now order by next_check_at limit 1";
 
-  private static final String RENEW =
-      """
-      update open_task set claimed_until = :until where claimed_by = :owner and task_id = any(:ids)
-      """;
-
   /** The plan may have been moved up while we asked; then it stays moved up. */
   private static final String LATER =
       """
@@ -173,8 +168,7 @@ class ReconcileStore {
 
   private final Jdbi jdbi;
   private final Clock clock;
-  private final Duration lease;
-  private final String owner = UUID.randomUUID().toString();
+  private final String owner;
 
   /**
    * When a task is asked about again, and whether an end is still to be confirmed.
@@ -188,10 +182,10 @@ class ReconcileStore {
   }
 
   @Inject
-  ReconcileStore(Jdbi jdbi, Clock clock, ReconcileConfig config) {
+  ReconcileStore(Jdbi jdbi, Clock clock, ReconcileConfig config, ReplicaId me) {
     this.jdbi = jdbi;
+    this.owner = me.id();
     this.clock = clock;
-    this.lease = config.lease();
   }
 
   /**
@@ -211,7 +205,7 @@ class ReconcileStore {
                 .bind("limit", limit)
                 .bindArray("tenants", String.class, tenants)
                 .bindArray("counts", Integer.class, tenants.stream().map(counts::get).toList())
-                .bind("until", now.plus(lease))
+                .bind("until", now.plus(Presence.CLAIM))
                 .map((row, context) -> check(row, now))
                 .list());
   }
@@ -232,7 +226,7 @@ class ReconcileStore {
     return jdbi.withHandle(
         handle ->
             due(handle, CLAIM_ONLY, asking, failed, now)
-                .bind("until", now.plus(lease))
+                .bind("until", now.plus(Presence.CLAIM))
                 .bindArray("only", String.class, only)
                 .map((row, context) -> check(row, now))
                 .list());
@@ -267,20 +261,6 @@ class ReconcileStore {
                 .bind("now", clock.instant())
                 .map((row, context) -> row.getTimestamp("next_check_at").toInstant())
                 .findOne());
-  }
-
-  /** Says that this replica still works on its claims. */
-  void renew(Collection<String> taskIds) {
-    if (!taskIds.isEmpty()) {
-      jdbi.useHandle(
-          handle ->
-              handle
-                  .createUpdate(RENEW)
-                  .bind("until", clock.instant().plus(lease))
-                  .bind("owner", owner)
-                  .bindArray("ids", String.class, List.copyOf(taskIds))
-                  .execute());
-    }
   }
 
   /** Ids of the tracked tasks to which another tenant's task was taken; see {@link #OTHERS}. */

@@ -8,6 +8,7 @@ import io.klingtracker.loops.Batch;
 import io.klingtracker.loops.Loops;
 import io.klingtracker.loops.SetAside;
 import io.klingtracker.loops.WorkLoop;
+import io.klingtracker.presence.Presence;
 import io.klingtracker.rules.Kind;
 import io.klingtracker.rules.Kinds;
 import io.klingtracker.tracking.CheckRequested;
@@ -70,7 +71,6 @@ class Reconciler {
 
   private final Questions alone;
 
-  private volatile Instant renewAt = Instant.MIN;
   private volatile Instant failedAgainAt = Instant.MIN;
   private final WorkLoop loop;
 
@@ -97,6 +97,7 @@ class Reconciler {
       ReconcileConfig config,
       Clock clock,
       ExecutorService executor,
+      Presence presence,
       Loops loops) {
     this.store = store;
     this.verdicts = verdicts;
@@ -116,6 +117,7 @@ class Reconciler {
                 .every(config.poll())
                 .oldest(store::oldest)
                 .work(this::runOnce));
+    presence.frees("reconciler", "open_task", loop::wake);
   }
 
   void onRequest(@Observes CheckRequested request) {
@@ -124,7 +126,6 @@ class Reconciler {
 
   /** One pass; true when there may be more. */
   boolean runOnce() {
-    renew();
     int room = config.batch() - inFlight.size();
     if (room <= 0) {
       return false;
@@ -150,14 +151,6 @@ class Reconciler {
     return inFlight.size();
   }
 
-  private void renew() {
-    Instant now = clock.instant();
-    if (!now.isBefore(renewAt)) {
-      renewAt = now.plus(config.lease().dividedBy(3));
-      store.renew(inFlight.keySet());
-    }
-  }
-
   /**
    * Where many are silent, or it has to be proved that Kling does not have a task, its lists are
    * read; whatever is left is asked for one by one.
@@ -175,7 +168,7 @@ class Reconciler {
     try {
       executor.execute(() -> run(group, checks, listed));
     } catch (RejectedExecutionException e) {
-      // Shutting down: the lease runs out and another replica asks.
+      // Shutting down: another replica asks.
       done(checks);
       if (listed) {
         rounds.decrementAndGet();

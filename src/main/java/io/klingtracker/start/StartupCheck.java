@@ -257,11 +257,6 @@ public final class StartupCheck {
     // Reading the lists is checking them.
     faults.collect("", () -> new TargetPolicy(config.getConfigMapping(TargetConfig.class)));
     WebhookConfig webhook = config.getConfigMapping(WebhookConfig.class);
-    if (webhook.lease().compareTo(webhook.timeout()) <= 0) {
-      faults.add(
-          "tracker.webhook.lease",
-          "must be longer than tracker.webhook.timeout, or all is sent twice");
-    }
     if (webhook.jitter() > 1) {
       faults.add("tracker.webhook.jitter", "must be 0 to 1, is " + webhook.jitter());
     }

@@ -1,7 +1,7 @@
 package io.klingtracker.task;
 
 /**
- * A claim on a task's place in the dispatch queue, named by who settles it, so that a lost lease
+ * A claim on a task's place in the dispatch queue, named by who settles it, so that a lost claim
  * settles nothing.
  *
  * @param owner the replica

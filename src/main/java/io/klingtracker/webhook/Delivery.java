@@ -7,7 +7,7 @@ import org.jspecify.annotations.Nullable;
  * One change that a receiver is to be told, as claimed.
  *
  * @param attempts made before this one
- * @param claim proves to the queue that the lease is still ours
+ * @param claim proves to the queue that it is still ours
  * @param payload the event as on every channel
  */
 record Delivery(

@@ -6,6 +6,8 @@ import com.fasterxml.jackson.databind.PropertyNamingStrategies;
 import com.fasterxml.jackson.databind.SerializationFeature;
 import com.fasterxml.jackson.datatype.jsr310.JavaTimeModule;
 import io.klingtracker.loops.SetAside;
+import io.klingtracker.presence.Presence;
+import io.klingtracker.presence.ReplicaId;
 import java.sql.ResultSet;
 import java.sql.SQLException;
 import java.time.Duration;
@@ -13,6 +15,7 @@ import java.time.Instant;
 import java.time.OffsetDateTime;
 import java.time.ZoneOffset;
 import java.util.ArrayList;
+import java.util.Collection;
 import java.util.List;
 import java.util.Optional;
 import org.jdbi.v3.core.Jdbi;
@@ -35,6 +38,9 @@ final class DeliveryQueue {
 
   /** The kind of what is set aside here; the key is the delivery's id. */
   static final String KIND = "delivery";
+
+  /** A row behind one under way is looked at again after so long, should its end not call it. */
+  private static final Duration LONGEST_BEHIND = Duration.ofSeconds(30);
 
   private final Jdbi jdbi;
 
@@ -94,13 +100,13 @@ final class DeliveryQueue {
         select n.tenant_id, n.due_at from standing s cross join lateral (
           select l.tenant_id, l.due_at from webhook_lane l where l.tenant_id > s.tenant_id
           order by l.tenant_id, l.due_at limit 1) n
-      ), leased as materialized (
+      ), claimed as materialized (
         select task_id, sequence, tenant_id, host, due_at, claimed_until from webhook_delivery where claimed_until is not null
       ), flying as materialized (
-        select host, tenant_id, count(*)::int as n from leased where claimed_until > :now group by host, tenant_id
+        select host, tenant_id, count(*)::int as n from claimed where claimed_until > :now group by host, tenant_id
       ), lost as materialized (
-        -- Whoever claimed these did not come back.
-        select task_id, sequence, tenant_id, host, due_at from leased where claimed_until <= :now
+        -- Whoever claimed these did not come back: an older version without presence.
+        select task_id, sequence, tenant_id, host, due_at from claimed where claimed_until <= :now
         order by due_at limit 1000
       ), tenant_room as materialized (
         -- The more a tenant has under way, the less of it may go to one host.
@@ -267,8 +273,12 @@ final class DeliveryQueue {
       order by f.turn
       """;
 
-  /** Claims what may be sent now. */
-  Claimed claim(Room room, String claim, Instant now, Duration lease) {
+  /**
+   * Claims what may be sent now.
+   *
+   * @param claim names the claim and who has it; see {@link ReplicaId#claim}
+   */
+  Claimed claim(Room room, String claim, Instant now) {
     List<Delivery> deliveries = new ArrayList<>();
     List<Position> behind = new ArrayList<>();
     boolean[] tidied = {false};
@@ -277,7 +287,7 @@ final class DeliveryQueue {
             handle
                 .createQuery(CLAIM)
                 .bind("now", utc(now))
-                .bind("until", utc(now.plus(lease)))
+                .bind("until", utc(now.plus(Presence.CLAIM)))
                 .bind("claim", claim)
                 .bind("batch", room.batch())
                 .bind("perHost", room.perHost())
@@ -354,7 +364,7 @@ final class DeliveryQueue {
       )
       -- Behind a parked one it is parked too: its lane will be looked at.
       update webhook_delivery d set parked = h.parked, due_at = case when h.parked then d.due_at
-        else greatest(case when h.idle then h.due_at else h.claimed_until end, :soonest) end
+        else greatest(case when h.idle then h.due_at else least(h.claimed_until, :latest) end, :soonest) end
       from behind b join head h on h.task_id = b.task_id and h.sequence = b.head
       where d.task_id = b.task_id and d.sequence = b.sequence
         and not exists (select from skipped s where s.task_id = b.task_id)
@@ -371,9 +381,33 @@ final class DeliveryQueue {
                 .createUpdate(QUEUE_UP)
                 .bind("now", utc(now))
                 .bind("soonest", utc(now.plus(pause)))
+                .bind("latest", utc(now.plus(LONGEST_BEHIND)))
                 .bindArray("tasks", String.class, behind.stream().map(Position::taskId).toList())
                 .bindArray(
                     "sequences", Integer.class, behind.stream().map(Position::sequence).toList())
+                .execute());
+  }
+
+  /** What is ours and not in our hands: its claim's answer, or its settlement, was lost. */
+  private static final String LET_GO =
+      """
+      update webhook_delivery set claimed_until = null, claimed_by = null
+      where claimed_until is not null and claimed_by like :ours and event_id <> all(cast(:held as uuid[]))
+      """;
+
+  /**
+   * Frees what a replica has claimed and does not work on.
+   *
+   * @param held the deliveries that it does work on
+   * @return how many
+   */
+  int letGo(String replica, Collection<String> held) {
+    return jdbi.withHandle(
+        handle ->
+            handle
+                .createUpdate(LET_GO)
+                .bind("ours", replica + "/%")
+                .bindArray("held", String.class, List.copyOf(held))
                 .execute());
   }
 
@@ -508,8 +542,7 @@ final class DeliveryQueue {
       """;
 
   /**
-   * Writes how attempts ended. A delivery whose lease was lost to another is logged and else left
-   * alone.
+   * Writes how attempts ended. A delivery that is another's by now is logged and else left alone.
    *
    * @return lanes that were paused or came back
    */

@@ -1,5 +1,6 @@
 package io.klingtracker.webhook;
 
+import io.klingtracker.presence.ReplicaId;
 import jakarta.inject.Inject;
 import jakarta.inject.Singleton;
 import java.sql.ResultSet;
@@ -23,7 +24,7 @@ class HostEventStore {
           select from webhook_host_outbox e where e.tenant_id = o.tenant_id and e.host = o.host and e.id < o.id)
         order by o.id limit :batch for update skip locked
       ), claimed as (
-        update webhook_host_outbox o set claimed_until = :until from head h
+        update webhook_host_outbox o set claimed_until = :until, claimed_by = :owner from head h
         where o.tenant_id = h.tenant_id and o.host = h.host and o.id = h.id returning o.id
       )
       select e.* from webhook_host_event e join claimed c on c.id = e.id order by e.id
@@ -47,6 +48,7 @@ class HostEventStore {
       """;
 
   private final Jdbi jdbi;
+  private final ReplicaId me;
 
   /** A lane was paused, or flows again. */
   record HostEvent(
@@ -59,18 +61,24 @@ class HostEventStore {
       Instant at) {}
 
   @Inject
-  HostEventStore(Jdbi jdbi) {
+  HostEventStore(Jdbi jdbi, ReplicaId me) {
     this.jdbi = jdbi;
+    this.me = me;
   }
 
-  /** The oldest of each lane that Kafka does not have and nobody is bringing there. */
-  List<HostEvent> claim(int batch, Instant now, Duration lease) {
+  /**
+   * The oldest of each lane that Kafka does not have and nobody is bringing there.
+   *
+   * @param pause until those that Kafka does not take are tried again, by whomever
+   */
+  List<HostEvent> claim(int batch, Instant now, Duration pause) {
     return jdbi.withHandle(
         handle ->
             handle
                 .createQuery(CLAIM)
                 .bind("now", now)
-                .bind("until", now.plus(lease))
+                .bind("until", now.plus(pause))
+                .bind("owner", me.id())
                 .bind("batch", batch)
                 .map((row, context) -> event(row))
                 .list());

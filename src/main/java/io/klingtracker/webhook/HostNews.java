@@ -24,7 +24,7 @@ import org.jdbi.v3.core.Jdbi;
 
 /**
  * Brings pauses and their ends to Kafka, at least once and in order per lane. What Kafka did not
- * take is tried again when its lease is over.
+ * take is tried again after a pause.
  */
 @Singleton
 class HostNews {
@@ -35,8 +35,8 @@ class HostNews {
   /** The kind of what is set aside here; the key is the event's number. */
   private static final String SET_ASIDE = "host-event";
 
-  /** Longer than the producer tries. */
-  private static final Duration LEASE = Duration.ofSeconds(30);
+  /** Until what Kafka did not take is tried again; longer than the producer tries. */
+  private static final Duration RETRY_AFTER = Duration.ofSeconds(30);
 
   private static final Duration LONGEST_WAIT = Duration.ofSeconds(20);
 
@@ -70,7 +70,7 @@ class HostNews {
 
   /** One pass; true when there may be more to do at once. */
   boolean runOnce() throws InterruptedException {
-    List<HostEvent> events = store.claim(BATCH, clock.instant(), LEASE);
+    List<HostEvent> events = store.claim(BATCH, clock.instant(), RETRY_AFTER);
     List<CompletableFuture<Void>> sent = new ArrayList<>();
     events.forEach(event -> sent.add(topic.send(event).toCompletableFuture()));
     List<HostEvent> acknowledged = new ArrayList<>();

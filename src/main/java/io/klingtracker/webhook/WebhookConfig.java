@@ -50,10 +50,6 @@ public interface WebhookConfig {
   @WithDefault("200")
   int batch();
 
-  /** How long a claimed delivery is ours; longer than an attempt. */
-  @WithDefault("30s")
-  Duration lease();
-
   /** How often due deliveries are looked for when nothing else wakes the sender. */
   @WithDefault("250ms")
   Duration poll();

@@ -3,6 +3,8 @@ package io.klingtracker.webhook;
 import io.klingtracker.loops.Loops;
 import io.klingtracker.loops.SetAside;
 import io.klingtracker.loops.WorkLoop;
+import io.klingtracker.presence.Presence;
+import io.klingtracker.presence.ReplicaId;
 import io.klingtracker.secret.Secrets;
 import io.klingtracker.target.TargetPolicy;
 import io.klingtracker.task.TasksChanged;
@@ -50,6 +52,8 @@ class WebhookLifecycle {
       HostNews news,
       DeliveryLog log,
       SetAside setAside,
+      ReplicaId me,
+      Presence presence,
       Vertx vertx,
       Clock clock,
       Loops loops) {
@@ -77,6 +81,7 @@ class WebhookLifecycle {
             metrics,
             this::hostChanged,
             setAside,
+            me,
             clock);
     this.sending =
         loops.add(
@@ -87,6 +92,7 @@ class WebhookLifecycle {
                 .oldest(() -> queue.oldest(clock.instant()))
                 .work(sender::runOnce));
     sender.wakeBy(sending::wake);
+    presence.frees("webhooks", "webhook_delivery", sending::wake);
     setAside.register(
         DeliveryQueue.KIND,
         "exists (select from task_event e where e.event_id = cast(s.key as uuid))",
@@ -101,6 +107,7 @@ class WebhookLifecycle {
                 .every(config.sweepEvery())
                 .oldest(news::oldest)
                 .work(news::runOnce));
+    presence.frees("webhook-hosts", "webhook_host_outbox", telling::wake);
     loops.add(WorkLoop.named("webhook-sweep").every(config.sweepEvery()).work(sweep::runOnce));
   }
 
@@ -117,7 +124,7 @@ class WebhookLifecycle {
     }
   }
 
-  /** What is under way gets a moment; what takes longer is sent again when its lease is over. */
+  /** What is under way gets a moment; what takes longer is sent again by another. */
   private void finish() {
     long steps = LONGEST_GOODBYE.toMillis() / GOODBYE_STEP.toMillis();
     try {

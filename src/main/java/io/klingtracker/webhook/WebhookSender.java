@@ -3,6 +3,7 @@ package io.klingtracker.webhook;
 import io.klingtracker.loops.Attempts;
 import io.klingtracker.loops.Batch;
 import io.klingtracker.loops.SetAside;
+import io.klingtracker.presence.ReplicaId;
 import io.klingtracker.webhook.DeliveryQueue.Breaker;
 import io.klingtracker.webhook.DeliveryQueue.Claimed;
 import io.klingtracker.webhook.DeliveryQueue.Room;
@@ -11,21 +12,23 @@ import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayDeque;
 import java.util.Deque;
+import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.UUID;
+import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
 import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.atomic.AtomicLong;
 import org.jboss.logging.Logger;
 import org.jspecify.annotations.Nullable;
 
 /**
  * Claims what is due, posts it, and settles what has come back. One thread does all of that: the
- * posts themselves hold none, however slow their receivers. Killed anywhere, it leaves leases that
- * run out; then the same deliveries are made again under the same {@code webhook-id}.
+ * posts themselves hold none, however slow their receivers. Killed anywhere, it leaves claims that
+ * others free; then the same deliveries are made again under the same {@code webhook-id}.
  */
 class WebhookSender {
 
@@ -34,6 +37,12 @@ class WebhookSender {
 
   /** A row that stands behind another is looked at again no sooner than this. */
   private static final Duration BEHIND_PAUSE = Duration.ofSeconds(1);
+
+  /** How often claims of ours are sought that nobody works on, once something has failed … */
+  private static final Duration LET_GO_EVERY = Duration.ofSeconds(5);
+
+  /** … and for how long: whatever was sent to the database before has an end by then. */
+  private static final Duration LET_GO_FOR = Duration.ofMinutes(1);
 
   private final DeliveryQueue queue;
   private final SecretStore secrets;
@@ -53,7 +62,14 @@ class WebhookSender {
   /** Taken from {@code finished} and not yet written; the loop's alone. */
   private final Deque<Settlement> unsettled = new ArrayDeque<>();
 
+  /** The ids of all deliveries that are claimed and not settled; the loop's alone. */
+  private final Set<String> held = new HashSet<>();
+
+  private final ReplicaId me;
+  private final AtomicLong claims = new AtomicLong();
   private final Attempts attempts = new Attempts();
+  private Instant letGoAt = Instant.MAX;
+  private Instant letGoUntil = Instant.MIN;
   private volatile Runnable wake = () -> {};
 
   WebhookSender(
@@ -66,7 +82,9 @@ class WebhookSender {
       WebhookMetrics metrics,
       Runnable hostChanged,
       SetAside setAside,
+      ReplicaId me,
       Clock clock) {
+    this.me = me;
     this.queue = queue;
     this.secrets = secrets;
     this.key = key;
@@ -80,10 +98,6 @@ class WebhookSender {
     this.schedule = new RetrySchedule(config.retries(), config.jitter(), config.retryAfterCap());
     WebhookConfig.Breaker b = config.breaker();
     this.breaker = new Breaker(b.after(), b.first(), b.cap(), b.pauseAfter(), b.pausedProbe());
-    if (config.lease().compareTo(config.timeout()) <= 0) {
-      throw new IllegalArgumentException(
-          "tracker.webhook.lease must be longer than tracker.webhook.timeout, or deliveries repeat");
-    }
   }
 
   /** What makes the loop run again when an answer has come. */
@@ -94,7 +108,14 @@ class WebhookSender {
   /** One pass; true when there may be more to do at once. */
   boolean runOnce() {
     settle();
-    boolean more = claimAndSend();
+    letGo();
+    boolean more;
+    try {
+      more = claimAndSend();
+    } catch (RuntimeException e) {
+      lostSome();
+      throw e;
+    }
     return more || !finished.isEmpty();
   }
 
@@ -107,16 +128,41 @@ class WebhookSender {
       List<Settlement> batch = unsettled.stream().limit(config.batch()).toList();
       Batch.apply(
           batch, some -> queue.settle(some, breaker).forEach(this::laneChanged), this::lost);
-      batch.forEach(done -> unsettled.removeFirst());
+      batch.forEach(
+          done -> {
+            unsettled.removeFirst();
+            held.remove(done.eventId());
+          });
     }
   }
 
-  /** Its outcome cannot be written: it is sent again when its lease is over, or set aside. */
+  /** Something has failed, and rows may be ours that we know nothing of. */
+  private void lostSome() {
+    letGoUntil = clock.instant().plus(LET_GO_FOR);
+    if (letGoAt.equals(Instant.MAX)) {
+      letGoAt = clock.instant().plus(LET_GO_EVERY);
+    }
+  }
+
+  private void letGo() {
+    Instant now = clock.instant();
+    if (now.isBefore(letGoAt)) {
+      return;
+    }
+    int rows = queue.letGo(me.id(), held);
+    letGoAt = now.isBefore(letGoUntil) ? now.plus(LET_GO_EVERY) : Instant.MAX;
+    if (rows > 0) {
+      LOG.infof("%d deliveries whose claim or settlement was lost are free again", rows);
+    }
+  }
+
+  /** Its outcome cannot be written: it is sent again a little later, or set aside. */
   private void lost(Settlement settlement, RuntimeException failure) {
     int times = attempts.failed(settlement.eventId());
     LOG.errorf(
         "deliveryId=%s taskId=%s: its outcome cannot be written: %s",
         settlement.eventId(), settlement.taskId(), SetAside.reason(failure));
+    lostSome();
     if (SetAside.isDue(failure, times)) {
       attempts.done(settlement.eventId());
       queue.setAside(setAside, settlement, failure, times);
@@ -147,10 +193,10 @@ class WebhookSender {
     Claimed claimed =
         queue.claim(
             new Room(room, config.perHost(), free, breaker.after(), config.perHostRate()),
-            UUID.randomUUID().toString(),
-            now,
-            config.lease());
+            me.claim(claims.incrementAndGet()),
+            now);
     for (Delivery delivery : claimed.deliveries()) {
+      held.add(delivery.eventId());
       metrics.inFlight(inFlight.incrementAndGet());
       send(delivery).thenAccept(answer -> finish(delivery, answer));
     }

@@ -6,6 +6,8 @@ import io.klingtracker.http.HttpParts;
 import io.klingtracker.kling.KlingConfig;
 import io.klingtracker.loops.Loops;
 import io.klingtracker.loops.SetAside;
+import io.klingtracker.presence.DeadClaims;
+import io.klingtracker.presence.ReplicaId;
 import io.klingtracker.problem.ProblemException;
 import io.klingtracker.task.Tasks;
 import io.klingtracker.testing.Settings;
@@ -37,7 +39,7 @@ public final class CallbackParts implements AutoCloseable {
   public CallbackParts(
       Jdbi jdbi, Clock clock, Tasks tasks, TrackingParts tracking, Map<String, String> settings) {
     CallbackConfig config = Settings.of(CallbackConfig.class, settings);
-    this.store = new ReceiptStore(jdbi, clock, config);
+    this.store = new ReceiptStore(jdbi, clock, config, new ReplicaId());
     this.setAside = new SetAside(jdbi, clock);
     this.pending =
         new PendingCallbacks(
@@ -50,6 +52,7 @@ public final class CallbackParts implements AutoCloseable {
             new Told<>(asked -> {}),
             config,
             clock,
+            DeadClaims.silent(jdbi),
             loops);
     this.writer =
         new ReceiptWriter(

@@ -4,6 +4,7 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertNotEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import io.klingtracker.presence.DeadClaims;
 import io.klingtracker.reconcile.ReconcileParts;
 import io.klingtracker.secret.Secrets;
 import io.klingtracker.task.News;
@@ -185,7 +186,9 @@ class CallbackRouteTest {
     callbacks.close();
     listen();
 
-    clock.advance(Duration.ofMinutes(1));
+    callbacks.workOff();
+    assertEquals("queued", status(), "a living replica's");
+    assertEquals(1, DeadClaims.free(jdbi, "callback_pending"));
     callbacks.workOff();
 
     assertEquals("processing", status());

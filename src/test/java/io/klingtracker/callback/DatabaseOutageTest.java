@@ -76,8 +76,6 @@ class DatabaseOutageTest {
           Map.of(
               "kling.accounts.default.api-key", "key",
               "tracker.public-url", "http://localhost",
-              "tracker.callback.work.lease", "3s",
-              "tracker.reconcile.lease", "3s",
               "tracker.reconcile.rate", "10000");
       TrackingParts tracking = new TrackingParts(jdbi, clock, tasks, settings);
       CallbackTarget target = tracking.target("outage-test-0123456789abcdef0123456789");

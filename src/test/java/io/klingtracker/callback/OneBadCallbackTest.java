@@ -5,6 +5,7 @@ import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.klingtracker.loops.SetAside;
+import io.klingtracker.presence.ReplicaId;
 import io.klingtracker.task.News;
 import io.klingtracker.task.Source;
 import io.klingtracker.task.TaskSignal;
@@ -195,7 +196,7 @@ class OneBadCallbackTest {
   @Test
   void a_claim_is_bounded_in_bytes_and_takes_one_callback_at_least() {
     CallbackConfig config = Settings.of(CallbackConfig.class, settings);
-    ReceiptStore store = new ReceiptStore(jdbi, clock, config, 2_500);
+    ReceiptStore store = new ReceiptStore(jdbi, clock, config, new ReplicaId(), 2_500);
     for (int i = 0; i < 4; i++) {
       insert(bad, "{\"%d\":\"%s\"}".formatted(i, "x".repeat(992)));
     }

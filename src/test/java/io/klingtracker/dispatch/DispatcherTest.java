@@ -581,13 +581,14 @@ class DispatcherTest {
   }
 
   @Test
-  void a_lost_lease_settles_nothing() {
+  void a_claim_that_was_taken_over_settles_nothing() {
     Replica frozen = replica();
     submit(frozen);
     Claim stale = frozen.store.claim(frozen.accounts::judge, 1).get(0);
 
     clock.advance(Duration.ofSeconds(31));
     Replica other = replica();
+    assertEquals(1, jdbi.withHandle(other.store::freeDead).intValue());
     other.reconciler.runOnce();
     Claim taken = other.store.claim(other.accounts::judge, 1).get(0);
 
@@ -597,9 +598,37 @@ class DispatcherTest {
     assertFalse(
         frozen.tasks.refuse(
             stale.taskId(), stale.held(), Source.DISPATCH, new TaskSignal.Failed(1200, "late")));
-    assertEquals(0, frozen.store.renew(List.of(stale)));
-    assertEquals(1, other.store.renew(List.of(taken)));
+    assertEquals(0, frozen.store.letGo(List.of()));
+    assertEquals(0, other.store.letGo(List.of(taken.taskId())), "in its hands");
     assertTrue(other.doubts.begin(taken.taskId(), taken.held(), Doubts.Cause.NO_ANSWER, "held"));
+  }
+
+  @Test
+  void creates_of_a_dead_replica_are_asked_about_at_once_and_sent_again_only_when_that_is_safe() {
+    Replica dead = replica();
+    String arrived = submit(dead);
+    String lost = submit(dead);
+    List<Claim> stale = dead.store.claim(dead.accounts::judge, 2);
+    assertEquals(2, stale.size());
+    kling.has.add(arrived);
+    Replica other = replica();
+    other.reconciler.runOnce();
+    assertEquals("queued", status(arrived), "as long as its sender may get the answer");
+
+    assertEquals(2, jdbi.withHandle(other.store::freeDead).intValue());
+    other.reconciler.runOnce();
+    assertEquals("submitted", status(arrived));
+    pass(other);
+    assertEquals(List.of(), kling.created, "the other may be on its way still");
+
+    // The first was only paused: it settles nothing.
+    for (Claim claim : stale) {
+      assertFalse(dead.store.release(claim, clock.instant(), "late"));
+    }
+    clock.advance(Duration.ofSeconds(31));
+    other.reconciler.runOnce();
+    pass(other);
+    assertEquals(List.of(lost), kling.created);
   }
 
   @Test
@@ -609,11 +638,26 @@ class DispatcherTest {
     Claim claim = replica.store.claim(replica.accounts::judge, 1).get(0);
     for (int i = 0; i < 9; i++) {
       clock.advance(Duration.ofSeconds(10));
-      replica.store.renew(List.of(claim));
+      replica.store.letGo(List.of(claim.taskId()));
       replica().reconciler.runOnce();
     }
 
     assertTrue(replica.store.release(claim, clock.instant(), "Kling refused it"));
+  }
+
+  @Test
+  void a_claim_of_ours_that_nobody_works_on_is_asked_about() {
+    Replica replica = replica();
+    String task = submit(replica);
+    // The claim's answer was lost with the connection.
+    replica.store.claim(replica.accounts::judge, 1);
+    kling.has.add(task);
+
+    pass(replica);
+    replica.reconciler.runOnce();
+
+    assertEquals("submitted", status(task));
+    assertEquals(List.of(), kling.created);
   }
 
   @Test

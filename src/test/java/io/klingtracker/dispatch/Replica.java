@@ -9,6 +9,8 @@ import io.klingtracker.kling.PassedAnswer;
 import io.klingtracker.kling.QueryAnswer;
 import io.klingtracker.loops.SetAside;
 import io.klingtracker.loops.WorkLoop;
+import io.klingtracker.presence.DeadClaims;
+import io.klingtracker.presence.ReplicaId;
 import io.klingtracker.reconcile.ReconcileParts;
 import io.klingtracker.task.NewTask;
 import io.klingtracker.task.Submission;
@@ -26,6 +28,7 @@ import java.time.Clock;
 import java.time.Instant;
 import java.util.Collection;
 import java.util.HashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
@@ -56,6 +59,7 @@ final class Replica implements AutoCloseable {
   private final ReconcileParts running;
   private final ExecutorService executor = Executors.newFixedThreadPool(4);
   private final Gate gate;
+  private final Jdbi jdbi;
   private volatile @Nullable WorkLoop loop;
 
   Replica(Jdbi jdbi, Clock clock, Map<String, String> settings, KlingClient kling) {
@@ -65,13 +69,14 @@ final class Replica implements AutoCloseable {
   Replica(
       Jdbi jdbi, Clock clock, Map<String, String> settings, KlingClient kling, BodyRoom bodies) {
     SmallRyeConfig read = config(settings);
+    this.jdbi = jdbi;
     this.config = read.getConfigMapping(DispatchConfig.class);
     this.gate = new Gate(kling);
     this.tasks = TasksOnDatabase.of(jdbi, clock, this::changed);
     TrackingParts tracking = new TrackingParts(jdbi, clock, tasks, all(settings));
     this.setAside = new SetAside(jdbi, clock);
     this.pools = new PoolStore(jdbi, clock, new ConfiguredWaits(config));
-    this.store = new DispatchStore(jdbi, pools, clock, config, bodies);
+    this.store = new DispatchStore(jdbi, pools, clock, config, bodies, new ReplicaId());
     this.accounts = new Accounting(pools, read.getConfigMapping(KlingConfig.class), config, clock);
     this.doubts = new Doubts(jdbi, setAside, clock);
     this.dispatcher =
@@ -145,6 +150,9 @@ final class Replica implements AutoCloseable {
   void kill() {
     gate.shut = true;
     close();
+    // The others see that it is dead.
+    store.letGo(List.of());
+    DeadClaims.free(jdbi, "open_task");
   }
 
   @Override

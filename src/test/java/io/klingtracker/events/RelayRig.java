@@ -2,6 +2,7 @@ package io.klingtracker.events;
 
 import com.fasterxml.jackson.databind.ObjectMapper;
 import io.klingtracker.loops.SetAside;
+import io.klingtracker.presence.ReplicaId;
 import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
 import io.smallrye.config.SmallRyeConfigBuilder;
 import io.smallrye.reactive.messaging.kafka.api.OutgoingKafkaRecordMetadata;
@@ -36,7 +37,7 @@ final class RelayRig {
   RelayRig(Jdbi jdbi, Map<String, String> settings) {
     this.jdbi = jdbi;
     this.setAside = new SetAside(jdbi, Clock.systemUTC());
-    this.store = new OutboxStore(jdbi, new ObjectMapper(), setAside);
+    this.store = new OutboxStore(jdbi, new ObjectMapper(), setAside, new ReplicaId());
     this.config = config(settings);
   }
 

@@ -20,6 +20,7 @@ import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.stream.Stream;
 import org.apache.kafka.common.errors.NotLeaderOrFollowerException;
 import org.apache.kafka.common.errors.RecordTooLargeException;
 import org.jdbi.v3.core.Jdbi;
@@ -179,6 +180,97 @@ class RelayTest {
         assertEquals(sequences.stream().sorted().toList(), sequences, id);
       }
     }
+  }
+
+  @Test
+  void what_a_paused_relay_sent_late_is_followed_by_the_newest_state() {
+    String id = tasks(1, 1).get(0);
+    CompletableFuture<Void> late = new CompletableFuture<>();
+    kafka.kept.put(id, late);
+    ToldSink others = new ToldSink();
+    RelayRig other = new RelayRig(jdbi, Map.of("retry-delay", "10ms", "retry-cap", "20ms"));
+    try (Relay paused = rig.relay(kafka);
+        Relay successor = other.relay(others)) {
+      paused.runOnce();
+      assertEquals(List.of(1), kafka.sequencesOf(id), "in flight as it is paused");
+
+      // Others end its session, take its lanes and bring the task on.
+      endRelaySessions();
+      successor.loop().start();
+      jdbi.useTransaction(handle -> RelayRig.change(handle, List.of(id)));
+      await().atMost(LIMIT).until(() -> rig.unpublished() == 0);
+      assertEquals(3, newestState(others, id));
+
+      // It wakes up: Kafka takes what it had sent, and it sends nothing more.
+      late.complete(null);
+      kafka.kept.clear();
+      assertThrows(UnableToExecuteStatementException.class, () -> runUntilItFails(paused));
+      assertEquals(List.of(1), kafka.sequencesOf(id));
+      assertEquals(0, paused.owned(), "it holds nothing");
+
+      // Its next session has the newest written again, by whoever has the lane now.
+      paused.loop().start();
+      await()
+          .atMost(LIMIT)
+          .until(
+              () ->
+                  Stream.of(kafka, others)
+                      .flatMap(sink -> List.copyOf(sink.taken).stream())
+                      .anyMatch(message -> message.isStateOnly() && message.sequence() == 3));
+      assertEquals(3, newestState(others, id));
+      await().atMost(LIMIT).until(() -> rig.unpublished() == 0);
+    }
+  }
+
+  @Test
+  void what_a_killed_relay_may_have_sent_late_is_followed_by_the_newest_state() {
+    String id = tasks(1, 1).get(0);
+    kafka.kept.put(id, new CompletableFuture<>());
+    Relay killed = rig.relay(kafka);
+    killed.runOnce();
+    assertEquals(List.of(1), kafka.sequencesOf(id), "in flight as it is killed");
+    killed.die();
+
+    ToldSink others = new ToldSink();
+    RelayRig other = new RelayRig(jdbi, Map.of("retry-delay", "10ms", "retry-cap", "20ms"));
+    try (Relay successor = other.relay(others)) {
+      successor.loop().start();
+      await().atMost(LIMIT).until(() -> others.taken.size() == 3);
+      assertEquals(List.of(1, 2, 2), others.sequencesOf(id));
+      assertTrue(others.taken.get(2).isStateOnly());
+      await().atMost(LIMIT).until(() -> rig.unpublished() == 0);
+    }
+  }
+
+  /** Of a relay that was paused: what it finds when it goes on. */
+  private static void runUntilItFails(Relay relay) {
+    for (int pass = 0; pass < 3; pass++) {
+      relay.runOnce();
+    }
+  }
+
+  private static int newestState(ToldSink sink, String id) {
+    synchronized (sink.taken) {
+      return sink.taken.stream()
+          .filter(message -> message.taskId().equals(id) && message.state() != null)
+          .reduce((first, second) -> second)
+          .orElseThrow()
+          .sequence();
+    }
+  }
+
+  private void endRelaySessions() {
+    jdbi.useHandle(
+        handle ->
+            handle
+                .createQuery(
+                    """
+                    select pg_terminate_backend(pid, 10000) from pg_locks
+                    where locktype = 'advisory' and objid = 0 and granted and pid <> pg_backend_pid()
+                      and database = (select oid from pg_database where datname = current_database())
+                    """)
+                .mapTo(Boolean.class)
+                .list());
   }
 
   @Test

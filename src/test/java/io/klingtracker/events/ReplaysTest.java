@@ -6,6 +6,8 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.klingtracker.loops.Loops;
+import io.klingtracker.presence.DeadClaims;
+import io.klingtracker.presence.ReplicaId;
 import io.klingtracker.problem.ProblemException;
 import io.klingtracker.testing.TestClock;
 import io.klingtracker.testing.TestDatabase;
@@ -79,7 +81,7 @@ class ReplaysTest {
   }
 
   private Replays worker(EventSink sink) {
-    return new Replays(store, sink, rig.config, clock, new Loops());
+    return new Replays(store, sink, rig.config, clock, new ReplicaId(), new Loops());
   }
 
   private static void finish(Replays worker) throws Exception {
@@ -107,16 +109,16 @@ class ReplaysTest {
                 return new CompletableFuture<>();
               }
             });
-    clock.advance(rig.config.replay().lease().plusSeconds(1));
+    assertEquals(1, DeadClaims.free(jdbi, "event_replay"));
     assertThrows(TimeoutException.class, dying::runOnce);
     assertEquals(3, sent.taken.size());
 
     Taking rest = new Taking();
     Replays successor = worker(rest);
-    assertFalse(successor.runOnce(), "the lease is the dead one's still");
-    clock.advance(rig.config.replay().lease().plusSeconds(1));
-    assertFalse(first.runOnce() && successor.runOnce());
-    clock.advance(rig.config.replay().lease().plusSeconds(1));
+    assertFalse(successor.runOnce(), "the claim is the dead one's still");
+    assertEquals(1, DeadClaims.free(jdbi, "event_replay"));
+    assertTrue(successor.runOnce());
+    assertFalse(first.runOnce(), "it has been taken over");
     finish(successor);
 
     List<String> all = new ArrayList<>(before);
@@ -138,7 +140,7 @@ class ReplaysTest {
   }
 
   @Test
-  void a_worker_that_wakes_after_its_lease_was_taken_writes_nothing() throws Exception {
+  void a_worker_that_wakes_after_its_claim_was_taken_writes_nothing() throws Exception {
     UUID replay = worker(kafka).start(ALL).id();
     Instant now = clock.instant();
     assertTrue(store.claim("paused", now, now.plusSeconds(1)).isPresent());

@@ -39,10 +39,7 @@ class KillIT {
     service =
         new ServiceProcess(TrackerStack.config("tracker_kill"))
             // A dead replica's work is taken over sooner than in production.
-            .with("tracker.dispatch.lease", "2s")
             .with("tracker.dispatch.resend-after", "2s")
-            .with("tracker.callback.work.lease", "2s")
-            .with("tracker.reconcile.lease", "2s")
             .with("tracker.check.first", "2s")
             .start();
   }

@@ -61,11 +61,7 @@ class WebhookKillIT {
         new ServiceProcess(TrackerStack.config("tracker_webhook_kill"))
             .with("tracker.bootstrap.webhook-secret", SECRET)
             .with("tracker.webhook.timeout", "3s")
-            .with("tracker.webhook.lease", "4s")
-            .with("tracker.dispatch.lease", "2s")
             .with("tracker.dispatch.resend-after", "2s")
-            .with("tracker.callback.work.lease", "2s")
-            .with("tracker.reconcile.lease", "2s")
             .with("tracker.check.first", "2s")
             .with("tracker.check.cap", "2s")
             .start()) {

@@ -12,6 +12,7 @@ import io.klingtracker.kling.KlingStatus;
 import io.klingtracker.kling.ListAnswer;
 import io.klingtracker.kling.PassedAnswer;
 import io.klingtracker.kling.QueryAnswer;
+import io.klingtracker.presence.ReplicaId;
 import io.klingtracker.task.Submission;
 import io.klingtracker.task.TaskId;
 import io.klingtracker.task.TaskStatus;
@@ -55,7 +56,8 @@ class QuestionSharesTest {
     open("greedy", 3000, true, clock.instant().minusSeconds(100));
     open("quiet", 3, false, clock.instant().minusSeconds(1));
     ReconcileStore store =
-        new ReconcileStore(jdbi, clock, Settings.of(ReconcileConfig.class, SETTINGS));
+        new ReconcileStore(
+            jdbi, clock, Settings.of(ReconcileConfig.class, SETTINGS), new ReplicaId());
 
     Map<String, String> asking =
         store.claim(Map.of(), false, 100).stream()

@@ -4,6 +4,8 @@ import io.klingtracker.kling.KlingClient;
 import io.klingtracker.kling.KlingLists;
 import io.klingtracker.loops.Loops;
 import io.klingtracker.loops.SetAside;
+import io.klingtracker.presence.DeadClaims;
+import io.klingtracker.presence.ReplicaId;
 import io.klingtracker.task.Tasks;
 import io.klingtracker.testing.SameThread;
 import io.klingtracker.testing.Settings;
@@ -36,7 +38,7 @@ public final class ReconcileParts {
       Map<String, String> settings) {
     ReconcileConfig config = Settings.of(ReconcileConfig.class, settings);
     this.setAside = new SetAside(jdbi, clock);
-    ReconcileStore store = new ReconcileStore(jdbi, clock, config);
+    ReconcileStore store = new ReconcileStore(jdbi, clock, config, new ReplicaId());
     DoubtSettler settler =
         new DoubtSettler(
             new Doubts(jdbi, setAside, clock),
@@ -60,7 +62,17 @@ public final class ReconcileParts {
             clock);
     this.alone = executor instanceof SameThread;
     this.reconciler =
-        new Reconciler(store, verdicts, settler, kling, lists, config, clock, executor, loops);
+        new Reconciler(
+            store,
+            verdicts,
+            settler,
+            kling,
+            lists,
+            config,
+            clock,
+            executor,
+            DeadClaims.silent(jdbi),
+            loops);
   }
 
   /** One pass; where no other thread takes part it ends with the last answer. */

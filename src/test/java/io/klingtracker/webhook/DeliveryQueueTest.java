@@ -3,6 +3,8 @@ package io.klingtracker.webhook;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import io.klingtracker.presence.DeadClaims;
+import io.klingtracker.presence.ReplicaId;
 import io.klingtracker.task.News;
 import io.klingtracker.task.Source;
 import io.klingtracker.task.TaskSignal;
@@ -44,7 +46,7 @@ class DeliveryQueueTest {
   @RegisterExtension static final TestDatabase database = TestDatabase.fresh();
 
   private static final Instant T0 = Instant.parse("2026-03-01T10:00:00Z");
-  private static final Duration LEASE = Duration.ofSeconds(30);
+  private static final Duration RETRY = Duration.ofSeconds(30);
   private static final Duration PAUSE = Duration.ofSeconds(1);
 
   /** More than any test sends in a second, but for those of the rate. */
@@ -99,12 +101,47 @@ class DeliveryQueueTest {
   }
 
   @Test
-  void a_claimed_delivery_is_not_claimed_again_until_its_lease_is_over() {
+  void a_claimed_delivery_is_not_claimed_again_until_its_claimer_is_dead() {
     planned.change(planned.task("acme", "http://a.example/", T0), 2, "submitted", T0);
 
     assertEquals(1, claim(T0).size());
-    assertEquals(0, claim(T0.plus(LEASE).minusMillis(1)).size());
-    assertEquals(1, claim(T0.plus(LEASE)).size());
+    assertEquals(0, claim(T0.plus(Duration.ofHours(1))).size());
+    assertEquals(1, DeadClaims.free(database.jdbi(), "webhook_delivery"));
+    assertEquals(1, claim(T0.plus(Duration.ofHours(1))).size());
+  }
+
+  @Test
+  void what_is_ours_and_not_in_our_hands_is_free_again() {
+    for (int i = 0; i < 3; i++) {
+      planned.change(planned.task("acme", "http://a.example/", T0), 2, "submitted", T0);
+    }
+    List<Delivery> held = claim(T0);
+    assertEquals(3, held.size());
+
+    assertEquals(0, queue.letGo("@00000002", List.of()), "another's");
+    List<String> two = held.stream().limit(2).map(Delivery::eventId).toList();
+    assertEquals(1, queue.letGo("@00000001", two));
+
+    assertEquals(
+        List.of(held.get(2).eventId()), claim(T0).stream().map(Delivery::eventId).toList());
+  }
+
+  @Test
+  void what_an_older_version_has_claimed_is_its_own_until_its_time_is_over() {
+    planned.change(planned.task("acme", "http://a.example/", T0), 2, "submitted", T0);
+    assertEquals(1, claim(T0).size());
+    database
+        .jdbi()
+        .useHandle(
+            h ->
+                h.execute(
+                    "update webhook_delivery set claimed_by = ?, claimed_until = ?",
+                    UUID.randomUUID().toString(),
+                    java.sql.Timestamp.from(T0.plusSeconds(30))));
+
+    assertEquals(0, DeadClaims.free(database.jdbi(), "webhook_delivery"));
+    assertEquals(0, claim(T0.plusSeconds(29)).size());
+    assertEquals(1, claim(T0.plusSeconds(30)).size());
   }
 
   @Test
@@ -190,7 +227,8 @@ class DeliveryQueueTest {
     planned.change(task, 4, "succeed", T0);
     // The sender died: nothing is known of the attempt, so nothing is skipped either.
     assertEquals(List.of(), claim(T0.plusSeconds(1)));
-    Instant late = T0.plus(LEASE).plusSeconds(1);
+    DeadClaims.free(database.jdbi(), "webhook_delivery");
+    Instant late = T0.plus(PAUSE).plusSeconds(1);
     Delivery again = claim(late).get(0);
 
     assertEquals(flying.eventId(), again.eventId());
@@ -199,14 +237,15 @@ class DeliveryQueueTest {
   }
 
   @Test
-  void who_lost_the_lease_settles_nothing_but_is_logged() {
+  void who_was_taken_for_dead_settles_nothing_but_is_logged() {
     planned.change(planned.task("acme", "http://a.example/", T0), 2, "submitted", T0);
     Delivery slow = claim(T0).get(0);
-    Delivery fast = claim(T0.plus(LEASE)).get(0);
+    DeadClaims.free(database.jdbi(), "webhook_delivery");
+    Delivery fast = claim(T0.plusSeconds(9)).get(0);
 
-    settle(failed(slow, T0.plus(LEASE), T0.plus(Duration.ofDays(1))));
+    settle(failed(slow, T0.plusSeconds(9), T0.plus(Duration.ofDays(1))));
     assertEquals(1, planned.waiting().size());
-    settle(delivered(fast, T0.plus(LEASE)));
+    settle(delivered(fast, T0.plusSeconds(9)));
 
     assertEquals(List.of(), planned.waiting());
     assertEquals(2, planned.attempts());
@@ -298,7 +337,7 @@ class DeliveryQueueTest {
       int count = 0;
       for (DeliveryQueue replica : replicas) {
         for (Delivery delivery :
-            replica.claim(hasty, UUID.randomUUID().toString(), now, LEASE).deliveries()) {
+            replica.claim(hasty, UUID.randomUUID().toString(), now).deliveries()) {
           count++;
           replica.settle(List.of(delivered(delivery, now)), BREAKER);
         }
@@ -325,8 +364,7 @@ class DeliveryQueueTest {
     try {
       List<Future<Integer>> claims =
           IntStream.range(0, 3)
-              .mapToObj(
-                  i -> pool.submit(() -> queue.claim(all, "r" + i, T0, LEASE).deliveries().size()))
+              .mapToObj(i -> pool.submit(() -> queue.claim(all, "r" + i, T0).deliveries().size()))
               .toList();
       for (Future<Integer> claim : claims) {
         begun += claim.get();
@@ -336,7 +374,7 @@ class DeliveryQueueTest {
     }
     assertTrue(begun >= 50 && begun <= 150, "begun " + begun);
 
-    int later = queue.claim(all, "later", T0.plusSeconds(3), LEASE).deliveries().size();
+    int later = queue.claim(all, "later", T0.plusSeconds(3)).deliveries().size();
     assertTrue(begun + later <= 50 + 3 * 50, begun + " and " + later);
   }
 
@@ -441,7 +479,8 @@ class DeliveryQueueTest {
         List.of(new LaneChange("acme", "dead.example", false)), settle(delivered(delivery, probe)));
     assertEquals(List.of(), planned.hosts());
     // Both are written where they cannot be lost, and Kafka is told in this order.
-    HostEventStore events = new HostEventStore(database.jdbi());
+    HostEventStore events =
+        new HostEventStore(database.jdbi(), new ReplicaId());
     assertEquals(
         List.of("resumed delivered " + probe, "paused connect " + at),
         events.list("acme", Long.MAX_VALUE, 10).stream()
@@ -449,14 +488,17 @@ class DeliveryQueueTest {
             .toList());
     assertEquals(List.of(), events.list("zeta", Long.MAX_VALUE, 10));
     for (String state : List.of("paused", "resumed")) {
-      List<HostEventStore.HostEvent> claimed = events.claim(10, probe, LEASE);
+      List<HostEventStore.HostEvent> claimed = events.claim(10, probe, RETRY);
       assertEquals(List.of(state), claimed.stream().map(HostEventStore.HostEvent::state).toList());
-      assertEquals(List.of(), events.claim(10, probe, LEASE));
-      // Whoever had it died: after the lease somebody else brings it there.
-      assertEquals(claimed, events.claim(10, probe.plus(LEASE), LEASE));
+      assertEquals(List.of(), events.claim(10, probe, RETRY));
+      // Kafka did not take it: it is tried again after a pause, or at once when its claimer died.
+      assertEquals(claimed, events.claim(10, probe.plus(RETRY), RETRY));
+      assertEquals(
+          1, DeadClaims.free(database.jdbi(), "webhook_host_outbox"));
+      assertEquals(claimed, events.claim(10, probe, RETRY));
       events.sent(claimed.get(0));
     }
-    assertEquals(List.of(), events.claim(10, probe.plus(LEASE), LEASE));
+    assertEquals(List.of(), events.claim(10, probe.plus(RETRY), RETRY));
   }
 
   @Test
@@ -542,11 +584,24 @@ class DeliveryQueueTest {
             settle(delivered(delivery, now));
           } else if (fate == 1 || random.nextBoolean()) {
             settle(failed(delivery, now, now.plusSeconds(3)));
+          } else {
+            foundDead(delivery);
           }
         }
       }
       return now;
     };
+  }
+
+  /** What presence does about a claim whose claimer has died. */
+  private static void foundDead(Delivery delivery) {
+    database
+        .jdbi()
+        .useHandle(
+            h ->
+                h.execute(
+                    "update webhook_delivery set claimed_until = null, claimed_by = null where claimed_by = ?",
+                    delivery.claim()));
   }
 
   private List<Delivery> claim(Instant now) {
@@ -565,7 +620,7 @@ class DeliveryQueueTest {
   }
 
   private Claimed claimOnce(Instant now, Room room) {
-    return queue.claim(room, UUID.randomUUID().toString(), now, LEASE);
+    return queue.claim(room, "@00000001/" + UUID.randomUUID(), now);
   }
 
   private List<LaneChange> settle(Settlement settlement) {

@@ -2,6 +2,7 @@ package io.klingtracker.webhook;
 
 import io.klingtracker.loops.SetAside;
 import io.klingtracker.loops.WorkLoop;
+import io.klingtracker.presence.ReplicaId;
 import io.klingtracker.secret.Secrets;
 import io.klingtracker.target.TargetPolicy;
 import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
@@ -61,6 +62,7 @@ final class SenderRig implements AutoCloseable {
             new WebhookMetrics(new SimpleMeterRegistry()),
             () -> {},
             setAside,
+            new ReplicaId(),
             clock);
     loop = WorkLoop.named("webhooks-under-test").every(Duration.ofMillis(50)).work(sender::runOnce);
     sender.wakeBy(loop::wake);

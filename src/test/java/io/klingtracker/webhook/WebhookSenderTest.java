@@ -44,7 +44,6 @@ class WebhookSenderTest {
           "tracker.webhook.jitter", "0",
           "tracker.webhook.timeout", "60s",
           "tracker.webhook.connect-timeout", "60s",
-          "tracker.webhook.lease", "90s",
           "tracker.webhook.breaker.first", "10ms",
           "tracker.webhook.breaker.cap", "10ms");
 
@@ -216,8 +215,7 @@ class WebhookSenderTest {
       deadPort = free.getLocalPort();
     }
     int tasksPerHost = 33;
-    Map<String, String> patient =
-        Map.of("tracker.webhook.timeout", "10m", "tracker.webhook.lease", "15m");
+    Map<String, String> patient = Map.of("tracker.webhook.timeout", "10m");
     try (SenderRig rig = SenderRig.start(vertx, database.jdbi(), patient)) {
       for (int task = 0; task < tasksPerHost; task++) {
         for (int host = 0; host < healthyHosts; host++) {

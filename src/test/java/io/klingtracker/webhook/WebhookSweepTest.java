@@ -41,10 +41,7 @@ class WebhookSweepTest {
     planned.change(planned.task("acme", "http://a.example/", T0), 2, "submitted", T0);
     DeliveryQueue queue = new DeliveryQueue(database.jdbi());
     Delivery delivery =
-        queue
-            .claim(new DeliveryQueue.Room(1, 1, 1, 5, 50), "me", T0, Duration.ofSeconds(30))
-            .deliveries()
-            .get(0);
+        queue.claim(new DeliveryQueue.Room(1, 1, 1, 5, 50), "me", T0).deliveries().get(0);
     queue.settle(
         List.of(
             Settlement.of(
