@@ -479,8 +479,7 @@ class DeliveryQueueTest {
         List.of(new LaneChange("acme", "dead.example", false)), settle(delivered(delivery, probe)));
     assertEquals(List.of(), planned.hosts());
     // Both are written where they cannot be lost, and Kafka is told in this order.
-    HostEventStore events =
-        new HostEventStore(database.jdbi(), new ReplicaId());
+    HostEventStore events = new HostEventStore(database.jdbi(), new ReplicaId());
     assertEquals(
         List.of("resumed delivered " + probe, "paused connect " + at),
         events.list("acme", Long.MAX_VALUE, 10).stream()
@@ -493,8 +492,7 @@ class DeliveryQueueTest {
       assertEquals(List.of(), events.claim(10, probe, RETRY));
       // Kafka did not take it: it is tried again after a pause, or at once when its claimer died.
       assertEquals(claimed, events.claim(10, probe.plus(RETRY), RETRY));
-      assertEquals(
-          1, DeadClaims.free(database.jdbi(), "webhook_host_outbox"));
+      assertEquals(1, DeadClaims.free(database.jdbi(), "webhook_host_outbox"));
       assertEquals(claimed, events.claim(10, probe, RETRY));
       events.sent(claimed.get(0));
     }
