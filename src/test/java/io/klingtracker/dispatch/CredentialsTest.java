@@ -24,6 +24,7 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.locks.LockSupport;
+import org.eclipse.microprofile.health.HealthCheckResponse;
 import org.jdbi.v3.core.Jdbi;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -78,6 +79,19 @@ class CredentialsTest {
     assertFalse(account.isParked());
     assertEquals(credential.label(), account.parked().get(0).credential());
     assertEquals(1002, account.parked().get(0).code());
+    replica.metrics.accounts(replica.accounts.all(), name -> 0);
+    assertEquals(
+        1002,
+        replica
+            .meters
+            .get("tracker.dispatch.credential.parked")
+            .tag("credential", credential.label())
+            .gauge()
+            .value());
+    HealthCheckResponse health = new AccountHealth(replica.metrics).call();
+    assertEquals(HealthCheckResponse.Status.DOWN, health.getStatus());
+    String shown = String.valueOf(health.getData().orElseThrow().get("default"));
+    assertTrue(shown.startsWith("its " + credential.label() + " parked with 1002"), shown);
     clock.advance(Duration.ofSeconds(1));
     String reason = replica.standings.explain("acme", waitsToo).orElseThrow().standing().reason();
     assertTrue(reason.contains("its " + credential.label() + ", is parked: 1002"), reason);
