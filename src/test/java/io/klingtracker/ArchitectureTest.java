@@ -58,7 +58,7 @@ class ArchitectureTest {
               Map.entry("loops", Set.of("database", "time")),
               Map.entry("presence", Set.of("database", "loops")),
               Map.entry("database", Set.of("problem")),
-              Map.entry("secret", Set.of()),
+              Map.entry("secret", Set.of("loops")),
               Map.entry("text", Set.of()),
               Map.entry("request", Set.of("problem", "text")),
               Map.entry("kling", Set.of("retry", "secret", "text")),

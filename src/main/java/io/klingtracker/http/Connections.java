@@ -22,12 +22,14 @@ import jakarta.enterprise.context.ApplicationScoped;
 import jakarta.enterprise.event.ObservesAsync;
 import jakarta.inject.Inject;
 import java.lang.management.ManagementFactory;
+import java.net.InetSocketAddress;
 import java.util.ArrayList;
 import java.util.Iterator;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -49,6 +51,9 @@ class Connections {
 
   /** From the first byte, or the beginning of the connection, to the end of the head. */
   static final long HEAD_MILLIS = 10_000;
+
+  /** Of the operators' own port; counted apart, so that callers shut nobody out there. */
+  static final int OPERATORS_MOST = 256;
 
   private static final String DECODER = "httpDecoder";
   private static final String ENCODER = "httpEncoder";
@@ -101,21 +106,45 @@ class Connections {
 
   /** Ends when the gate stands. */
   CompletableFuture<Void> onStart(HttpServerStart start) {
-    Gate gate = new Gate(start.options());
+    Gate gate = new Gate(start.options(), open, most);
+    return stand(
+        channel -> {
+          if (channel.pipeline().get(Gate.class) == null) {
+            channel.pipeline().addFirst(gate);
+          }
+        });
+  }
+
+  /** The same for the operators' port, in place of a gate that took it for a public one. */
+  CompletableFuture<Void> onOperatorsStart(HttpServerOptions options, int port) {
+    Gate gate = new Gate(options, new AtomicInteger(), OPERATORS_MOST);
+    return stand(
+        channel -> {
+          if (channel.localAddress() instanceof InetSocketAddress local
+              && local.getPort() == port) {
+            if (channel.pipeline().get(Gate.class) != null) {
+              channel.pipeline().remove(Gate.class);
+            }
+            channel.pipeline().addFirst(gate);
+          }
+        });
+  }
+
+  private CompletableFuture<Void> stand(Consumer<Channel> at) {
     List<CompletableFuture<Void>> done = new ArrayList<>();
     for (EventExecutor executor : ((VertxInternal) vertx).getAcceptorEventLoopGroup()) {
       if (executor instanceof SingleThreadEventLoop loop) {
-        done.add(CompletableFuture.runAsync(() -> stand(loop, gate), loop));
+        done.add(CompletableFuture.runAsync(() -> stand(loop, at), loop));
       }
     }
     return CompletableFuture.allOf(done.toArray(CompletableFuture[]::new));
   }
 
-  private static void stand(SingleThreadEventLoop loop, Gate gate) {
+  private static void stand(SingleThreadEventLoop loop, Consumer<Channel> at) {
     for (Iterator<Channel> all = loop.registeredChannelsIterator(); all.hasNext(); ) {
       Channel channel = all.next();
-      if (channel instanceof ServerChannel && channel.pipeline().get(Gate.class) == null) {
-        channel.pipeline().addFirst(gate);
+      if (channel instanceof ServerChannel) {
+        at.accept(channel);
       }
     }
   }
@@ -130,21 +159,25 @@ class Connections {
   private final class Gate extends ChannelInboundHandlerAdapter {
 
     private final HttpServerOptions options;
+    private final AtomicInteger inside;
+    private final int room;
 
-    Gate(HttpServerOptions options) {
+    Gate(HttpServerOptions options, AtomicInteger inside, int room) {
       this.options = options;
+      this.inside = inside;
+      this.room = room;
     }
 
     @Override
     public void channelRead(ChannelHandlerContext context, Object message) {
       if (message instanceof Channel connection) {
-        if (open.incrementAndGet() > most) {
-          open.decrementAndGet();
+        if (inside.incrementAndGet() > room) {
+          inside.decrementAndGet();
           refused.increment();
           connection.unsafe().closeForcibly();
           return;
         }
-        connection.closeFuture().addListener(closed -> open.decrementAndGet());
+        connection.closeFuture().addListener(closed -> inside.decrementAndGet());
         connection.pipeline().addFirst(head(options), answers.handler());
       }
       context.fireChannelRead(message);

@@ -15,6 +15,9 @@ public final class FilterOrder {
   /** How many may be under way, and how a request must be written. */
   static final int BOUNDS = 990;
 
+  /** On which port it came. */
+  static final int OPERATOR = 985;
+
   /** What is said of media types is settled. */
   static final int MEDIA = 980;
 

@@ -30,6 +30,13 @@ public enum Front {
 
   private static final Set<String> DOTS = Set.of(".", "..");
 
+  /** Quarkus' own routes: metrics, documents, health. */
+  private static final String MANAGEMENT = "q";
+
+  /** Of these, what tells load balancers and Kubernetes whether we live, and nothing more. */
+  private static final Set<String> HEALTH =
+      Set.of("/q/health", "/q/health/live", "/q/health/ready", "/q/health/started");
+
   /** Whether an {@code Authorization} is needed before anything is read. */
   public boolean needsKey() {
     return this == KLING || this == NATIVE || this == ADMIN;
@@ -47,10 +54,26 @@ public enum Front {
 
   /** The front of a path as it came in the request line, without the query. */
   public static Front of(@Nullable String path) {
+    return path == null ? OPEN : ofFirst(firstSegment(path));
+  }
+
+  /**
+   * Whether a path is for operators, who may have a port of their own: administration, the console,
+   * and of Quarkus' routes all but the plain health checks.
+   */
+  public static boolean isForOperators(@Nullable String path) {
     if (path == null) {
-      return OPEN;
+      return false;
     }
-    return ofFirst(isSimple(path) ? first(path) : leniently(path));
+    String first = firstSegment(path);
+    Front front = ofFirst(first);
+    return front == ADMIN
+        || front == CONSOLE
+        || first.equalsIgnoreCase(MANAGEMENT) && !HEALTH.contains(path);
+  }
+
+  private static String firstSegment(String path) {
+    return isSimple(path) ? first(path) : leniently(path);
   }
 
   /**

@@ -13,6 +13,9 @@ import io.vertx.core.http.HttpClientResponse;
 import io.vertx.core.http.HttpMethod;
 import io.vertx.core.http.PoolOptions;
 import io.vertx.core.http.RequestOptions;
+import io.vertx.core.net.PemTrustOptions;
+import io.vertx.core.net.ProxyOptions;
+import io.vertx.core.net.ProxyType;
 import jakarta.annotation.PreDestroy;
 import jakarta.inject.Inject;
 import jakarta.inject.Singleton;
@@ -37,6 +40,9 @@ import org.jspecify.annotations.Nullable;
  */
 @Singleton
 class HttpKlingClient implements KlingClient, KlingLists {
+
+  /** Of a proxy whose URL has none, as HTTP has it. */
+  private static final int DEFAULT_PROXY_PORT = 80;
 
   private final Vertx vertx;
   private final KlingConfig config;
@@ -69,15 +75,43 @@ class HttpKlingClient implements KlingClient, KlingLists {
     this.userAgent = "kling-task-tracker/" + version;
     this.http =
         vertx.createHttpClient(
-            new HttpClientOptions()
-                .setConnectTimeout((int) config.timeout().connect().toMillis())
-                .setKeepAlive(true)
-                .setKeepAliveTimeout(30)
-                .setMaxWaitQueueSize(config.http().waitQueue())
-                .setDecompressionSupported(true)
-                .setMaxHeaderSize(16 * 1024),
-            new PoolOptions().setHttp1MaxSize(config.http().poolSize()));
+            options(config), new PoolOptions().setHttp1MaxSize(config.http().poolSize()));
     config.accounts().forEach((name, account) -> tokens.put(name, new KlingToken(account, clock)));
+  }
+
+  private static HttpClientOptions options(KlingConfig config) {
+    HttpClientOptions options =
+        new HttpClientOptions()
+            .setConnectTimeout((int) config.timeout().connect().toMillis())
+            .setKeepAlive(true)
+            .setKeepAliveTimeout(30)
+            .setMaxWaitQueueSize(config.http().waitQueue())
+            .setDecompressionSupported(true)
+            .setMaxHeaderSize(16 * 1024);
+    config.proxy().ifPresent(proxy -> options.setProxyOptions(proxyOptions(proxy)));
+    config
+        .trustedCertificates()
+        .ifPresent(
+            file ->
+                options.setTrustOptions(new PemTrustOptions().addCertPath(file.toString())));
+    return options;
+  }
+
+  private static ProxyOptions proxyOptions(URI proxy) {
+    ProxyOptions options =
+        new ProxyOptions()
+            .setType(ProxyType.HTTP)
+            .setHost(proxy.getHost())
+            .setPort(proxy.getPort() < 0 ? DEFAULT_PROXY_PORT : proxy.getPort());
+    // Decoded by URI, so that a password may have any character.
+    String user = proxy.getUserInfo();
+    if (user != null) {
+      int colon = user.indexOf(':');
+      options
+          .setUsername(colon < 0 ? user : user.substring(0, colon))
+          .setPassword(colon < 0 ? "" : user.substring(colon + 1));
+    }
+    return options;
   }
 
   @PreDestroy

@@ -3,6 +3,7 @@ package io.klingtracker.kling;
 import io.smallrye.config.ConfigMapping;
 import io.smallrye.config.WithDefault;
 import java.net.URI;
+import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
 import java.util.Map;
@@ -30,6 +31,16 @@ public interface KlingConfig {
 
   /** Bounds of the HTTP client. */
   Http http();
+
+  /**
+   * An HTTP proxy that every call to Kling goes through, such as {@code
+   * http://user:password@proxy.example.com:3128}: a tunnel (CONNECT) to an https {@code base-url},
+   * else in the proxy's own form.
+   */
+  Optional<URI> proxy();
+
+  /** A PEM file of the certificates that vouch for Kling, in place of the JVM's own. */
+  Optional<Path> trustedCertificates();
 
   /** One Kling account. */
   interface Account {

@@ -9,10 +9,13 @@ import java.util.Optional;
 @ConfigMapping(prefix = "tracker")
 public interface SecretConfig {
 
-  /** At least 32 bytes; callback tokens and the sealing of stored secrets hang on it. */
+  /** At least 32 bytes; callback tokens and the sealing of stored secrets are derived from it. */
   Optional<String> secret();
 
-  /** Former values that are still honoured when reading: for rotation. */
+  /**
+   * Other values that are honoured when reading, and never used for writing: the next one while a
+   * rotation reaches all replicas, then the former one.
+   */
   @WithName("previous-secrets")
   Optional<List<String>> previousSecrets();
 }

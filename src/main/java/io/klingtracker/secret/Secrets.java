@@ -11,16 +11,17 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Base64;
 import java.util.List;
-import javax.crypto.AEADBadTagException;
+import java.util.concurrent.atomic.LongAdder;
 import javax.crypto.Cipher;
 import javax.crypto.Mac;
 import javax.crypto.spec.GCMParameterSpec;
 import javax.crypto.spec.SecretKeySpec;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Everything that hangs on {@code tracker.secret}: one derived key per purpose, sealing
  * (AES-256-GCM) of secrets that we must store, and tokens. Reading also tries {@code
- * tracker.previous-secrets}, so that a rotation breaks nothing.
+ * tracker.previous-secrets}, former values and those to come, so that a rotation breaks nothing.
  */
 @Singleton
 public class Secrets {
@@ -34,7 +35,18 @@ public class Secrets {
   private static final String SEALING = "sealing";
 
   private final List<byte[]> roots;
+  private final LongAdder previousUses = new LongAdder();
   private final SecureRandom random = new SecureRandom();
+
+  /** Whose a sealed value is. */
+  enum SealedUnder {
+    /** {@code tracker.secret}. */
+    CURRENT,
+    /** One of {@code tracker.previous-secrets}. */
+    PREVIOUS,
+    /** No configured secret. */
+    NONE
+  }
 
   @Inject
   Secrets(SecretConfig config) {
@@ -82,19 +94,42 @@ public class Secrets {
    * @throws IllegalStateException when no configured secret opens it
    */
   public byte[] open(byte[] sealed) {
-    byte[] nonce = Arrays.copyOf(sealed, NONCE_BYTES);
     for (byte[] root : roots) {
-      try {
-        return cipher(Cipher.DECRYPT_MODE, derive(root, SEALING), nonce)
-            .doFinal(sealed, NONCE_BYTES, sealed.length - NONCE_BYTES);
-      } catch (AEADBadTagException e) {
-        continue;
-      } catch (GeneralSecurityException e) {
-        throw new IllegalStateException("a sealed secret is damaged", e);
+      byte[] plain = open(root, sealed);
+      if (plain != null) {
+        return plain;
       }
     }
     throw new IllegalStateException(
         "a sealed secret opens with neither tracker.secret nor tracker.previous-secrets; add the old value to the latter");
+  }
+
+  /** Under which secret a value is sealed. */
+  SealedUnder sealedUnder(byte[] sealed) {
+    for (int i = 0; i < roots.size(); i++) {
+      if (open(roots.get(i), sealed) != null) {
+        return i == 0 ? SealedUnder.CURRENT : SealedUnder.PREVIOUS;
+      }
+    }
+    return SealedUnder.NONE;
+  }
+
+  private static byte @Nullable [] open(byte[] root, byte[] sealed) {
+    if (sealed.length < NONCE_BYTES) {
+      return null;
+    }
+    byte[] nonce = Arrays.copyOf(sealed, NONCE_BYTES);
+    try {
+      return cipher(Cipher.DECRYPT_MODE, derive(root, SEALING), nonce)
+          .doFinal(sealed, NONCE_BYTES, sealed.length - NONCE_BYTES);
+    } catch (GeneralSecurityException e) {
+      return null;
+    }
+  }
+
+  /** How many tokens and cursors only a previous secret has verified, since the start. */
+  long previousUses() {
+    return previousUses.sum();
   }
 
   /** An unguessable, URL-safe token for a subject, for example a task's callback URL. */
@@ -108,10 +143,16 @@ public class Secrets {
    */
   public boolean isToken(String purpose, String subject, String candidate) {
     byte[] given = candidate.getBytes(StandardCharsets.UTF_8);
+    boolean current = false;
     boolean match = false;
-    for (byte[] root : roots) {
-      byte[] right = token(root, purpose, subject).getBytes(StandardCharsets.UTF_8);
-      match |= MessageDigest.isEqual(right, given);
+    for (int i = 0; i < roots.size(); i++) {
+      byte[] right = token(roots.get(i), purpose, subject).getBytes(StandardCharsets.UTF_8);
+      boolean same = MessageDigest.isEqual(right, given);
+      current |= same && i == 0;
+      match |= same;
+    }
+    if (match && !current) {
+      previousUses.increment();
     }
     return match;
   }

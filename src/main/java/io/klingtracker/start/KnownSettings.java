@@ -88,6 +88,11 @@ final class KnownSettings {
     return key.replaceAll("[^a-zA-Z0-9*]", "_").toUpperCase(Locale.ROOT);
   }
 
+  /** Whether a dotted name is one of ours. */
+  boolean isKey(String name) {
+    return keys.stream().anyMatch(pattern -> pattern.matcher(name).matches());
+  }
+
   /** Whether a variable of the environment sets one of ours. */
   boolean isVariable(String variable) {
     return variables.stream().anyMatch(pattern -> pattern.matcher(variable).matches());
@@ -113,7 +118,7 @@ final class KnownSettings {
     // A profile's own value, as in %prod.tracker.secret.
     String key = name.startsWith("%") ? name.substring(name.indexOf('.') + 1) : name;
     if (PREFIXES.stream().noneMatch(key::startsWith)
-        || keys.stream().anyMatch(pattern -> pattern.matcher(key).matches())) {
+        || isKey(key)) {
       return Optional.empty();
     }
     return Optional.of(

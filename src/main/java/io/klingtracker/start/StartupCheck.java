@@ -8,6 +8,7 @@ import io.klingtracker.dispatch.DispatchConfig;
 import io.klingtracker.events.RelayConfig;
 import io.klingtracker.feed.FeedConfig;
 import io.klingtracker.http.HttpConfig;
+import io.klingtracker.http.OperatorConfig;
 import io.klingtracker.kling.KlingConfig;
 import io.klingtracker.reconcile.ReconcileConfig;
 import io.klingtracker.rules.ModelMapping;
@@ -30,15 +31,22 @@ import io.smallrye.config.SmallRyeConfig;
 import io.smallrye.config.SmallRyeConfigBuilder;
 import io.smallrye.config.WithName;
 import io.smallrye.config.WithParentName;
+import java.io.IOException;
+import java.io.InputStream;
 import java.lang.reflect.InvocationTargetException;
 import java.lang.reflect.Method;
 import java.lang.reflect.Modifier;
 import java.net.URI;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.security.cert.CertificateException;
+import java.security.cert.CertificateFactory;
 import java.time.Duration;
 import java.util.List;
 import java.util.Map;
 import java.util.NoSuchElementException;
 import java.util.Optional;
+import java.util.OptionalInt;
 import java.util.Set;
 import java.util.TreeMap;
 import java.util.function.Supplier;
@@ -73,10 +81,13 @@ public final class StartupCheck {
           TargetConfig.class,
           WatchConfig.class,
           HttpConfig.class,
+          OperatorConfig.class,
           WebhookConfig.class,
           FirstSecretConfig.class,
           FeedConfig.class);
 
+  private static final String PRINT = "--print-config";
+  private static final int MAX_PORT = 65_535;
   private static final int MAX_SLOTS = 10_000;
   private static final String OIDC = "quarkus.oidc.";
 
@@ -102,8 +113,9 @@ public final class StartupCheck {
    *
    * @param faults keep the service from starting; each names its setting
    * @param warnings are told and change nothing
+   * @param settings what would be run with, secrets masked
    */
-  public record Findings(List<String> faults, List<String> warnings) {
+  public record Findings(List<String> faults, List<String> warnings, Supplier<List<String>> settings) {
 
     /** All faults as one line; empty when there are none. */
     public Optional<String> fault() {
@@ -118,35 +130,49 @@ public final class StartupCheck {
    */
   public static Findings findings(Supplier<SmallRyeConfigBuilder> builders) {
     Faults faults = new Faults();
-    SmallRyeConfig config;
-    boolean readable = true;
+    SmallRyeConfig mapped = mapped(builders.get(), faults);
+    SmallRyeConfig config = mapped == null ? builders.get().build() : mapped;
+    StartupCheck check = new StartupCheck(config, faults);
+    check.required();
+    if (mapped != null) {
+      check.mappings();
+    }
+    KnownSettings known = KnownSettings.of(MAPPINGS);
+    List<String> warnings = known.check(config, faults);
+    return new Findings(faults.all(), warnings, () -> PrintedConfig.lines(config, known));
+  }
+
+  /** With every mapping read; null, with faults, when one cannot be. */
+  private static @Nullable SmallRyeConfig mapped(SmallRyeConfigBuilder builder, Faults faults) {
     try {
-      SmallRyeConfigBuilder builder = builders.get();
       MAPPINGS.forEach(builder::withMapping);
-      config = builder.build();
+      return builder.build();
     } catch (ConfigValidationException e) {
       for (int i = 0; i < e.getProblemCount(); i++) {
         faults.add(e.getProblem(i).getMessage());
       }
-      readable = false;
-      config = builders.get().build();
+      return null;
     }
-    StartupCheck check = new StartupCheck(config, faults);
-    check.required();
-    if (readable) {
-      check.mappings();
-    }
-    List<String> warnings = KnownSettings.of(MAPPINGS).check(config, faults);
-    return new Findings(faults.all(), warnings);
   }
 
-  /** Ends the process with one line when the configuration cannot work, else tells the warnings. */
-  public static void orExit() {
+  /**
+   * Ends the process with one line when the configuration cannot work, else tells the warnings.
+   *
+   * @param arguments {@value #PRINT} prints the settings, and ends the process anyway
+   */
+  public static void orExit(String... arguments) {
     Findings found = findings(ConfigUtils::configBuilder);
+    boolean print = List.of(arguments).contains(PRINT);
+    if (print) {
+      found.settings().get().forEach(System.out::println);
+    }
     found.warnings().forEach(line -> System.err.println("Kling Task Tracker warns: " + line));
     if (found.fault().isPresent()) {
       System.err.println("Kling Task Tracker cannot start: " + found.fault().get());
       System.exit(1);
+    }
+    if (print) {
+      System.exit(0);
     }
   }
 
@@ -170,6 +196,7 @@ public final class StartupCheck {
     webhooks();
     people();
     waits();
+    operators();
     for (Class<?> mapping : MAPPINGS) {
       ConfigMapping root = mapping.getAnnotation(ConfigMapping.class);
       bounds(root.prefix(), mapping, config.getConfigMapping(mapping));
@@ -183,6 +210,8 @@ public final class StartupCheck {
           "names no account; set kling.accounts.default.access-key and .secret-key, or .api-key");
     }
     kling.accounts().forEach(this::account);
+    kling.proxy().ifPresent(this::proxy);
+    kling.trustedCertificates().ifPresent(this::trusted);
     faults.collect(
         "",
         () -> {
@@ -196,6 +225,25 @@ public final class StartupCheck {
                           "kling.tenant-models." + tenant + " does not fit: ",
                           () -> models.with(own)));
         });
+  }
+
+  /** The URL may hold a password: no message repeats it. */
+  private void proxy(URI proxy) {
+    if (!"http".equals(proxy.getScheme()) || proxy.getHost() == null) {
+      faults.add("kling.proxy", "must be an http URL, such as http://proxy.example.com:3128");
+    }
+  }
+
+  private void trusted(Path file) {
+    try (InputStream in = Files.newInputStream(file)) {
+      if (!CertificateFactory.getInstance("X.509").generateCertificates(in).isEmpty()) {
+        return;
+      }
+    } catch (IOException | CertificateException e) {
+      // The fault below says what is expected.
+    }
+    faults.add(
+        "kling.trusted-certificates", "must be a readable PEM file of certificates, is " + file);
   }
 
   private void account(String name, KlingConfig.Account account) {
@@ -251,6 +299,21 @@ public final class StartupCheck {
                 faults.add(
                     key,
                     "must be " + value + " or left out with an identity provider, is " + given));
+  }
+
+  private void operators() {
+    OptionalInt port = config.getConfigMapping(OperatorConfig.class).port();
+    if (port.isEmpty()) {
+      return;
+    }
+    if (port.getAsInt() < 1 || port.getAsInt() > MAX_PORT) {
+      faults.add("tracker.operator.port", "must be 1 to " + MAX_PORT + ", is " + port.getAsInt());
+    }
+    for (String other : List.of("quarkus.http.port", "quarkus.http.ssl-port")) {
+      if (config.getOptionalValue(other, Integer.class).orElse(0) == port.getAsInt()) {
+        faults.add("tracker.operator.port", "must be another port than " + other);
+      }
+    }
   }
 
   private void webhooks() {

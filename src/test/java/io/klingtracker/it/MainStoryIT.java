@@ -5,6 +5,7 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import io.klingtracker.local.FreePort;
 import io.klingtracker.local.ServiceProcess;
 import io.klingtracker.simulator.Fault;
 import io.klingtracker.simulator.FaultRule;
@@ -22,6 +23,7 @@ import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.IntStream;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
 
 /** The main story against the packaged jar, on the JDK that {@code -Dtracker.java} names. */
@@ -35,9 +37,12 @@ class MainStoryIT {
   @Test
   void the_packaged_service_takes_a_task_to_its_end() throws Exception {
     TrackerStack.simulator().reset();
+    int operators = FreePort.find();
     long launched = System.nanoTime();
     try (ServiceProcess service =
-            new ServiceProcess(TrackerStack.config("tracker_main_story")).start();
+            new ServiceProcess(TrackerStack.config("tracker_main_story"))
+                .with("tracker.operator.port", Integer.toString(operators))
+                .start();
         EventLog events = new EventLog(TrackerStack.kafkaBootstrapServers())) {
       System.out.printf(
           "packaged service on %s: ready after %d ms with an empty database, %d MiB resident%n",
@@ -56,8 +61,33 @@ class MainStoryIT {
       assertEquals(IntStream.rangeClosed(1, sequences.size()).boxed().toList(), sequences);
       System.out.printf(
           "packaged service after its first task: %d MiB resident%n", service.residentMebibytes());
+      operators_have_a_port_of_their_own(service, operators);
       a_stop_answers_who_waits(service);
     }
+  }
+
+  /** Served there by the same router, and unknown on the public port. */
+  private static void operators_have_a_port_of_their_own(ServiceProcess service, int port)
+      throws Exception {
+    for (String path :
+        List.of("/admin/v1/tenants", "/q/metrics", "/q/openapi", "/q/swagger-ui/", "/q/health/well")) {
+      assertEquals(404, service.get(path, TrackerStack.ADMIN_KEY).statusCode(), path);
+      assertEquals(200, operators(port, path, TrackerStack.ADMIN_KEY).statusCode(), path);
+    }
+    assertEquals(401, operators(port, "/admin/v1/tenants", null).statusCode());
+    assertEquals(200, operators(port, "/v1/tasks", TrackerStack.API_KEY).statusCode());
+    assertEquals(200, operators(port, "/q/health/ready", null).statusCode());
+    assertEquals(200, service.get("/q/health/ready", null).statusCode());
+  }
+
+  private static HttpResponse<String> operators(int port, String path, @Nullable String key)
+      throws Exception {
+    HttpRequest.Builder request =
+        HttpRequest.newBuilder(URI.create("http://localhost:" + port + path)).timeout(LIMIT);
+    if (key != null) {
+      request.header("Authorization", "Bearer " + key);
+    }
+    return HttpClient.newHttpClient().send(request.build(), HttpResponse.BodyHandlers.ofString());
   }
 
   /** The task is stored, and its create waits for an end that is far away. */

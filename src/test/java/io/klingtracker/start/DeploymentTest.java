@@ -109,11 +109,14 @@ class DeploymentTest {
     List<String> listed = new ArrayList<>();
     kubernetes("kustomization.yaml").get("resources").forEach(r -> listed.add(r.asText()));
     for (String file : listed) {
-      assertEquals("kling-task-tracker", kubernetes(file).at("/metadata/name").asText(), file);
+      String name = kubernetes(file).at("/metadata/name").asText();
+      assertEquals(
+          file.startsWith("operator") ? "kling-task-tracker-operator" : "kling-task-tracker", name);
     }
     JsonNode pod = kubernetes("deployment.yaml").at("/spec/template");
     JsonNode labels = pod.at("/metadata/labels");
     assertEquals(labels, kubernetes("service.yaml").at("/spec/selector"));
+    assertEquals(labels, kubernetes("operator-service.yaml").at("/spec/selector"));
     assertEquals(labels, kubernetes("pdb.yaml").at("/spec/selector/matchLabels"));
     JsonNode container = pod.at("/spec/containers/0");
     assertEquals("/q/health/started", container.at("/startupProbe/httpGet/path").asText());
@@ -148,6 +151,23 @@ class DeploymentTest {
 
   private static long seconds(Properties defaults, String key) {
     return Long.parseLong(defaults.getProperty(key).replaceFirst("s$", ""));
+  }
+
+  @Test
+  void what_is_for_operators_has_a_port_that_the_public_service_does_not_lead_to()
+      throws IOException {
+    String port = kubernetes("configmap.yaml").at("/data/TRACKER_OPERATOR_PORT").asText();
+    JsonNode pod = kubernetes("deployment.yaml").at("/spec/template");
+    assertEquals(port, pod.at("/metadata/annotations/prometheus.io~1port").asText());
+    assertEquals("operator", pod.at("/spec/containers/0/ports/1/name").asText());
+    assertEquals(port, pod.at("/spec/containers/0/ports/1/containerPort").asText());
+    JsonNode service = kubernetes("service.yaml").at("/spec/ports");
+    assertEquals(1, service.size());
+    assertEquals("http", service.at("/0/targetPort").asText());
+    JsonNode operators = kubernetes("operator-service.yaml").at("/spec/ports");
+    assertEquals("operator", operators.at("/0/targetPort").asText());
+    assertEquals(port, operators.at("/0/port").asText());
+    assertEquals("false", pod.at("/spec/enableServiceLinks").asText());
   }
 
   private static JsonNode kubernetes(String file) throws IOException {

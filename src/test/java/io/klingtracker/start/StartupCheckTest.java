@@ -61,6 +61,12 @@ class StartupCheckTest {
     "kling.accounts.default.access-key, half",
     "kling.accounts.default.webhook-secrets, whsec_!!",
     "kling.timeout.read, -5s",
+    "kling.proxy, socks5://proxy.example.com:1080",
+    "kling.proxy, proxy.example.com:3128",
+    "kling.trusted-certificates, no-such-file.pem",
+    "kling.trusted-certificates, pom.xml",
+    "tracker.operator.port, 0",
+    "tracker.operator.port, 70000",
   })
   void a_missing_or_senseless_value_is_one_line_that_names_the_key(String key, String value) {
     Map<String, String> bad = new HashMap<>(GOOD);
@@ -352,6 +358,42 @@ class StartupCheckTest {
             "KLING_ACCOUNTS_SECOND_MAXPARALEL sets nothing; the nearest is KLING_ACCOUNTS_<NAME>_MAX_PARALLEL",
             "TRACKER_WEBOOK_BATCH sets nothing; the nearest is TRACKER_WEBHOOK_BATCH"),
         found.warnings());
+  }
+
+  @Test
+  void what_is_printed_says_where_it_comes_from_and_no_secret() {
+    Map<String, String> settings = new HashMap<>(GOOD);
+    settings.put("quarkus.datasource.jdbc.url", "jdbc:postgresql://db/tracker?user=u&password=hidden-1");
+    settings.put("quarkus.datasource.password", "hidden-2");
+    settings.put("tracker.admin-key", "hidden-3-0123456789");
+    settings.put("kling.proxy", "http://user:hidden-4@proxy.example.com:3128");
+    settings.put("kling.accounts.second.access-key", "hidden-5-0123456789");
+    settings.put("kling.accounts.second.secret-key", "hidden-6-0123456789");
+    settings.put("tracker.previous-secrets", "hidden-7-0123456789abcdef0123456789abcdef");
+    settings.put(
+        "kling.accounts.second.webhook-secrets", "whsec_aGlkZGVuLTgtMDEyMzQ1Njc4OWFiY2RlZjAx");
+
+    List<String> lines =
+        findings(new PropertiesConfigSource(settings, "test", 100)).settings().get();
+
+    for (String shown :
+        List.of(
+            "tracker.public-url=https://tracker.example.com  # Properties",
+            "tracker.secret=****  # Properties",
+            "kling.proxy=http://****@proxy.example.com:3128  # Properties",
+            "quarkus.datasource.jdbc.url=jdbc:postgresql://db/tracker?user=u&password=****  # ",
+            "tracker.reconcile.list-from-with-api-key=60",
+            "tracker.callback.verify=unsigned  # Default")) {
+      assertTrue(lines.stream().anyMatch(line -> line.startsWith(shown)), shown + lines);
+    }
+    assertTrue(
+        lines.stream()
+            .noneMatch(
+                line ->
+                    line.contains("hidden")
+                        || line.contains("aGlkZGVu")
+                        || line.contains("0123456789")),
+        lines::toString);
   }
 
   private static Optional<String> fault(Map<String, String> values) {
