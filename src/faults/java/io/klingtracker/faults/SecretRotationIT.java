@@ -26,9 +26,9 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.ExtendWith;
 
 /**
- * {@code tracker.secret} is rotated over two replicas in the two steps of operations.md, one replica
- * after the other. At each moment each replica takes what the other has made: cursors, callbacks
- * and the signatures of pairs; then the former secret is taken out.
+ * {@code tracker.secret} is rotated over two replicas in the two steps of operations.md, one
+ * replica after the other. At each moment each replica takes what the other has made: cursors,
+ * callbacks and the signatures of pairs; then the former secret is taken out.
  */
 @Field
 @ExtendWith(Stage.class)
@@ -51,9 +51,7 @@ class SecretRotationIT {
     stage.servers().postgres().ensureDatabase(name);
     Installation installation =
         stage.installation(
-            2,
-            Installation.Place.at(
-                stage.servers().postgres().jdbcUrl(name), Map.of()));
+            2, Installation.Place.at(stage.servers().postgres().jdbcUrl(name), Map.of()));
     List<ServiceProcess> replicas = installation.replicas();
     everyoneTakesAll(replicas);
     for (ServiceProcess replica : replicas) {
@@ -65,7 +63,8 @@ class SecretRotationIT {
       everyoneTakesAll(replicas);
     }
     awaitSealed(replicas.get(1));
-    // Links and cursors of before are no longer good; what is stored is, and what is made from now on.
+    // Links and cursors of before are no longer good; what is stored is, and what is made from now
+    // on.
     cursors.clear();
     feeds.clear();
     callbacks.clear();
@@ -87,8 +86,7 @@ class SecretRotationIT {
     assertTrue(wrong.log().contains("set that one as tracker.previous-secrets"), wrong.log());
   }
 
-  private static void restart(
-      ServiceProcess replica, String secret, @Nullable String previous) {
+  private static void restart(ServiceProcess replica, String secret, @Nullable String previous) {
     replica.stop();
     replica.with("tracker.secret", secret).with("tracker.previous-secrets", previous).start();
   }
@@ -158,11 +156,7 @@ class SecretRotationIT {
   }
 
   private HttpResponse<String> post(
-      ServiceProcess replica,
-      String path,
-      @Nullable String token,
-      String body)
-      throws Exception {
+      ServiceProcess replica, String path, @Nullable String token, String body) throws Exception {
     return http.send(
         request(replica, path, token)
             .header("Content-Type", "application/json")
@@ -171,8 +165,7 @@ class SecretRotationIT {
         BODY);
   }
 
-  private static final HttpResponse.BodyHandler<String> BODY =
-      HttpResponse.BodyHandlers.ofString();
+  private static final HttpResponse.BodyHandler<String> BODY = HttpResponse.BodyHandlers.ofString();
 
   private static HttpRequest.Builder request(
       ServiceProcess replica, String path, @Nullable String token) {

@@ -92,8 +92,7 @@ class HttpKlingClient implements KlingClient, KlingLists {
     config
         .trustedCertificates()
         .ifPresent(
-            file ->
-                options.setTrustOptions(new PemTrustOptions().addCertPath(file.toString())));
+            file -> options.setTrustOptions(new PemTrustOptions().addCertPath(file.toString())));
     return options;
   }
 

@@ -56,8 +56,7 @@ class SealedValues {
    * @param least below every key
    * @param live the rows that somebody still uses
    */
-  record Place(
-      String table, String key, String type, String least, String column, String live) {
+  record Place(String table, String key, String type, String least, String column, String live) {
 
     String newest() {
       return "select %s from %s where %s order by created_at desc limit %d"

@@ -117,8 +117,7 @@ final class KnownSettings {
   private Optional<String> unknownKey(String name) {
     // A profile's own value, as in %prod.tracker.secret.
     String key = name.startsWith("%") ? name.substring(name.indexOf('.') + 1) : name;
-    if (PREFIXES.stream().noneMatch(key::startsWith)
-        || isKey(key)) {
+    if (PREFIXES.stream().noneMatch(key::startsWith) || isKey(key)) {
       return Optional.empty();
     }
     return Optional.of(

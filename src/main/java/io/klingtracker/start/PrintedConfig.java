@@ -26,8 +26,7 @@ final class PrintedConfig {
           "quarkus.http.port");
 
   private static final Pattern SECRET =
-      Pattern.compile(
-          ".*\\.([a-z-]*secrets?|(admin|api|access|secret)-key|password)(\\[[0-9]+])?");
+      Pattern.compile(".*\\.([a-z-]*secrets?|(admin|api|access|secret)-key|password)(\\[[0-9]+])?");
 
   /** Passwords inside of URLs: before the host, and as parameters of PostgreSQL's driver. */
   private static final Pattern IN_URL = Pattern.compile("(?<=//)[^/@]*(?=@)|(?<=password=)[^&]*");

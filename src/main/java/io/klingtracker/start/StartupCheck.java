@@ -115,7 +115,8 @@ public final class StartupCheck {
    * @param warnings are told and change nothing
    * @param settings what would be run with, secrets masked
    */
-  public record Findings(List<String> faults, List<String> warnings, Supplier<List<String>> settings) {
+  public record Findings(
+      List<String> faults, List<String> warnings, Supplier<List<String>> settings) {
 
     /** All faults as one line; empty when there are none. */
     public Optional<String> fault() {

@@ -69,7 +69,11 @@ class OperatorPortTest {
     publicPort = parts.listen(router);
     HttpServerOptions options = new HttpServerOptions().setHost("127.0.0.1");
     connections.onStart(new HttpServerStart(options)).orTimeout(10, TimeUnit.SECONDS).join();
-    port.open(options).toCompletionStage().toCompletableFuture().orTimeout(10, TimeUnit.SECONDS).join();
+    port.open(options)
+        .toCompletionStage()
+        .toCompletableFuture()
+        .orTimeout(10, TimeUnit.SECONDS)
+        .join();
     return port;
   }
 
@@ -164,8 +168,7 @@ class OperatorPortTest {
     try (ServerSocket taken = new ServerSocket(0, 1, java.net.InetAddress.getLoopbackAddress())) {
       assertThrows(
           CompletionException.class,
-          () ->
-              open(Map.of("tracker.operator.port", Integer.toString(taken.getLocalPort()))));
+          () -> open(Map.of("tracker.operator.port", Integer.toString(taken.getLocalPort()))));
     }
   }
 
@@ -178,7 +181,8 @@ class OperatorPortTest {
   private static String exchange(Socket socket) throws IOException {
     socket
         .getOutputStream()
-        .write("GET /q/health/live HTTP/1.1\r\nHost: x\r\n\r\n".getBytes(StandardCharsets.US_ASCII));
+        .write(
+            "GET /q/health/live HTTP/1.1\r\nHost: x\r\n\r\n".getBytes(StandardCharsets.US_ASCII));
     return answer(socket);
   }
 

@@ -70,7 +70,8 @@ class MainStoryIT {
   private static void operators_have_a_port_of_their_own(ServiceProcess service, int port)
       throws Exception {
     for (String path :
-        List.of("/admin/v1/tenants", "/q/metrics", "/q/openapi", "/q/swagger-ui/", "/q/health/well")) {
+        List.of(
+            "/admin/v1/tenants", "/q/metrics", "/q/openapi", "/q/swagger-ui/", "/q/health/well")) {
       assertEquals(404, service.get(path, TrackerStack.ADMIN_KEY).statusCode(), path);
       assertEquals(200, operators(port, path, TrackerStack.ADMIN_KEY).statusCode(), path);
     }

@@ -85,8 +85,7 @@ class ProxyTest {
             "localhost:"
                 + klingPort
                 + " Basic "
-                + Base64.getEncoder()
-                    .encodeToString("user:p@ss".getBytes(StandardCharsets.UTF_8))),
+                + Base64.getEncoder().encodeToString("user:p@ss".getBytes(StandardCharsets.UTF_8))),
         tunnels);
     assertEquals(1, creates.size());
   }
@@ -132,8 +131,7 @@ class ProxyTest {
     if (trusts) {
       settings.put("kling.trusted-certificates", pem);
     }
-    return KlingOverHttp.client(
-        vertx, Settings.of(KlingConfig.class, settings), Clock.systemUTC());
+    return KlingOverHttp.client(vertx, Settings.of(KlingConfig.class, settings), Clock.systemUTC());
   }
 
   private void kling(HttpServerRequest request) {

@@ -363,7 +363,8 @@ class StartupCheckTest {
   @Test
   void what_is_printed_says_where_it_comes_from_and_no_secret() {
     Map<String, String> settings = new HashMap<>(GOOD);
-    settings.put("quarkus.datasource.jdbc.url", "jdbc:postgresql://db/tracker?user=u&password=hidden-1");
+    settings.put(
+        "quarkus.datasource.jdbc.url", "jdbc:postgresql://db/tracker?user=u&password=hidden-1");
     settings.put("quarkus.datasource.password", "hidden-2");
     settings.put("tracker.admin-key", "hidden-3-0123456789");
     settings.put("kling.proxy", "http://user:hidden-4@proxy.example.com:3128");
