@@ -1,6 +1,5 @@
 package io.klingtracker.dispatch;
 
-import io.klingtracker.dispatch.Capacity.Health;
 import io.klingtracker.dispatch.PoolState.Parking;
 import io.klingtracker.kling.AnswerTable;
 import io.klingtracker.kling.CreateAnswer;
@@ -36,8 +35,8 @@ class Accounting implements Accounts {
   /** Accounts with an API key and with a pair. */
   private final Set<String> withBoth = new TreeSet<>();
 
-  /** As of the last claim or look: where all is as configured an acceptance changes nothing. */
-  private volatile Set<Pool> pressed = Set.of();
+  /** As of the last claim or look: most acceptances change nothing. */
+  private volatile Map<Pool, PoolState> states = Map.of();
 
   @Inject
   Accounting(PoolStore store, KlingConfig kling, DispatchConfig config, Clock clock) {
@@ -45,7 +44,7 @@ class Accounting implements Accounts {
     this.clock = clock;
     Backoff open =
         new Backoff(
-            config.breaker().openFirst(), config.breaker().openCap(), ConfiguredWaits.JITTER);
+            config.breaker().openFirst(), config.breaker().openCap(), ConfiguredBackoff.JITTER);
     kling
         .accounts()
         .forEach(
@@ -63,18 +62,10 @@ class Accounting implements Accounts {
 
   /** Who may take how much, given what Kling did to the pools. */
   Capacity judge(PoolStore.Snapshot snapshot) {
-    pressed = Set.copyOf(snapshot.states().keySet());
-    Map<String, Health> health = new TreeMap<>();
-    breakers.forEach(
-        (name, breaker) ->
-            health.put(
-                name,
-                switch (breaker.state()) {
-                  case CLOSED -> Health.WELL;
-                  case HALF_OPEN -> Health.ON_TRIAL;
-                  case OPEN -> Health.AWAY;
-                }));
-    return new Capacity(accounts, health, snapshot.paused(), snapshot.states(), clock.instant());
+    states = Map.copyOf(snapshot.states());
+    Map<String, Breaker.State> known = new TreeMap<>();
+    breakers.forEach((name, breaker) -> known.put(name, breaker.state()));
+    return new Capacity(accounts, known, snapshot.paused(), snapshot.states(), clock.instant());
   }
 
   /** A create of this account leaves. */
@@ -110,14 +101,24 @@ class Accounting implements Accounts {
   }
 
   void accepted(Claim claim) {
-    Capacity.Account account = accounts.get(claim.account());
-    if (account != null && claim.pool().scopes().stream().anyMatch(pressed::contains)) {
-      store.accepted(claim.pool(), claim.sentAt(), account.slots());
+    Instant now = clock.instant();
+    for (Pool scope : claim.pool().scopes()) {
+      PoolState state = states.get(scope);
+      if (state != null && !state.accepted(claim.sent(), now).equals(state)) {
+        store.accepted(claim.pool(), claim.sent());
+        return;
+      }
     }
   }
 
-  void full(Claim claim) {
-    store.full(claim.pool(), claim.slots());
+  /**
+   * Kling has no slot for one more.
+   *
+   * @return whether the limit is cut
+   */
+  boolean full(Claim claim) {
+    Capacity.Account account = accounts.get(claim.account());
+    return account != null && store.full(claim.pool(), claim.sent(), account.slots());
   }
 
   /** Kling wants nothing of this account for a while. */
@@ -188,7 +189,7 @@ class Accounting implements Accounts {
               if (pool.account().equals(name) && parking != null) {
                 parked.add(parked(pool, parking, state.notBefore()));
               }
-              if (pool.account().equals(name) && state.loweredTo() != null) {
+              if (pool.account().equals(name) && state.lowered() != null) {
                 models.add(pool);
               }
             });

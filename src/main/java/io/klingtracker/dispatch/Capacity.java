@@ -1,9 +1,11 @@
 package io.klingtracker.dispatch;
 
 import java.time.Instant;
+import java.util.HashMap;
 import java.util.HashSet;
 import java.util.Map;
 import java.util.Set;
+import java.util.stream.Collectors;
 
 /**
  * How many tasks of a model each account may run now: as configured, less what refusals, pauses and
@@ -19,31 +21,24 @@ final class Capacity {
    */
   record Account(int slots, int weight) {}
 
-  /** Whether an account answers. */
-  enum Health {
-    WELL,
-    /** One task is tried. */
-    ON_TRIAL,
-    AWAY
-  }
-
   private final Map<String, Account> accounts;
-  private final Map<String, Health> health;
+  private final Map<String, Breaker.State> breakers;
   private final Set<String> paused;
   private final Map<Pool, PoolState> states;
   private final Instant now;
   private final Set<Pool> tried = new HashSet<>();
+  private final Set<Pool> taken = new HashSet<>();
 
   Capacity(
       Map<String, Account> accounts,
-      Map<String, Health> health,
+      Map<String, Breaker.State> breakers,
       Set<String> paused,
       Map<Pool, PoolState> states,
       Instant now) {
     this.accounts = accounts;
-    this.health = health;
+    this.breakers = breakers;
     this.paused = paused;
-    this.states = states;
+    this.states = new HashMap<>(states);
     this.now = now;
   }
 
@@ -76,8 +71,17 @@ final class Capacity {
   int slots(Pool pool) {
     Account account = accounts.get(pool.account());
     int configured = account == null ? 0 : account.slots();
-    Integer lowered = state(pool).loweredTo();
-    return lowered == null ? configured : Math.min(configured, lowered);
+    SlotLimit lowered = state(pool).lowered();
+    return lowered == null ? configured : Math.min(configured, lowered.limit());
+  }
+
+  /** Raises a lowered limit by a step if it is time to. */
+  void raise(Pool pool, PoolBackoff backoff) {
+    Account account = accounts.get(pool.account());
+    PoolState state = states.get(pool);
+    if (account != null && state != null) {
+      states.put(pool, state.raised(account.slots(), now, backoff));
+    }
   }
 
   /** Notes that a task goes there: what is on trial gets no second one. */
@@ -85,10 +89,15 @@ final class Capacity {
     for (Pool scope : pool.scopes()) {
       if (state(scope).parked() != null) {
         tried.add(scope);
+        taken.add(scope);
       }
     }
-    if (health.get(pool.account()) == Health.ON_TRIAL) {
+    if (breakers.get(pool.account()) == Breaker.State.HALF_OPEN) {
       tried.add(Pool.all(pool.account()));
+    }
+    if (states.containsKey(pool)) {
+      taken.add(pool);
+      states.put(pool, state(pool).sends());
     }
   }
 
@@ -97,8 +106,13 @@ final class Capacity {
     return Set.copyOf(tried);
   }
 
+  /** What Kling's refusals made of the pools that tasks were taken for, as it is with these. */
+  Map<Pool, PoolState> changed() {
+    return taken.stream().collect(Collectors.toMap(pool -> pool, this::state));
+  }
+
   PoolState state(Pool pool) {
-    return states.getOrDefault(pool, PoolState.FREE);
+    return states.getOrDefault(pool, PoolState.UNRESTRICTED);
   }
 
   /** Why an account takes nothing of a model now, or an empty text when it does. */
@@ -107,7 +121,7 @@ final class Capacity {
     if (paused.contains(name)) {
       return "account " + name + " is paused";
     }
-    if (health.get(name) == Health.AWAY) {
+    if (breakers.get(name) == Breaker.State.OPEN) {
       return "account " + name + " does not answer";
     }
     for (Pool scope : pool.scopes()) {
@@ -129,7 +143,8 @@ final class Capacity {
   }
 
   private boolean isAway(String account) {
-    Health known = health.getOrDefault(account, Health.WELL);
-    return known == Health.AWAY || known == Health.ON_TRIAL && tried.contains(Pool.all(account));
+    Breaker.State known = breakers.getOrDefault(account, Breaker.State.CLOSED);
+    return known == Breaker.State.OPEN
+        || known == Breaker.State.HALF_OPEN && tried.contains(Pool.all(account));
   }
 }

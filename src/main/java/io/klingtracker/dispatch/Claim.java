@@ -17,6 +17,7 @@ import org.jspecify.annotations.Nullable;
  * @param slots how many it takes
  * @param account the account whose slot it holds
  * @param held by whom and as which claim; settling names it, so that a lost claim settles nothing
+ * @param epoch of its pool's limit when it was claimed
  * @param sentAt when the newest create was about to leave
  * @param deadlineAt not to be sent after this
  */
@@ -31,12 +32,18 @@ record Claim(
     int slots,
     String account,
     Claimed held,
+    int epoch,
     Instant sentAt,
     @Nullable Instant deadlineAt) {
 
   /** What Kling counts its slots for. */
   Pool pool() {
     return new Pool(account, family, slotModel);
+  }
+
+  /** The create as its pool sees it. */
+  PoolState.Sent sent() {
+    return new PoolState.Sent(slots, epoch, sentAt);
   }
 
   /** The same claim without the body: memory that is not needed while Kling is waited for. */
@@ -52,6 +59,7 @@ record Claim(
         slots,
         account,
         held,
+        epoch,
         sentAt,
         deadlineAt);
   }

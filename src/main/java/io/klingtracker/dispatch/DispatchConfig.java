@@ -59,12 +59,12 @@ public interface DispatchConfig {
 
   /** Limits lowered by 1303. */
   interface Limit {
-    /** First wait before a lowered limit may be raised. */
-    @WithDefault("5s")
+    /** First wait before a lowered limit is raised. */
+    @WithDefault("1s")
     Duration raiseFirst();
 
-    /** Longest such wait. */
-    @WithDefault("5m")
+    /** Longest such wait, where raising it failed again and again. */
+    @WithDefault("30s")
     Duration raiseCap();
   }
 

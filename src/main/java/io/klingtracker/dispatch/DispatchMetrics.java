@@ -39,7 +39,8 @@ class DispatchMetrics {
             .register(registry);
     this.limits =
         MultiGauge.builder("tracker.dispatch.slots.limit")
-            .description("Slots that we use at most now")
+            .description(
+                "Slots that we use at most now: as configured, or fewer after Kling's 1303")
             .register(registry);
     this.parked =
         MultiGauge.builder("tracker.dispatch.parked")
@@ -95,6 +96,27 @@ class DispatchMetrics {
         .tags("account", account, "outcome", outcome, "code", label(code))
         .register(registry)
         .increment();
+  }
+
+  /**
+   * Kling had no slot for one more.
+   *
+   * @param cut whether the limit was cut for it
+   */
+  void full(Pool pool, boolean cut) {
+    Tags tags = Tags.of("account", pool.account(), "family", pool.family(), "model", pool.model());
+    Counter.builder("tracker.dispatch.slots.refusals")
+        .description("Tasks that Kling had no slot for (1303), though we thought that it had")
+        .tags(tags)
+        .register(registry)
+        .increment();
+    if (cut) {
+      Counter.builder("tracker.dispatch.slots.cuts")
+          .description("How often that lowered the limit; refusals at once are one cut")
+          .tags(tags)
+          .register(registry)
+          .increment();
+    }
   }
 
   /** Whoever answers in Kling's place may invent codes; labels are those of Kling's table. */

@@ -31,6 +31,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.function.Function;
+import java.util.stream.Collectors;
 import org.jdbi.v3.core.Handle;
 import org.jdbi.v3.core.Jdbi;
 import org.jspecify.annotations.Nullable;
@@ -286,6 +287,7 @@ class DispatchStore {
       @Nullable Set<String> only) {
     PoolStore.Snapshot snapshot = pools.snapshot(handle);
     Capacity capacity = judge.apply(snapshot);
+    pools.raise(capacity, snapshot, seen.stream().map(Lane::model).collect(Collectors.toSet()));
     Map<Model, Double> times = times(handle, seen);
     Map<Model, Integer> free = free(seen, capacity, snapshot.used(), room);
     BodyRoom.Pass pass = bodies.pass();
@@ -302,8 +304,8 @@ class DispatchStore {
     if (planned.plan().assigned().isEmpty()) {
       return List.of();
     }
-    pools.probed(handle, planned.capacity());
-    return claim(handle, planned.plan());
+    pools.claimed(handle, planned.capacity());
+    return take(handle, planned);
   }
 
   /**
@@ -421,8 +423,9 @@ class DispatchStore {
     return filled;
   }
 
-  private List<Claim> claim(Handle handle, Plan plan) {
+  private List<Claim> take(Handle handle, Planned planned) {
     Instant now = clock.instant();
+    Plan plan = planned.plan();
     List<Assigned> assigned = plan.assigned();
     List<Map.Entry<Turn, Double>> turns = List.copyOf(plan.turns().entrySet());
     return handle
@@ -439,7 +442,7 @@ class DispatchStore {
             "models", String.class, turns.stream().map(t -> t.getKey().model().model()).toList())
         .bindArray("tenants", String.class, turns.stream().map(t -> t.getKey().tenant()).toList())
         .bindArray("turns", String.class, turns.stream().map(t -> t.getValue().toString()).toList())
-        .map((row, context) -> claim(row))
+        .map((row, context) -> claim(row, planned.capacity()))
         .list();
   }
 
@@ -534,18 +537,20 @@ class DispatchStore {
                 .list());
   }
 
-  private Claim claim(ResultSet row) throws SQLException {
+  private Claim claim(ResultSet row, Capacity capacity) throws SQLException {
+    Pool pool = new Pool(row.getString("account"), row.getString("family"), row.getString("model"));
     return new Claim(
         row.getString("task_id"),
         row.getString("kind"),
         row.getString("body"),
         row.getInt("bytes"),
         row.getString("upstream_model"),
-        row.getString("model"),
-        row.getString("family"),
+        pool.model(),
+        pool.family(),
         row.getInt("slots"),
-        row.getString("account"),
+        pool.account(),
         new Claimed(owner, row.getInt("attempts")),
+        capacity.state(pool).epoch(),
         row.getTimestamp("sent_at").toInstant(),
         instant(row.getTimestamp("deadline_at")));
   }

@@ -127,7 +127,7 @@ class Dispatcher {
     this.clock = clock;
     this.executor = executor;
     this.resendAfter = tracking.resendAfter();
-    this.backoff = new Backoff(config.retryFirst(), config.retryCap(), ConfiguredWaits.JITTER);
+    this.backoff = new Backoff(config.retryFirst(), config.retryCap(), ConfiguredBackoff.JITTER);
     metrics.inFlight(inFlight::size);
     setAside.register(
         Doubts.QUEUE,
@@ -342,7 +342,7 @@ class Dispatcher {
           new TaskSignal.Failed(refused.code(), refused.message()));
     } else if (answer instanceof CreateAnswer.Throttled throttled) {
       if (throttled.isFull()) {
-        accounts.full(claim);
+        metrics.full(claim.pool(), accounts.full(claim));
       } else {
         accounts.busy(claim);
       }

@@ -1,6 +1,7 @@
 package io.klingtracker.dispatch;
 
 import io.klingtracker.dispatch.PoolState.Parking;
+import io.klingtracker.dispatch.SlotPlan.Model;
 import jakarta.inject.Inject;
 import jakarta.inject.Singleton;
 import java.sql.ResultSet;
@@ -32,26 +33,29 @@ class PoolStore {
   /** Slots in use, what Kling made of pools, and pauses, in one round trip: a task waits for it. */
   static final String SNAPSHOT =
       """
-      select 'used' as what, account, family, model, sum(slots)::int as slots, null::int as lowered_to,
-        null::timestamptz as raise_at, 0 as lowerings, null::timestamptz as not_before, 0 as refusals,
-        null::int as parked_code, null::text as parked_reason, null::timestamptz as parked_at
+      select 'used' as what, account, family, model, sum(slots)::int as slots, max(slots)::int as largest,
+        null::int as lowered_to, 0 as good, 0 as step, false as proved, 0 as lowerings, 0 as credit, 0 as epoch,
+        null::timestamptz as raise_at, null::timestamptz as not_before, 0 as refusals, null::int as parked_code,
+        null::text as parked_reason, null::timestamptz as parked_at
       from open_task where slots > 0 group by account, family, model
       union all
-      select 'state', account, family, model, 0, lowered_to, raise_at, lowerings, not_before, refusals,
-        parked_code, parked_reason, parked_at
+      select 'state', account, family, model, 0, 0, lowered_to, coalesce(good, lowered_to), step, proved, lowerings,
+        credit, epoch, raise_at, not_before, refusals, parked_code, parked_reason, parked_at
       from account_pool
       union all
-      select 'paused', name, '', '', 0, null, null, 0, null, 0, null, null, null from account where paused
+      select 'paused', name, '', '', 0, 0, null, 0, 0, false, 0, 0, 0, null, null, 0, null, null, null
+      from account where paused
       """;
 
   private static final String KEEP =
       """
-      insert into account_pool (account, family, model, lowered_to, raise_at, lowerings, not_before, refusals,
-        parked_code, parked_reason, parked_at)
-      values (:account, :family, :model, :loweredTo, :raiseAt, :lowerings, :notBefore, :refusals,
-        :parkedCode, :parkedReason, :parkedAt)
-      on conflict (account, family, model) do update set lowered_to = excluded.lowered_to,
-        raise_at = excluded.raise_at, lowerings = excluded.lowerings, not_before = excluded.not_before,
+      insert into account_pool (account, family, model, lowered_to, good, step, proved, lowerings, credit, epoch,
+        raise_at, not_before, refusals, parked_code, parked_reason, parked_at)
+      values (:account, :family, :model, :limit, :good, :step, :proved, :failed, :credit, :epoch, :raiseAt,
+        :notBefore, :refusals, :parkedCode, :parkedReason, :parkedAt)
+      on conflict (account, family, model) do update set lowered_to = excluded.lowered_to, good = excluded.good,
+        step = excluded.step, proved = excluded.proved, lowerings = excluded.lowerings, credit = excluded.credit,
+        epoch = excluded.epoch, raise_at = excluded.raise_at, not_before = excluded.not_before,
         refusals = excluded.refusals, parked_code = excluded.parked_code, parked_reason = excluded.parked_reason,
         parked_at = excluded.parked_at
       """;
@@ -69,18 +73,27 @@ class PoolStore {
       delete from account_pool where account = :name
       """;
 
-  /** Everything a claim is decided by. */
-  record Snapshot(Map<Pool, Integer> used, Map<Pool, PoolState> states, Set<String> paused) {}
+  /**
+   * Everything a claim is decided by.
+   *
+   * @param used slots in use
+   * @param largest slots of the largest task that runs there
+   */
+  record Snapshot(
+      Map<Pool, Integer> used,
+      Map<Pool, Integer> largest,
+      Map<Pool, PoolState> states,
+      Set<String> paused) {}
 
   private final Jdbi jdbi;
   private final Clock clock;
-  private final PoolState.Waits waits;
+  private final PoolBackoff backoff;
 
   @Inject
-  PoolStore(Jdbi jdbi, Clock clock, PoolState.Waits waits) {
+  PoolStore(Jdbi jdbi, Clock clock, PoolBackoff backoff) {
     this.jdbi = jdbi;
     this.clock = clock;
-    this.waits = waits;
+    this.backoff = backoff;
   }
 
   /** Runs in a transaction that no other replica's overlaps. */
@@ -98,6 +111,7 @@ class PoolStore {
 
   Snapshot snapshot(Handle handle) {
     Map<Pool, Integer> used = new HashMap<>();
+    Map<Pool, Integer> largest = new HashMap<>();
     Map<Pool, PoolState> states = new HashMap<>();
     Set<String> paused = new HashSet<>();
     handle
@@ -105,33 +119,64 @@ class PoolStore {
         .map(
             (row, context) ->
                 switch (row.getString("what")) {
-                  case "used" -> used.put(pool(row), row.getInt("slots"));
+                  case "used" -> {
+                    largest.put(pool(row), row.getInt("largest"));
+                    yield used.put(pool(row), row.getInt("slots"));
+                  }
                   case "state" -> states.put(pool(row), state(row));
                   default -> paused.add(row.getString("account"));
                 })
         .list();
-    return new Snapshot(used, states, paused);
+    return new Snapshot(used, largest, states, paused);
   }
 
-  /** Those that are on trial are tried by nobody else for a while. */
-  void probed(Handle handle, Capacity capacity) {
-    Instant now = clock.instant();
-    for (Pool pool : capacity.tried()) {
-      PoolState state = capacity.state(pool);
-      if (state.parked() != null) {
-        keep(handle, pool, state.probed(now, waits));
+  /**
+   * Raises lowered limits that are used up, as far as it is time to. It counts once a task is
+   * {@linkplain #claimed claimed} under it.
+   *
+   * @param wanted models that tasks wait for
+   */
+  void raise(Capacity capacity, Snapshot snapshot, Set<Model> wanted) {
+    for (Pool pool : snapshot.states().keySet()) {
+      int free = capacity.slots(pool) - snapshot.used().getOrDefault(pool, 0);
+      if (free < snapshot.largest().getOrDefault(pool, 1)
+          && wanted.contains(new Model(pool.family(), pool.model()))) {
+        capacity.raise(pool, backoff);
       }
     }
   }
 
-  /** Kling had no slot for a task of this pool, whose own slots still count as used. */
-  void full(Pool pool, int slots) {
-    exclusively(
+  /**
+   * Keeps what the claimed tasks change: limits that were raised for them, what was sent under
+   * those, and that what is on trial is tried by nobody else for a while.
+   */
+  void claimed(Handle handle, Capacity capacity) {
+    Instant now = clock.instant();
+    capacity
+        .changed()
+        .forEach(
+            (pool, state) ->
+                keep(
+                    handle,
+                    pool,
+                    capacity.tried().contains(pool) ? state.probed(now, backoff) : state));
+  }
+
+  /**
+   * Kling had no slot for a task of this pool, whose own slots still count as used.
+   *
+   * @param configured slots of the account
+   * @return whether the limit is cut, which one refusal of many at once does
+   */
+  boolean full(Pool pool, PoolState.Sent sent, int configured) {
+    return exclusively(
         handle -> {
           Snapshot snapshot = snapshot(handle);
-          int others = Math.max(0, snapshot.used().getOrDefault(pool, 0) - slots);
-          return change(
-              handle, snapshot, pool, state -> state.full(others, clock.instant(), waits));
+          int used = snapshot.used().getOrDefault(pool, 0);
+          PoolState before = snapshot.states().getOrDefault(pool, PoolState.UNRESTRICTED);
+          PoolState after = before.full(sent, used, configured, clock.instant(), backoff);
+          keep(handle, pool, after);
+          return after.epoch() != before.epoch();
         });
   }
 
@@ -139,7 +184,7 @@ class PoolStore {
   void busy(Pool pool) {
     exclusively(
         handle ->
-            change(handle, snapshot(handle), pool, state -> state.busy(clock.instant(), waits)));
+            change(handle, snapshot(handle), pool, state -> state.busy(clock.instant(), backoff)));
   }
 
   /**
@@ -151,33 +196,25 @@ class PoolStore {
     return exclusively(
         handle -> {
           Snapshot snapshot = snapshot(handle);
-          PoolState before = snapshot.states().getOrDefault(pool, PoolState.FREE);
+          PoolState before = snapshot.states().getOrDefault(pool, PoolState.UNRESTRICTED);
           change(
               handle,
               snapshot,
               pool,
-              state -> state.refused(code, reason.replace('\0', '\ufffd'), clock.instant(), waits));
+              state ->
+                  state.refused(code, reason.replace('\0', '\ufffd'), clock.instant(), backoff));
           return before.parked() == null;
         });
   }
 
-  /**
-   * Kling accepted a task there.
-   *
-   * @param configured slots of the account
-   */
-  void accepted(Pool pool, Instant sentAt, int configured) {
+  /** Kling accepted a task there. */
+  void accepted(Pool pool, PoolState.Sent sent) {
     exclusively(
         handle -> {
           Snapshot snapshot = snapshot(handle);
-          int used = snapshot.used().getOrDefault(pool, 0);
           for (Pool scope : pool.scopes()) {
             if (snapshot.states().containsKey(scope)) {
-              change(
-                  handle,
-                  snapshot,
-                  scope,
-                  state -> state.accepted(sentAt, used, configured, clock.instant()));
+              change(handle, snapshot, scope, state -> state.accepted(sent, clock.instant()));
             }
           }
           return true;
@@ -194,7 +231,7 @@ class PoolStore {
 
   private static boolean change(
       Handle handle, Snapshot snapshot, Pool pool, UnaryOperator<PoolState> change) {
-    PoolState before = snapshot.states().getOrDefault(pool, PoolState.FREE);
+    PoolState before = snapshot.states().getOrDefault(pool, PoolState.UNRESTRICTED);
     PoolState after = change.apply(before);
     if (!after.equals(before)) {
       keep(handle, pool, after);
@@ -203,7 +240,7 @@ class PoolStore {
   }
 
   private static void keep(Handle handle, Pool pool, PoolState state) {
-    if (state.equals(PoolState.FREE)) {
+    if (state.equals(PoolState.UNRESTRICTED)) {
       handle
           .createUpdate(FORGET)
           .bind("account", pool.account())
@@ -213,14 +250,20 @@ class PoolStore {
       return;
     }
     Parking parked = state.parked();
+    SlotLimit lowered = state.lowered();
     handle
         .createUpdate(KEEP)
         .bind("account", pool.account())
         .bind("family", pool.family())
         .bind("model", pool.model())
-        .bind("loweredTo", state.loweredTo())
-        .bind("raiseAt", state.raiseAt())
-        .bind("lowerings", state.lowerings())
+        .bind("limit", lowered == null ? null : lowered.limit())
+        .bind("good", lowered == null ? null : lowered.good())
+        .bind("step", lowered == null ? 0 : lowered.step())
+        .bind("proved", lowered != null && lowered.proved())
+        .bind("failed", lowered == null ? 0 : lowered.failed())
+        .bind("credit", lowered == null ? 0 : lowered.credit())
+        .bind("epoch", lowered == null ? 0 : lowered.epoch())
+        .bind("raiseAt", lowered == null ? null : lowered.raiseAt())
         .bind("notBefore", state.notBefore())
         .bind("refusals", state.refusals())
         .bind("parkedCode", parked == null ? null : parked.code())
@@ -236,9 +279,7 @@ class PoolStore {
   private static PoolState state(ResultSet row) throws SQLException {
     Instant parkedAt = instant(row.getTimestamp("parked_at"));
     return new PoolState(
-        row.getObject("lowered_to", Integer.class),
-        instant(row.getTimestamp("raise_at")),
-        row.getInt("lowerings"),
+        lowered(row),
         instant(row.getTimestamp("not_before")),
         row.getInt("refusals"),
         parkedAt == null
@@ -247,6 +288,22 @@ class PoolStore {
                 row.getInt("parked_code"),
                 String.valueOf(row.getString("parked_reason")),
                 parkedAt));
+  }
+
+  private static @Nullable SlotLimit lowered(ResultSet row) throws SQLException {
+    Integer limit = row.getObject("lowered_to", Integer.class);
+    Instant raiseAt = instant(row.getTimestamp("raise_at"));
+    return limit == null
+        ? null
+        : new SlotLimit(
+            limit,
+            row.getInt("good"),
+            row.getInt("step"),
+            row.getBoolean("proved"),
+            row.getInt("lowerings"),
+            row.getInt("credit"),
+            row.getInt("epoch"),
+            raiseAt == null ? Instant.EPOCH : raiseAt);
   }
 
   private static @Nullable Instant instant(@Nullable Timestamp time) {

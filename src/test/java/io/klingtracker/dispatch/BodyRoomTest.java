@@ -282,6 +282,7 @@ class BodyRoomTest {
         1,
         "default",
         new Claimed("o", 1),
+        0,
         NOW,
         null);
   }

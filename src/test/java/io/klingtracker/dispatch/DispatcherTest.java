@@ -21,6 +21,7 @@ import io.klingtracker.testing.TestDatabase;
 import io.klingtracker.tracking.Accounts;
 import io.klingtracker.tracking.Doubts;
 import io.klingtracker.tracking.WaitingTasks.Standing;
+import io.micrometer.core.instrument.Counter;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
@@ -343,6 +344,33 @@ class DispatcherTest {
     assertEquals(3, limit(replica));
     pass(replica);
     assertEquals(4, kling.created.size());
+  }
+
+  @Test
+  void refusals_at_once_are_one_cut_and_the_limit_is_back_within_seconds() {
+    Replica replica = replica();
+    for (int i = 0; i < 5; i++) {
+      kling.creates.add(new CreateAnswer.Throttled(1303, "over"));
+      submit(replica);
+    }
+    pass(replica);
+
+    assertEquals(5, counted(replica, "refusals"));
+    assertEquals(1, counted(replica, "cuts"));
+    for (int i = 0; i < 20; i++) {
+      clock.advance(Duration.ofSeconds(1));
+      pass(replica);
+    }
+    assertEquals(5, limit(replica));
+    assertEquals(1, counted(replica, "cuts"));
+    assertEquals(0, count("dispatch_queue"));
+  }
+
+  private static int counted(Replica replica, String what) {
+    return (int)
+        replica.meters.find("tracker.dispatch.slots." + what).counters().stream()
+            .mapToDouble(Counter::count)
+            .sum();
   }
 
   @Test

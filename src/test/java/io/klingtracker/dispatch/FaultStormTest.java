@@ -86,7 +86,6 @@ class FaultStormTest {
     settings.put("tracker.reconcile.rate", String.valueOf(20 * SPEED));
     // All else is as it comes, but that waits stop growing sooner: such a storm would last hours.
     settings.put("tracker.dispatch.retry-cap", "10s");
-    settings.put("tracker.dispatch.limit.raise-first", "1s");
     settings.put("tracker.dispatch.limit.raise-cap", "5s");
     settings.put("tracker.dispatch.breaker.open-cap", "10s");
   }

@@ -6,6 +6,7 @@ import static org.junit.jupiter.api.Assertions.assertNotNull;
 import static org.junit.jupiter.api.Assertions.assertNull;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import io.klingtracker.dispatch.PoolState.Sent;
 import java.time.Duration;
 import java.time.Instant;
 import org.junit.jupiter.api.Test;
@@ -15,13 +16,18 @@ import org.junit.jupiter.params.provider.CsvSource;
 class PoolStateTest {
 
   private static final Instant NOW = Instant.parse("2026-01-31T12:00:00Z");
-  private static final int CONFIGURED = 5;
+  private static final int CONFIGURED = 120;
 
-  private final PoolState.Waits waits =
-      new PoolState.Waits() {
+  private final PoolBackoff backoff =
+      new PoolBackoff() {
         @Override
-        public Duration beforeRaise(int lowerings) {
-          return Duration.ofSeconds(10L * lowerings);
+        public Duration beforeRaise(int failed) {
+          return Duration.ofSeconds(Math.max(1, failed));
+        }
+
+        @Override
+        public Duration beforeTry(int refusals) {
+          return Duration.ofMillis(500);
         }
 
         @Override
@@ -35,68 +41,154 @@ class PoolStateTest {
         }
       };
 
+  private PoolState full(PoolState state, int used, Instant at) {
+    return state.full(sent(state.epoch(), at), used, CONFIGURED, at, backoff);
+  }
+
+  private static Sent sent(int epoch, Instant at) {
+    return new Sent(1, epoch, at);
+  }
+
+  private static int limit(PoolState state) {
+    SlotLimit lowered = state.lowered();
+    return lowered == null ? CONFIGURED : lowered.limit();
+  }
+
   @ParameterizedTest
-  @CsvSource({"4, 4", "3, 3", "1, 1", "0, 1"})
-  void a_full_pool_is_lowered_to_what_runs_there(int others, int limit) {
-    assertEquals(limit, PoolState.FREE.full(others, NOW, waits).loweredTo());
+  @CsvSource({"120, 116", "64, 62", "33, 31", "32, 31", "5, 4", "2, 1", "1, 1"})
+  void a_cut_is_small_where_much_runs(int used, int limit) {
+    assertEquals(limit, limit(full(PoolState.UNRESTRICTED, used, NOW)));
   }
 
   @Test
-  void it_is_shut_only_when_nothing_of_ours_runs_there() {
-    assertFalse(PoolState.FREE.full(1, NOW, waits).isShut(NOW));
+  void refusals_of_one_moment_are_one_cut_and_give_back_what_they_were_counted_for() {
+    PoolState state = PoolState.UNRESTRICTED;
+    for (int used = CONFIGURED; used > 100; used--) {
+      state = state.full(sent(0, NOW), used, CONFIGURED, NOW, backoff);
+    }
 
-    PoolState shut = PoolState.FREE.full(0, NOW, waits);
+    assertEquals(1, state.epoch());
+    assertEquals(116 - 19, limit(state));
+    assertEquals(NOW.plusSeconds(1), lowered(state).raiseAt());
+  }
+
+  @Test
+  void it_rises_in_growing_steps_to_what_was_good_and_then_waits() {
+    PoolState state = new PoolState(new SlotLimit(20, 50, 0, false, 3, 0, 1, NOW), null, 0, null);
+    int[] expected = {21, 23, 27, 35, 43, 47, 49, 50, 50};
+    Instant now = NOW;
+    for (int limit : expected) {
+      now = now.plusMillis(500);
+      state = state.raised(CONFIGURED, now, backoff).accepted(sent(state.epoch() + 1, now), now);
+      assertEquals(limit, limit(state));
+    }
+    assertEquals(0, lowered(state).step());
+
+    now = now.plusSeconds(3);
+    assertEquals(51, limit(state.raised(CONFIGURED, now, backoff)));
+  }
+
+  @Test
+  void a_step_is_not_followed_by_another_before_kling_took_something_under_it() {
+    PoolState one =
+        new PoolState(new SlotLimit(20, 50, 0, false, 0, 0, 1, NOW), null, 0, null)
+            .raised(CONFIGURED, NOW, backoff);
+    Instant later = NOW.plusSeconds(2);
+
+    assertEquals(21, limit(one.raised(CONFIGURED, later, backoff)));
+    assertEquals(one, one.accepted(sent(1, NOW.minusSeconds(1)), later), "left before the step");
+    // It took two seconds to be accepted; what left with it may be refused as late as that.
+    PoolState proved = one.accepted(sent(2, NOW), later);
+    assertEquals(21, limit(proved.raised(CONFIGURED, later.plusMillis(1_999), backoff)));
+    assertEquals(23, limit(proved.raised(CONFIGURED, later.plusMillis(2_000), backoff)));
+    // Where nothing is ever accepted it goes on nevertheless: renders take minutes.
+    assertEquals(23, limit(one.raised(CONFIGURED, NOW.plusSeconds(15), backoff)));
+  }
+
+  @Test
+  void refusals_now_and_then_leave_what_was_good() {
+    PoolState state = new PoolState(new SlotLimit(100, 100, 0, false, 5, 0, 1, NOW), null, 0, null);
+    for (int refusal = 0; refusal < 100; refusal++) {
+      for (int create = 0; create < SlotLimit.DOUBT; create++) {
+        state = state.sends();
+      }
+      state = full(state, 100, NOW);
+      assertEquals(100, lowered(state).good());
+      state = with(state, 100);
+    }
+  }
+
+  @Test
+  void refusals_in_quick_succession_lower_what_was_good() {
+    PoolState state = new PoolState(new SlotLimit(100, 100, 0, false, 5, 0, 1, NOW), null, 0, null);
+
+    state = full(state, 90, NOW);
+
+    assertEquals(94, lowered(state).good());
+    assertEquals(87, limit(state));
+  }
+
+  @Test
+  void a_step_beyond_that_fails_is_waited_for_longer_each_time() {
+    PoolState state = new PoolState(new SlotLimit(8, 8, 0, false, 0, 0, 1, NOW), null, 0, null);
+    Instant now = NOW;
+    for (int failed = 1; failed < 9; failed++) {
+      state = state.raised(CONFIGURED, now, backoff);
+      assertEquals(9, limit(state));
+      state = full(state, 9, now);
+      assertEquals(8, limit(state));
+      assertEquals(now.plusSeconds(failed), lowered(state).raiseAt());
+      now = lowered(state).raiseAt();
+    }
+  }
+
+  @Test
+  void after_many_creates_a_step_beyond_is_cheap_whatever_the_time() {
+    PoolState state =
+        new PoolState(
+            new SlotLimit(8, 8, 0, false, 9, SlotLimit.CHEAP - 1, 1, NOW.plusSeconds(30)),
+            null,
+            0,
+            null);
+
+    assertEquals(8, limit(state.raised(CONFIGURED, NOW, backoff)));
+    assertEquals(9, limit(state.sends().raised(CONFIGURED, NOW, backoff)));
+  }
+
+  @Test
+  void with_its_last_slots_back_a_pool_is_as_configured() {
+    PoolState state = new PoolState(new SlotLimit(119, 119, 0, false, 0, 0, 1, NOW), null, 0, null);
+
+    assertEquals(PoolState.UNRESTRICTED, state.raised(CONFIGURED, NOW, backoff));
+  }
+
+  @Test
+  void with_nothing_of_ours_there_it_is_shut_for_a_moment_and_not_raised() {
+    PoolState others = full(PoolState.UNRESTRICTED, 2, NOW);
+    assertFalse(others.isShut(NOW));
+
+    PoolState shut = full(PoolState.UNRESTRICTED, 1, NOW);
     assertTrue(shut.isShut(NOW));
-    assertFalse(shut.isShut(NOW.plusSeconds(1)));
-  }
-
-  @Test
-  void each_refusal_in_a_row_waits_longer() {
-    PoolState once = PoolState.FREE.full(0, NOW, waits);
-    PoolState twice = once.full(0, NOW, waits);
-
-    assertEquals(NOW.plusSeconds(1), once.notBefore());
-    assertEquals(NOW.plusSeconds(2), twice.notBefore());
-    assertEquals(NOW.plusSeconds(20), twice.raiseAt());
-  }
-
-  @Test
-  void a_limit_never_rises_by_refusals() {
-    PoolState two = PoolState.FREE.full(2, NOW, waits);
-
-    assertEquals(2, two.full(4, NOW, waits).loweredTo());
-  }
-
-  @Test
-  void an_acceptance_raises_a_limit_that_was_used_up_when_its_time_has_come() {
-    PoolState three = PoolState.FREE.full(3, NOW, waits);
-    Instant later = NOW.plusSeconds(10);
-
-    assertEquals(3, three.accepted(NOW, 3, CONFIGURED, NOW.plusSeconds(9)).loweredTo());
-    assertEquals(3, three.accepted(NOW, 2, CONFIGURED, later).loweredTo());
-    assertEquals(4, three.accepted(NOW, 3, CONFIGURED, later).loweredTo());
-  }
-
-  @Test
-  void with_its_last_slot_back_a_pool_is_as_configured() {
-    PoolState four = PoolState.FREE.full(4, NOW, waits);
-
-    assertEquals(PoolState.FREE, four.accepted(NOW, 4, CONFIGURED, NOW.plusSeconds(10)));
+    assertFalse(shut.isShut(NOW.plusMillis(500)));
+    assertEquals(shut, shut.raised(CONFIGURED, NOW.plusSeconds(9), backoff));
+    PoolState open = shut.accepted(sent(shut.epoch(), NOW.plusSeconds(9)), NOW.plusSeconds(9));
+    assertEquals(2, limit(open.raised(CONFIGURED, NOW.plusSeconds(9), backoff)));
   }
 
   @Test
   void a_busy_account_is_shut_and_an_acceptance_opens_it() {
-    PoolState busy = PoolState.FREE.busy(NOW, waits);
+    PoolState busy = PoolState.UNRESTRICTED.busy(NOW, backoff);
 
     assertTrue(busy.isShut(NOW));
-    assertNull(busy.loweredTo());
-    assertEquals(PoolState.FREE, busy.accepted(NOW, 1, CONFIGURED, NOW));
+    assertNull(busy.lowered());
+    assertEquals(NOW.plusSeconds(2), busy.busy(NOW, backoff).notBefore());
+    assertEquals(PoolState.UNRESTRICTED, busy.accepted(sent(7, NOW), NOW));
   }
 
   @Test
   void a_parking_keeps_its_time_and_is_probed_less_and_less_often() {
-    PoolState parked = PoolState.FREE.refused(1101, "arrears", NOW, waits);
-    PoolState still = parked.refused(1101, "arrears", NOW.plusSeconds(60), waits);
+    PoolState parked = PoolState.UNRESTRICTED.refused(1101, "arrears", NOW, backoff);
+    PoolState still = parked.refused(1101, "arrears", NOW.plusSeconds(60), backoff);
 
     assertEquals(NOW.plusSeconds(60), parked.notBefore());
     assertEquals(NOW.plusSeconds(180), still.notBefore());
@@ -106,10 +198,25 @@ class PoolStateTest {
 
   @Test
   void only_an_acceptance_of_something_sent_later_ends_a_parking() {
-    PoolState parked = PoolState.FREE.refused(1102, "empty", NOW, waits);
+    PoolState parked = PoolState.UNRESTRICTED.refused(1102, "empty", NOW, backoff);
 
-    assertEquals(parked, parked.accepted(NOW, 1, CONFIGURED, NOW.plusSeconds(1)));
+    assertEquals(parked, parked.accepted(sent(0, NOW), NOW.plusSeconds(1)));
     assertEquals(
-        PoolState.FREE, parked.accepted(NOW.plusSeconds(60), 1, CONFIGURED, NOW.plusSeconds(61)));
+        PoolState.UNRESTRICTED, parked.accepted(sent(0, NOW.plusSeconds(60)), NOW.plusSeconds(61)));
+  }
+
+  private static SlotLimit lowered(PoolState state) {
+    assertNotNull(state.lowered());
+    return state.lowered();
+  }
+
+  private static PoolState with(PoolState state, int limit) {
+    SlotLimit old = lowered(state);
+    return new PoolState(
+        new SlotLimit(
+            limit, old.good(), 0, false, old.failed(), old.credit(), old.epoch(), old.raiseAt()),
+        null,
+        0,
+        null);
   }
 }

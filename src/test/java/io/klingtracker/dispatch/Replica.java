@@ -75,7 +75,7 @@ final class Replica implements AutoCloseable {
     this.tasks = TasksOnDatabase.of(jdbi, clock, this::changed);
     TrackingParts tracking = new TrackingParts(jdbi, clock, tasks, all(settings));
     this.setAside = new SetAside(jdbi, clock);
-    this.pools = new PoolStore(jdbi, clock, new ConfiguredWaits(config));
+    this.pools = new PoolStore(jdbi, clock, new ConfiguredBackoff(config));
     this.store = new DispatchStore(jdbi, pools, clock, config, bodies, new ReplicaId());
     this.accounts = new Accounting(pools, read.getConfigMapping(KlingConfig.class), config, clock);
     this.doubts = new Doubts(jdbi, setAside, clock);

@@ -4,7 +4,6 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.klingtracker.dispatch.Capacity.Account;
-import io.klingtracker.dispatch.Capacity.Health;
 import io.klingtracker.dispatch.SlotPlan.Assigned;
 import io.klingtracker.dispatch.SlotPlan.Candidate;
 import io.klingtracker.dispatch.SlotPlan.Lane;
@@ -28,7 +27,7 @@ class SlotPlanTest {
   private static final Pool ONE_V3 = new Pool("one", "video", "kling-v3");
 
   private final Map<String, Account> accounts = new HashMap<>(Map.of("one", new Account(5, 1)));
-  private final Map<String, Health> health = new HashMap<>();
+  private final Map<String, Breaker.State> health = new HashMap<>();
   private final Map<Pool, PoolState> states = new HashMap<>();
   private final Map<Pool, Integer> used = new HashMap<>();
   private final Map<Model, Double> times = new HashMap<>();
@@ -107,10 +106,9 @@ class SlotPlanTest {
     accounts.put("three", new Account(5, 1));
     accounts.put("four", new Account(5, 1));
     paused = Set.of("one");
-    health.put("two", Health.AWAY);
+    health.put("two", Breaker.State.OPEN);
     states.put(
-        Pool.family("three", "video"),
-        new PoolState(null, null, 0, NOW.plusSeconds(9), 1, parking()));
+        Pool.family("three", "video"), new PoolState(null, NOW.plusSeconds(9), 1, parking()));
 
     Plan plan = plan(lane("a", V3, 1, 0, 9));
 
@@ -121,21 +119,21 @@ class SlotPlanTest {
 
   @Test
   void a_parked_account_is_tried_with_one_task() {
-    states.put(Pool.all("one"), new PoolState(null, null, 0, NOW, 1, parking()));
+    states.put(Pool.all("one"), new PoolState(null, NOW, 1, parking()));
 
     assertEquals(List.of("a1"), tasks(plan(lane("a", V3, 1, 0, 9), lane("b", V2, 1, 0, 9))));
   }
 
   @Test
   void a_half_open_breaker_lets_one_task_through() {
-    health.put("one", Health.ON_TRIAL);
+    health.put("one", Breaker.State.HALF_OPEN);
 
     assertEquals(List.of("a1"), tasks(plan(lane("a", V3, 1, 0, 9), lane("b", V2, 1, 0, 9))));
   }
 
   @Test
   void a_lowered_limit_holds_for_its_model_alone() {
-    states.put(ONE_V3, new PoolState(2, NOW, 1, null, 1, null));
+    states.put(ONE_V3, new PoolState(new SlotLimit(2, 5, 0, false, 0, 0, 1, NOW), null, 1, null));
 
     Plan plan = plan(lane("a", V3, 1, 0, 9), lane("b", V2, 1, 0, 9));
 

@@ -8,25 +8,43 @@ import java.util.random.RandomGenerator;
 
 /** The waits after Kling's refusals: exponential, with jitter, up to their caps. */
 @Singleton
-class ConfiguredWaits implements PoolState.Waits {
+class ConfiguredBackoff implements PoolBackoff {
 
   static final double JITTER = 0.2;
+
+  private static final Backoff TRY =
+      new Backoff(Duration.ofMillis(500), Duration.ofSeconds(5), JITTER);
+
+  /**
+   * Refusals after which the wait before a full pool is tried doubles: a try costs next to none.
+   */
+  private static final int TRIES = 128;
 
   private final Backoff raise;
   private final Backoff next;
   private final Backoff probe;
-  private final RandomGenerator random = RandomGenerator.getDefault();
+  private final RandomGenerator random;
 
   @Inject
-  ConfiguredWaits(DispatchConfig config) {
+  ConfiguredBackoff(DispatchConfig config) {
+    this(config, RandomGenerator.getDefault());
+  }
+
+  ConfiguredBackoff(DispatchConfig config, RandomGenerator random) {
     this.raise = new Backoff(config.limit().raiseFirst(), config.limit().raiseCap(), JITTER);
     this.next = new Backoff(config.retryFirst(), config.retryCap(), JITTER);
     this.probe = new Backoff(config.probe().first(), config.probe().cap(), JITTER);
+    this.random = random;
   }
 
   @Override
-  public Duration beforeRaise(int lowerings) {
-    return raise.after(lowerings, random);
+  public Duration beforeRaise(int failed) {
+    return raise.after(failed, random);
+  }
+
+  @Override
+  public Duration beforeTry(int refusals) {
+    return TRY.after(1 + refusals / TRIES, random);
   }
 
   @Override

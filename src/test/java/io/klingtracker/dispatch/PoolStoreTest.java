@@ -1,0 +1,81 @@
+package io.klingtracker.dispatch;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertNotNull;
+
+import io.klingtracker.testing.TestDatabase;
+import java.time.Clock;
+import java.time.Instant;
+import java.time.ZoneOffset;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
+import org.jdbi.v3.core.Jdbi;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.extension.RegisterExtension;
+
+class PoolStoreTest {
+
+  @RegisterExtension static final TestDatabase DATABASE = TestDatabase.fresh();
+
+  private static final Instant NOW = Instant.parse("2026-01-31T12:00:00Z");
+  private static final Pool POOL = new Pool("default", "video", "kling-v3");
+  private static final int REFUSALS = 40;
+
+  private final Jdbi jdbi = DATABASE.jdbi();
+
+  private PoolStore store() {
+    return new PoolStore(
+        jdbi,
+        Clock.fixed(NOW, ZoneOffset.UTC),
+        new ConfiguredBackoff(Replica.config(Map.of()).getConfigMapping(DispatchConfig.class)));
+  }
+
+  @Test
+  void refusals_that_two_replicas_get_at_once_are_one_cut_and_none_is_lost() throws Exception {
+    List<PoolStore> replicas = List.of(store(), store());
+    ExecutorService threads = Executors.newFixedThreadPool(4);
+    int cuts = 0;
+    try {
+      List<Future<Boolean>> refusals = new ArrayList<>();
+      for (int i = 0; i < REFUSALS; i++) {
+        PoolStore replica = replicas.get(i % replicas.size());
+        refusals.add(threads.submit(() -> replica.full(POOL, new PoolState.Sent(1, 0, NOW), 120)));
+      }
+      for (Future<Boolean> refusal : refusals) {
+        cuts += refusal.get() ? 1 : 0;
+      }
+    } finally {
+      threads.shutdownNow();
+    }
+
+    PoolState state = replicas.get(0).snapshot().states().get(POOL);
+    assertEquals(1, cuts);
+    assertNotNull(state);
+    assertEquals(REFUSALS, state.refusals());
+    assertEquals(1, state.epoch());
+  }
+
+  @Test
+  void a_limit_comes_back_from_the_database_as_it_was() {
+    SlotLimit limit = new SlotLimit(43, 118, 4, true, 3, 77, 12, NOW.plusSeconds(5));
+    jdbi.useHandle(
+        handle ->
+            handle.execute(
+                """
+                insert into account_pool (account, family, model, lowered_to, good, step, proved, lowerings, credit,
+                  epoch, raise_at) values ('other', 'video', 'kling-v3', 43, 118, 4, true, 3, 77, 12, ?)
+                """,
+                NOW.plusSeconds(5)));
+
+    Pool pool = new Pool("other", "video", "kling-v3");
+    assertEquals(new PoolState(limit, null, 0, null), store().snapshot().states().get(pool));
+    // A write of it all: a refusal that left before the last step.
+    store().full(pool, new PoolState.Sent(1, 11, NOW), 120);
+    assertEquals(
+        new PoolState(limit.without(1), null, 1, null), store().snapshot().states().get(pool));
+  }
+}
