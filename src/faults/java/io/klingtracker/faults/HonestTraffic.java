@@ -133,7 +133,10 @@ final class HonestTraffic implements AutoCloseable {
     return streamed.get();
   }
 
-  private void submit(int turn) {
+  /**
+   * Submits one task, again and again until it is answered for good, and notes what became of it.
+   */
+  void submit(int turn) {
     if (!submitting) {
       return;
     }

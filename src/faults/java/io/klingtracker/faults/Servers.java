@@ -18,9 +18,11 @@ final class Servers implements AutoCloseable {
   static final String KLING_WEBHOOK_SECRET = "whsec_ZmF1bHRzLWtsaW5nLXNlY3JldC0wMTIzNDU2Nzg5YWI=";
   static final String WEBHOOK_SECRET = "whsec_ZmF1bHRzLXdlYmhvb2stc2VjcmV0LTAxMjM0NTY3ODlhYg==";
 
-  private static final Duration SUBMITTED_FOR = Duration.ofMillis(150);
-  private static final Duration RENDERS_FOR = Duration.ofMillis(500);
-  private static final int SLOTS = 10_000;
+  static final Duration SUBMITTED_FOR = Duration.ofMillis(150);
+  static final Duration RENDERS_FOR = Duration.ofMillis(500);
+
+  /** Slots at Kling where no row says otherwise: never too few. */
+  static final int SLOTS = 10_000;
 
   private final EmbeddedPostgresServer postgres;
   private final SecuredKafka securedKafka = new SecuredKafka();
