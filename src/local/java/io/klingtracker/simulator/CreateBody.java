@@ -83,11 +83,10 @@ record CreateBody(
   private static boolean isMissing(Product product, ObjectNode body) {
     boolean hasTail =
         product.path().equals("/v1/videos/image2video") && text(body, "image_tail") != null;
+    JsonNode required = body.path(product.required());
     return !product.required().isEmpty()
         && !hasTail
-        && (body.path(product.required()).isMissingNode()
-            || body.path(product.required()).isNull()
-            || body.path(product.required()).asText("x").isEmpty());
+        && (required.isContainerNode() ? required.isEmpty() : required.asText("").isEmpty());
   }
 
   private static void checkText2Video(String model, ObjectNode body, SimulatorSettings settings) {

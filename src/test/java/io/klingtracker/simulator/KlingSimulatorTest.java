@@ -262,6 +262,16 @@ class KlingSimulatorTest {
   }
 
   @Test
+  void a_list_that_is_required_is_there_or_missing() throws Exception {
+    String path = "/v1/videos/multi-image2video";
+    String list = "{\"prompt\":\"x\",\"image_list\":[{\"image\":\"aGk=\"}]}";
+    assertEquals(0, json(caller.post(path, list)).at("/code").asInt());
+    assertEquals(
+        1201,
+        json(caller.post(path, "{\"prompt\":\"x\",\"image_list\":[]}")).at("/code").asInt());
+  }
+
+  @Test
   void speech_is_answered_at_once() throws Exception {
     JsonNode body = json(caller.post("/v1/audio/tts", "{\"text\":\"hello\"}"));
 
