@@ -47,8 +47,7 @@ final class Row59WholeWaits extends Row {
           () -> submit(installation, tenant, "/kling/text-to-video/kling-3.0", prefer));
       waits.put("task", () -> get(installation, task, tenant));
       waits.put("task, after", () -> get(installation, task + "&after=1", tenant));
-      waits.put(
-          "feed", () -> get(installation, installation.url() + "/v1/events?wait=60", silent));
+      waits.put("feed", () -> get(installation, installation.url() + "/v1/events?wait=60", silent));
       List<Future<Calls.Answer>> answers = new ArrayList<>();
       for (Callable<Calls.Answer> wait : waits.values()) {
         answers.add(threads.submit(wait));

@@ -267,8 +267,7 @@ class KlingSimulatorTest {
     String list = "{\"prompt\":\"x\",\"image_list\":[{\"image\":\"aGk=\"}]}";
     assertEquals(0, json(caller.post(path, list)).at("/code").asInt());
     assertEquals(
-        1201,
-        json(caller.post(path, "{\"prompt\":\"x\",\"image_list\":[]}")).at("/code").asInt());
+        1201, json(caller.post(path, "{\"prompt\":\"x\",\"image_list\":[]}")).at("/code").asInt());
   }
 
   @Test
