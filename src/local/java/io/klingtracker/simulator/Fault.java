@@ -66,7 +66,7 @@ public sealed interface Fault {
       says = "refused with an error body of Kling's; no effect")
   record Refuse(int status, int code, String message) implements Fault {
     public Refuse {
-      range("status", status, 100, 599);
+      range("status", status, 200, 599);
     }
   }
 
@@ -76,7 +76,7 @@ public sealed interface Fault {
       says = "answered with these very bytes, without `body` with none; no effect")
   record Answer(int status, @Nullable String body) implements Fault {
     public Answer {
-      range("status", status, 100, 599);
+      range("status", status, 200, 599);
     }
   }
 
@@ -89,7 +89,7 @@ public sealed interface Fault {
           "answered with a gateway's own HTML page; no effect. `404` on `list` is a host without this route")
   record Page(int status) implements Fault {
     public Page {
-      range("status", status, 100, 599);
+      range("status", status, 200, 599);
     }
   }
 
@@ -162,7 +162,7 @@ public sealed interface Fault {
       says = "takes effect, is answered with these very bytes, without `body` with none")
   record ThenAnswer(int status, @Nullable String body) implements Fault {
     public ThenAnswer {
-      range("status", status, 100, 599);
+      range("status", status, 200, 599);
     }
   }
 
@@ -172,7 +172,7 @@ public sealed interface Fault {
       says = "takes effect, is answered with a gateway's own HTML page")
   record ThenPage(int status) implements Fault {
     public ThenPage {
-      range("status", status, 100, 599);
+      range("status", status, 200, 599);
     }
   }
 

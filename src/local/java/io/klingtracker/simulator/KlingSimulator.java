@@ -317,6 +317,19 @@ public final class KlingSimulator implements AutoCloseable {
     return ledger;
   }
 
+  /**
+   * Where a task is, in Kling's words.
+   *
+   * @param id Kling's, or the external id
+   */
+  public String status(String id) {
+    SimulatedTask task = book.find(id);
+    if (task == null) {
+      throw new IllegalArgumentException("no such task: " + id);
+    }
+    return task.status;
+  }
+
   SimulatorSettings settings() {
     return settings;
   }

@@ -54,7 +54,8 @@ record Reply(int status, String body, String type, String location) {
     if (!location.isEmpty()) {
       response.putHeader("Location", location);
     }
-    response.end(body);
+    // These two have no body; what stood there would be taken for the next answer.
+    response.end(status == 204 || status == 304 ? "" : body);
   }
 
   /** Cuts the connection as a failing network does: with a reset, not an orderly end. */

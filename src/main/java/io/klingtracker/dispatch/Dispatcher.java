@@ -394,11 +394,11 @@ class Dispatcher {
           claim.held(),
           Source.DISPATCH,
           new TaskSignal.Failed(null, NOT_LET_THROUGH.formatted(times, reason)));
-    } else {
-      store.release(
-          claim,
-          clock.instant().plus(backoff.after(times, random)),
-          "turned away before Kling, for the %d. time: %s".formatted(times, reason));
+    } else if (store.release(
+        claim,
+        clock.instant().plus(backoff.after(times, random)),
+        "turned away before Kling %d times, sent again later: %s".formatted(times, reason))) {
+      tasks.note(claim.taskId(), Source.DISPATCH, null, "turned-away", reason);
     }
     whenSettled.run();
   }

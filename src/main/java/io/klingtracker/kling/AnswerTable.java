@@ -151,7 +151,7 @@ public final class AnswerTable {
           new Row(
               1201,
               1201,
-              "External_task_id <id> already exists",
+              "…External_task_id <id> already exists",
               Proof.EXISTS,
               About.REQUEST,
               Question.NO_ROUTE,
@@ -159,7 +159,7 @@ public final class AnswerTable {
           new Row(
               1201,
               1201,
-              "External_id <id> already exists",
+              "…External_id <id> already exists",
               Proof.EXISTS,
               About.REQUEST,
               Question.NO_ROUTE,
@@ -167,7 +167,7 @@ public final class AnswerTable {
           new Row(
               1201,
               1201,
-              "External_task_id already exists",
+              "External_task_id already exists…",
               Proof.IN_DOUBT,
               About.REQUEST,
               Question.NO_ROUTE,

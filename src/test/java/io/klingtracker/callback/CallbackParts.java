@@ -96,7 +96,7 @@ public final class CallbackParts implements AutoCloseable {
   }
 
   /** The route, on a port of its own without Quarkus. */
-  int listen(Vertx vertx, CallbackTarget target, Map<String, String> settings) {
+  public int listen(Vertx vertx, CallbackTarget target, Map<String, String> settings) {
     CallbackConfig config = Settings.of(CallbackConfig.class, settings);
     HttpParts http = new HttpParts(vertx, settings);
     Router router = http.router();
@@ -105,7 +105,7 @@ public final class CallbackParts implements AutoCloseable {
   }
 
   /** Works off in a thread of its own from now on. */
-  void start() {
+  public void start() {
     loops.start();
   }
 

@@ -11,19 +11,17 @@ import io.klingtracker.simulator.KlingSimulator;
 import io.klingtracker.simulator.Ledger;
 import io.klingtracker.simulator.Operation;
 import io.klingtracker.simulator.SimulatorSettings;
+import io.klingtracker.testing.HurriedClock;
 import io.klingtracker.testing.TestDatabase;
 import io.vertx.core.Vertx;
 import java.time.Clock;
 import java.time.Duration;
 import java.time.Instant;
-import java.time.ZoneId;
-import java.time.ZoneOffset;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
-import java.util.concurrent.TimeUnit;
 import java.util.stream.Collectors;
 import org.jdbi.v3.core.Jdbi;
 import org.junit.jupiter.api.AfterEach;
@@ -51,7 +49,7 @@ class FaultStormTest {
   private static final Duration PATIENCE = Duration.ofSeconds(90).multipliedBy(1 + 20 / SPEED);
 
   private final Jdbi jdbi = DATABASE.jdbi();
-  private final Clock clock = new Fast();
+  private final Clock clock = new HurriedClock(SPEED);
   private final Vertx vertx = Vertx.vertx();
   private final List<Replica> replicas = new ArrayList<>();
   private final KlingSimulator simulator =
@@ -97,27 +95,6 @@ class FaultStormTest {
 
   private static String millis(Duration time) {
     return time.toMillis() + "ms";
-  }
-
-  /** A clock that is in a hurry. */
-  private static final class Fast extends Clock {
-    private final Instant start = Instant.now();
-    private final long begun = System.nanoTime();
-
-    @Override
-    public Instant instant() {
-      return start.plusMillis(TimeUnit.NANOSECONDS.toMillis((System.nanoTime() - begun) * SPEED));
-    }
-
-    @Override
-    public ZoneId getZone() {
-      return ZoneOffset.UTC;
-    }
-
-    @Override
-    public Clock withZone(ZoneId zone) {
-      return this;
-    }
   }
 
   @AfterEach

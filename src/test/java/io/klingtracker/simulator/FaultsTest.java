@@ -62,7 +62,7 @@ class FaultsTest {
         "{'on':'dinner','fault':{'type':'reset'}}"
             + "|on must be one of create, query, list, request, render, callback, not dinner",
         "{'on':'create','fault':{'type':'page'}}|fault.status is missing",
-        "{'on':'create','fault':{'type':'page','status':99}}|status must be 100 to 599, not 99",
+        "{'on':'create','fault':{'type':'page','status':99}}|status must be 200 to 599, not 99",
         "{'on':'create','fault':{'type':'page','status':'404'}}"
             + "|fault.status must be a whole number, not '404'",
         "{'on':'create','fault':{'type':'page','status':404.5}}"
