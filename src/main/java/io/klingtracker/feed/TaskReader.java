@@ -90,7 +90,8 @@ final class TaskReader implements AutoCloseable {
 
   private void await(UniEmitter<? super Boolean> emitter) {
     synchronized (this) {
-      if (!news) {
+      // Whoever was cut short before the first look is told of it here alone.
+      if (!news && !over) {
         waiting = emitter;
         return;
       }

@@ -295,6 +295,9 @@ class FeedOrderTest {
     AssertSubscriber<List<FeedEvent>> late =
         feed.stream("fourth", feed.now()).subscribe().withSubscriber(AssertSubscriber.create(10));
     late.awaitCompletion();
+    AssertSubscriber<List<FeedEvent>> lateOfTask =
+        feed.stream("sixth", "task_1", 0).subscribe().withSubscriber(AssertSubscriber.create(10));
+    lateOfTask.awaitCompletion();
     try (FeedReader latePoll = feed.follow("fifth", feed.now())) {
       assertEquals(List.of(), latePoll.next(Duration.ofHours(1)).await().atMost(MOMENTS));
     }
