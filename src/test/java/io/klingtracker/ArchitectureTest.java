@@ -70,7 +70,7 @@ class ArchitectureTest {
                   Set.of(
                       "http", "kling", "problem", "request", "secret", "task", "text", "time",
                       "loops")),
-              Map.entry("watch", Set.of("http", "problem", "share", "task", "loops")),
+              Map.entry("watch", Set.of("database", "http", "problem", "share", "task", "loops")),
               Map.entry(
                   "feed",
                   Set.of("problem", "request", "secret", "task", "tenant", "watch", "loops")),

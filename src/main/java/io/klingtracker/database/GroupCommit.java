@@ -27,7 +27,6 @@ import org.jboss.logging.Logger;
 public final class GroupCommit<T, R> implements AutoCloseable {
 
   private static final Logger LOG = Logger.getLogger(GroupCommit.class);
-  private static final Duration AWAY = Duration.ofSeconds(2);
   private static final Duration FULL = Duration.ofSeconds(1);
   private static final long STOP_MILLIS = 10_000;
 
@@ -124,13 +123,7 @@ public final class GroupCommit<T, R> implements AutoCloseable {
   }
 
   private void putOff(Collection<Waiting<T, R>> items) {
-    items.forEach(
-        waiting ->
-            waiting.answer.completeExceptionally(
-                new ProblemException(
-                    ErrorCode.UNAVAILABLE,
-                    "the service cannot store anything right now; try again",
-                    AWAY)));
+    items.forEach(waiting -> waiting.answer.completeExceptionally(Availability.problem()));
   }
 
   /** One writer and what waits for it. */

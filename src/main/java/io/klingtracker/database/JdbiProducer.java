@@ -5,6 +5,8 @@ import jakarta.inject.Singleton;
 import java.math.BigDecimal;
 import java.util.UUID;
 import javax.sql.DataSource;
+import org.eclipse.microprofile.config.Config;
+import org.jdbi.v3.core.ConnectionFactory;
 import org.jdbi.v3.core.Jdbi;
 import org.jdbi.v3.core.statement.StatementExceptions;
 
@@ -15,13 +17,24 @@ public class JdbiProducer {
 
   @Produces
   @Singleton
-  Jdbi jdbi(DataSource pool) {
-    return over(pool);
+  Jdbi jdbi(DataSource pool, Availability availability) {
+    return over(pool).setSqlLogger(availability.failures());
+  }
+
+  @Produces
+  @Singleton
+  @LongLived
+  Jdbi sessions(Config config) {
+    return over(DirectConnections.of(config)::open);
   }
 
   /** The way we set Jdbi up; tests use it over their own databases. */
   public static Jdbi over(DataSource pool) {
-    Jdbi jdbi = Jdbi.create(pool);
+    return over(pool::getConnection);
+  }
+
+  private static Jdbi over(ConnectionFactory connections) {
+    Jdbi jdbi = Jdbi.create(connections);
     // Values bound to a statement are prompts and other people's data; they do not belong in logs.
     jdbi.getConfig(StatementExceptions.class)
         .setMessageRendering(StatementExceptions.MessageRendering.NONE);

@@ -7,31 +7,22 @@ import org.jdbi.v3.core.Handle;
 import org.jdbi.v3.core.Jdbi;
 import org.postgresql.PGConnection;
 
-/** Sessions that one user keeps as long as they live, for the locks that they hold. */
+/** Sessions that one user keeps as long as they live, to listen, or for the locks they hold. */
 public final class LongSessions {
 
   private static final Logger LOG = Logger.getLogger(LongSessions.class);
 
-  /**
-   * PostgreSQL finds out within about eleven seconds that our host is gone, instead of two hours,
-   * and does not end a session because it waits. By SQL: poolers refuse start-up options; and only
-   * what this version of PostgreSQL knows.
-   */
-  private static final String SETTINGS =
-      """
-      select set_config(s.name, v.value, false)
-      from (values ('tcp_keepalives_idle', '5'), ('tcp_keepalives_interval', '2'), ('tcp_keepalives_count', '3'),
-          ('tcp_user_timeout', '10s'), ('idle_session_timeout', '0')) as v(name, value)
-        join pg_settings s on s.name = v.name
-      """;
-
   private LongSessions() {}
 
-  /** Opens one; {@link #discard} ends it. */
+  /**
+   * Opens one; {@link #discard} ends it.
+   *
+   * @param jdbi the one that is {@link LongLived}
+   */
   public static Handle open(Jdbi jdbi) {
     Handle session = jdbi.open();
     try {
-      session.createQuery(SETTINGS).mapTo(String.class).list();
+      session.execute(SessionSettings.longSql());
       return session;
     } catch (RuntimeException e) {
       discard(session);
@@ -40,13 +31,28 @@ public final class LongSessions {
   }
 
   /**
-   * Ends a session for good, its locks with it. The driver's connection is broken off, not the
-   * pool's: what is given back to the pool afterwards is found to be closed, and its place is free.
+   * Finds that the session's server cannot write any more, because another one took its place: it
+   * would go on reading and listening there for ever.
+   *
+   * @throws IllegalStateException whose cause has SQLSTATE 25006
+   */
+  public static void requireWritable(Handle session) {
+    String readOnly = session.createQuery("show transaction_read_only").mapTo(String.class).one();
+    if (readOnly.equals("on")) {
+      throw new IllegalStateException(
+          "PostgreSQL is read-only here",
+          new SQLException("the session's server is read-only", SqlStates.READ_ONLY));
+    }
+  }
+
+  /**
+   * Ends a session for good, its locks with it. The driver's connection is broken off, not that of
+   * a pool, which would forget it without giving its place back.
    */
   public static void discard(Handle session) {
     try {
-      driver(session).abort(Runnable::run);
-      // The pool is to notice: it keeps what no statement has failed on.
+      ((Connection) session.getConnection().unwrap(PGConnection.class)).abort(Runnable::run);
+      // Where it is a pool's all the same, its connection has to fail once to be thrown away.
       session.execute("select 1");
     } catch (SQLException | RuntimeException e) {
       LOG.debugf(e, "breaking off a session");
@@ -56,9 +62,5 @@ public final class LongSessions {
     } catch (RuntimeException e) {
       LOG.debugf(e, "closing a session");
     }
-  }
-
-  private static Connection driver(Handle session) throws SQLException {
-    return (Connection) session.getConnection().unwrap(PGConnection.class);
   }
 }

@@ -3,6 +3,7 @@ package io.klingtracker.events;
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import io.klingtracker.database.FreshPlans;
+import io.klingtracker.database.LongLived;
 import io.klingtracker.database.LongSessions;
 import io.klingtracker.loops.SetAside;
 import io.klingtracker.presence.ReplicaId;
@@ -98,6 +99,7 @@ class OutboxStore {
       """;
 
   private final Jdbi jdbi;
+  private final Jdbi sessions;
   private final ObjectMapper json;
   private final SetAside setAside;
   private final ReplicaId me;
@@ -106,8 +108,14 @@ class OutboxStore {
   private final FreshPlans plans = new FreshPlans();
 
   @Inject
-  OutboxStore(Jdbi jdbi, ObjectMapper json, SetAside setAside, ReplicaId me) {
+  OutboxStore(
+      Jdbi jdbi,
+      @LongLived Jdbi sessions,
+      ObjectMapper json,
+      SetAside setAside,
+      ReplicaId me) {
     this.jdbi = jdbi;
+    this.sessions = sessions;
     this.json = json;
     this.setAside = setAside;
     this.me = me;
@@ -120,7 +128,7 @@ class OutboxStore {
 
   /** A session of one relay's own, kept as long as it lives. */
   Handle open() {
-    Handle session = LongSessions.open(jdbi);
+    Handle session = LongSessions.open(sessions);
     try {
       me.mark(session);
       // A settled row that a crash brings back is sent once more; waiting for the disk buys

@@ -131,6 +131,8 @@ final class Relay implements AutoCloseable {
       long now = clock.millis();
       if (now >= nextRebalance) {
         nextRebalance = now + config.rebalance().toMillis();
+        // A quiet relay only reads, which a server that another has replaced lets it do for ever.
+        LongSessions.requireWritable(current);
         lanes.rebalance(current, window::isQuiet);
         proved();
         window.leave(lanes.leaving());

@@ -2,6 +2,7 @@ package io.klingtracker.http;
 
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.exc.MismatchedInputException;
+import io.klingtracker.database.Availability;
 import io.klingtracker.database.SqlStates;
 import io.klingtracker.problem.ErrorCode;
 import io.klingtracker.problem.ProblemException;
@@ -30,7 +31,6 @@ import org.jspecify.annotations.Nullable;
 public class ProblemMapper {
 
   private static final Logger LOG = Logger.getLogger(ProblemMapper.class);
-  private static final Duration DATABASE_AWAY = Duration.ofSeconds(2);
 
   @Inject
   ProblemMapper() {}
@@ -103,14 +103,10 @@ public class ProblemMapper {
   @ServerExceptionMapper
   public Response failed(Throwable e, UriInfo uri) {
     UUID id = UUID.randomUUID();
-    if (SqlStates.isDatabaseAway(e)) {
+    if (SqlStates.isDatabaseAway(e) || SqlStates.isRolledBack(e)) {
       LOG.warnf("request %s: the database is away: %s", id, rootMessage(e));
-      return answer(
-          ErrorCode.UNAVAILABLE,
-          "the service cannot store anything right now; try again",
-          DATABASE_AWAY,
-          uri,
-          id);
+      ProblemException away = Availability.problem();
+      return answer(away.code(), String.valueOf(away.getMessage()), away.retryAfter(), uri, id);
     }
     // After the database: its connections break too, and that is not the caller's doing.
     if (isGone(e)) {

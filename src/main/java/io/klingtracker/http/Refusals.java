@@ -1,5 +1,6 @@
 package io.klingtracker.http;
 
+import io.klingtracker.database.Availability;
 import io.klingtracker.database.SqlStates;
 import io.klingtracker.problem.ErrorCode;
 import io.klingtracker.problem.ProblemException;
@@ -13,7 +14,6 @@ import io.vertx.core.http.HttpVersion;
 import io.vertx.ext.web.RoutingContext;
 import jakarta.enterprise.context.ApplicationScoped;
 import jakarta.inject.Inject;
-import java.time.Duration;
 import java.util.concurrent.CompletionException;
 import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.atomic.AtomicLong;
@@ -42,7 +42,6 @@ public class Refusals {
   static final String DESCRIPTION = "What was refused before any resource, by front and bound";
 
   private static final Logger LOG = Logger.getLogger(Refusals.class);
-  private static final Duration AWAY = Duration.ofSeconds(2);
 
   private final Vertx vertx;
   private final MeterRegistry meters;
@@ -112,9 +111,10 @@ public class Refusals {
     if (cause instanceof ProblemException problem) {
       return problem;
     }
-    if (SqlStates.isDatabaseAway(cause) || cause instanceof RejectedExecutionException) {
-      return new ProblemException(
-          ErrorCode.UNAVAILABLE, "the service cannot store anything right now; try again", AWAY);
+    if (SqlStates.isDatabaseAway(cause)
+        || SqlStates.isRolledBack(cause)
+        || cause instanceof RejectedExecutionException) {
+      return Availability.problem();
     }
     LOG.errorf(cause, "a request failed before its resource");
     return new ProblemException(ErrorCode.INTERNAL, "internal error; the log has it");

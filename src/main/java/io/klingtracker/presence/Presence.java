@@ -1,5 +1,6 @@
 package io.klingtracker.presence;
 
+import io.klingtracker.database.LongLived;
 import io.klingtracker.database.LongSessions;
 import io.klingtracker.loops.Batch;
 import io.klingtracker.loops.Loops;
@@ -52,6 +53,7 @@ public class Presence {
       "c.claimed_by like '@%' and not exists (select from replica r where r.id = split_part(c.claimed_by, '/', 1))";
 
   private final Jdbi jdbi;
+  private final Jdbi sessions;
   private final ReplicaId me;
   private final MeterRegistry registry;
   private final RollCall roll = new RollCall();
@@ -76,8 +78,10 @@ public class Presence {
   }
 
   @Inject
-  public Presence(Jdbi jdbi, ReplicaId me, MeterRegistry registry, Loops loops) {
+  public Presence(
+      Jdbi jdbi, @LongLived Jdbi sessions, ReplicaId me, MeterRegistry registry, Loops loops) {
     this.jdbi = jdbi;
+    this.sessions = sessions;
     this.me = me;
     this.registry = registry;
     Gauge.builder("tracker.replicas", () -> alive)
@@ -135,7 +139,7 @@ public class Presence {
   }
 
   private Handle connect() {
-    Handle fresh = LongSessions.open(jdbi);
+    Handle fresh = LongSessions.open(sessions);
     session = fresh;
     me.mark(fresh);
     roll.begin();

@@ -3,6 +3,7 @@ package io.klingtracker.start;
 import io.klingtracker.api.ApiConfig;
 import io.klingtracker.api.ReadConfig;
 import io.klingtracker.callback.CallbackConfig;
+import io.klingtracker.database.DatasourceConfig;
 import io.klingtracker.database.GroupCommitConfig;
 import io.klingtracker.dispatch.DispatchConfig;
 import io.klingtracker.events.RelayConfig;
@@ -65,6 +66,7 @@ public final class StartupCheck {
       List.of(
           StartConfig.class,
           SecretConfig.class,
+          DatasourceConfig.class,
           TrackingConfig.class,
           ResultConfig.class,
           TenantConfig.class,

@@ -7,6 +7,7 @@ import io.klingtracker.kling.KlingConfig;
 import jakarta.inject.Inject;
 import jakarta.inject.Singleton;
 import java.sql.ResultSet;
+import java.sql.SQLDataException;
 import java.sql.SQLException;
 import java.sql.Timestamp;
 import java.time.Clock;
@@ -209,7 +210,7 @@ class KeyStore {
     try {
       return Map.copyOf(json.readValue(text, MODELS));
     } catch (JsonProcessingException e) {
-      throw new SQLException("tenant.models is not an object of texts", e);
+      throw new SQLDataException("tenant.models is not an object of texts", "22000", e);
     }
   }
 

@@ -1,5 +1,7 @@
 package io.klingtracker.watch;
 
+import io.klingtracker.database.LongLived;
+import io.klingtracker.database.LongSessions;
 import io.klingtracker.loops.Loops;
 import io.klingtracker.loops.SetAside;
 import io.klingtracker.loops.WorkLoop;
@@ -57,6 +59,7 @@ public class Watch {
   private static final String ANY = "any.";
 
   private final Jdbi jdbi;
+  private final Jdbi sessions;
   private final WatchConfig config;
   private final Watchers watchers;
   private final String replica = UUID.randomUUID().toString();
@@ -76,8 +79,9 @@ public class Watch {
   }
 
   @Inject
-  Watch(Jdbi jdbi, WatchConfig config, Clock clock, Loops loops) {
+  Watch(Jdbi jdbi, @LongLived Jdbi sessions, WatchConfig config, Clock clock, Loops loops) {
     this.jdbi = jdbi;
+    this.sessions = sessions;
     this.config = config;
     this.watchers = new Watchers(clock);
     this.changed = new ArrayBlockingQueue<>(config.queue());
@@ -186,7 +190,7 @@ public class Watch {
     try {
       Handle current = session;
       if (current == null) {
-        current = jdbi.open();
+        current = LongSessions.open(sessions);
         session = current;
         current.execute("listen " + CHANNEL);
         // Whatever was said while nobody listened is lost.
@@ -200,7 +204,7 @@ public class Watch {
       if (heard == null || heard.length == 0) {
         if (++silentTurns >= TURNS_TO_PROBE) {
           silentTurns = 0;
-          current.execute("select 1");
+          LongSessions.requireWritable(current);
         }
       } else {
         silentTurns = 0;
@@ -239,11 +243,7 @@ public class Watch {
     Handle old = session;
     session = null;
     if (old != null) {
-      try (old) {
-        old.execute("unlisten *");
-      } catch (RuntimeException e) {
-        // The connection was the reason; the pool throws it away.
-      }
+      LongSessions.discard(old);
     }
   }
 }

@@ -37,7 +37,7 @@ final class RelayRig {
   RelayRig(Jdbi jdbi, Map<String, String> settings) {
     this.jdbi = jdbi;
     this.setAside = new SetAside(jdbi, Clock.systemUTC());
-    this.store = new OutboxStore(jdbi, new ObjectMapper(), setAside, new ReplicaId());
+    this.store = new OutboxStore(jdbi, jdbi, new ObjectMapper(), setAside, new ReplicaId());
     this.config = config(settings);
   }
 

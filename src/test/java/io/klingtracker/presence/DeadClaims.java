@@ -11,7 +11,7 @@ public final class DeadClaims {
 
   /** Presence that does not run. */
   public static Presence silent(Jdbi jdbi) {
-    return new Presence(jdbi, new ReplicaId(), new SimpleMeterRegistry(), new Loops());
+    return new Presence(jdbi, jdbi, new ReplicaId(), new SimpleMeterRegistry(), new Loops());
   }
 
   /** Frees all claims of a table whose claimers are not among the replicas; how many there were. */

@@ -36,7 +36,7 @@ class PresenceTest {
     ReplicaId id = new ReplicaId();
     SimpleMeterRegistry meters = new SimpleMeterRegistry();
     Loops loops = new Loops();
-    Presence presence = new Presence(jdbi, id, meters, loops);
+    Presence presence = new Presence(jdbi, jdbi, id, meters, loops);
     AtomicInteger woken = new AtomicInteger();
     presence.frees("replay", "event_replay", woken::incrementAndGet);
     return new Replica(id, presence, meters, woken, loops);

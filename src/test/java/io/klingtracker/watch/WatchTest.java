@@ -96,6 +96,7 @@ class WatchTest {
     Watch watch =
         new Watch(
             DATABASE.jdbi(),
+            DATABASE.jdbi(),
             new Limits(10, 100, Duration.ofMillis(5), Duration.ofHours(1)),
             CLOCK,
             loops);

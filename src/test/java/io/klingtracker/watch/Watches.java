@@ -22,7 +22,7 @@ public final class Watches {
   /** Over the given database; it is not started, so it wakes nobody. */
   public static Watch over(Jdbi jdbi) {
     return new Watch(
-        jdbi, Settings.of(WatchConfig.class, Map.of()), Clock.systemUTC(), new Loops());
+        jdbi, jdbi, Settings.of(WatchConfig.class, Map.of()), Clock.systemUTC(), new Loops());
   }
 
   /** Places for so many who wait. */
@@ -44,6 +44,7 @@ public final class Watches {
     Loops loops = new Loops();
     Watch watch =
         new Watch(
+            jdbi,
             jdbi,
             Settings.of(WatchConfig.class, Map.of("tracker.watch.net", "1h")),
             Clock.systemUTC(),
