@@ -109,11 +109,7 @@ class OutboxStore {
 
   @Inject
   OutboxStore(
-      Jdbi jdbi,
-      @LongLived Jdbi sessions,
-      ObjectMapper json,
-      SetAside setAside,
-      ReplicaId me) {
+      Jdbi jdbi, @LongLived Jdbi sessions, ObjectMapper json, SetAside setAside, ReplicaId me) {
     this.jdbi = jdbi;
     this.sessions = sessions;
     this.json = json;
