@@ -105,7 +105,7 @@ class UntakenAnswers {
       }
       int length = bytes.readableBytes();
       long before = all.get();
-      if (before > 0 && before + length > HARD * most) {
+      if (before > 0 && (before + length) / HARD > most) {
         bytes.release();
         promise.tryFailure(new ClosedChannelException());
         closed.increment();
