@@ -5,6 +5,7 @@ import static org.awaitility.Awaitility.await;
 import static org.hamcrest.Matchers.containsString;
 import static org.hamcrest.Matchers.equalTo;
 import static org.hamcrest.Matchers.greaterThanOrEqualTo;
+import static org.hamcrest.Matchers.hasSize;
 import static org.hamcrest.Matchers.notNullValue;
 import static org.hamcrest.Matchers.nullValue;
 import static org.junit.jupiter.api.Assertions.assertEquals;
@@ -93,6 +94,7 @@ class QueueStoryTest {
   @Test
   void a_create_in_doubt_is_told_as_such_and_paid_once() {
     TrackerStack.simulator().fault(FaultRule.on(Operation.CREATE, new Fault.ThenReset()).times(1));
+    TrackerStack.simulator().fault(FaultRule.on(Operation.CALLBACK, new Fault.Drop()));
 
     String task = submit();
 
@@ -100,6 +102,30 @@ class QueueStoryTest {
         .atMost(Duration.ofSeconds(30))
         .until(() -> caller().get("/v1/tasks/" + task).path("status"), "succeed"::equals);
     assertEquals(1, TrackerStack.simulator().creates(task).size());
+    // The create, its answer lost, and that Kling was asked.
+    caller()
+        .get("/v1/tasks/" + task + "/timeline")
+        .then()
+        .body("entries.find{it.reason == 'in-doubt'}.source", equalTo("dispatch"))
+        .body("entries.find{it.reason == 'in-doubt'}.detail", containsString("not known yet"))
+        .body("entries.find{it.status == 'succeed'}.source", equalTo("poll"));
+  }
+
+  @Test
+  void what_a_gateway_turns_away_is_told_and_accepted_when_it_lets_it_through() {
+    TrackerStack.simulator().fault(FaultRule.on(Operation.CREATE, new Fault.Page(403)).times(2));
+
+    String task = submit();
+
+    await()
+        .atMost(Duration.ofSeconds(30))
+        .until(() -> caller().get("/v1/tasks/" + task).path("status"), "succeed"::equals);
+    assertEquals(1, TrackerStack.simulator().creates(task).size());
+    caller()
+        .get("/v1/tasks/" + task + "/timeline")
+        .then()
+        .body("entries.findAll{it.reason == 'turned-away'}", hasSize(1))
+        .body("entries.find{it.reason == 'turned-away'}.detail", containsString("HTTP 403"));
   }
 
   @Test
