@@ -7,8 +7,8 @@ import io.micrometer.core.instrument.Gauge;
 import io.micrometer.core.instrument.MeterRegistry;
 import io.quarkus.runtime.Startup;
 import jakarta.annotation.PreDestroy;
-import jakarta.enterprise.context.ApplicationScoped;
 import jakarta.inject.Inject;
+import jakarta.inject.Singleton;
 import java.sql.Connection;
 import java.sql.ResultSet;
 import java.sql.SQLException;
@@ -16,10 +16,6 @@ import java.sql.Statement;
 import java.time.Duration;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
-import org.eclipse.microprofile.health.HealthCheck;
-import org.eclipse.microprofile.health.HealthCheckResponse;
-import org.eclipse.microprofile.health.HealthCheckResponseBuilder;
-import org.eclipse.microprofile.health.Readiness;
 import org.jboss.logging.Logger;
 import org.jdbi.v3.core.statement.SqlLogger;
 import org.jdbi.v3.core.statement.StatementContext;
@@ -30,10 +26,9 @@ import org.jspecify.annotations.Nullable;
  * know has to wait for it, and told by readiness, a gauge and one line of the log when it changes.
  * {@link SqlStates#isDatabaseAway} says it of a single failure.
  */
-@Readiness
 @Startup
-@ApplicationScoped
-public class Availability implements HealthCheck {
+@Singleton
+public class Availability {
 
   private static final Logger LOG = Logger.getLogger(Availability.class);
 
@@ -164,13 +159,6 @@ public class Availability implements HealthCheck {
     String state = SqlStates.of(root);
     String message = String.valueOf(root.getMessage()).replaceAll("\\s+", " ").strip();
     return state.isEmpty() ? message : message + " (" + state + ")";
-  }
-
-  @Override
-  public HealthCheckResponse call() {
-    String now = trouble();
-    HealthCheckResponseBuilder answer = HealthCheckResponse.named("PostgreSQL");
-    return now == null ? answer.up().build() : answer.down().withData("reason", now).build();
   }
 
   @PreDestroy
