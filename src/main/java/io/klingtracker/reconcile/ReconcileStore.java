@@ -182,7 +182,7 @@ class ReconcileStore {
   }
 
   @Inject
-  ReconcileStore(Jdbi jdbi, Clock clock, ReconcileConfig config, ReplicaId me) {
+  ReconcileStore(Jdbi jdbi, Clock clock, ReplicaId me) {
     this.jdbi = jdbi;
     this.owner = me.id();
     this.clock = clock;

@@ -56,8 +56,7 @@ class QuestionSharesTest {
     open("greedy", 3000, true, clock.instant().minusSeconds(100));
     open("quiet", 3, false, clock.instant().minusSeconds(1));
     ReconcileStore store =
-        new ReconcileStore(
-            jdbi, clock, Settings.of(ReconcileConfig.class, SETTINGS), new ReplicaId());
+        new ReconcileStore(jdbi, clock, new ReplicaId());
 
     Map<String, String> asking =
         store.claim(Map.of(), false, 100).stream()

@@ -38,7 +38,7 @@ public final class ReconcileParts {
       Map<String, String> settings) {
     ReconcileConfig config = Settings.of(ReconcileConfig.class, settings);
     this.setAside = new SetAside(jdbi, clock);
-    ReconcileStore store = new ReconcileStore(jdbi, clock, config, new ReplicaId());
+    ReconcileStore store = new ReconcileStore(jdbi, clock, new ReplicaId());
     DoubtSettler settler =
         new DoubtSettler(
             new Doubts(jdbi, setAside, clock),
