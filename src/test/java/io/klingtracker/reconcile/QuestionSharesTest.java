@@ -20,7 +20,6 @@ import io.klingtracker.task.Tasks;
 import io.klingtracker.task.TasksOnDatabase;
 import io.klingtracker.task.TrackedTask;
 import io.klingtracker.testing.SameThread;
-import io.klingtracker.testing.Settings;
 import io.klingtracker.testing.TestClock;
 import io.klingtracker.testing.TestDatabase;
 import io.klingtracker.tracking.TrackingParts;
@@ -55,8 +54,7 @@ class QuestionSharesTest {
   void a_claim_is_shared_by_the_tenants_who_have_something_due() {
     open("greedy", 3000, true, clock.instant().minusSeconds(100));
     open("quiet", 3, false, clock.instant().minusSeconds(1));
-    ReconcileStore store =
-        new ReconcileStore(jdbi, clock, new ReplicaId());
+    ReconcileStore store = new ReconcileStore(jdbi, clock, new ReplicaId());
 
     Map<String, String> asking =
         store.claim(Map.of(), false, 100).stream()
