@@ -106,7 +106,7 @@ final class Row58PausedOwner {
       consumer.seekToBeginning(partitions);
       Map<TopicPartition, Long> ends = consumer.endOffsets(partitions);
       while (partitions.stream()
-          .anyMatch(partition -> consumer.position(partition) < ends.get(partition))) {
+          .anyMatch(partition -> consumer.position(partition) < ends.getOrDefault(partition, 0L))) {
         for (ConsumerRecord<String, String> one : consumer.poll(Duration.ofMillis(200))) {
           last.put(one.key(), JSON.readTree(one.value()).path("sequence").asInt());
         }
