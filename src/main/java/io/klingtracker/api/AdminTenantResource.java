@@ -42,6 +42,7 @@ import org.eclipse.microprofile.openapi.annotations.Operation;
 import org.eclipse.microprofile.openapi.annotations.media.Content;
 import org.eclipse.microprofile.openapi.annotations.media.Schema;
 import org.eclipse.microprofile.openapi.annotations.parameters.RequestBody;
+import org.eclipse.microprofile.openapi.annotations.responses.APIResponse;
 import org.jspecify.annotations.Nullable;
 
 /** Tenants and their keys, for administrators. */
@@ -172,6 +173,13 @@ public class AdminTenantResource {
   @Admin
   @Path("/tenants")
   @Operation(summary = "Make a tenant")
+  @APIResponse(
+      responseCode = "201",
+      description = "made",
+      content =
+          @Content(
+              mediaType = MediaType.APPLICATION_JSON,
+              schema = @Schema(implementation = TenantShown.class)))
   public Response create(@Nullable TenantBody body) {
     Tenants.Settings settings = settings(body);
     return Response.status(Response.Status.CREATED)
@@ -193,7 +201,11 @@ public class AdminTenantResource {
   @Admin
   @Path("/tenants/{tenant}")
   @Operation(summary = "Change a tenant's settings, or suspend it")
-  @RequestBody(content = @Content(schema = @Schema(implementation = TenantBody.class)))
+  @RequestBody(
+      content =
+          @Content(
+              mediaType = MediaType.APPLICATION_JSON,
+              schema = @Schema(implementation = TenantBody.class)))
   public TenantShown change(@PathParam("tenant") String tenant, @Nullable String body) {
     return shown(
         tenants.change(tenant, before -> settings(merged(TenantBody.class, asked(before), body))));
@@ -204,7 +216,11 @@ public class AdminTenantResource {
   @Admin
   @Path("/tenants/{tenant}")
   @Operation(summary = "Change a tenant's settings, or suspend it")
-  @RequestBody(content = @Content(schema = @Schema(implementation = TenantBody.class)))
+  @RequestBody(
+      content =
+          @Content(
+              mediaType = MediaType.APPLICATION_JSON,
+              schema = @Schema(implementation = TenantBody.class)))
   public TenantShown patch(@PathParam("tenant") String tenant, @Nullable String body) {
     return change(tenant, body);
   }
@@ -223,6 +239,13 @@ public class AdminTenantResource {
   @Admin
   @Path("/tenants/{tenant}/keys")
   @Operation(summary = "Make an API key; shown once")
+  @APIResponse(
+      responseCode = "201",
+      description = "made; the only answer with its secrets",
+      content =
+          @Content(
+              mediaType = MediaType.APPLICATION_JSON,
+              schema = @Schema(implementation = KeyShown.class)))
   public Response createKey(@PathParam("tenant") String tenant, @Nullable KeyBody body) {
     return made(tenants.createKey(tenant, keySettings(body)));
   }
@@ -232,7 +255,11 @@ public class AdminTenantResource {
   @Admin
   @Path("/tenants/{tenant}/keys/{id}")
   @Operation(summary = "Change an API key's settings, or suspend it")
-  @RequestBody(content = @Content(schema = @Schema(implementation = KeyBody.class)))
+  @RequestBody(
+      content =
+          @Content(
+              mediaType = MediaType.APPLICATION_JSON,
+              schema = @Schema(implementation = KeyBody.class)))
   public KeyShown changeKey(
       @PathParam("tenant") String tenant, @PathParam("id") String id, @Nullable String body) {
     return shown(
@@ -267,6 +294,13 @@ public class AdminTenantResource {
   @Admin
   @Path("/keys")
   @Operation(summary = "Make an administrator's key; shown once")
+  @APIResponse(
+      responseCode = "201",
+      description = "made; the only answer with the key",
+      content =
+          @Content(
+              mediaType = MediaType.APPLICATION_JSON,
+              schema = @Schema(implementation = KeyShown.class)))
   public Response createAdminKey(@Nullable KeyBody body) {
     Tenants.KeySettings settings = keySettings(body);
     return made(tenants.createAdminKey(settings.name(), settings.expiresAt()));
@@ -277,7 +311,11 @@ public class AdminTenantResource {
   @Admin
   @Path("/keys/{id}")
   @Operation(summary = "Change an administrator's key: name, end, suspended")
-  @RequestBody(content = @Content(schema = @Schema(implementation = KeyBody.class)))
+  @RequestBody(
+      content =
+          @Content(
+              mediaType = MediaType.APPLICATION_JSON,
+              schema = @Schema(implementation = KeyBody.class)))
   public KeyShown changeAdminKey(@PathParam("id") String id, @Nullable String body) {
     return shown(
         tenants.changeAdminKey(

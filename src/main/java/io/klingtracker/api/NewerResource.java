@@ -34,6 +34,10 @@ import java.util.UUID;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
 import org.eclipse.microprofile.openapi.annotations.Operation;
+import org.eclipse.microprofile.openapi.annotations.enums.SchemaType;
+import org.eclipse.microprofile.openapi.annotations.media.Content;
+import org.eclipse.microprofile.openapi.annotations.media.Schema;
+import org.eclipse.microprofile.openapi.annotations.parameters.RequestBody;
 import org.jspecify.annotations.Nullable;
 
 /** Kling's newer routes: the model in the path, tasks of every kind asked for in one place. */
@@ -165,6 +169,12 @@ public class NewerResource {
   @Path("/tasks")
   @Consumes(MediaType.WILDCARD)
   @Operation(summary = "Tasks by cursor, newer generation")
+  @RequestBody(
+      description = "limit, cursor, start_time, end_time, filters; all may be left out",
+      content =
+          @Content(
+              mediaType = MediaType.APPLICATION_JSON,
+              schema = @Schema(type = SchemaType.OBJECT)))
   public KlingEnvelope byCursor() {
     return bodies.read(false, this::page);
   }

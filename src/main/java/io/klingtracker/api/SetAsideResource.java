@@ -20,6 +20,7 @@ import jakarta.ws.rs.core.MediaType;
 import java.time.Instant;
 import java.util.List;
 import org.eclipse.microprofile.openapi.annotations.Operation;
+import org.eclipse.microprofile.openapi.annotations.responses.APIResponse;
 import org.jspecify.annotations.Nullable;
 
 /** What loops could not process: seen, and tried again once the reason is gone. */
@@ -93,6 +94,7 @@ public class SetAsideResource {
   @Admin
   @Path("/{id}/retry")
   @Operation(summary = "Try again what was set aside")
+  @APIResponse(responseCode = "204", description = "back in its queue")
   public void retry(@PathParam("id") String id) {
     Parameters.text("id", id);
     if (!setAside.retry(id)) {

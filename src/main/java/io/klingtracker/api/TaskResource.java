@@ -45,6 +45,9 @@ import java.util.Objects;
 import java.util.Optional;
 import java.util.function.Predicate;
 import org.eclipse.microprofile.openapi.annotations.Operation;
+import org.eclipse.microprofile.openapi.annotations.media.Content;
+import org.eclipse.microprofile.openapi.annotations.media.Schema;
+import org.eclipse.microprofile.openapi.annotations.responses.APIResponse;
 import org.jspecify.annotations.Nullable;
 
 /** The native API's reads of tasks. */
@@ -115,6 +118,14 @@ public class TaskResource {
   @Path("/{id}")
   @NonBlocking
   @Operation(summary = "One task, now or at its next change")
+  @APIResponse(
+      responseCode = "200",
+      description = "as it is",
+      content =
+          @Content(
+              mediaType = MediaType.APPLICATION_JSON,
+              schema = @Schema(implementation = TaskView.class)))
+  @APIResponse(responseCode = "304", description = "as If-None-Match knows it")
   public Uni<Response> get(
       @PathParam("id") String id,
       @QueryParam("wait") @Nullable String wait,

@@ -15,6 +15,9 @@ import jakarta.ws.rs.Path;
 import jakarta.ws.rs.Produces;
 import jakarta.ws.rs.core.MediaType;
 import org.eclipse.microprofile.openapi.annotations.Operation;
+import org.eclipse.microprofile.openapi.annotations.media.Content;
+import org.eclipse.microprofile.openapi.annotations.media.Schema;
+import org.eclipse.microprofile.openapi.annotations.responses.APIResponse;
 import org.jboss.resteasy.reactive.RestResponse;
 import org.jspecify.annotations.Nullable;
 
@@ -76,6 +79,20 @@ public class EventAdminResource {
   @Admin
   @Path("/replay")
   @Operation(summary = "Send events to Kafka again; counts first")
+  @APIResponse(
+      responseCode = "200",
+      description = "counted",
+      content =
+          @Content(
+              mediaType = MediaType.APPLICATION_JSON,
+              schema = @Schema(implementation = ReplayView.class)))
+  @APIResponse(
+      responseCode = "202",
+      description = "begun",
+      content =
+          @Content(
+              mediaType = MediaType.APPLICATION_JSON,
+              schema = @Schema(implementation = ReplayView.class)))
   public RestResponse<ReplayView> replay(@Nullable ReplayRequest request) {
     Replays.Selection selection = selection(request);
     if (request == null || !Boolean.TRUE.equals(request.confirm())) {

@@ -29,6 +29,10 @@ import java.time.Duration;
 import java.util.List;
 import java.util.UUID;
 import org.eclipse.microprofile.openapi.annotations.Operation;
+import org.eclipse.microprofile.openapi.annotations.enums.SchemaType;
+import org.eclipse.microprofile.openapi.annotations.media.Content;
+import org.eclipse.microprofile.openapi.annotations.media.Schema;
+import org.eclipse.microprofile.openapi.annotations.responses.APIResponse;
 import org.jboss.logging.Logger;
 import org.jboss.resteasy.reactive.ResponseHeader;
 import org.jspecify.annotations.Nullable;
@@ -66,7 +70,8 @@ public class FeedResource {
   public record EventPage(List<Event> events, @JsonProperty("next_cursor") String nextCursor) {
 
     /** An event, letter for letter as on Kafka. */
-    public record Event(@JsonValue @JsonRawValue String json) {}
+    @Schema(type = SchemaType.OBJECT)
+    public record Event(@Schema(hidden = true) @JsonValue @JsonRawValue String json) {}
   }
 
   /** The tenant's events after a cursor, oldest first; with {@code wait} it waits for the next. */
@@ -127,6 +132,13 @@ public class FeedResource {
   @ResponseHeader(name = UNBUFFERED, value = "no")
   @Blocking
   @Operation(summary = "All status changes as they come")
+  @APIResponse(
+      responseCode = "200",
+      description = "events, one after the other",
+      content =
+          @Content(
+              mediaType = MediaType.SERVER_SENT_EVENTS,
+              schema = @Schema(type = SchemaType.STRING)))
   public Multi<OutboundSseEvent> stream(
       @HeaderParam("Last-Event-ID") @Nullable String lastEventId, @Context Sse sse) {
     String tenant = caller.tenant();

@@ -6,6 +6,8 @@ import com.fasterxml.jackson.databind.annotation.JsonNaming;
 import io.klingtracker.time.Rfc3339;
 import java.math.BigDecimal;
 import java.time.Instant;
+import org.eclipse.microprofile.openapi.annotations.enums.SchemaType;
+import org.eclipse.microprofile.openapi.annotations.media.Schema;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -26,7 +28,7 @@ public record TaskView(
     @Nullable Integer errorCode,
     boolean late,
     int sequence,
-    @JsonRawValue @Nullable String result,
+    @Schema(type = SchemaType.OBJECT) @JsonRawValue @Nullable String result,
     @Nullable BigDecimal units,
     @Nullable BigDecimal unitsExpected,
     @Nullable String callbackUrl,

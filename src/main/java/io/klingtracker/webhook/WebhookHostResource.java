@@ -19,6 +19,7 @@ import jakarta.ws.rs.core.MediaType;
 import jakarta.ws.rs.core.Response;
 import java.util.List;
 import org.eclipse.microprofile.openapi.annotations.Operation;
+import org.eclipse.microprofile.openapi.annotations.responses.APIResponse;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -102,6 +103,7 @@ public class WebhookHostResource {
   @Needs(Scope.WEBHOOKS)
   @Path("/{host}/resume")
   @Operation(summary = "Resume a paused host")
+  @APIResponse(responseCode = "204", description = "it flows again")
   public Response resume(@PathParam("host") String host) {
     Parameters.text("host", host, Parameters.MAX_HOST);
     if (!log.resume(caller.tenant(), host)) {

@@ -28,6 +28,9 @@ import java.time.Duration;
 import java.util.List;
 import java.util.UUID;
 import org.eclipse.microprofile.openapi.annotations.Operation;
+import org.eclipse.microprofile.openapi.annotations.media.Content;
+import org.eclipse.microprofile.openapi.annotations.media.Schema;
+import org.eclipse.microprofile.openapi.annotations.responses.APIResponse;
 import org.jboss.logging.Logger;
 import org.jspecify.annotations.Nullable;
 
@@ -166,6 +169,13 @@ public class WebhookResource {
   @Needs(Scope.WEBHOOKS)
   @Path("/deliveries/{id}/redeliver")
   @Operation(summary = "Deliver again")
+  @APIResponse(
+      responseCode = "202",
+      description = "it will be made again",
+      content =
+          @Content(
+              mediaType = MediaType.APPLICATION_JSON,
+              schema = @Schema(implementation = DeliveryView.class)))
   public Response redeliver(@PathParam("id") String id) {
     UUID event = id(id);
     if (!log.redeliver(caller.tenant(), event)) {

@@ -1,5 +1,6 @@
 package io.klingtracker.api;
 
+import static io.restassured.RestAssured.given;
 import static org.hamcrest.Matchers.allOf;
 import static org.hamcrest.Matchers.containsString;
 import static org.hamcrest.Matchers.equalTo;
@@ -478,6 +479,20 @@ class ClientsTest {
         .body("data.task_id", equalTo(id));
     submit("other-" + key, refused).statusCode(404);
     submit(key, BODY).statusCode(422);
+  }
+
+  /** By this the npm package kling-api sees whether its key is good. */
+  @Test
+  void who_asks_for_packs_is_told_of_none() {
+    tenant
+        .caller()
+        .get("/kling/account/costs?start_time=0&end_time=1")
+        .then()
+        .statusCode(200)
+        .body("code", equalTo(0))
+        .body("data.code", equalTo(0))
+        .body("data.resource_pack_subscribe_infos", equalTo(List.of()));
+    given().get("/kling/account/costs").then().statusCode(401);
   }
 
   private static void sql(String statement) throws SQLException {

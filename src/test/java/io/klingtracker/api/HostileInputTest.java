@@ -212,6 +212,10 @@ class HostileInputTest {
   private final List<String> faults = new ArrayList<>();
   private RawClient client;
   private TestTenant tenant;
+
+  /** Whose settings are changed: the caller's own must let its requests through. */
+  private TestTenant changed;
+
   private String task;
   private int sent;
   private final Set<String> seen = new java.util.HashSet<>();
@@ -223,6 +227,7 @@ class HostileInputTest {
     tenant =
         TestTenant.create(
             "{\"name\":\"hostile\"}", "{\"name\":\"hostile\",\"rate\":100000,\"burst\":100000}");
+    changed = TestTenant.create();
     task = tenant.submit("hostile-" + UUID.randomUUID());
   }
 
@@ -335,7 +340,7 @@ class HostileInputTest {
 
   /** The path with something in its parameters that is there, where that does no harm. */
   private String sound(String path) {
-    return path.replace("{tenant}", tenant.id())
+    return path.replace("{tenant}", changed.id())
         .replace("{task_id}", task)
         .replace("{kind}", "text-to-video")
         .replace("{model}", "kling-3.0")

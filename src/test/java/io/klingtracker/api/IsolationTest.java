@@ -116,6 +116,7 @@ class IsolationTest {
     add("POST /kling/v1/{path}", Try.OWN, "/kling/v1/videos/text2video", "{}");
     ids("GET /kling/tasks", "/kling/tasks?task_ids=%s");
     ids("GET /kling/tasks", "/kling/tasks?external_task_ids=%s");
+    add("GET /kling/account/costs", Try.OWN, "/kling/account/costs", null);
     add("POST /kling/tasks", Try.OWN, "/kling/tasks", "{}");
     ids("POST /kling/tasks", "/kling/tasks", "{\"cursor\":\"%s\"}");
     add("POST /kling/text-to-video/{model}", Try.OWN, "/kling/text-to-video/kling-3.0", "{}");
