@@ -128,8 +128,7 @@ class DocumentedBodiesTest {
             "/admin/v1/keys", "{\"name\":\"x\"}");
     for (Map.Entry<String, String> made : bodies.entrySet()) {
       String path = made.getKey();
-      Response answer =
-          TestTenant.admin().body(made.getValue()).post(path.replace("{tenant}", id));
+      Response answer = TestTenant.admin().body(made.getValue()).post(path.replace("{tenant}", id));
       assertEquals(201, answer.statusCode(), answer.asString());
       assertDocumented("post " + path, "201", JSON.readTree(answer.asString()));
     }
@@ -146,13 +145,11 @@ class DocumentedBodiesTest {
     assertDocumented("get /v1/tasks/{id}", "200", shown);
     assertDocumented("get /v1/events", "200", page);
     assertTrue(page.at("/events/0").isObject(), page.toString());
-    JsonNode event =
-        resolved(schema("get /v1/events", "200").at("/properties/events/items"));
+    JsonNode event = resolved(schema("get /v1/events", "200").at("/properties/events/items"));
     assertEquals("object", event.path("type").asText());
     assertTrue(event.path("properties").isEmpty(), event.toString());
     assertEquals(
-        "object",
-        schema("get /v1/tasks/{id}", "200").at("/properties/result/type").asText());
+        "object", schema("get /v1/tasks/{id}", "200").at("/properties/result/type").asText());
   }
 
   private void assertDocumented(String operation, String status, JsonNode answer) {
@@ -160,8 +157,7 @@ class DocumentedBodiesTest {
     answer
         .fieldNames()
         .forEachRemaining(
-            name ->
-                assertTrue(schema.path("properties").has(name), () -> operation + " " + name));
+            name -> assertTrue(schema.path("properties").has(name), () -> operation + " " + name));
   }
 
   private JsonNode schema(String operation, String status) {
