@@ -171,6 +171,22 @@ final class DebianPostgres implements AutoCloseable {
     run(tool("pg_ctl", "reload", "-s", "-D", data().toString()));
   }
 
+  /**
+   * Makes the server a certificate of its own.
+   *
+   * @param host whom it names
+   * @return where it is; its key, {@code server.key}, is beside it
+   */
+  Path certificate(String host) {
+    Path certificate = home.resolve("server.crt");
+    run(
+        asServer(
+            "openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "1",
+            "-subj", "/CN=" + host, "-addext", "subjectAltName=DNS:" + host,
+            "-keyout", home.resolve("server.key").toString(), "-out", certificate.toString()));
+    return certificate;
+  }
+
   /** Runs one of PostgreSQL's tools as the server's user and answers what it printed. */
   String command(String tool, String... arguments) {
     return run(tool(tool, arguments));

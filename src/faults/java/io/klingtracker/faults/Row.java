@@ -72,6 +72,9 @@ abstract class Row {
   /** Looked at once everything has settled. */
   void afterwards(Scene scene) throws Exception {}
 
+  /** Ends what {@link #installation} has begun beside the installation, whatever came of it. */
+  void end() {}
+
   /** Whether the next row needs an installation of its own, whatever came of this one. */
   boolean leavesTraces() {
     return false;
@@ -79,6 +82,14 @@ abstract class Row {
 
   @Test
   final void holds(Stage stage) throws Exception {
+    try {
+      tried(stage);
+    } finally {
+      end();
+    }
+  }
+
+  private void tried(Stage stage) throws Exception {
     Run run = stage.run();
     Installation installation = installation(stage);
     Findings findings = new Findings();

@@ -72,6 +72,19 @@ public final class ServiceProcess implements AutoCloseable {
   }
 
   /**
+   * A further replica of the same build and configuration, on a port of its own, not yet started.
+   *
+   * @param changes what is configured differently
+   */
+  public ServiceProcess another(Map<String, String> changes) {
+    Map<String, String> own = new HashMap<>(config);
+    own.putAll(changes);
+    own.values().removeIf(String::isEmpty);
+    own.remove("tracker.public-url");
+    return new ServiceProcess(own).jar(jar).jvm(jvm);
+  }
+
+  /**
    * Starts another build than the one just packaged; default is {@code -Dtracker.jar}.
    *
    * @param value its {@code quarkus-run.jar}

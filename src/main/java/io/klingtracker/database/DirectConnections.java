@@ -2,6 +2,7 @@ package io.klingtracker.database;
 
 import java.sql.Connection;
 import java.sql.SQLException;
+import java.util.List;
 import java.util.Properties;
 import org.eclipse.microprofile.config.Config;
 import org.postgresql.Driver;
@@ -14,31 +15,39 @@ import org.postgresql.Driver;
 public final class DirectConnections {
 
   private static final String SESSION_URL = "tracker.datasource.session-url";
-  private static final String JDBC = "quarkus.datasource.jdbc.";
-  private static final String ADDITIONAL = JDBC + "additional-jdbc-properties.";
+  private static final String URL = "quarkus.datasource.jdbc.url";
+  private static final String ADDITIONAL = "quarkus.datasource.jdbc.additional-jdbc-properties.";
 
+  private final String key;
+  private final boolean mustLast;
   private final String url;
   private final Properties properties = new Properties();
 
-  private DirectConnections(String url) {
-    this.url = url;
-  }
-
-  /** As configured. */
-  public static DirectConnections of(Config config) {
-    DirectConnections connections =
-        new DirectConnections(
-            config
-                .getOptionalValue(SESSION_URL, String.class)
-                .orElseGet(() -> config.getValue(JDBC + "url", String.class)));
+  private DirectConnections(Config config, String key, boolean mustLast) {
+    this.key = key;
+    this.mustLast = mustLast;
+    this.url = config.getValue(key, String.class);
     for (String name : config.getPropertyNames()) {
       if (name.startsWith(ADDITIONAL)) {
-        connections.set(config, name, name.substring(ADDITIONAL.length()).replace("\"", ""));
+        set(config, name, name.substring(ADDITIONAL.length()).replace("\"", ""));
       }
     }
-    connections.set(config, "quarkus.datasource.username", "user");
-    connections.set(config, "quarkus.datasource.password", "password");
-    return connections;
+    set(config, "quarkus.datasource.username", "user");
+    set(config, "quarkus.datasource.password", "password");
+  }
+
+  /** Those whose sessions last. */
+  public static DirectConnections of(Config config) {
+    boolean separate = config.getOptionalValue(SESSION_URL, String.class).isPresent();
+    return new DirectConnections(config, separate ? SESSION_URL : URL, true);
+  }
+
+  /** Every way that is configured, that of {@link #of} and, where it is another, the pool's. */
+  public static List<DirectConnections> ways(Config config) {
+    DirectConnections lasting = of(config);
+    return lasting.key.equals(URL)
+        ? List.of(lasting)
+        : List.of(lasting, new DirectConnections(config, URL, false));
   }
 
   private void set(Config config, String key, String property) {
@@ -61,10 +70,13 @@ public final class DirectConnections {
     return url.replaceFirst("\\?.*$", "").replaceFirst("^jdbc:postgresql:(//)?", "");
   }
 
-  /** Which setting says so. */
-  public static String key(Config config) {
-    return config.getOptionalValue(SESSION_URL, String.class).isPresent()
-        ? SESSION_URL
-        : JDBC + "url";
+  /** Which setting says where. */
+  public String key() {
+    return key;
+  }
+
+  /** Whether sessions have to last there. */
+  public boolean mustLast() {
+    return mustLast;
   }
 }

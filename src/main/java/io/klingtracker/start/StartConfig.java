@@ -10,8 +10,8 @@ import java.time.Duration;
 public interface StartConfig {
 
   /**
-   * How long a start waits for what only others can end: another replica's migration, or a
-   * transaction whose locks a migration needs.
+   * How long a start waits for what only others can end: a PostgreSQL that is away, another
+   * replica's migration, or a transaction whose locks a migration needs.
    */
   @WithDefault("10m")
   @WithName("wait")
