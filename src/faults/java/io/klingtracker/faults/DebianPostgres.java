@@ -181,9 +181,22 @@ final class DebianPostgres implements AutoCloseable {
     Path certificate = home.resolve("server.crt");
     run(
         asServer(
-            "openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "1",
-            "-subj", "/CN=" + host, "-addext", "subjectAltName=DNS:" + host,
-            "-keyout", home.resolve("server.key").toString(), "-out", certificate.toString()));
+            "openssl",
+            "req",
+            "-x509",
+            "-newkey",
+            "rsa:2048",
+            "-nodes",
+            "-days",
+            "1",
+            "-subj",
+            "/CN=" + host,
+            "-addext",
+            "subjectAltName=DNS:" + host,
+            "-keyout",
+            home.resolve("server.key").toString(),
+            "-out",
+            certificate.toString()));
     return certificate;
   }
 

@@ -78,8 +78,7 @@ final class Row46Failover extends Row {
     int submissions = refused(scene, "submit");
     int ready = refused(scene, "ready");
     boolean told =
-        within(
-            () -> refused(scene, "submit") > submissions && refused(scene, "ready") > ready);
+        within(() -> refused(scene, "submit") > submissions && refused(scene, "ready") > ready);
     scene
         .findings()
         .require(told, "503 and not ready while PostgreSQL is " + what, scene.measures().table());

@@ -51,8 +51,9 @@ final class Row47LostSessions extends Row {
                 select count(pg_terminate_backend(pid)) from pg_stat_activity
                 where datname = current_database() and pid <> pg_backend_pid()""");
       } else {
-        lost += sql.number(
-            """
+        lost +=
+            sql.number(
+                """
             select count(*) from pg_stat_activity
             where datname = current_database() and pid <> pg_backend_pid()""");
         way.reset();

@@ -46,8 +46,10 @@ final class Row50Pooler extends Row {
     try (ServiceProcess refused =
         installed.another(
             Map.of(
-                "quarkus.datasource.jdbc.url", url(transactions, "elsewhere"),
-                "tracker.datasource.session-url", ""))) {
+                "quarkus.datasource.jdbc.url",
+                url(transactions, "elsewhere"),
+                "tracker.datasource.session-url",
+                ""))) {
       int exit = refused.startAndEnd();
       scene
           .findings()
@@ -61,13 +63,14 @@ final class Row50Pooler extends Row {
     try (ServiceProcess works =
         installed.another(
             Map.of(
-                "quarkus.datasource.jdbc.url", url(sessions, "elsewhere"),
-                "tracker.datasource.session-url", ""))) {
+                "quarkus.datasource.jdbc.url",
+                url(sessions, "elsewhere"),
+                "tracker.datasource.session-url",
+                ""))) {
       works.start();
       scene
           .findings()
-          .require(
-              !works.log().contains(" ERROR "), "session mode works as it is", works.log());
+          .require(!works.log().contains(" ERROR "), "session mode works as it is", works.log());
     }
     scene.watch(scene.run().seconds(20));
   }

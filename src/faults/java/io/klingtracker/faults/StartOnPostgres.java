@@ -48,13 +48,20 @@ final class StartOnPostgres {
   private static ServiceProcess service(String url) {
     return new ServiceProcess(
             Map.of(
-                "quarkus.datasource.jdbc.url", url,
-                "quarkus.datasource.username", "tracker",
-                "quarkus.datasource.password", PASSWORD,
-                "kafka.bootstrap.servers", "127.0.0.1:1",
-                "tracker.secret", Installation.SECRET,
-                "kling.accounts.default.api-key", Servers.KLING_API_KEY,
-                "kling.accounts.default.base-url", "http://127.0.0.1:1"))
+                "quarkus.datasource.jdbc.url",
+                url,
+                "quarkus.datasource.username",
+                "tracker",
+                "quarkus.datasource.password",
+                PASSWORD,
+                "kafka.bootstrap.servers",
+                "127.0.0.1:1",
+                "tracker.secret",
+                Installation.SECRET,
+                "kling.accounts.default.api-key",
+                Servers.KLING_API_KEY,
+                "kling.accounts.default.base-url",
+                "http://127.0.0.1:1"))
         .jar(Run.ofProperties().jar());
   }
 
@@ -153,9 +160,7 @@ final class StartOnPostgres {
       }
       try (ServiceProcess mistaken =
           service("jdbc:postgresql://127.0.0.1:" + secured.port() + "/postgres" + parameters)) {
-        mistaken
-            .with("quarkus.datasource.username", "postgres")
-            .with("tracker.start.wait", "1s");
+        mistaken.with("quarkus.datasource.username", "postgres").with("tracker.start.wait", "1s");
         assertEquals(1, mistaken.startAndEnd(), mistaken.log());
         assertTrue(mistaken.log().contains("127.0.0.1"), mistaken.log());
       }

@@ -22,8 +22,7 @@ public final class TrackerMain {
   }
 
   private static void awaitDatabase() {
-    SmallRyeConfig config =
-        ConfigUtils.configBuilder().withMapping(StartConfig.class).build();
+    SmallRyeConfig config = ConfigUtils.configBuilder().withMapping(StartConfig.class).build();
     DatabaseCheck.fault(
             config,
             config.getConfigMapping(StartConfig.class).most(),
