@@ -75,13 +75,18 @@ final class Row46Failover extends Row {
 
   /** Submissions are answered 503, and so is readiness. */
   private static void refusesAndSaysSo(Scene scene, String what) {
-    int submissions = refused(scene, "submit");
+    int submissions = refusedSubmissions(scene);
     int ready = refused(scene, "ready");
     boolean told =
-        within(() -> refused(scene, "submit") > submissions && refused(scene, "ready") > ready);
+        within(
+            () -> refusedSubmissions(scene) > submissions && refused(scene, "ready") > ready);
     scene
         .findings()
         .require(told, "503 and not ready while PostgreSQL is " + what, scene.measures().table());
+  }
+
+  private static int refusedSubmissions(Scene scene) {
+    return refused(scene, "submit") + refused(scene, "submit+wait");
   }
 
   private static int refused(Scene scene, String kind) {
