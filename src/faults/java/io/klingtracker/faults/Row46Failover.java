@@ -78,8 +78,7 @@ final class Row46Failover extends Row {
     int submissions = refusedSubmissions(scene);
     int ready = refused(scene, "ready");
     boolean told =
-        within(
-            () -> refusedSubmissions(scene) > submissions && refused(scene, "ready") > ready);
+        within(() -> refusedSubmissions(scene) > submissions && refused(scene, "ready") > ready);
     scene
         .findings()
         .require(told, "503 and not ready while PostgreSQL is " + what, scene.measures().table());
