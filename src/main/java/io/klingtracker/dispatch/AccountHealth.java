@@ -47,6 +47,6 @@ class AccountHealth implements HealthCheck {
             : parked.family() == null
                 ? "all of it"
                 : parked.model() == null ? parked.family() : parked.family() + " " + parked.model();
-    return "%s parked with %d since %s".formatted(what, parked.code(), Rfc3339.format(parked.at()));
+    return "%s parked with %s since %s".formatted(what, parked.code(), Rfc3339.format(parked.at()));
   }
 }

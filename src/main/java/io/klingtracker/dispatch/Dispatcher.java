@@ -64,7 +64,7 @@ class Dispatcher {
       "sent, but whether Kling accepted it is not known yet (%s); asking";
 
   private static final String NOT_LET_THROUGH =
-      "not accepted, turned away before Kling %d times: %s";
+      "not accepted, turned away before Kling %s times: %s";
 
   /** With the waits between them, about two minutes. */
   static final int MAX_TURNED_AWAY = 8;
@@ -397,7 +397,7 @@ class Dispatcher {
     } else if (store.release(
         claim,
         clock.instant().plus(backoff.after(times, random)),
-        "turned away before Kling %d times, sent again later: %s".formatted(times, reason))) {
+        "turned away before Kling %s times, sent again later: %s".formatted(times, reason))) {
       tasks.note(claim.taskId(), Source.DISPATCH, null, "turned-away", reason);
     }
     whenSettled.run();

@@ -37,7 +37,7 @@ class FeedHealth implements HealthCheck {
                     .down()
                     .withData(
                         "held back",
-                        "for %d s by %s".formatted(hold.heldBack().toSeconds(), holder.who())));
+                        "for %s s by %s".formatted(hold.heldBack().toSeconds(), holder.who())));
     return answer.build();
   }
 }

@@ -43,7 +43,7 @@ record KlingAnswer(
     if (message.isEmpty()) {
       message =
           code == null
-              ? "HTTP %d and no words of Kling's (%s, %d bytes)"
+              ? "HTTP %s and no words of Kling's (%s, %s bytes)"
                   .formatted(status, type(contentType), body.length())
               : "HTTP " + status;
     }

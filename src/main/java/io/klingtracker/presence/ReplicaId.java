@@ -2,6 +2,7 @@ package io.klingtracker.presence;
 
 import jakarta.inject.Inject;
 import jakarta.inject.Singleton;
+import java.util.HexFormat;
 import java.util.concurrent.ThreadLocalRandom;
 import org.jdbi.v3.core.Handle;
 
@@ -30,7 +31,7 @@ public class ReplicaId {
 
   /** How a claim names us. */
   public String id() {
-    return PREFIX + String.format("%08x", number);
+    return PREFIX + HexFormat.of().toHexDigits(number);
   }
 
   /** How one of several claims of ours is named. */

@@ -87,7 +87,7 @@ class DoubtWatch implements HealthCheck {
             Collectors.toMap(
                 count -> count.cause().word(),
                 count ->
-                    "%d, the oldest for %d s"
+                    "%s, the oldest for %s s"
                         .formatted(count.creates(), age(count.oldest()).toSeconds())));
   }
 

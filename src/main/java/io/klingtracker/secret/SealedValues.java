@@ -59,12 +59,12 @@ class SealedValues {
   record Place(String table, String key, String type, String least, String column, String live) {
 
     String newest() {
-      return "select %s from %s where %s order by created_at desc limit %d"
+      return "select %s from %s where %s order by created_at desc limit %s"
           .formatted(column, table, live, TRIED);
     }
 
     String page() {
-      return "select %s::text as key, %s as sealed from %s where %s > cast(:after as %s) order by %s limit %d"
+      return "select %s::text as key, %s as sealed from %s where %s > cast(:after as %s) order by %s limit %s"
           .formatted(key, column, table, key, type, key, PAGE);
     }
 

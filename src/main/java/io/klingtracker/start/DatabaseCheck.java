@@ -80,13 +80,13 @@ final class DatabaseCheck {
         }
         if (waited.compareTo(most) >= 0) {
           return Optional.of(
-              "%s: PostgreSQL at %s was waited for in vain for %d s (tracker.start.wait): %s"
+              "%s: PostgreSQL at %s was waited for in vain for %s s (tracker.start.wait): %s"
                   .formatted(way.key(), way.where(), waited.toSeconds(), reason));
         }
         if (waited.minus(saidAt).compareTo(SAY_EVERY) >= 0) {
           saidAt = waited;
           say.accept(
-              "PostgreSQL at %s: %s (%d s of tracker.start.wait=%d s)"
+              "PostgreSQL at %s: %s (%s s of tracker.start.wait=%s s)"
                   .formatted(way.where(), reason, waited.toSeconds(), most.toSeconds()));
         }
         pause();

@@ -56,7 +56,7 @@ class Migrations {
 
   private static final String LIMITS =
       "set statement_timeout = 0; set idle_in_transaction_session_timeout = 0;"
-          + " set lock_timeout = %d; set application_name = '"
+          + " set lock_timeout = %s; set application_name = '"
           + NAME
           + "'";
 
@@ -132,7 +132,7 @@ class Migrations {
       }
       Duration waited = Duration.ofNanos(System.nanoTime() - begin);
       String what =
-          "the schema's migrations wait for %s (%d s of tracker.start.wait=%d s)"
+          "the schema's migrations wait for %s (%s s of tracker.start.wait=%s s)"
               .formatted(wait, waited.toSeconds(), most.toSeconds());
       if (waited.plus(PAUSE).compareTo(most) > 0) {
         throw new IllegalStateException(what);

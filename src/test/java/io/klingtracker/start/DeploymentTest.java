@@ -55,7 +55,7 @@ class DeploymentTest {
   void compose_demands_its_secrets_and_the_simulator_s_file_has_them() throws IOException {
     String compose = Files.readString(Path.of("docker-compose.yml"));
     Properties simulator = new Properties();
-    try (Reader file = Files.newBufferedReader(Path.of("simulator.env"))) {
+    try (Reader file = Files.newBufferedReader(Path.of("src/local/docker/simulator.env"))) {
       simulator.load(file);
     }
     Set<String> demanded = new TreeSet<>();
