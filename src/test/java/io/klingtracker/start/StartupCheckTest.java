@@ -226,17 +226,18 @@ class StartupCheckTest {
     for (String base : List.of(SIMULATED, REAL)) {
       Map<String, String> bad = new HashMap<>(GOOD);
       bad.put("kling.accounts.default.base-url", base);
-      bad.put("tracker.admin-key", "elevenchars");
+      bad.put("tracker.admin-key", "letters");
       bad.put("tracker.bootstrap.api-key", "x");
-      bad.put("tracker.bootstrap.secret-key", "fifteen-letters");
+      bad.put("tracker.bootstrap.secret-key", "letters");
       bad.put("tracker.bootstrap.webhook-secret", "whsec_YQ==");
       String line = fault(bad).orElseThrow();
-      int least = base.equals(REAL) ? 16 : 12;
+      int least = base.equals(REAL) ? 16 : 8;
       assertEquals(
-          "tracker.admin-key must have at least %d characters, has 11; ".formatted(least)
+          "tracker.admin-key must have at least %d characters, has 7; ".formatted(least)
               + "tracker.bootstrap.api-key must have at least %d characters, has 1; "
                   .formatted(least)
-              + "tracker.bootstrap.secret-key must have at least 16 characters, has 15; "
+              + "tracker.bootstrap.secret-key must have at least %d characters, has 7; "
+                  .formatted(least)
               + "tracker.bootstrap.webhook-secret must have at least 24 bytes, has 1",
           line);
     }
