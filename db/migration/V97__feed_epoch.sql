@@ -37,12 +37,15 @@ $$;
 
 -- Begins an epoch if the database is in another cluster than the last one began in, or if events stand above every
 -- transaction so far; answers why, or null. To be called before a session is used to write.
--- The numbers of one epoch stay far below 2^40, so a whole 2^40 further on nobody's cursor has been.
+-- A database that is restored has forgotten which positions were given out, also those of an epoch that a restore before
+-- began: a clock has not. Positions of every epoch but the first stay below the microseconds since 1970, as long as fewer
+-- than a million transactions a second are made, so the next epoch begins there.
 create function feed_follow_cluster(look_at_events boolean) returns text language plpgsql as $$
 declare
   here   text := feed_cluster();
   known  feed_epoch;
   why    text;
+  newest bigint;
 begin
   if here is null or current_setting('transaction_read_only')::boolean then
     return null;
@@ -62,9 +65,11 @@ begin
     -- The second look is alone: whoever writes an event sees the old shift and ends before this, or the new one after it.
     lock table task, task_event in share row exclusive mode;
   end loop;
+  newest := pg_snapshot_xmax(pg_current_snapshot())::text::bigint;
   update feed_epoch set
     epoch = known.epoch + 1,
-    shift = (greatest(known.shift, feed_newest()) / (1::bigint << 40) + 1) * (1::bigint << 40),
+    shift = greatest(feed_newest() + 1, known.shift + newest, (extract(epoch from clock_timestamp()) * 1000000)::bigint)
+      - newest,
     cluster = here,
     began_at = now(),
     reason = why;

@@ -11,6 +11,7 @@ import com.fasterxml.jackson.databind.node.JsonNodeFactory;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.klingtracker.kling.KlingConfig;
 import io.klingtracker.request.JsonFaults;
+import io.klingtracker.request.Nearest;
 import io.klingtracker.request.Parameters;
 import io.klingtracker.rules.ModelMapping;
 import io.klingtracker.tenant.Admin;
@@ -52,6 +53,10 @@ public class AdminTenantResource {
 
   private static final int DEFAULT_LIMIT = 50;
   private static final int MAX_LIMIT = 200;
+
+  /** What is shown of a tenant or key and cannot be changed. */
+  private static final Set<String> SHOWN_ONLY =
+      Set.of("created_at", "prefix", "access_key", "revoked_at", "last_used_at");
 
   /** Settings whose values the audit log tells. */
   private static final Set<String> TOLD =
@@ -208,7 +213,8 @@ public class AdminTenantResource {
               schema = @Schema(implementation = TenantBody.class)))
   public TenantShown change(@PathParam("tenant") String tenant, @Nullable String body) {
     return shown(
-        tenants.change(tenant, before -> settings(merged(TenantBody.class, asked(before), body))));
+        tenants.change(
+            tenant, before -> settings(merged(TenantBody.class, asked(before), body, tenant))));
   }
 
   /** The same. */
@@ -266,7 +272,7 @@ public class AdminTenantResource {
         tenants.changeKey(
             tenant,
             Parameters.uuid("a key's id", id),
-            before -> keySettings(merged(KeyBody.class, asked(before), body))),
+            before -> keySettings(merged(KeyBody.class, asked(before), body, id))),
         null,
         null);
   }
@@ -320,7 +326,7 @@ public class AdminTenantResource {
     return shown(
         tenants.changeAdminKey(
             Parameters.uuid("a key's id", id),
-            before -> keySettings(merged(KeyBody.class, asked(before), body))),
+            before -> keySettings(merged(KeyBody.class, asked(before), body, id))),
         null,
         null);
   }
@@ -335,8 +341,13 @@ public class AdminTenantResource {
   }
 
   /** What is given over what was before; the audit log says what that is. */
-  private <T> T merged(Class<T> type, T before, @Nullable String body) {
+  private <T> T merged(Class<T> type, T before, @Nullable String body, String id) {
     ObjectNode given = object(body);
+    if (given.has("id") && !given.path("id").asText().equals(id)) {
+      throw Parameters.invalid("id cannot be changed; it is " + Nearest.shown(id));
+    }
+    // Whoever changes what a GET has shown sends it all back.
+    given.remove(SHOWN_ONLY);
     caller.audit("sets " + told(given));
     refuseWider(given);
     ObjectNode merged = json.valueToTree(before);
@@ -379,9 +390,14 @@ public class AdminTenantResource {
     }
   }
 
+  /** Without the byte order mark that some editors put before a text. */
+  private static String withoutMark(@Nullable String body) {
+    return body == null ? "" : body.startsWith("\uFEFF") ? body.substring(1) : body;
+  }
+
   private ObjectNode object(@Nullable String body) {
     try {
-      if (json.readTree(body == null ? "" : body) instanceof ObjectNode given) {
+      if (json.readTree(withoutMark(body)) instanceof ObjectNode given) {
         return given;
       }
     } catch (JsonProcessingException e) {

@@ -108,7 +108,7 @@ public class SetAsideResource {
   }
 
   private SetAside.Position position(@Nullable String cursor) {
-    if (cursor == null) {
+    if (cursor == null || cursor.isEmpty()) {
       return SetAside.Position.START;
     }
     return cursors

@@ -182,8 +182,8 @@ public class TaskResource {
         new TaskFilter(
             kind(kind),
             status(status),
-            Parameters.text("model", model),
-            Parameters.text("external_task_id", externalTaskId),
+            Parameters.text("model", Parameters.given(model)),
+            Parameters.text("external_task_id", Parameters.given(externalTaskId)),
             Parameters.time("created_after", createdAfter),
             Parameters.time("created_before", createdBefore));
     int size = Parameters.number("limit", limit, DEFAULT_LIMIT, 1, MAX_LIMIT);
@@ -224,7 +224,7 @@ public class TaskResource {
 
   /** A kind of ours, or any that was ever stored (contract, section 10). */
   private @Nullable String kind(@Nullable String word) {
-    String kind = Parameters.text("kind", word);
+    String kind = Parameters.text("kind", Parameters.given(word));
     if (kind != null && Kinds.ofName(kind).isEmpty() && !tasks.hasKind(caller.tenant(), kind)) {
       throw Parameters.invalid(
           "unknown kind %s; %s"
@@ -241,7 +241,7 @@ public class TaskResource {
   }
 
   private @Nullable String position(String list, @Nullable String cursor) {
-    if (cursor == null) {
+    if (cursor == null || cursor.isEmpty()) {
       return null;
     }
     return cursors

@@ -13,6 +13,7 @@ import java.sql.SQLException;
 import java.util.Optional;
 import javax.sql.DataSource;
 import org.jboss.logging.Logger;
+import org.postgresql.PGConnection;
 
 /**
  * Keeps the feed going when the database turns up in another cluster, whose transaction numbers may
@@ -55,9 +56,10 @@ class FeedEpoch implements AgroalPoolInterceptor {
     }
   }
 
+  /** The driver's: closing the pool's would do nothing, since it is not the pool's yet. */
   private static void close(Connection connection) {
     try {
-      connection.close();
+      ((Connection) connection.unwrap(PGConnection.class)).abort(Runnable::run);
     } catch (SQLException e) {
       LOG.debugf(e, "the session was closed already");
     }

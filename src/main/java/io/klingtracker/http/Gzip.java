@@ -9,7 +9,6 @@ import java.io.IOException;
 import java.io.InputStream;
 import java.util.Locale;
 import java.util.Optional;
-import java.util.Set;
 import java.util.function.IntFunction;
 import java.util.zip.GZIPInputStream;
 import org.jspecify.annotations.Nullable;
@@ -23,7 +22,6 @@ final class Gzip {
   private static final byte FIRST = 0x1f;
   private static final byte SECOND = (byte) 0x8b;
   private static final int STEP = 16 << 10;
-  private static final Set<String> GZIP = Set.of("gzip", "x-gzip");
 
   private Gzip() {}
 
@@ -31,10 +29,10 @@ final class Gzip {
     return body.length() > 1 && body.getByte(0) == FIRST && body.getByte(1) == SECOND;
   }
 
-  /** Whether a body may come with this {@code Content-Encoding}. */
-  static boolean isTaken(@Nullable String encoding, boolean mayBePacked) {
+  /** Whether this {@code Content-Encoding} says that a body is as it is. */
+  static boolean isNone(@Nullable String encoding) {
     String name = encoding == null ? "" : encoding.strip().toLowerCase(Locale.ROOT);
-    return name.isEmpty() || name.equals("identity") || mayBePacked && GZIP.contains(name);
+    return name.isEmpty() || name.equals("identity");
   }
 
   static ProblemException refusal() {

@@ -171,7 +171,7 @@ class OperatorPort {
   void admit(RoutingContext call) {
     if (config.port().isEmpty()
         || !Front.isForOperators(call.request().path())
-        || isOperators(call.request().localAddress())) {
+        || isOperators(call.request().connection().localAddress(true))) {
       call.next();
     } else {
       refusals.refuse(
@@ -179,6 +179,7 @@ class OperatorPort {
     }
   }
 
+  /** By our own socket's address: with the PROXY protocol the other is what the caller dialled. */
   private boolean isOperators(@Nullable SocketAddress local) {
     return local != null && port != NOT_OPEN && local.port() == port;
   }

@@ -38,10 +38,15 @@ public final class Parameters {
     return (int) whole(name, value, preset, least, most);
   }
 
+  /** What was given; null where it is empty, as forms send what nobody filled in. */
+  public static @Nullable String given(@Nullable String value) {
+    return value == null || value.isEmpty() ? null : value;
+  }
+
   /** A whole number; {@code preset} when it is left out. */
   public static long whole(
       String name, @Nullable String value, long preset, long least, long most) {
-    if (value == null) {
+    if (value == null || value.isEmpty()) {
       return preset;
     }
     // Only digits of ASCII: the JDK would take those of every script.
@@ -78,7 +83,10 @@ public final class Parameters {
   /** One of a few words. */
   public static @Nullable String word(
       String name, @Nullable String value, Collection<String> words) {
-    if (value != null && !words.contains(value)) {
+    if (value == null || value.isEmpty()) {
+      return null;
+    }
+    if (!words.contains(value)) {
       throw invalid(
           "%s %s is none of %s; %s"
               .formatted(
@@ -92,7 +100,7 @@ public final class Parameters {
 
   /** {@code true} or {@code false}; false when it is left out. */
   public static boolean flag(String name, @Nullable String value) {
-    if (value == null || value.equals("false")) {
+    if (value == null || value.isEmpty() || value.equals("false")) {
       return false;
     }
     if (!value.equals("true")) {
@@ -112,7 +120,7 @@ public final class Parameters {
 
   /** An RFC 3339 time, or a day of UTC for its beginning; of the years 0000 to 9999. */
   public static @Nullable Instant time(String name, @Nullable String value) {
-    if (value == null) {
+    if (value == null || value.isEmpty()) {
       return null;
     }
     try {

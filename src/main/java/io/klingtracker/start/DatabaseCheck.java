@@ -98,6 +98,8 @@ final class DatabaseCheck {
   private static boolean isTemporary(SQLException failure) {
     String state = SqlStates.of(failure);
     return SqlStates.isDatabaseAway(failure)
+        // The driver's word for a password that is missing.
+        && !state.equals("08004")
         && !state.startsWith("28")
         && !state.startsWith("3D")
         && !state.startsWith("42");

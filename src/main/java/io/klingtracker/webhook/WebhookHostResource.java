@@ -86,7 +86,7 @@ public class WebhookHostResource {
   }
 
   private long before(String tenant, @Nullable String cursor) {
-    return cursor == null
+    return cursor == null || cursor.isEmpty()
         ? Long.MAX_VALUE
         : cursors
             .open(LIST, tenant, cursor)

@@ -138,14 +138,17 @@ public class WebhookResource {
       @QueryParam("host") @Nullable String host,
       @QueryParam("limit") @Nullable String limit,
       @QueryParam("cursor") @Nullable String cursor) {
-    Parameters.word("state", state, STATES);
+    String wanted = Parameters.word("state", state, STATES);
     int size = Parameters.number("limit", limit, DEFAULT_LIMIT, 1, MAX_LIMIT);
-    UUID before = cursor == null ? null : position(cursor);
+    UUID before = cursor == null || cursor.isEmpty() ? null : position(cursor);
     List<DeliveryLog.Entry> page =
         log.list(
             caller.tenant(),
             new DeliveryLog.Filter(
-                taskId(taskId), state, Parameters.text("host", host, Parameters.MAX_HOST), before),
+                taskId(Parameters.given(taskId)),
+                wanted,
+                Parameters.text("host", Parameters.given(host), Parameters.MAX_HOST),
+                before),
             size);
     String next =
         page.size() < size

@@ -139,6 +139,41 @@ class ClientsTest {
   }
 
   @Test
+  void what_is_shown_may_be_sent_back_with_or_without_a_byte_order_mark() throws IOException {
+    RawClient client = new RawClient(base);
+    List<String> admin = List.of("Authorization: Bearer " + TrackerStack.ADMIN_KEY);
+    TestTenant other = TestTenant.create();
+    String path = "/admin/v1/tenants/" + other.id();
+    String shown = client.send("GET", path, admin, new byte[0]).body();
+    for (String method : List.of("PUT", "PATCH")) {
+      byte[] body = ("\uFEFF" + shown).getBytes(StandardCharsets.UTF_8);
+      RawClient.Answer answer = client.send(method, path, admin, body);
+      assertEquals(200, answer.status(), answer.body());
+      assertEquals(shown, answer.body());
+    }
+    RawClient.Answer renamed =
+        client.send("PUT", path, admin, "{\"id\":\"x\"}".getBytes(StandardCharsets.UTF_8));
+    assertEquals(400, renamed.status());
+    assertTrue(renamed.body().contains("id cannot be changed"), renamed.body());
+  }
+
+  @Test
+  void a_parameter_that_nobody_filled_in_is_left_out() {
+    tenant
+        .caller()
+        .get(
+            "/v1/tasks?status=&kind=&model=&external_task_id=&created_after=&created_before=&limit=&cursor=")
+        .then()
+        .statusCode(200);
+    tenant.caller().get("/v1/usage?from=&to=&group_by=").then().statusCode(200);
+    tenant
+        .caller()
+        .get("/v1/webhooks/deliveries?state=&task_id=&host=&limit=&cursor=")
+        .then()
+        .statusCode(200);
+  }
+
+  @Test
   void empty_fields_are_none_and_the_newer_front_takes_seconds_in_text() {
     tenant
         .caller()

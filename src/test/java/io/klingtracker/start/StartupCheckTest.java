@@ -253,7 +253,6 @@ class StartupCheckTest {
               "tracker.bootstrap.webhook-secret",
                   "whsec_bG9jYWwtd2ViaG9vay1zZWNyZXQtMDEyMzQ1Njc4OWFi",
               "tracker.secret", "local-tracker-secret-0123456789abcdef0123456789",
-              "tracker.previous-secrets", "replace-me-with-at-least-32-random-bytes",
               "kling.accounts.default.api-key", "local-dev-key",
               "quarkus.datasource.password", "replace-me"),
           Map.of(
@@ -276,6 +275,17 @@ class StartupCheckTest {
           List.of(SIMULATED, "http://simulator:18090", "http://[::1]:1").get(i));
       assertEquals(Optional.empty(), fault(settings));
     }
+  }
+
+  /** Else nobody could leave it behind. */
+  @Test
+  void an_example_may_be_rotated_away() {
+    Map<String, String> settings = new HashMap<>(GOOD);
+    settings.put("kling.accounts.default.base-url", REAL);
+    settings.put("tracker.secret", "kQ0v5mB9wY2rT8xZ4nH7sD1fG6jL3pCa");
+    settings.put("tracker.previous-secrets", "for-trying-out-only-0123456789abcdef");
+    Optional<String> fault = fault(settings);
+    assertFalse(fault.orElse("").contains("previous-secrets"), fault.toString());
   }
 
   @Test

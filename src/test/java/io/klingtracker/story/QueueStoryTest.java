@@ -51,6 +51,12 @@ class QueueStoryTest {
     accounts.pause("default");
     String task = submit();
 
+    // What is said of accounts is up to two seconds old.
+    await()
+        .atMost(Duration.ofSeconds(20))
+        .until(
+            () -> caller().get("/v1/tasks/" + task + "/explain").<String>path("reason"),
+            containsString("paused"));
     caller()
         .get("/v1/tasks/" + task + "/explain")
         .then()

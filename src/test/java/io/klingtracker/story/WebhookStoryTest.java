@@ -38,7 +38,9 @@ import java.util.Map;
 import java.util.UUID;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.Executors;
+import java.util.concurrent.TimeUnit;
 import java.util.function.ToIntFunction;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.clients.consumer.KafkaConsumer;
@@ -169,7 +171,7 @@ class WebhookStoryTest {
     "http://169.254.169.254/latest/meta-data/, cloud metadata",
     "http://0xa9fea9fe/, cloud metadata",
     "http://[fe80::1]/, link-local",
-    "http://user:secret@hooks.example.com/, http or https",
+    "http://user:secret@hooks.example.com/, user name",
     "ftp://hooks.example.com/, http",
     "https://hooks.example.com:22/, port 80",
   })
@@ -186,10 +188,21 @@ class WebhookStoryTest {
 
   @Test
   void a_receiver_that_wants_no_more_is_told_again_only_on_order() throws Exception {
-    answer = webhook -> 410;
+    // It takes its time over the first, so that others of the task wait behind it.
+    CountDownLatch ended = new CountDownLatch(1);
+    answer =
+        webhook -> {
+          try {
+            ended.await(5, TimeUnit.SECONDS);
+          } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+          }
+          return 410;
+        };
     Instant before = Instant.now();
     String id = submit("gone-" + UUID.randomUUID());
     awaitStatus(id, "succeed");
+    ended.countDown();
     await(
         () ->
             caller()
@@ -198,7 +211,7 @@ class WebhookStoryTest {
                     .stream()
                     .filter("failed"::equals)
                     .count()
-                >= 3);
+                >= 2);
     String delivery = received.get(0).header("webhook-id");
     caller()
         .get("/v1/webhooks/deliveries/" + delivery)
@@ -222,7 +235,7 @@ class WebhookStoryTest {
 
     String order = "{\"since\":\"" + before + "\",\"tenant\":\"test\",\"host\":\"" + host() + "\"";
     int count = admin().body(order + "}").post("/admin/v1/webhooks/redeliver").path("count");
-    assertTrue(count >= 2, "count " + count);
+    assertTrue(count >= 1, "count " + count);
     assertEquals(1, received.size());
     admin()
         .body(order + ",\"confirm\":true}")
@@ -230,7 +243,7 @@ class WebhookStoryTest {
         .then()
         .body("redelivered", equalTo(count));
     await(() -> received.size() == 1 + count);
-    awaitDeliveries(id, 3)
+    awaitDeliveries(id, count)
         .then()
         .body("deliveries.state", org.hamcrest.Matchers.everyItem(equalTo("delivered")));
     List<Integer> sequences =
@@ -246,6 +259,9 @@ class WebhookStoryTest {
     answer = webhook -> 410;
     Instant before = Instant.now();
     String id = submitAs(tenant);
+    org.awaitility.Awaitility.await()
+        .atMost(Duration.ofSeconds(30))
+        .until(() -> "succeed".equals(tenant.caller().get("/v1/tasks/" + id).path("status")));
     await(
         () ->
             tenant
@@ -253,7 +269,14 @@ class WebhookStoryTest {
                     .get("/v1/webhooks/deliveries?state=failed&task_id=" + id)
                     .<List<String>>path("deliveries.id")
                     .size()
-                >= 3);
+                >= 1);
+    // Those that waited when it answered 410; what changed later made none.
+    int failed =
+        tenant
+            .caller()
+            .get("/v1/webhooks/deliveries?state=failed&task_id=" + id)
+            .<List<String>>path("deliveries.id")
+            .size();
     String order = "{\"since\":\"" + before + "\",\"host\":\"" + host() + "\"";
     TestTenant.create()
         .caller()
@@ -267,7 +290,7 @@ class WebhookStoryTest {
         .body(order + "}")
         .post("/v1/webhooks/redeliver")
         .then()
-        .body("count", equalTo(3))
+        .body("count", equalTo(failed))
         .body("redelivered", equalTo(0));
     answer = webhook -> 200;
     received.clear();
@@ -276,8 +299,8 @@ class WebhookStoryTest {
         .body(order + ",\"confirm\":true}")
         .post("/v1/webhooks/redeliver")
         .then()
-        .body("redelivered", equalTo(3));
-    await(() -> received.size() == 3);
+        .body("redelivered", equalTo(failed));
+    await(() -> received.size() == failed);
     tenant.caller().body("{}").post("/v1/webhooks/redeliver").then().statusCode(400);
   }
 
