@@ -24,6 +24,7 @@ record PendingCallback(
    * The task when the callback was claimed.
    *
    * @param open whether it may be running at Kling, as far as we know
+   * @param lost whether a create of it was given up as lost
    * @param tracked whether another program submits it
    * @param startedAt when Kling accepted it, as far as we know
    * @param nextCheckAt when Kling would have been asked; null when it would not
@@ -37,6 +38,7 @@ record PendingCallback(
       @Nullable String klingTaskId,
       @Nullable String externalTaskId,
       boolean open,
+      boolean lost,
       boolean tracked,
       Instant startedAt,
       @Nullable Instant nextCheckAt,

@@ -230,6 +230,8 @@ class PendingCallbacks {
       news.add(read);
     } else if (ruling instanceof Ruling.Prove proof) {
       prove(read, proof, verdicts);
+    } else if (ruling instanceof Ruling.Wait) {
+      await(read, verdicts);
     } else if (ruling instanceof Ruling.Ask ask) {
       note(read, "not-understood", ask.fault(), verdicts);
       ask(callback.taskId());
@@ -262,6 +264,15 @@ class PendingCallbacks {
       store.later(callback, retryAt(callback));
     } else {
       note(read, "untrue", "nobody can be asked about it", verdicts);
+    }
+  }
+
+  private void await(Read read, Map<Long, String> verdicts) {
+    PendingCallback callback = read.callback();
+    if (callback.attempts() < SetAside.MOST_ATTEMPTS) {
+      store.later(callback, retryAt(callback));
+    } else {
+      note(read, "untrue", "Kling did not have it, and it was not sent again yet", verdicts);
     }
   }
 

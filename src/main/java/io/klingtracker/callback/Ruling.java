@@ -31,6 +31,9 @@ sealed interface Ruling {
    */
   record Ask(String fault) implements Ruling {}
 
+  /** It may be news of a create that was given up as lost: it counts once the task is sent again. */
+  record Wait() implements Ruling {}
+
   /** There is no task for it. */
   record NoTask() implements Ruling {}
 
@@ -55,6 +58,9 @@ sealed interface Ruling {
       return new Note("not-understood", said.message());
     }
     if (task.status() == TaskStatus.QUEUED && !task.open()) {
+      if (task.lost()) {
+        return new Wait();
+      }
       return new Note("untrue", "nothing was sent to Kling yet");
     }
     if (said.status().isFinal() && verify.needsProof(callback.signed())) {

@@ -102,6 +102,12 @@ class Accounting implements Accounts {
 
   void accepted(Claim claim) {
     Instant now = clock.instant();
+    PoolState own = states.get(claim.pool());
+    if (claim.epoch() > (own == null ? 0 : own.epoch())) {
+      // What we know is older than the step under which it was claimed.
+      store.accepted(claim.pool(), claim.sent());
+      return;
+    }
     for (Pool scope : claim.pool().scopes()) {
       PoolState state = states.get(scope);
       if (state != null && !state.accepted(claim.sent(), now).equals(state)) {

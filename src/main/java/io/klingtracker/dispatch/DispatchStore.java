@@ -164,11 +164,16 @@ class DispatchStore {
       where not exists (select from set_aside a where a.kind = 'dispatch' and a.key = d.id)
       """;
 
-  private static final String SET_ASIDE =
-      "update dispatch_queue set due_at = :never, claimed_until = null, claimed_by = null where task_id = :id";
+  private static final String LOCK_UNSENT =
+      "select task_id from dispatch_queue where task_id = :id and sent_at is null for update";
 
+  private static final String SET_ASIDE =
+      "update dispatch_queue set due_at = :never, claimed_until = null, claimed_by = null where"
+          + " task_id = :id and sent_at is null";
+
+  /** The attempts go on: they name the claims, and an answer may be under way to an old one. */
   private static final String PUT_BACK =
-      "update dispatch_queue set due_at = :now, attempts = 0, lost = 0 where task_id = :id and claimed_by is null";
+      "update dispatch_queue set due_at = :now, lost = 0 where task_id = :id and sent_at is null";
 
   /** The oldest that waits, whatever for. */
   private static final String OLDEST =
@@ -446,7 +451,17 @@ class DispatchStore {
         .list();
   }
 
-  /** Due for nobody until somebody has it tried again. */
+  /** Keeps others from claiming it; false when one has, or when it has ended. */
+  boolean lockUnsent(Handle handle, String taskId) {
+    return handle
+        .createQuery(LOCK_UNSENT)
+        .bind("id", taskId)
+        .mapTo(String.class)
+        .findOne()
+        .isPresent();
+  }
+
+  /** Due for nobody until somebody has it tried again; nothing changes when it was sent. */
   void setAside(Handle handle, String taskId) {
     handle.createUpdate(SET_ASIDE).bind("id", taskId).bind("never", SetAside.NEVER).execute();
   }

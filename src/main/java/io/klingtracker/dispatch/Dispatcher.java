@@ -213,9 +213,15 @@ class Dispatcher {
 
   /** Out of the queue until an administrator has it tried again. */
   private void setAside(String taskId, Throwable failure, int times) {
-    LOG.errorf("taskId=%s its dispatch is set aside: %s", taskId, SetAside.reason(failure));
     attempts.done(taskId);
-    jdbi.useHandle(handle -> setAside.put(handle, Doubts.QUEUE, taskId, taskId, failure, times));
+    jdbi.useTransaction(
+        handle -> {
+          if (store.lockUnsent(handle, taskId)) {
+            setAside.put(handle, Doubts.QUEUE, taskId, taskId, failure, times);
+            LOG.errorf("taskId=%s its dispatch is set aside: %s", taskId, SetAside.reason(failure));
+          }
+        });
+    // Alone: it may be just this that fails, and the task is passed over all the same.
     jdbi.useHandle(handle -> store.setAside(handle, taskId));
   }
 

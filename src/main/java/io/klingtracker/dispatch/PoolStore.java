@@ -226,7 +226,8 @@ class PoolStore {
   }
 
   void resume(String account) {
-    jdbi.useHandle(handle -> handle.createUpdate(RESUME).bind("name", account).execute());
+    // A claim under way would write back what it has read before.
+    exclusively(handle -> handle.createUpdate(RESUME).bind("name", account).execute());
   }
 
   private static boolean change(

@@ -39,6 +39,9 @@ public class Presence {
   /** How often we say that we live, and look whether the others do. */
   static final Duration BEAT = Duration.ofSeconds(1);
 
+  /** Claims of those that nobody saw die, or that claimed after it, are looked for this often. */
+  static final Duration LOOK = Duration.ofSeconds(15);
+
   /**
    * How long a claim holds by itself: it ends with its claimer long before. For versions without
    * presence that run beside us, or after us, and for whatever nobody has thought of.
@@ -62,6 +65,8 @@ public class Presence {
 
   /** Whether there may be claims of nobody. */
   private boolean owing = true;
+
+  private long lookedAt = System.nanoTime();
 
   private volatile int alive;
   private volatile @Nullable Long beatAt;
@@ -127,8 +132,9 @@ public class Presence {
       }
       alive = 1 + others.size() - dead.size();
       beatAt = now;
-      owing |= !dead.isEmpty();
+      owing |= !dead.isEmpty() || now - lookedAt >= LOOK.toNanos();
       if (owing && roll.hasWatched(now)) {
+        lookedAt = now;
         free();
       }
       return false;
@@ -196,16 +202,22 @@ public class Presence {
   /** The last of what ends: nobody has to wait for what we still have claimed. */
   private void leave() {
     Handle current = session;
-    if (current == null) {
-      return;
-    }
     try {
-      PresenceStore.leave(current, me);
-      queues.forEach(queue -> queue.release().free(current));
+      if (current == null) {
+        jdbi.useTransaction(this::leave);
+      } else {
+        current.useTransaction(this::leave);
+      }
     } catch (RuntimeException e) {
       LOG.debugf(e, "the others find out that we are gone");
     }
     disconnect();
+  }
+
+  /** All or nothing: whoever is still on the list is found dead, and freed, by another. */
+  private void leave(Handle handle) {
+    PresenceStore.leave(handle, me);
+    queues.forEach(queue -> queue.release().free(handle));
   }
 
   /** How many replicas live, this one included; 0 when the database cannot be asked. */

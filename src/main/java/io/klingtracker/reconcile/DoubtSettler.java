@@ -1,5 +1,6 @@
 package io.klingtracker.reconcile;
 
+import io.klingtracker.kling.KlingConfig;
 import io.klingtracker.retry.Backoff;
 import io.klingtracker.task.Source;
 import io.klingtracker.task.Tasks;
@@ -35,6 +36,9 @@ class DoubtSettler {
    */
   private static final int WITHOUT_LISTS = 2;
 
+  /** After a create's longest exchange, for clocks and for what is under way in between. */
+  static final Duration MARGIN = Duration.ofSeconds(5);
+
   private static final double JITTER = 0.2;
 
   /** The waits before Kling is asked again. */
@@ -50,7 +54,7 @@ class DoubtSettler {
   private final Doubts doubts;
   private final Tasks tasks;
   private final CheckPlan plan;
-  private final Duration resendAfter;
+  private final Duration certainAfter;
   private final Clock clock;
   private final MeterRegistry meters;
   private final Backoff waits = new Backoff(FIRST, CAP, JITTER);
@@ -63,12 +67,13 @@ class DoubtSettler {
       Tasks tasks,
       CheckPlan plan,
       TrackingConfig tracking,
+      KlingConfig kling,
       Clock clock,
       MeterRegistry meters) {
     this.doubts = doubts;
     this.tasks = tasks;
     this.plan = plan;
-    this.resendAfter = tracking.resendAfter();
+    this.certainAfter = certainAfter(tracking.resendAfter(), kling.timeout().read());
     this.clock = clock;
     this.meters = meters;
   }
@@ -90,7 +95,7 @@ class DoubtSettler {
       String reason = "it was sent, and whether Kling accepted it is not known yet; ";
       return keep(check, doubt, Cause.NOT_ASKED, reason + silence.words(), null);
     }
-    if (doubt.cause() == Cause.EXISTS) {
+    if (doubt.cause() == Cause.EXISTS || silence.lists() == Silence.Lists.NAMED) {
       return keep(
           check,
           doubt,
@@ -122,7 +127,7 @@ class DoubtSettler {
   private Optional<ReconcileStore.Later> free(Check check, Doubt doubt) {
     Instant now = clock.instant();
     Instant due = doubt.lost() == 0 ? now : now.plus(lost.after(doubt.lost(), random));
-    if (!doubts.free(check.taskId(), doubt, due)) {
+    if (!doubts.free(check.taskId(), doubt, check.checks(), due)) {
       // Something was heard of it meanwhile.
       return again(check, null);
     }
@@ -145,6 +150,13 @@ class DoubtSettler {
     ended(check, "accepted");
   }
 
+  /** Set aside, it is not asked about; its slot is another's in time all the same. */
+  void aside(Check check, Doubt doubt) {
+    Cause cause = doubt.cause() == null ? Cause.NOT_ASKED : doubt.cause();
+    doubts.keep(
+        check.taskId(), doubt, cause, "it was sent, and what Kling says of it is set aside");
+  }
+
   private void ended(Check check, String outcome) {
     meters
         .counter("tracker.doubts.ended", "account", check.account(), "outcome", outcome)
@@ -163,8 +175,17 @@ class DoubtSettler {
         new ReconcileStore.Later(check, next, check.proving() != null, check.proofs()));
   }
 
+  /**
+   * When a create cannot arrive any more: it may leave until half of the time has passed, and its
+   * exchange lasts twice the time limit for reading at the most.
+   */
+  static Duration certainAfter(Duration resendAfter, Duration read) {
+    Duration longest = resendAfter.dividedBy(2).plus(read.multipliedBy(2)).plus(MARGIN);
+    return longest.compareTo(resendAfter) > 0 ? longest : resendAfter;
+  }
+
   private Instant safe(Doubt doubt, int times) {
-    return doubt.sentAt().plus(resendAfter.multipliedBy(times));
+    return doubt.sentAt().plus(certainAfter.multipliedBy(times));
   }
 
   /** As of when Kling was asked, or a little before. */

@@ -114,10 +114,16 @@ class ReconcileStore {
       """
           .formatted(FREE);
 
-  /** Not asked about any more; it is looked at again when it is to expire. */
+  /**
+   * Not asked about any more; it is looked at again when it is to expire. What is in doubt for so
+   * long holds no slot.
+   */
   private static final String SET_ASIDE =
       """
-      update open_task set claimed_until = null, claimed_by = null, next_check_at = :due where task_id = :id
+      update open_task o set claimed_until = null, claimed_by = null, next_check_at = :due,
+        slots = case when exists (select from dispatch_queue q where q.task_id = o.task_id and q.sent_at <= :slotUntil)
+          then 0 else o.slots end
+      where o.task_id = :id
       """;
 
   private static final String PUT_BACK =
@@ -244,7 +250,12 @@ class ReconcileStore {
 
   /** Takes a task out of the queue of questions; it is looked at again at the given time. */
   void setAside(Handle handle, String taskId, Instant due) {
-    handle.createUpdate(SET_ASIDE).bind("id", taskId).bind("due", due).execute();
+    handle
+        .createUpdate(SET_ASIDE)
+        .bind("id", taskId)
+        .bind("due", due)
+        .bind("slotUntil", clock.instant().minus(Doubts.HOLDS_SLOT))
+        .execute();
   }
 
   /** See {@link #setAside}; nothing happens when the task has ended. */

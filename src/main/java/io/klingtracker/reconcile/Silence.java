@@ -18,7 +18,9 @@ record Silence(@Nullable String failure, Lists lists) {
     /** They could not be read. */
     UNREADABLE,
     /** Nobody read them. */
-    UNREAD
+    UNREAD,
+    /** It spoke of the task, under an id that another task of ours has: it has it. */
+    NAMED
   }
 
   static Silence unknown(Lists lists) {

@@ -14,6 +14,7 @@ import io.klingtracker.task.TaskStatus;
 import io.klingtracker.task.Tasks;
 import io.klingtracker.tracking.CheckPlan;
 import io.klingtracker.tracking.CheckRequested;
+import io.klingtracker.tracking.Doubts;
 import io.klingtracker.tracking.Doubts.Doubt;
 import io.klingtracker.tracking.KlingWords;
 import io.klingtracker.tracking.Reports;
@@ -57,6 +58,9 @@ class Verdicts {
 
   /** So many questions, half a minute apart, are about a day of them. */
   private static final int MOST_PROOF_CHECKS = 2880;
+
+  /** Kling named the id of another task: of a create in doubt that is no proof that it has none. */
+  private static final Silence OTHERS_ID = Silence.unknown(Silence.Lists.NAMED);
 
   private static final Silence NOT_HIS = Silence.unknown(Silence.Lists.SILENT);
 
@@ -188,24 +192,38 @@ class Verdicts {
       return;
     }
     attempts.done(check.taskId());
-    setAside(check.taskId(), check.updatedAt().plus(expireAfter), failure, times);
+    Instant expiry = check.updatedAt().plus(expireAfter);
+    setAside(check.taskId(), lookedAt(check, soonest(expiry)), failure, times);
     tasks.note(check.taskId(), Source.POLL, null, "set-aside", SetAside.reason(failure));
+  }
+
+  /** When one that is set aside is looked at again: to expire, or to give back its slot. */
+  private Instant lookedAt(Check check, Instant expiry) {
+    Doubt doubt = check.doubt();
+    if (doubt == null) {
+      return expiry;
+    }
+    Instant slot = doubt.sentAt().plus(Doubts.HOLDS_SLOT);
+    return slot.isAfter(clock.instant()) && slot.isBefore(expiry) ? slot : expiry;
   }
 
   /** This one could not even be claimed. */
   void unclaimed(String taskId, RuntimeException failure) {
     int times = attempts.failed(taskId);
     if (SetAside.isDue(failure, times)) {
-      setAside(taskId, clock.instant().plus(expireAfter), failure, times);
+      setAside(taskId, soonest(clock.instant().plus(expireAfter)), failure, times);
     }
   }
 
-  private void setAside(String taskId, Instant expiry, RuntimeException failure, int times) {
+  private void setAside(String taskId, Instant due, RuntimeException failure, int times) {
     LOG.errorf("taskId=%s is not asked about any more: %s", taskId, SetAside.reason(failure));
-    Instant soonest = clock.instant().plus(config.expiredEvery());
     jdbi.useHandle(handle -> setAside.put(handle, SET_ASIDE, taskId, taskId, failure, times));
-    jdbi.useHandle(
-        handle -> store.setAside(handle, taskId, expiry.isBefore(soonest) ? soonest : expiry));
+    jdbi.useHandle(handle -> store.setAside(handle, taskId, due));
+  }
+
+  private Instant soonest(Instant expiry) {
+    Instant soonest = clock.instant().plus(config.expiredEvery());
+    return expiry.isBefore(soonest) ? soonest : expiry;
   }
 
   /** An administrator has it tried again. */
@@ -284,7 +302,7 @@ class Verdicts {
       return;
     }
     tasks.note(word.check().taskId(), Source.POLL, null, "other-task", "another task has its id");
-    unheard(word.check(), NOT_HIS).ifPresent(later::add);
+    unheard(word.check(), OTHERS_ID).ifPresent(later::add);
   }
 
   private static boolean isProving(Heard.Word word) {
@@ -368,6 +386,9 @@ class Verdicts {
     if (doubt != null && !check.aside() && !overdue) {
       return settler.unheard(check, doubt, why);
     }
+    if (doubt != null && check.aside()) {
+      settler.aside(check, doubt);
+    }
     // A claim that Kling does not confirm is not asked about for ever.
     boolean endless =
         overdue && (check.neverSpokenOf() || check.checks() > MOST_PROOF_CHECKS || doubt != null);
@@ -413,7 +434,7 @@ class Verdicts {
       return Optional.of(notProving(check, now.plus(config.expiredEvery())));
     }
     Instant expiry = check.updatedAt().plus(expireAfter);
-    Instant next = check.aside() ? expiry : next(check);
+    Instant next = check.aside() ? lookedAt(check, expiry) : next(check);
     return Optional.of(notProving(check, next.isAfter(expiry) ? expiry : next));
   }
 

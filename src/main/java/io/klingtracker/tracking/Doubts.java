@@ -30,7 +30,7 @@ public class Doubts {
    * For so long a create in doubt holds a slot. What Kling accepted has been rendered by then, and
    * what it did not accept runs nowhere.
    */
-  static final Duration HOLDS_SLOT = Duration.ofMinutes(30);
+  public static final Duration HOLDS_SLOT = Duration.ofMinutes(30);
 
   /** Asked about at once; {@code checks = 0} tells a round under way that its answer is too old. */
   private static final String BEGIN =
@@ -67,12 +67,16 @@ public class Doubts {
 
   /**
    * The task's row is locked first, as everywhere: news that comes at the same time wins or loses
-   * whole.
+   * whole. Whoever asks for proof, or finds that the answer is too old, has changed the open task
+   * since Kling was asked; and a callback that nobody has read yet may speak of it.
    */
   private static final String FREE =
       """
       with alone as (
-        select t.id from task t where t.id = :id and t.status = 'queued' for no key update of t
+        select t.id from task t join open_task o on o.task_id = t.id
+        where t.id = :id and t.status = 'queued' and o.proving is null and o.checks = :checks
+          and not exists (select from callback_receipt r where r.task_id = t.id and r.verdict = 'pending')
+        for no key update of t for update of o
       ),
       freed as (
         update dispatch_queue q set claimed_until = null, claimed_by = null, sent_at = null, doubt = null,
@@ -196,14 +200,15 @@ public class Doubts {
    * Kling certainly does not have it: the slot is free, and the task waits for its turn again, or,
    * after {@link #MOST_LOST} creates that got lost, until an administrator has it tried again.
    *
+   * @param checks as of the question that Kling answered
    * @param due not to be sent before this
    * @return false when something was heard of it meanwhile, or it is another create by now
    */
-  public boolean free(String taskId, Doubt doubt, Instant due) {
+  public boolean free(String taskId, Doubt doubt, int checks, Instant due) {
     boolean useless = doubt.lost() + 1 >= MOST_LOST;
     return jdbi.inTransaction(
         handle -> {
-          boolean freed = free(handle, taskId, doubt, useless ? SetAside.NEVER : due);
+          boolean freed = free(handle, taskId, doubt, checks, useless ? SetAside.NEVER : due);
           if (freed && useless) {
             setAside.put(handle, QUEUE, taskId, taskId, new Lost(), doubt.lost() + 1);
           }
@@ -211,11 +216,12 @@ public class Doubts {
         });
   }
 
-  private boolean free(Handle handle, String taskId, Doubt doubt, Instant due) {
+  private boolean free(Handle handle, String taskId, Doubt doubt, int checks, Instant due) {
     return handle
             .createUpdate(FREE)
             .bind("id", taskId)
             .bind("sentAt", doubt.sentAt())
+            .bind("checks", checks)
             .bind("due", due)
             .bind("reason", "Kling does not have it; it is sent again when it is its turn")
             .bind("now", clock.instant())

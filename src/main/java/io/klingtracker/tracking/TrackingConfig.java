@@ -20,7 +20,7 @@ public interface TrackingConfig {
 
   /**
    * A create that Kling does not know is not sent again before this much time has passed since it
-   * left: until then it may still arrive.
+   * left: until then it may still arrive. It is longer where the time limit of an answer is.
    */
   @WithName("dispatch.resend-after")
   @WithDefault("30s")

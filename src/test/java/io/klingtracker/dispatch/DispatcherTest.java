@@ -953,4 +953,45 @@ class DispatcherTest {
   private String text(String sql) {
     return jdbi.withHandle(h -> h.createQuery(sql).mapTo(String.class).one());
   }
+
+  @Test
+  void what_another_has_claimed_meanwhile_is_not_set_aside() {
+    Replica replica = replica();
+    String task = submit(replica);
+    Claim claim = replica.store.claim(replica.accounts::judge, 1).get(0);
+    Replica other = replica();
+
+    assertEquals(false, jdbi.withHandle(h -> other.store.lockUnsent(h, task)));
+    jdbi.useHandle(h -> other.store.setAside(h, task));
+    jdbi.useHandle(h -> other.store.putBack(h, task, clock.instant()));
+
+    assertTrue(
+        replica.doubts.begin(task, claim.held(), Doubts.Cause.NO_ANSWER, "its claim still holds"));
+  }
+
+  @Test
+  void an_acceptance_counts_where_the_step_that_it_proves_is_not_known_yet() {
+    Replica first = replica();
+    submit(first);
+    first.accounts.judge(first.pools.snapshot());
+    jdbi.useHandle(
+        h ->
+            h.execute(
+                """
+                insert into account_pool (account, family, model, lowered_to, good, step, proved, lowerings, credit,
+                  epoch, raise_at) values ('default', 'video', ?, 3, 2, 1, false, 1, 0, 4, ?)
+                """,
+                MODEL,
+                clock.instant().plusSeconds(600)));
+    Replica other = replica();
+    Claim claim = other.store.claim(other.accounts::judge, 1).get(0);
+    assertEquals(4, claim.epoch());
+
+    first.accounts.accepted(claim);
+
+    assertEquals(
+        true,
+        jdbi.withHandle(
+            h -> h.createQuery("select proved from account_pool").mapTo(Boolean.class).one()));
+  }
 }

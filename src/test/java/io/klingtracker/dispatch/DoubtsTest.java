@@ -1,8 +1,10 @@
 package io.klingtracker.dispatch;
 
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import io.klingtracker.testing.Refusing;
 import io.klingtracker.kling.CreateAnswer;
 import io.klingtracker.kling.KlingNews;
 import io.klingtracker.kling.KlingStatus;
@@ -336,5 +338,92 @@ class DoubtsTest {
 
   private long number(String query) {
     return jdbi.withHandle(h -> h.createQuery(query).mapTo(Long.class).one());
+  }
+
+  @Test
+  void what_a_callback_speaks_of_is_not_sent_again_however_late_it_comes() {
+    Replica replica = replica();
+    kling.creates.add(new CreateAnswer.Unknown("reset"));
+    String task = submit(replica);
+    dispatch(replica);
+    Doubts.Doubt doubt =
+        new Doubts.Doubt(
+            jdbi.withHandle(
+                h -> h.createQuery("select sent_at from dispatch_queue").mapTo(Instant.class).one()),
+            Doubts.Cause.NO_ANSWER,
+            0,
+            false);
+    jdbi.useHandle(h -> h.execute("update open_task set checks = 7"));
+    Instant now = clock.instant();
+
+    assertFalse(replica.doubts.free(task, doubt, 6, now), "asked before it was told to ask");
+    jdbi.useHandle(h -> h.execute("update open_task set proving = 'succeed'"));
+    assertFalse(replica.doubts.free(task, doubt, 7, now), "to be proved");
+    jdbi.useHandle(h -> h.execute("update open_task set proving = null"));
+    jdbi.useHandle(
+        h ->
+            h.execute(
+                "insert into callback_receipt (task_id, body, body_hash, headers, signed, received_at,"
+                    + " verdict) values (?, '', sha256(''), '{}', true, now(), 'pending')",
+                task));
+    assertFalse(replica.doubts.free(task, doubt, 7, now), "not read yet");
+    jdbi.useHandle(h -> h.execute("update callback_receipt set verdict = 'not-understood'"));
+
+    assertTrue(replica.doubts.free(task, doubt, 7, now));
+    assertEquals(0, number("select count(*) from open_task"));
+  }
+
+  @Test
+  void what_kling_names_with_another_tasks_id_is_not_sent_again() {
+    Replica replica = replica();
+    String first = submit(replica);
+    dispatch(replica);
+    kling.creates.add(new CreateAnswer.Unknown("reset"));
+    String task = submit(replica);
+    String id = ScriptedKling.news(first).klingTaskId();
+    kling.query =
+        new QueryAnswer.Found(
+            new KlingNews(
+                id, task, KlingStatus.SUBMITTED, "submitted", "", null, null, null, null));
+    dispatch(replica);
+
+    rounds(replica, Duration.ofMinutes(10), Duration.ofMinutes(1));
+
+    assertEquals(List.of(first, task), kling.created);
+    assertEquals(Map.of(Doubts.Cause.EXISTS, 1L), counts(replica));
+  }
+
+  @Test
+  void as_long_as_the_first_may_still_arrive_nothing_is_sent_again() {
+    settings.put("kling.timeout.read", "30s");
+    Replica replica = replica();
+    kling.creates.add(new CreateAnswer.Unknown("reset"));
+    String task = submit(replica);
+    dispatch(replica);
+
+    rounds(replica, Duration.ofSeconds(70), Duration.ofSeconds(10));
+    assertEquals(List.of(task), kling.created);
+
+    rounds(replica, Duration.ofSeconds(30), Duration.ofSeconds(10));
+    assertEquals(List.of(task, task), kling.created);
+  }
+
+  @Test
+  void a_doubt_whose_answer_is_set_aside_holds_its_slot_no_longer_than_others() {
+    Replica replica = replica();
+    kling.creates.add(new CreateAnswer.Unknown("reset"));
+    String task = submit(replica);
+    dispatch(replica);
+    kling.has.add(task);
+    try (Refusing refusing = Refusing.rows(jdbi, "task_event", "task_id", task, "22003")) {
+      clock.advance(Duration.ofMinutes(1));
+      replica.reconciler.runOnce();
+      assertEquals(1, number("select count(*) from set_aside"));
+      assertEquals(1, number("select slots from open_task"));
+
+      rounds(replica, Duration.ofMinutes(32), Duration.ofMinutes(4));
+      assertEquals(0, number("select slots from open_task"));
+    }
+    assertEquals(List.of(task), kling.created);
   }
 }

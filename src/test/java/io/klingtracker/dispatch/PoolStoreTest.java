@@ -1,5 +1,6 @@
 package io.klingtracker.dispatch;
 
+import static org.junit.jupiter.api.Assertions.assertNull;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertNotNull;
 
@@ -13,6 +14,7 @@ import java.util.Map;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
+import org.awaitility.Awaitility;
 import org.jdbi.v3.core.Jdbi;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.RegisterExtension;
@@ -77,5 +79,39 @@ class PoolStoreTest {
     store().full(pool, new PoolState.Sent(1, 11, NOW), 120);
     assertEquals(
         new PoolState(limit.without(1), null, 1, null), store().snapshot().states().get(pool));
+  }
+
+  @Test
+  void a_resume_comes_after_what_a_claim_under_way_writes() throws Exception {
+    PoolStore store = store();
+    ExecutorService thread = Executors.newSingleThreadExecutor();
+    try {
+      Future<?> resumed =
+          store.exclusively(
+              handle -> {
+                Future<?> resume = thread.submit(() -> store.resume("resumed"));
+                Awaitility.await()
+                    .until(
+                        () ->
+                            resume.isDone()
+                                || jdbi.withHandle(
+                                    other ->
+                                        other
+                                            .createQuery(
+                                                "select count(*) > 0 from pg_locks where locktype ="
+                                                    + " 'advisory' and not granted")
+                                            .mapTo(Boolean.class)
+                                            .one()));
+                handle.execute(
+                    "insert into account_pool (account, family, model, not_before, refusals) values"
+                        + " ('resumed', '', '', now(), 1)");
+                return resume;
+              });
+      resumed.get();
+    } finally {
+      thread.shutdownNow();
+    }
+
+    assertNull(store.snapshot().states().get(Pool.all("resumed")));
   }
 }

@@ -111,6 +111,8 @@ final class Replica implements AutoCloseable {
     all.put("tracker.public-url", "http://localhost:1");
     all.put("kling.accounts.default.base-url", "http://localhost:1");
     all.put("kling.accounts.default.api-key", "key");
+    // So that a create in doubt is certain after tracker.dispatch.resend-after.
+    all.put("kling.timeout.read", "5s");
     // Passes of one thread would wait for their turns.
     all.put("tracker.reconcile.rate", "1000000");
     all.putAll(settings);

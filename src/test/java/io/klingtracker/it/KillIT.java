@@ -40,6 +40,7 @@ class KillIT {
         new ServiceProcess(TrackerStack.config("tracker_kill"))
             // A dead replica's work is taken over sooner than in production.
             .with("tracker.dispatch.resend-after", "2s")
+            .with("kling.timeout.read", "10s")
             .with("tracker.check.first", "2s")
             .start();
   }

@@ -62,6 +62,7 @@ class WebhookKillIT {
             .with("tracker.bootstrap.webhook-secret", SECRET)
             .with("tracker.webhook.timeout", "3s")
             .with("tracker.dispatch.resend-after", "2s")
+            .with("kling.timeout.read", "10s")
             .with("tracker.check.first", "2s")
             .with("tracker.check.cap", "2s")
             .start()) {

@@ -151,4 +151,38 @@ class PresenceTest {
       jdbi.useHandle(handle -> handle.execute("select 1"));
     }
   }
+
+  @Test
+  void one_that_cannot_free_all_that_it_has_stays_on_the_list_for_the_others() {
+    Replica one = replica();
+    one.presence()
+        .frees(
+            "broken",
+            handle -> {
+              throw new IllegalStateException("broken");
+            },
+            () -> {});
+    one.presence().runOnce();
+    claimed(one.id().claim(1));
+
+    one.loops().close();
+
+    assertEquals(List.of(one.id().claim(1)), claimers());
+    assertEquals(
+        List.of(one.id().id()),
+        jdbi.withHandle(h -> h.createQuery("select id from replica").mapTo(String.class).list()));
+  }
+
+  @Test
+  void one_whose_session_is_lost_when_it_ends_leaves_nothing_claimed_either() {
+    Replica one = replica();
+    try (Handle handle = jdbi.open()) {
+      PresenceStore.beat(handle, one.id());
+    }
+    claimed(one.id().claim(1));
+
+    one.loops().close();
+
+    assertEquals(List.of("nobody"), claimers());
+  }
 }

@@ -45,6 +45,7 @@ public final class ReconcileParts {
             tasks,
             tracking.plan,
             tracking.config,
+            tracking.kling,
             clock,
             tracking.meters);
     Verdicts verdicts =

@@ -16,6 +16,7 @@ import org.jdbi.v3.core.Jdbi;
 public final class TrackingParts {
 
   public final MeterRegistry meters = new SimpleMeterRegistry();
+  public final KlingConfig kling;
   public final KnownModels models;
   public final RenderTimes times;
   public final CallbackLedger ledger;
@@ -24,7 +25,8 @@ public final class TrackingParts {
   public final Reports reports;
 
   public TrackingParts(Jdbi jdbi, Clock clock, Tasks tasks, Map<String, String> settings) {
-    this.models = new KnownModels(kling(settings));
+    this.kling = kling(settings);
+    this.models = new KnownModels(kling);
     this.times = new RenderTimes(jdbi, clock, models);
     this.ledger = new CallbackLedger(jdbi, clock, meters);
     this.config = Settings.of(TrackingConfig.class, settings);
