@@ -31,7 +31,9 @@ sealed interface Ruling {
    */
   record Ask(String fault) implements Ruling {}
 
-  /** It may be news of a create that was given up as lost: it counts once the task is sent again. */
+  /**
+   * It may be news of a create that was given up as lost: it counts once the task is sent again.
+   */
   record Wait() implements Ruling {}
 
   /** There is no task for it. */

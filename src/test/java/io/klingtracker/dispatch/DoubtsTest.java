@@ -1,10 +1,9 @@
 package io.klingtracker.dispatch;
 
-import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
-import io.klingtracker.testing.Refusing;
 import io.klingtracker.kling.CreateAnswer;
 import io.klingtracker.kling.KlingNews;
 import io.klingtracker.kling.KlingStatus;
@@ -14,6 +13,7 @@ import io.klingtracker.loops.SetAside;
 import io.klingtracker.task.News;
 import io.klingtracker.task.Source;
 import io.klingtracker.task.TaskSignal;
+import io.klingtracker.testing.Refusing;
 import io.klingtracker.testing.TestClock;
 import io.klingtracker.testing.TestDatabase;
 import io.klingtracker.tracking.Doubts;
@@ -349,7 +349,8 @@ class DoubtsTest {
     Doubts.Doubt doubt =
         new Doubts.Doubt(
             jdbi.withHandle(
-                h -> h.createQuery("select sent_at from dispatch_queue").mapTo(Instant.class).one()),
+                h ->
+                    h.createQuery("select sent_at from dispatch_queue").mapTo(Instant.class).one()),
             Doubts.Cause.NO_ANSWER,
             0,
             false);

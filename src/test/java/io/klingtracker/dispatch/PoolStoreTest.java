@@ -1,8 +1,8 @@
 package io.klingtracker.dispatch;
 
-import static org.junit.jupiter.api.Assertions.assertNull;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertNotNull;
+import static org.junit.jupiter.api.Assertions.assertNull;
 
 import io.klingtracker.testing.TestDatabase;
 import java.time.Clock;
