@@ -1,11 +1,13 @@
 package io.klingtracker.request;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertNull;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 
 import io.klingtracker.problem.ProblemException;
 import java.time.Instant;
+import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -16,7 +18,6 @@ class ParametersTest {
   @ParameterizedTest
   @ValueSource(
       strings = {
-        "",
         "x",
         "1.5",
         "0",
@@ -47,10 +48,15 @@ class ParametersTest {
   @ParameterizedTest
   @ValueSource(
       strings = {
-        "", "monday", "+999999999-01-01T00:00:00Z", "+999999999-12-31T23:59:59-18:00",
-            "-0001-01-01T00:00:00Z",
-        "0000-01-01T00:00:00+01:00", "9999-12-31T23:59:59-01:00", "2026-02-30",
-            "2026-01-31T12:00:00", "99999-01-01"
+        "monday",
+        "+999999999-01-01T00:00:00Z",
+        "+999999999-12-31T23:59:59-18:00",
+        "-0001-01-01T00:00:00Z",
+        "0000-01-01T00:00:00+01:00",
+        "9999-12-31T23:59:59-01:00",
+        "2026-02-30",
+        "2026-01-31T12:00:00",
+        "99999-01-01"
       })
   void refuses_times_that_are_none_or_of_no_year_of_ours(String value) {
     assertThrows(ProblemException.class, () -> Parameters.time("from", value));
@@ -82,5 +88,15 @@ class ParametersTest {
     assertThrows(
         ProblemException.class,
         () -> Parameters.word("state", "lost", java.util.List.of("pending", "failed")));
+  }
+
+  /** As forms send what nobody filled in. */
+  @Test
+  void an_empty_parameter_is_none() {
+    assertEquals(20, Parameters.number("limit", "", 20, 1, 200));
+    assertNull(Parameters.time("from", ""));
+    assertNull(Parameters.word("state", "", List.of("failed")));
+    assertNull(Parameters.given(""));
+    assertFalse(Parameters.flag("confirm", ""));
   }
 }
