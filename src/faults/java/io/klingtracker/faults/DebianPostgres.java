@@ -50,7 +50,7 @@ final class DebianPostgres implements AutoCloseable {
   private final int port = FreePort.find();
 
   private DebianPostgres() {
-    home = Path.of(run(asServer("mktemp", "-d", "/tmp/field-postgres-XXXXXX")).strip());
+    home = Path.of(run(asServer("mktemp", "-d", "-t", "field-postgres-XXXXXX")).strip());
     // A run that is killed leaves no server behind.
     Runtime.getRuntime().addShutdownHook(new Thread(this::stopAtOnce));
   }

@@ -32,7 +32,8 @@ final class PgBouncer implements AutoCloseable {
   PgBouncer(int server, String mode) throws Exception {
     home =
         Path.of(
-            DebianPostgres.run(DebianPostgres.asServer("mktemp", "-d", "/tmp/field-bouncer-XXXXXX"))
+            DebianPostgres.run(
+                    DebianPostgres.asServer("mktemp", "-d", "-t", "field-bouncer-XXXXXX"))
                 .strip());
     Path settings = home.resolve("pgbouncer.ini");
     Files.writeString(

@@ -33,16 +33,13 @@ final class Row53BoughtBeforeTheGate extends Row {
   private static final int BATCH = 32 << 20;
   private static final int METHODS = 5_000;
   private static final int JUNK_PATHS = 300;
-
-  /**
-   * The service's own series that first come about meanwhile, some 200; a path or method each would
-   * be above.
-   */
-  private static final int MAX_NEW_SERIES = 400;
-
+  private static final int FIRST = 10;
+  private static final int MAX_NEW_SERIES = 200;
   private static final int AT_ONCE = 16;
   private static final int LARGE = 12;
-  private static final Duration LARGE_LIMIT = Duration.ofMinutes(3);
+
+  /** Generous: what is judged is that all find room, not how fast a machine stores them. */
+  private static final Duration LARGE_LIMIT = Duration.ofMinutes(10);
 
   private String largeTenant = "";
 
@@ -90,8 +87,10 @@ final class Row53BoughtBeforeTheGate extends Row {
         return;
       }
     }
-    scene.note(stored + " tasks with a picture of 31 MiB stored, of " + LARGE);
-    scene.findings().require(stored > 0, "large pictures find room", "none was stored in time");
+    scene.note(stored + " tasks with a picture of 31 MiB stored");
+    scene
+        .findings()
+        .require(stored == LARGE, "large pictures find room one by one", stored + " stored");
     largeTenant = artist.id();
     while (waiting(scene) > 0 && scene.installation().isAlive() && System.nanoTime() < end) {
       scene.watch(Duration.ofSeconds(1));
@@ -267,18 +266,11 @@ final class Row53BoughtBeforeTheGate extends Row {
 
   /** Labels of metrics are ours to choose, not a caller's. */
   private static void methods(Scene scene) {
+    // The first of a kind brings about the series of its answer, with a histogram's buckets; no
+    // further one may.
+    invented(scene, 0, FIRST, FIRST);
     long before = series(scene);
-    List<Callable<Attacker.Answer>> requests = new ArrayList<>();
-    for (int i = 0; i < METHODS; i++) {
-      byte[] request =
-          Attacker.request("M" + Integer.toString(i, 36), "/v1/tasks", null, "", new byte[0]);
-      requests.add(() -> scene.attacker().send(scene.port(), request, LIMIT));
-    }
-    for (int i = 0; i < JUNK_PATHS; i++) {
-      byte[] request = Attacker.request("GET", "/junk/" + i + "/x", null, "", new byte[0]);
-      requests.add(() -> scene.attacker().send(scene.port(), request, LIMIT));
-    }
-    List<Attacker.Answer> answers = scene.attacker().sendAll(requests, AT_ONCE);
+    List<Attacker.Answer> answers = invented(scene, FIRST, METHODS, JUNK_PATHS);
     long grown = series(scene) - before;
     scene.note(
         "%d invented methods, %d junk paths: answers %s, %d more series of metrics"
@@ -296,6 +288,20 @@ final class Row53BoughtBeforeTheGate extends Row {
             page.contains("/v1/tasks"),
             "real routes have labels of their own",
             "none of /v1/tasks after junk paths");
+  }
+
+  private static List<Attacker.Answer> invented(Scene scene, int from, int methods, int paths) {
+    List<Callable<Attacker.Answer>> requests = new ArrayList<>();
+    for (int i = from; i < methods; i++) {
+      byte[] request =
+          Attacker.request("M" + Integer.toString(i, 36), "/v1/tasks", null, "", new byte[0]);
+      requests.add(() -> scene.attacker().send(scene.port(), request, LIMIT));
+    }
+    for (int i = from; i < paths; i++) {
+      byte[] request = Attacker.request("GET", "/junk/" + i + "/x", null, "", new byte[0]);
+      requests.add(() -> scene.attacker().send(scene.port(), request, LIMIT));
+    }
+    return scene.attacker().sendAll(requests, AT_ONCE);
   }
 
   private static long series(Scene scene) {

@@ -81,6 +81,7 @@ class OutboxVacuumTest {
       long dead = number("select n_dead_tup from pg_stat_user_tables where relname = 'outbox'");
       // With the relay's session open: it must not keep rows from being removed.
       jdbi.useHandle(handle -> handle.execute("vacuum outbox"));
+      assertEquals(0, number("select pg_relation_size('outbox')"), "all pages are given back");
       System.out.printf(
           "outbox at %d events/s for %d s: at most %d KiB with its index, %d waiting; %d vacuums, %d dead rows at the end%n",
           EVENTS_PER_SECOND, SECONDS, most >> 10, waiting, vacuums, dead);
@@ -90,7 +91,9 @@ class OutboxVacuumTest {
         autovacuum("reset autovacuum_naptime");
       }
     }
-    assertEquals(0, number("select pg_relation_size('outbox')"), "all pages are given back");
+    // Again, since a session that ends reports its dead rows then, those of before the vacuum too.
+    jdbi.useHandle(handle -> handle.execute("vacuum outbox"));
+    assertEquals(0, number("select n_dead_tup from pg_stat_user_tables where relname = 'outbox'"));
     assertTrue(most < MOST_BYTES, "the outbox grew to " + most + " bytes");
   }
 
