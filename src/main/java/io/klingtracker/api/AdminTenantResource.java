@@ -5,6 +5,7 @@ import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.DeserializationFeature;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.ObjectReader;
 import com.fasterxml.jackson.databind.PropertyNamingStrategies;
 import com.fasterxml.jackson.databind.annotation.JsonNaming;
 import com.fasterxml.jackson.databind.node.JsonNodeFactory;
@@ -342,7 +343,7 @@ public class AdminTenantResource {
 
   /** What is given over what was before; the audit log says what that is. */
   private <T> T merged(Class<T> type, T before, @Nullable String body, String id) {
-    ObjectNode given = object(body);
+    ObjectNode given = object(type, withoutMark(body));
     if (given.has("id") && !given.path("id").asText().equals(id)) {
       throw Parameters.invalid("id cannot be changed; it is " + Nearest.shown(id));
     }
@@ -395,13 +396,21 @@ public class AdminTenantResource {
     return body == null ? "" : body.startsWith("\uFEFF") ? body.substring(1) : body;
   }
 
-  private ObjectNode object(@Nullable String body) {
+  private ObjectNode object(Class<?> type, String body) {
     try {
-      if (json.readTree(withoutMark(body)) instanceof ObjectNode given) {
+      // As what it is to become, which names the field whose value is none; a tree knows no types.
+      ObjectReader lenient =
+          json.readerFor(type).without(DeserializationFeature.FAIL_ON_UNKNOWN_PROPERTIES);
+      if (!body.isBlank()
+          && lenient.readValue(body) != null
+          && json.readTree(body) instanceof ObjectNode given) {
         return given;
       }
     } catch (JsonProcessingException e) {
       throw Parameters.invalid(JsonFaults.describe(e));
+    } catch (NumberFormatException e) {
+      // Only of a field that is none of the type's.
+      throw Parameters.invalid("a number in the body has too large an exponent");
     }
     throw Parameters.invalid("send a JSON object with what is to be changed");
   }

@@ -267,6 +267,8 @@ class ClientsTest {
         "PATCH|/admin/v1/tenants/TENANT|{\"suspend\":true}|suspended",
         "PUT|/admin/v1/tenants/TENANT|{\"name\":\"x\",\"name\":\"y\"}|Duplicate",
         "PUT|/admin/v1/tenants/TENANT|{\"name\":\"x\"|line 1",
+        "PUT|/admin/v1/tenants/TENANT|{\"units_per_day\":1e99999999999}|units_per_day must be a number",
+        "PATCH|/admin/v1/tenants/TENANT|{\"created_at\":1e99999999999}|exponent",
         "POST|/admin/v1/tenants/TENANT/keys|{\"name\":\"x\",\"scope\":[\"read\"]}|scopes",
         "POST|/admin/v1/tenants/TENANT/keys|{\"name\":\"x\",\"scopes\":[\"reed\"]}|read",
         "GET|/admin/v1/tenants?limt=1||limit",
