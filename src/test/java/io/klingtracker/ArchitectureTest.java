@@ -74,7 +74,7 @@ class ArchitectureTest {
               Map.entry(
                   "feed",
                   Set.of("problem", "request", "secret", "task", "tenant", "watch", "loops")),
-              Map.entry("tracking", Set.of("kling", "loops", "retry", "rules", "secret", "task")),
+              Map.entry("upstream", Set.of("kling", "loops", "retry", "rules", "secret", "task")),
               Map.entry(
                   "api",
                   Set.of(
@@ -91,7 +91,7 @@ class ArchitectureTest {
                       "task",
                       "tenant",
                       "time",
-                      "tracking",
+                      "upstream",
                       "watch")),
               Map.entry(
                   "dispatch",
@@ -106,7 +106,7 @@ class ArchitectureTest {
                       "task",
                       "tenant",
                       "time",
-                      "tracking",
+                      "upstream",
                       "presence",
                       "loops")),
               Map.entry(
@@ -120,7 +120,7 @@ class ArchitectureTest {
                       "retry",
                       "secret",
                       "task",
-                      "tracking",
+                      "upstream",
                       "presence",
                       "loops")),
               Map.entry(
@@ -132,7 +132,7 @@ class ArchitectureTest {
                       "retry",
                       "rules",
                       "task",
-                      "tracking",
+                      "upstream",
                       "presence",
                       "loops")),
               Map.entry(

@@ -5,7 +5,7 @@ import com.fasterxml.jackson.annotation.JsonRawValue;
 import io.klingtracker.kling.KlingConfig;
 import io.klingtracker.rules.Checked;
 import io.klingtracker.rules.UpstreamBody;
-import io.klingtracker.tracking.TrackingConfig;
+import io.klingtracker.upstream.UpstreamConfig;
 import java.math.BigDecimal;
 import java.util.List;
 import java.util.TreeSet;
@@ -31,8 +31,8 @@ record DryRun(
     List<String> warnings) {
 
   static DryRun of(
-      Submissions.Ask ask, Checked checked, KlingConfig kling, TrackingConfig tracking) {
-    String base = tracking.publicUrl().map(Object::toString).orElse("").replaceAll("/+$", "");
+      Submissions.Ask ask, Checked checked, KlingConfig kling, UpstreamConfig upstream) {
+    String base = upstream.publicUrl().map(Object::toString).orElse("").replaceAll("/+$", "");
     return new DryRun(
         UpstreamBody.of(
             ask.kind(),

@@ -15,7 +15,7 @@ import io.klingtracker.task.Submission;
 import io.klingtracker.task.Tasks;
 import io.klingtracker.tenant.CurrentCaller;
 import io.klingtracker.tenant.Quotas;
-import io.klingtracker.tracking.TrackingConfig;
+import io.klingtracker.upstream.UpstreamConfig;
 import jakarta.inject.Inject;
 import jakarta.inject.Singleton;
 import java.nio.charset.StandardCharsets;
@@ -44,7 +44,7 @@ class Submissions {
   private final Tasks tasks;
   private final PublicModels models;
   private final KlingConfig kling;
-  private final TrackingConfig tracking;
+  private final UpstreamConfig upstream;
   private final TargetPolicy targets;
   private final Quotas quotas;
   private final CurrentCaller caller;
@@ -75,7 +75,7 @@ class Submissions {
       Tasks tasks,
       PublicModels models,
       KlingConfig kling,
-      TrackingConfig tracking,
+      UpstreamConfig upstream,
       TargetPolicy targets,
       Quotas quotas,
       CurrentCaller caller,
@@ -83,7 +83,7 @@ class Submissions {
     this.tasks = tasks;
     this.models = models;
     this.kling = kling;
-    this.tracking = tracking;
+    this.upstream = upstream;
     this.targets = targets;
     this.quotas = quotas;
     this.caller = caller;
@@ -111,7 +111,7 @@ class Submissions {
     if (externalTaskId != null && tasks.find(ask.tenant(), externalTaskId).isPresent()) {
       throw taken(externalTaskId);
     }
-    return DryRun.of(ask, checked, kling, tracking);
+    return DryRun.of(ask, checked, kling, upstream);
   }
 
   /** Stores the task, or finds the answer that its idempotency key had before. */

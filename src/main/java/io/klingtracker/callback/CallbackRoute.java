@@ -4,7 +4,7 @@ import io.klingtracker.http.Bodies;
 import io.klingtracker.http.ErrorBody;
 import io.klingtracker.http.Front;
 import io.klingtracker.http.Refusals;
-import io.klingtracker.tracking.CallbackTarget;
+import io.klingtracker.upstream.CallbackTarget;
 import io.vertx.core.http.HttpServerRequest;
 import io.vertx.core.http.HttpServerResponse;
 import io.vertx.ext.web.Router;

@@ -3,7 +3,7 @@ package io.klingtracker.callback;
 import io.klingtracker.loops.Loops;
 import io.klingtracker.loops.SetAside;
 import io.klingtracker.loops.WorkLoop;
-import io.klingtracker.tracking.CallbackLedger;
+import io.klingtracker.upstream.CallbackLedger;
 import io.quarkus.runtime.Startup;
 import jakarta.inject.Inject;
 import jakarta.inject.Singleton;

@@ -1,7 +1,7 @@
 package io.klingtracker.dispatch;
 
 import io.klingtracker.time.Rfc3339;
-import io.klingtracker.tracking.Accounts;
+import io.klingtracker.upstream.Accounts;
 import io.smallrye.health.api.Wellness;
 import jakarta.enterprise.context.ApplicationScoped;
 import jakarta.inject.Inject;

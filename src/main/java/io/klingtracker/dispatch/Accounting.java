@@ -6,7 +6,7 @@ import io.klingtracker.kling.CreateAnswer;
 import io.klingtracker.kling.Credential;
 import io.klingtracker.kling.KlingConfig;
 import io.klingtracker.retry.Backoff;
-import io.klingtracker.tracking.Accounts;
+import io.klingtracker.upstream.Accounts;
 import jakarta.inject.Inject;
 import jakarta.inject.Singleton;
 import java.time.Clock;

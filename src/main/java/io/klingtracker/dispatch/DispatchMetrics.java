@@ -2,7 +2,7 @@ package io.klingtracker.dispatch;
 
 import io.klingtracker.kling.AnswerTable;
 import io.klingtracker.kling.CreateAnswer;
-import io.klingtracker.tracking.Accounts;
+import io.klingtracker.upstream.Accounts;
 import io.micrometer.core.instrument.Counter;
 import io.micrometer.core.instrument.Gauge;
 import io.micrometer.core.instrument.MeterRegistry;

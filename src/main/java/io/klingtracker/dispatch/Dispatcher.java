@@ -19,11 +19,11 @@ import io.klingtracker.task.News;
 import io.klingtracker.task.Source;
 import io.klingtracker.task.TaskSignal;
 import io.klingtracker.task.Tasks;
-import io.klingtracker.tracking.CallbackTarget;
-import io.klingtracker.tracking.CheckPlan;
-import io.klingtracker.tracking.CheckRequested;
-import io.klingtracker.tracking.Doubts;
-import io.klingtracker.tracking.TrackingConfig;
+import io.klingtracker.upstream.CallbackTarget;
+import io.klingtracker.upstream.CheckPlan;
+import io.klingtracker.upstream.CheckRequested;
+import io.klingtracker.upstream.Doubts;
+import io.klingtracker.upstream.UpstreamConfig;
 import jakarta.enterprise.event.Event;
 import jakarta.inject.Inject;
 import jakarta.inject.Singleton;
@@ -106,7 +106,7 @@ class Dispatcher {
       Event<CheckRequested> checkRequested,
       CallbackTarget callbacks,
       CheckPlan checks,
-      TrackingConfig tracking,
+      UpstreamConfig upstream,
       DispatchConfig config,
       DispatchMetrics metrics,
       Clock clock,
@@ -126,7 +126,7 @@ class Dispatcher {
     this.metrics = metrics;
     this.clock = clock;
     this.executor = executor;
-    this.resendAfter = tracking.resendAfter();
+    this.resendAfter = upstream.resendAfter();
     this.backoff = new Backoff(config.retryFirst(), config.retryCap(), ConfiguredBackoff.JITTER);
     metrics.inFlight(inFlight::size);
     setAside.register(

@@ -1,7 +1,7 @@
 package io.klingtracker.dispatch;
 
 import io.klingtracker.rules.ModelMapping;
-import io.klingtracker.tracking.KnownModels;
+import io.klingtracker.upstream.KnownModels;
 import jakarta.inject.Inject;
 import jakarta.inject.Singleton;
 import java.util.List;

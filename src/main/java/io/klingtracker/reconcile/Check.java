@@ -4,8 +4,8 @@ import io.klingtracker.kling.KlingIds;
 import io.klingtracker.rules.Kind;
 import io.klingtracker.rules.Kinds;
 import io.klingtracker.task.TaskStatus;
-import io.klingtracker.tracking.CheckPlan;
-import io.klingtracker.tracking.Doubts.Doubt;
+import io.klingtracker.upstream.CheckPlan;
+import io.klingtracker.upstream.Doubts.Doubt;
 import java.time.Instant;
 import org.jspecify.annotations.Nullable;
 

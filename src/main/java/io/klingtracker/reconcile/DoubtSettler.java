@@ -4,11 +4,11 @@ import io.klingtracker.kling.KlingConfig;
 import io.klingtracker.retry.Backoff;
 import io.klingtracker.task.Source;
 import io.klingtracker.task.Tasks;
-import io.klingtracker.tracking.CheckPlan;
-import io.klingtracker.tracking.Doubts;
-import io.klingtracker.tracking.Doubts.Cause;
-import io.klingtracker.tracking.Doubts.Doubt;
-import io.klingtracker.tracking.TrackingConfig;
+import io.klingtracker.upstream.CheckPlan;
+import io.klingtracker.upstream.Doubts;
+import io.klingtracker.upstream.Doubts.Cause;
+import io.klingtracker.upstream.Doubts.Doubt;
+import io.klingtracker.upstream.UpstreamConfig;
 import io.micrometer.core.instrument.MeterRegistry;
 import jakarta.inject.Inject;
 import jakarta.inject.Singleton;
@@ -66,14 +66,14 @@ class DoubtSettler {
       Doubts doubts,
       Tasks tasks,
       CheckPlan plan,
-      TrackingConfig tracking,
+      UpstreamConfig upstream,
       KlingConfig kling,
       Clock clock,
       MeterRegistry meters) {
     this.doubts = doubts;
     this.tasks = tasks;
     this.plan = plan;
-    this.certainAfter = certainAfter(tracking.resendAfter(), kling.timeout().read());
+    this.certainAfter = certainAfter(upstream.resendAfter(), kling.timeout().read());
     this.clock = clock;
     this.meters = meters;
   }

@@ -2,7 +2,7 @@ package io.klingtracker.reconcile;
 
 import io.klingtracker.loops.Loops;
 import io.klingtracker.loops.WorkLoop;
-import io.klingtracker.tracking.Doubts;
+import io.klingtracker.upstream.Doubts;
 import io.micrometer.core.instrument.Gauge;
 import io.micrometer.core.instrument.MeterRegistry;
 import io.quarkus.runtime.Startup;

@@ -11,7 +11,7 @@ import io.klingtracker.loops.WorkLoop;
 import io.klingtracker.presence.Presence;
 import io.klingtracker.rules.Kind;
 import io.klingtracker.rules.Kinds;
-import io.klingtracker.tracking.CheckRequested;
+import io.klingtracker.upstream.CheckRequested;
 import io.quarkus.runtime.Startup;
 import jakarta.enterprise.event.Observes;
 import jakarta.inject.Inject;

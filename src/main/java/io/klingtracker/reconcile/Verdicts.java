@@ -12,13 +12,13 @@ import io.klingtracker.task.Source;
 import io.klingtracker.task.TaskSignal;
 import io.klingtracker.task.TaskStatus;
 import io.klingtracker.task.Tasks;
-import io.klingtracker.tracking.CheckPlan;
-import io.klingtracker.tracking.CheckRequested;
-import io.klingtracker.tracking.Doubts;
-import io.klingtracker.tracking.Doubts.Doubt;
-import io.klingtracker.tracking.KlingWords;
-import io.klingtracker.tracking.Reports;
-import io.klingtracker.tracking.TrackingConfig;
+import io.klingtracker.upstream.CheckPlan;
+import io.klingtracker.upstream.CheckRequested;
+import io.klingtracker.upstream.Doubts;
+import io.klingtracker.upstream.Doubts.Doubt;
+import io.klingtracker.upstream.KlingWords;
+import io.klingtracker.upstream.Reports;
+import io.klingtracker.upstream.UpstreamConfig;
 import jakarta.enterprise.event.Event;
 import jakarta.inject.Inject;
 import jakarta.inject.Singleton;
@@ -95,7 +95,7 @@ class Verdicts {
       CheckPlan plan,
       Reports reports,
       ReconcileConfig config,
-      TrackingConfig tracking,
+      UpstreamConfig upstream,
       Clock clock) {
     this.jdbi = jdbi;
     this.store = store;
@@ -106,10 +106,10 @@ class Verdicts {
     this.plan = plan;
     this.reports = reports;
     this.config = config;
-    this.expireAfter = tracking.expireAfter();
+    this.expireAfter = upstream.expireAfter();
     this.clock = clock;
     this.proofs = new Backoff(config.proof().first(), config.proof().cap(), JITTER);
-    Duration first = tracking.check().first();
+    Duration first = upstream.check().first();
     Duration cap = config.expiredEvery();
     this.unknowns = new Backoff(first, cap.compareTo(first) < 0 ? first : cap, JITTER);
     setAside.register(

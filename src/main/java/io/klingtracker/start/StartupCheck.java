@@ -19,8 +19,8 @@ import io.klingtracker.target.TargetPolicy;
 import io.klingtracker.task.TaskConfig;
 import io.klingtracker.tenant.PeopleConfig;
 import io.klingtracker.tenant.TenantConfig;
-import io.klingtracker.tracking.ResultConfig;
-import io.klingtracker.tracking.TrackingConfig;
+import io.klingtracker.upstream.ResultConfig;
+import io.klingtracker.upstream.UpstreamConfig;
 import io.klingtracker.watch.WatchConfig;
 import io.klingtracker.webhook.FirstSecretConfig;
 import io.klingtracker.webhook.WebhookConfig;
@@ -67,7 +67,7 @@ public final class StartupCheck {
           StartConfig.class,
           SecretConfig.class,
           DatasourceConfig.class,
-          TrackingConfig.class,
+          UpstreamConfig.class,
           ResultConfig.class,
           TenantConfig.class,
           PeopleConfig.class,

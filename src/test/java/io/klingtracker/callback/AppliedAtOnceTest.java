@@ -9,7 +9,7 @@ import io.klingtracker.task.Tasks;
 import io.klingtracker.task.TasksOnDatabase;
 import io.klingtracker.testing.TestClock;
 import io.klingtracker.testing.TestDatabase;
-import io.klingtracker.tracking.TrackingParts;
+import io.klingtracker.upstream.UpstreamParts;
 import java.time.Instant;
 import java.util.Base64;
 import java.util.List;
@@ -49,7 +49,7 @@ class AppliedAtOnceTest {
     GivenTasks.tenant(jdbi);
     callbacks =
         new CallbackParts(
-            jdbi, clock, tasks, new TrackingParts(jdbi, clock, tasks, SETTINGS), SETTINGS);
+            jdbi, clock, tasks, new UpstreamParts(jdbi, clock, tasks, SETTINGS), SETTINGS);
     task = GivenTasks.sent(jdbi, tasks, clock.instant().plusSeconds(40));
   }
 

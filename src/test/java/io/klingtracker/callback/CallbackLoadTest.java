@@ -14,7 +14,7 @@ import io.klingtracker.task.TasksOnDatabase;
 import io.klingtracker.testing.Statements;
 import io.klingtracker.testing.TestClock;
 import io.klingtracker.testing.TestDatabase;
-import io.klingtracker.tracking.TrackingParts;
+import io.klingtracker.upstream.UpstreamParts;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.time.Instant;
@@ -71,7 +71,7 @@ class CallbackLoadTest {
     GivenTasks.tenant(jdbi);
     callbacks =
         new CallbackParts(
-            jdbi, clock, tasks, new TrackingParts(jdbi, clock, tasks, settings), settings);
+            jdbi, clock, tasks, new UpstreamParts(jdbi, clock, tasks, settings), settings);
   }
 
   @AfterEach

@@ -12,8 +12,8 @@ import io.klingtracker.problem.ProblemException;
 import io.klingtracker.task.Tasks;
 import io.klingtracker.testing.Settings;
 import io.klingtracker.testing.Told;
-import io.klingtracker.tracking.CallbackTarget;
-import io.klingtracker.tracking.TrackingParts;
+import io.klingtracker.upstream.CallbackTarget;
+import io.klingtracker.upstream.UpstreamParts;
 import io.vertx.core.Vertx;
 import io.vertx.ext.web.Router;
 import java.nio.charset.StandardCharsets;
@@ -37,7 +37,7 @@ public final class CallbackParts implements AutoCloseable {
   final ReceiptWriter writer;
 
   public CallbackParts(
-      Jdbi jdbi, Clock clock, Tasks tasks, TrackingParts tracking, Map<String, String> settings) {
+      Jdbi jdbi, Clock clock, Tasks tasks, UpstreamParts upstream, Map<String, String> settings) {
     CallbackConfig config = Settings.of(CallbackConfig.class, settings);
     this.store = new ReceiptStore(jdbi, clock, config, new ReplicaId());
     this.setAside = new SetAside(jdbi, clock);
@@ -47,8 +47,8 @@ public final class CallbackParts implements AutoCloseable {
             store,
             setAside,
             tasks,
-            tracking.plan,
-            tracking.reports,
+            upstream.plan,
+            upstream.reports,
             new Told<>(asked -> {}),
             config,
             clock,
@@ -65,7 +65,7 @@ public final class CallbackParts implements AutoCloseable {
             Settings.of(KlingConfig.class, settings),
             new ObjectMapper(),
             clock,
-            tracking.meters);
+            upstream.meters);
   }
 
   /** The answer's HTTP status. */

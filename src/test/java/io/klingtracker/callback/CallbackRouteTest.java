@@ -16,8 +16,8 @@ import io.klingtracker.task.TasksOnDatabase;
 import io.klingtracker.testing.SameThread;
 import io.klingtracker.testing.TestClock;
 import io.klingtracker.testing.TestDatabase;
-import io.klingtracker.tracking.CallbackTarget;
-import io.klingtracker.tracking.TrackingParts;
+import io.klingtracker.upstream.CallbackTarget;
+import io.klingtracker.upstream.UpstreamParts;
 import io.vertx.core.Vertx;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
@@ -83,11 +83,11 @@ class CallbackRouteTest {
   }
 
   private void listen() {
-    TrackingParts tracking = new TrackingParts(jdbi, clock, tasks, settings);
-    target = tracking.target(ROOT, OLD_ROOT);
-    callbacks = new CallbackParts(jdbi, clock, tasks, tracking, settings);
+    UpstreamParts upstream = new UpstreamParts(jdbi, clock, tasks, settings);
+    target = upstream.target(ROOT, OLD_ROOT);
+    callbacks = new CallbackParts(jdbi, clock, tasks, upstream, settings);
     reconciler =
-        new ReconcileParts(jdbi, clock, tasks, tracking, kling, kling, new SameThread(), settings);
+        new ReconcileParts(jdbi, clock, tasks, upstream, kling, kling, new SameThread(), settings);
     port = callbacks.listen(vertx, target, settings);
   }
 

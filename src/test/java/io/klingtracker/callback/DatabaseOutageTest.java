@@ -14,8 +14,8 @@ import io.klingtracker.reconcile.ReconcileParts;
 import io.klingtracker.task.Tasks;
 import io.klingtracker.task.TasksOnDatabase;
 import io.klingtracker.testing.TestDatabase;
-import io.klingtracker.tracking.CallbackTarget;
-import io.klingtracker.tracking.TrackingParts;
+import io.klingtracker.upstream.CallbackTarget;
+import io.klingtracker.upstream.UpstreamParts;
 import io.vertx.core.Vertx;
 import java.net.URI;
 import java.net.http.HttpClient;
@@ -77,13 +77,13 @@ class DatabaseOutageTest {
               "kling.accounts.default.api-key", "key",
               "tracker.public-url", "http://localhost",
               "tracker.reconcile.rate", "10000");
-      TrackingParts tracking = new TrackingParts(jdbi, clock, tasks, settings);
-      CallbackTarget target = tracking.target("outage-test-0123456789abcdef0123456789");
+      UpstreamParts upstream = new UpstreamParts(jdbi, clock, tasks, settings);
+      CallbackTarget target = upstream.target("outage-test-0123456789abcdef0123456789");
       Vertx vertx = Vertx.vertx();
       ExecutorService threads = Executors.newFixedThreadPool(SENDERS + 4);
-      try (CallbackParts callbacks = new CallbackParts(jdbi, clock, tasks, tracking, settings)) {
+      try (CallbackParts callbacks = new CallbackParts(jdbi, clock, tasks, upstream, settings)) {
         ReconcileParts reconciler =
-            new ReconcileParts(jdbi, clock, tasks, tracking, kling, kling, threads, settings);
+            new ReconcileParts(jdbi, clock, tasks, upstream, kling, kling, threads, settings);
         int port = callbacks.listen(vertx, target, settings);
         List<String> ids = given(jdbi, tasks);
         callbacks.start();

@@ -15,8 +15,8 @@ import io.klingtracker.testing.SameThread;
 import io.klingtracker.testing.TestClock;
 import io.klingtracker.testing.TestDatabase;
 import io.klingtracker.testing.TrackerStack;
-import io.klingtracker.tracking.Reports;
-import io.klingtracker.tracking.TrackingParts;
+import io.klingtracker.upstream.Reports;
+import io.klingtracker.upstream.UpstreamParts;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.time.Instant;
@@ -170,11 +170,11 @@ class HistoriesTest {
       this.kling = new FakeKling(random, clock, random.nextBoolean());
       kling.awayShare = random.nextInt(3) * 0.15;
       this.tasks = TasksOnDatabase.of(jdbi, clock);
-      TrackingParts tracking = new TrackingParts(jdbi, clock, tasks, settings);
-      this.callbacks = new CallbackParts(jdbi, clock, tasks, tracking, settings);
+      UpstreamParts upstream = new UpstreamParts(jdbi, clock, tasks, settings);
+      this.callbacks = new CallbackParts(jdbi, clock, tasks, upstream, settings);
       this.reconciler =
           new ReconcileParts(
-              jdbi, clock, tasks, tracking, kling, kling, new SameThread(), settings);
+              jdbi, clock, tasks, upstream, kling, kling, new SameThread(), settings);
       List<String> ids =
           IntStream.range(0, HISTORIES)
               .parallel()

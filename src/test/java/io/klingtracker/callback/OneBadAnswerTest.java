@@ -17,7 +17,7 @@ import io.klingtracker.testing.Refusing;
 import io.klingtracker.testing.SameThread;
 import io.klingtracker.testing.TestClock;
 import io.klingtracker.testing.TestDatabase;
-import io.klingtracker.tracking.TrackingParts;
+import io.klingtracker.upstream.UpstreamParts;
 import java.math.BigDecimal;
 import java.time.Duration;
 import java.time.Instant;
@@ -61,10 +61,10 @@ class OneBadAnswerTest {
   }
 
   private void start() {
-    TrackingParts tracking = new TrackingParts(jdbi, clock, tasks, SETTINGS);
+    UpstreamParts upstream = new UpstreamParts(jdbi, clock, tasks, SETTINGS);
     reconciler =
         new ReconcileParts(
-            jdbi, clock, tasks, tracking, new Poisoned(), kling, new SameThread(), SETTINGS);
+            jdbi, clock, tasks, upstream, new Poisoned(), kling, new SameThread(), SETTINGS);
   }
 
   @ParameterizedTest

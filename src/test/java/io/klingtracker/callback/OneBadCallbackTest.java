@@ -15,7 +15,7 @@ import io.klingtracker.testing.Refusing;
 import io.klingtracker.testing.Settings;
 import io.klingtracker.testing.TestClock;
 import io.klingtracker.testing.TestDatabase;
-import io.klingtracker.tracking.TrackingParts;
+import io.klingtracker.upstream.UpstreamParts;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.time.Instant;
@@ -62,7 +62,7 @@ class OneBadCallbackTest {
   private void start() {
     callbacks =
         new CallbackParts(
-            jdbi, clock, tasks, new TrackingParts(jdbi, clock, tasks, settings), settings);
+            jdbi, clock, tasks, new UpstreamParts(jdbi, clock, tasks, settings), settings);
   }
 
   @AfterEach

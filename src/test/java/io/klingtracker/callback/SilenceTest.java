@@ -9,7 +9,7 @@ import io.klingtracker.task.TasksOnDatabase;
 import io.klingtracker.testing.SameThread;
 import io.klingtracker.testing.TestClock;
 import io.klingtracker.testing.TestDatabase;
-import io.klingtracker.tracking.TrackingParts;
+import io.klingtracker.upstream.UpstreamParts;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.Map;
@@ -33,7 +33,7 @@ class SilenceTest {
   private final Jdbi jdbi = DATABASE.jdbi();
   private final TestClock clock = new TestClock(Instant.parse("2026-03-01T10:00:00.000Z"));
   private final Tasks tasks = TasksOnDatabase.of(jdbi, clock);
-  private final TrackingParts tracking = new TrackingParts(jdbi, clock, tasks, SETTINGS);
+  private final UpstreamParts upstream = new UpstreamParts(jdbi, clock, tasks, SETTINGS);
   private final FakeKling kling = new FakeKling(new Random(1), clock, false);
   private CallbackParts callbacks;
   private ReconcileParts reconciler;
@@ -43,9 +43,9 @@ class SilenceTest {
   @BeforeEach
   void a_task_at_kling() {
     GivenTasks.tenant(jdbi);
-    callbacks = new CallbackParts(jdbi, clock, tasks, tracking, SETTINGS);
+    callbacks = new CallbackParts(jdbi, clock, tasks, upstream, SETTINGS);
     reconciler =
-        new ReconcileParts(jdbi, clock, tasks, tracking, kling, kling, new SameThread(), SETTINGS);
+        new ReconcileParts(jdbi, clock, tasks, upstream, kling, kling, new SameThread(), SETTINGS);
     task = GivenTasks.sent(jdbi, tasks, clock.instant().plusSeconds(30));
     truth = kling.accept("878106242831892487", task);
   }

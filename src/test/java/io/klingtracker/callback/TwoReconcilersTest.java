@@ -11,7 +11,7 @@ import io.klingtracker.task.TasksOnDatabase;
 import io.klingtracker.testing.SameThread;
 import io.klingtracker.testing.TestClock;
 import io.klingtracker.testing.TestDatabase;
-import io.klingtracker.tracking.TrackingParts;
+import io.klingtracker.upstream.UpstreamParts;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.HashMap;
@@ -154,7 +154,7 @@ class TwoReconcilersTest {
         jdbi,
         clock,
         tasks,
-        new TrackingParts(jdbi, clock, tasks, settings),
+        new UpstreamParts(jdbi, clock, tasks, settings),
         kling,
         kling,
         executor,

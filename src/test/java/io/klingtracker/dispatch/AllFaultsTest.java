@@ -17,7 +17,7 @@ import io.klingtracker.task.Tasks;
 import io.klingtracker.task.TasksOnDatabase;
 import io.klingtracker.testing.HurriedClock;
 import io.klingtracker.testing.TestDatabase;
-import io.klingtracker.tracking.TrackingParts;
+import io.klingtracker.upstream.UpstreamParts;
 import io.vertx.core.Vertx;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -113,14 +113,14 @@ class AllFaultsTest {
     Tasks tasks =
         TasksOnDatabase.of(
             jdbi, clock, changes -> replicas.forEach(replica -> replica.changed(changes)));
-    TrackingParts tracking = new TrackingParts(jdbi, clock, tasks, settings);
-    callbacks = new CallbackParts(jdbi, clock, tasks, tracking, settings);
-    int port = callbacks.listen(vertx, tracking.target(ROOT), settings);
+    UpstreamParts upstream = new UpstreamParts(jdbi, clock, tasks, settings);
+    callbacks = new CallbackParts(jdbi, clock, tasks, upstream, settings);
+    int port = callbacks.listen(vertx, upstream.target(ROOT), settings);
     settings.put("tracker.public-url", "http://localhost:" + port);
     KlingClient kling = kling();
     reconciler =
         new ReconcileParts(
-            jdbi, clock, tasks, tracking, kling, (KlingLists) kling, threads, settings);
+            jdbi, clock, tasks, upstream, kling, (KlingLists) kling, threads, settings);
   }
 
   private KlingClient kling() {

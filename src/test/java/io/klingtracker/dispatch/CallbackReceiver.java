@@ -6,7 +6,7 @@ import io.klingtracker.task.Source;
 import io.klingtracker.task.Tasks;
 import io.klingtracker.task.TasksChanged;
 import io.klingtracker.task.TasksOnDatabase;
-import io.klingtracker.tracking.KlingWords;
+import io.klingtracker.upstream.KlingWords;
 import io.vertx.core.Vertx;
 import io.vertx.core.buffer.Buffer;
 import io.vertx.core.http.HttpServer;

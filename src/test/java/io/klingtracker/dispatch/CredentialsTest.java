@@ -14,7 +14,7 @@ import io.klingtracker.task.NewTask;
 import io.klingtracker.task.Submission;
 import io.klingtracker.testing.TestClock;
 import io.klingtracker.testing.TestDatabase;
-import io.klingtracker.tracking.Accounts;
+import io.klingtracker.upstream.Accounts;
 import io.vertx.core.Vertx;
 import java.time.Clock;
 import java.time.Duration;

@@ -19,8 +19,8 @@ import io.klingtracker.task.TasksChanged;
 import io.klingtracker.task.TasksOnDatabase;
 import io.klingtracker.testing.SameThread;
 import io.klingtracker.testing.Told;
-import io.klingtracker.tracking.Doubts;
-import io.klingtracker.tracking.TrackingParts;
+import io.klingtracker.upstream.Doubts;
+import io.klingtracker.upstream.UpstreamParts;
 import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
 import io.smallrye.config.SmallRyeConfig;
 import io.smallrye.config.SmallRyeConfigBuilder;
@@ -73,7 +73,7 @@ final class Replica implements AutoCloseable {
     this.config = read.getConfigMapping(DispatchConfig.class);
     this.gate = new Gate(kling);
     this.tasks = TasksOnDatabase.of(jdbi, clock, this::changed);
-    TrackingParts tracking = new TrackingParts(jdbi, clock, tasks, all(settings));
+    UpstreamParts upstream = new UpstreamParts(jdbi, clock, tasks, all(settings));
     this.setAside = new SetAside(jdbi, clock);
     this.pools = new PoolStore(jdbi, clock, new ConfiguredBackoff(config));
     this.store = new DispatchStore(jdbi, pools, clock, config, bodies, new ReplicaId());
@@ -90,20 +90,20 @@ final class Replica implements AutoCloseable {
             gate,
             doubts,
             new Told<>(asked -> {}),
-            tracking.target("replica-test-0123456789abcdef0123456789abcdef"),
-            tracking.plan,
-            tracking.config,
+            upstream.target("replica-test-0123456789abcdef0123456789abcdef"),
+            upstream.plan,
+            upstream.config,
             config,
             metrics,
             clock,
             executor);
-    this.standings = new Standings(jdbi, tasks, pools, accounts, config, tracking.models, clock);
+    this.standings = new Standings(jdbi, tasks, pools, accounts, config, upstream.models, clock);
     this.reconciler =
         new ReconcileParts(
-            jdbi, clock, tasks, tracking, gate, gate, new SameThread(), all(settings));
+            jdbi, clock, tasks, upstream, gate, gate, new SameThread(), all(settings));
     this.running =
-        new ReconcileParts(jdbi, clock, tasks, tracking, gate, gate, executor, all(settings));
-    this.sweep = new ModelSweep(pools, tracking.models);
+        new ReconcileParts(jdbi, clock, tasks, upstream, gate, gate, executor, all(settings));
+    this.sweep = new ModelSweep(pools, upstream.models);
   }
 
   private static Map<String, String> all(Map<String, String> settings) {

@@ -14,7 +14,7 @@ import io.klingtracker.task.Tasks;
 import io.klingtracker.task.TasksOnDatabase;
 import io.klingtracker.testing.SameThread;
 import io.klingtracker.testing.TestDatabase;
-import io.klingtracker.tracking.TrackingParts;
+import io.klingtracker.upstream.UpstreamParts;
 import io.vertx.core.Vertx;
 import java.time.Clock;
 import java.time.Duration;
@@ -141,7 +141,7 @@ class ManyOpenTasksTest {
         jdbi,
         clock,
         tasks,
-        new TrackingParts(jdbi, clock, tasks, settings),
+        new UpstreamParts(jdbi, clock, tasks, settings),
         kling,
         (KlingLists) kling,
         new SameThread(),

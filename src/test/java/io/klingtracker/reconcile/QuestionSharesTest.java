@@ -22,7 +22,7 @@ import io.klingtracker.task.TrackedTask;
 import io.klingtracker.testing.SameThread;
 import io.klingtracker.testing.TestClock;
 import io.klingtracker.testing.TestDatabase;
-import io.klingtracker.tracking.TrackingParts;
+import io.klingtracker.upstream.UpstreamParts;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
@@ -229,7 +229,7 @@ class QuestionSharesTest {
         jdbi,
         clock,
         tasks,
-        new TrackingParts(jdbi, clock, tasks, SETTINGS),
+        new UpstreamParts(jdbi, clock, tasks, SETTINGS),
         kling,
         kling,
         new SameThread(),

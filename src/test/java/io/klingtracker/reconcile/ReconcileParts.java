@@ -10,8 +10,8 @@ import io.klingtracker.task.Tasks;
 import io.klingtracker.testing.SameThread;
 import io.klingtracker.testing.Settings;
 import io.klingtracker.testing.Told;
-import io.klingtracker.tracking.Doubts;
-import io.klingtracker.tracking.TrackingParts;
+import io.klingtracker.upstream.Doubts;
+import io.klingtracker.upstream.UpstreamParts;
 import java.time.Clock;
 import java.time.Duration;
 import java.util.Map;
@@ -31,7 +31,7 @@ public final class ReconcileParts {
       Jdbi jdbi,
       Clock clock,
       Tasks tasks,
-      TrackingParts tracking,
+      UpstreamParts upstream,
       KlingClient kling,
       KlingLists lists,
       ExecutorService executor,
@@ -43,11 +43,11 @@ public final class ReconcileParts {
         new DoubtSettler(
             new Doubts(jdbi, setAside, clock),
             tasks,
-            tracking.plan,
-            tracking.config,
-            tracking.kling,
+            upstream.plan,
+            upstream.config,
+            upstream.kling,
             clock,
-            tracking.meters);
+            upstream.meters);
     Verdicts verdicts =
         new Verdicts(
             jdbi,
@@ -56,10 +56,10 @@ public final class ReconcileParts {
             setAside,
             new Told<>(asked -> {}),
             tasks,
-            tracking.plan,
-            tracking.reports,
+            upstream.plan,
+            upstream.reports,
             config,
-            tracking.config,
+            upstream.config,
             clock);
     this.alone = executor instanceof SameThread;
     this.reconciler =

@@ -8,7 +8,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import io.klingtracker.rules.Example;
 import io.klingtracker.testing.TestTenant;
 import io.klingtracker.testing.TrackerStack;
-import io.klingtracker.tracking.Accounts;
+import io.klingtracker.upstream.Accounts;
 import io.quarkus.test.common.QuarkusTestResource;
 import io.quarkus.test.junit.QuarkusTest;
 import io.restassured.response.Response;

@@ -14,7 +14,7 @@ import io.klingtracker.simulator.Fault;
 import io.klingtracker.simulator.FaultRule;
 import io.klingtracker.simulator.Operation;
 import io.klingtracker.testing.TrackerStack;
-import io.klingtracker.tracking.Accounts;
+import io.klingtracker.upstream.Accounts;
 import io.quarkus.test.common.QuarkusTestResource;
 import io.quarkus.test.junit.QuarkusTest;
 import io.restassured.specification.RequestSpecification;

@@ -1,4 +1,4 @@
-package io.klingtracker.tracking;
+package io.klingtracker.upstream;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertNull;
@@ -7,8 +7,8 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import io.klingtracker.task.TasksOnDatabase;
 import io.klingtracker.testing.TestClock;
 import io.klingtracker.testing.TestDatabase;
-import io.klingtracker.tracking.CallbackLedger.End;
-import io.klingtracker.tracking.CallbackLedger.Standing;
+import io.klingtracker.upstream.CallbackLedger.End;
+import io.klingtracker.upstream.CallbackLedger.Standing;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.Map;
@@ -25,8 +25,8 @@ class CheckPlanTest {
 
   private final Jdbi jdbi = DATABASE.jdbi();
   private final TestClock clock = new TestClock(Instant.parse("2026-10-25T00:30:00.000Z"));
-  private final TrackingParts tracking =
-      new TrackingParts(jdbi, clock, TasksOnDatabase.of(jdbi, clock), Map.of());
+  private final UpstreamParts upstream =
+      new UpstreamParts(jdbi, clock, TasksOnDatabase.of(jdbi, clock), Map.of());
 
   @Test
   void an_unknown_model_is_asked_about_after_the_configured_time() {
@@ -46,11 +46,11 @@ class CheckPlanTest {
   @Test
   void what_was_learnt_is_bounded_and_survives_a_restart() {
     for (int i = 0; i < 1000; i++) {
-      tracking.times.add("text2video", "kling-v3", Duration.ofSeconds(100));
+      upstream.times.add("text2video", "kling-v3", Duration.ofSeconds(100));
     }
 
     assertTrue(number("select count(*) from render_time") <= 200);
-    RenderTimes afterwards = new RenderTimes(jdbi, clock, tracking.models);
+    RenderTimes afterwards = new RenderTimes(jdbi, clock, upstream.models);
     assertEquals(
         Duration.ofSeconds(100), afterwards.of("text2video", "kling-v3").orElseThrow().most());
     assertTrue(afterwards.of("text2video", "kling-v2-6").isEmpty());
@@ -80,12 +80,12 @@ class CheckPlanTest {
   void the_ledger_counts_what_came_and_what_did_not() {
     ended(10, 4_000L);
     ended(4, null);
-    tracking.ledger.cameLate("task-4-2");
-    tracking.ledger.cameLate("task-4-2");
-    tracking.ledger.wrong("default");
+    upstream.ledger.cameLate("task-4-2");
+    upstream.ledger.cameLate("task-4-2");
+    upstream.ledger.wrong("default");
     clock.advance(Duration.ofMinutes(1));
 
-    Standing standing = tracking.ledger.of("default");
+    Standing standing = upstream.ledger.of("default");
 
     assertEquals(14, standing.expected());
     assertEquals(11, standing.arrived());
@@ -93,10 +93,10 @@ class CheckPlanTest {
     assertEquals(1, standing.wrong());
     assertEquals(4_000L, standing.medianLeadMillis());
     assertEquals(4_000L, standing.p99LeadMillis());
-    assertNull(tracking.ledger.of("other").medianLeadMillis());
+    assertNull(upstream.ledger.of("other").medianLeadMillis());
     assertEquals(
         3.0,
-        tracking.meters.get("tracker.callbacks.lost").tag("account", "default").gauge().value());
+        upstream.meters.get("tracker.callbacks.lost").tag("account", "default").gauge().value());
   }
 
   @Test
@@ -104,7 +104,7 @@ class CheckPlanTest {
     ended(40, null);
     clock.advance(Duration.ofHours(2));
 
-    assertEquals(0, tracking.ledger.of("default").silence());
+    assertEquals(0, upstream.ledger.of("default").silence());
   }
 
   /** 60 s to 159 s, evenly. */
@@ -123,7 +123,7 @@ class CheckPlanTest {
   private void ended(int many, Long lead) {
     for (int i = 0; i < many; i++) {
       clock.advance(Duration.ofMillis(10));
-      tracking.ledger.ended(
+      upstream.ledger.ended(
           IntStream.of(i)
               .mapToObj(n -> new End("task-" + many + "-" + n, "default", lead))
               .toList());
@@ -132,11 +132,11 @@ class CheckPlanTest {
   }
 
   private Duration first(Instant startedAt) {
-    return Duration.between(clock.instant(), tracking.plan.first(watched(startedAt)));
+    return Duration.between(clock.instant(), upstream.plan.first(watched(startedAt)));
   }
 
   private Duration next(int checks) {
-    return Duration.between(clock.instant(), tracking.plan.next(watched(clock.instant()), checks));
+    return Duration.between(clock.instant(), upstream.plan.next(watched(clock.instant()), checks));
   }
 
   private static CheckPlan.Watched watched(Instant startedAt) {

@@ -1,4 +1,4 @@
-package io.klingtracker.tracking;
+package io.klingtracker.upstream;
 
 import jakarta.inject.Inject;
 import jakarta.inject.Singleton;

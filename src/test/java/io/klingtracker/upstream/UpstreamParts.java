@@ -1,4 +1,4 @@
-package io.klingtracker.tracking;
+package io.klingtracker.upstream;
 
 import io.klingtracker.kling.KlingConfig;
 import io.klingtracker.secret.Secrets;
@@ -13,23 +13,23 @@ import java.util.Map;
 import org.jdbi.v3.core.Jdbi;
 
 /** What callback and reconcile share, over a test's database. */
-public final class TrackingParts {
+public final class UpstreamParts {
 
   public final MeterRegistry meters = new SimpleMeterRegistry();
   public final KlingConfig kling;
   public final KnownModels models;
   public final RenderTimes times;
   public final CallbackLedger ledger;
-  public final TrackingConfig config;
+  public final UpstreamConfig config;
   public final CheckPlan plan;
   public final Reports reports;
 
-  public TrackingParts(Jdbi jdbi, Clock clock, Tasks tasks, Map<String, String> settings) {
+  public UpstreamParts(Jdbi jdbi, Clock clock, Tasks tasks, Map<String, String> settings) {
     this.kling = kling(settings);
     this.models = new KnownModels(kling);
     this.times = new RenderTimes(jdbi, clock, models);
     this.ledger = new CallbackLedger(jdbi, clock, meters);
-    this.config = Settings.of(TrackingConfig.class, settings);
+    this.config = Settings.of(UpstreamConfig.class, settings);
     this.plan = new CheckPlan(config, times, ledger, clock);
     this.reports =
         new Reports(tasks, times, ledger, Settings.of(ResultConfig.class, settings), meters);

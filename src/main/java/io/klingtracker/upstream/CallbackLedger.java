@@ -1,4 +1,4 @@
-package io.klingtracker.tracking;
+package io.klingtracker.upstream;
 
 import io.micrometer.core.instrument.Gauge;
 import io.micrometer.core.instrument.MeterRegistry;

@@ -1,4 +1,4 @@
-package io.klingtracker.tracking;
+package io.klingtracker.upstream;
 
 import io.klingtracker.secret.Secrets;
 import jakarta.inject.Inject;
@@ -14,7 +14,7 @@ public class CallbackTarget {
   private final String base;
 
   @Inject
-  CallbackTarget(Secrets secrets, TrackingConfig config) {
+  CallbackTarget(Secrets secrets, UpstreamConfig config) {
     this.secrets = secrets;
     this.base = config.publicUrl().orElseThrow().toString().replaceAll("/+$", "");
   }

@@ -1,4 +1,4 @@
-package io.klingtracker.tracking;
+package io.klingtracker.upstream;
 
 import io.klingtracker.retry.Backoff;
 import jakarta.inject.Inject;
@@ -23,14 +23,14 @@ public class CheckPlan {
   /** What is left of the waits when no callback comes at all. */
   private static final double TIGHTEST = 0.2;
 
-  private final TrackingConfig.Check config;
+  private final UpstreamConfig.Check config;
   private final RenderTimes times;
   private final CallbackLedger ledger;
   private final Clock clock;
   private final RandomGenerator random = RandomGenerator.getDefault();
 
   @Inject
-  CheckPlan(TrackingConfig config, RenderTimes times, CallbackLedger ledger, Clock clock) {
+  CheckPlan(UpstreamConfig config, RenderTimes times, CallbackLedger ledger, Clock clock) {
     this.config = config.check();
     this.times = times;
     this.ledger = ledger;

@@ -1,4 +1,4 @@
-package io.klingtracker.tracking;
+package io.klingtracker.upstream;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import io.klingtracker.kling.KlingReader;

@@ -1,4 +1,4 @@
-package io.klingtracker.tracking;
+package io.klingtracker.upstream;
 
 /**
  * Fired in process when a task's next check was moved up to now: someone said something that needs

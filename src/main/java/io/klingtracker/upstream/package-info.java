@@ -3,6 +3,6 @@
  * Kling next.
  */
 @NullMarked
-package io.klingtracker.tracking;
+package io.klingtracker.upstream;
 
 import org.jspecify.annotations.NullMarked;

@@ -1,4 +1,4 @@
-package io.klingtracker.tracking;
+package io.klingtracker.upstream;
 
 import io.klingtracker.kling.KlingConfig;
 import io.klingtracker.rules.ModelMapping;

@@ -1,4 +1,4 @@
-package io.klingtracker.tracking;
+package io.klingtracker.upstream;
 
 import io.smallrye.config.ConfigMapping;
 import io.smallrye.config.WithDefault;
@@ -9,7 +9,7 @@ import java.util.Optional;
 
 /** Where Kling reaches us, and how patient we are. */
 @ConfigMapping(prefix = "tracker")
-public interface TrackingConfig {
+public interface UpstreamConfig {
 
   /** Base of the callback URLs; required, see StartupCheck. */
   Optional<URI> publicUrl();

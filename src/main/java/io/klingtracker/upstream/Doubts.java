@@ -1,4 +1,4 @@
-package io.klingtracker.tracking;
+package io.klingtracker.upstream;
 
 import io.klingtracker.loops.SetAside;
 import io.klingtracker.task.Claimed;
