@@ -35,7 +35,7 @@ final class Floor {
             "acks", "all",
             "enable.idempotence", "true",
             "linger.ms", "0",
-            "compression.type", "lz4",
+            "compression.type", "none",
             "key.serializer", ByteArraySerializer.class.getName(),
             "value.serializer", ByteArraySerializer.class.getName());
     Histogram latency = Load.histogram();

@@ -72,6 +72,10 @@ class Reconciler {
   private final Questions alone;
 
   private volatile Instant failedAgainAt = Instant.MIN;
+
+  /** Whether the latest claim left some for want of room. */
+  private volatile boolean full;
+
   private final WorkLoop loop;
 
   private record Group(String account, String kind) {}
@@ -127,6 +131,8 @@ class Reconciler {
   /** One pass; true when there may be more. */
   boolean runOnce() {
     int room = config.batch() - inFlight.size();
+    // Before the claim, so that room made meanwhile is not missed.
+    full = true;
     if (room <= 0) {
       return false;
     }
@@ -143,7 +149,8 @@ class Reconciler {
     Map<Group, List<Check>> groups =
         due.stream().collect(Collectors.groupingBy(c -> new Group(c.account(), c.kind())));
     groups.forEach(this::start);
-    return due.size() >= (room + 1) / 2;
+    full = due.size() >= (room + 1) / 2;
+    return full;
   }
 
   /** How many are asked about at present. */
@@ -332,7 +339,10 @@ class Reconciler {
             } catch (RuntimeException e) {
               failed(round.group(), question, e);
             } finally {
-              loop.wake();
+              // A claim for each answer would look through all that wait, each time for a few.
+              if (full) {
+                loop.wake();
+              }
             }
           });
     } catch (RejectedExecutionException e) {
