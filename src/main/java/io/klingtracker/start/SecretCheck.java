@@ -36,7 +36,7 @@ final class SecretCheck {
 
   private static final String WEBHOOK_SECRET = "whsec_";
 
-  /** What README, Compose, Kubernetes and {@code mvn -Plocal} show; a test looks for others. */
+  /** What src/docs, Compose, Kubernetes and {@code mvn -Plocal} show; a test looks for others. */
   private static final Set<String> EXAMPLES =
       Set.of(
           "local-dev-key",

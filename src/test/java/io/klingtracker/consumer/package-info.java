@@ -1,4 +1,4 @@
-/** What a downstream service looks like: the consumer's guide of the README, run as written. */
+/** What a downstream service looks like: src/docs/events.md, run as written. */
 @NullMarked
 package io.klingtracker.consumer;
 

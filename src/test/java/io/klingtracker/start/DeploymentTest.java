@@ -20,6 +20,7 @@ import java.util.Set;
 import java.util.TreeSet;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import java.util.stream.Collectors;
 import org.junit.jupiter.api.Test;
 
 /** docker-compose.yml and k8s/ say only what the service understands. */
@@ -84,7 +85,7 @@ class DeploymentTest {
         Pattern.compile(
                 "\\b(local-(?:dev-key|access|admin-key|secret-\\w+|tracker-secret\\S+)|whsec_\\w{20,})\\b")
             .matcher(
-                Files.readString(Path.of("README.md"))
+                Documents.all().stream().map(Documents::text).collect(Collectors.joining())
                     + Files.readString(
                         Path.of("src/local/java/io/klingtracker/local/LocalSettings.java")));
     Set<String> seen = new TreeSet<>();

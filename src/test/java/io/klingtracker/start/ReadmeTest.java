@@ -1,72 +1,198 @@
 package io.klingtracker.start;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
 
-import io.smallrye.config.ConfigMapping;
+import io.klingtracker.task.TaskStatus;
 import java.io.IOException;
-import java.lang.reflect.Method;
-import java.lang.reflect.Modifier;
-import java.lang.reflect.ParameterizedType;
-import java.lang.reflect.Type;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.HashSet;
 import java.util.List;
-import java.util.Map;
+import java.util.Locale;
 import java.util.Set;
 import java.util.TreeSet;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 
-/** The README's table of settings is whole. */
+/** README.md is short, and it and src/docs say what is there. */
 class ReadmeTest {
 
+  private static final int MAX_LINES = 180;
+
+  private static final Pattern LINK = Pattern.compile("]\\(([^)\\s]+)\\)");
+  private static final Pattern PAGE = Pattern.compile("src/docs/[\\w./-]+\\.(md|properties)");
+
+  /** A name under one of our prefixes; topics and types of events have them too. */
+  private static final Pattern SETTING =
+      Pattern.compile("(?<![\\w./-])(?:tracker|kling)(?:\\.(?:[a-z0-9-]+|<[a-z]+>|\"[^\"]+\"))+");
+
+  private static final Pattern NO_SETTING =
+      Pattern.compile("kling\\.(task|webhook)\\..+|kling\\.ai");
+
   @Test
-  void every_setting_has_a_row() throws IOException {
-    String readme = Files.readString(Path.of("README.md"));
-    Set<String> missing = new TreeSet<>();
-    for (Class<?> mapping : StartupCheck.MAPPINGS) {
-      String prefix = mapping.getAnnotation(ConfigMapping.class).prefix();
-      for (String key : keys(prefix, mapping)) {
-        if (!readme.contains("`" + key + "`")) {
-          missing.add(key);
+  void the_readme_is_read_in_five_minutes() throws IOException {
+    List<String> lines = Files.readAllLines(Documents.README);
+    assertTrue(lines.size() <= MAX_LINES, () -> "README.md has " + lines.size() + " lines");
+    assertTrue(lines.contains("    mvn -Plocal") && lines.contains("    mvn verify"));
+  }
+
+  @Test
+  void the_headlines_are_rows_of_the_performance_page_and_name_every_goal_that_is_missed() {
+    Set<String> headlines = rows(Documents.text(Documents.README));
+    Set<String> measured = rows(Documents.text(Documents.page("performance.md")));
+    Set<String> unknown = new TreeSet<>(headlines);
+    unknown.removeAll(measured);
+    assertEquals(Set.of(), unknown, "not in performance.md");
+    Set<String> missed =
+        measured.stream().filter(row -> row.contains("not met")).collect(Collectors.toSet());
+    missed.removeAll(headlines);
+    assertEquals(Set.of(), missed, "missed goals that README.md does not name");
+    assertTrue(headlines.stream().anyMatch(row -> row.endsWith("| met |")), "no goal that is met");
+  }
+
+  /** The lines of the bench's table in a page. */
+  private static Set<String> rows(String page) {
+    Set<String> rows =
+        page.lines()
+            .filter(line -> line.startsWith("|") && line.split("\\|", -1).length == 9)
+            .collect(Collectors.toCollection(TreeSet::new));
+    assertTrue(rows.size() > 3, "no table of the bench's");
+    return rows;
+  }
+
+  @Test
+  void every_relative_link_leads_somewhere() {
+    List<String> dead = new ArrayList<>();
+    for (Path page : Documents.all()) {
+      Matcher link = LINK.matcher(Documents.text(page));
+      while (link.find()) {
+        String target = link.group(1);
+        if (!target.matches("[a-z]+:.*") && !leads(page, target)) {
+          dead.add(page + " → " + target);
         }
       }
     }
-    assertEquals(Set.of(), missing, "settings without a row in README.md");
+    assertEquals(List.of(), dead);
+  }
+
+  private static boolean leads(Path page, String target) {
+    String[] parts = target.split("#", 2);
+    Path file = parts[0].isEmpty() ? page : page.resolveSibling(parts[0]).normalize();
+    return Files.exists(file)
+        && (parts.length == 1 || anchors(Documents.text(file)).contains(parts[1]));
+  }
+
+  /** As GitHub makes them of headings. */
+  private static Set<String> anchors(String page) {
+    Set<String> anchors = new HashSet<>();
+    page.lines()
+        .filter(line -> line.matches("#+ .+"))
+        .map(line -> line.replaceFirst("#+ ", "").toLowerCase(Locale.ROOT))
+        .forEach(title -> anchors.add(title.replaceAll("[^\\w -]", "").replace(' ', '-')));
+    return anchors;
+  }
+
+  @Test
+  void every_page_that_is_named_somewhere_is_there() throws IOException {
+    Set<String> missing = new TreeSet<>();
+    try (Stream<Path> tree =
+        Stream.of("README.md", "pom.xml", "docker-compose.yml", ".ci", "k8s", "src")
+            .flatMap(ReadmeTest::files)) {
+      tree.forEach(
+          file -> {
+            Matcher page = PAGE.matcher(Documents.text(file));
+            while (page.find()) {
+              if (!Files.exists(Path.of(page.group()))) {
+                missing.add(file + " → " + page.group());
+              }
+            }
+          });
+    }
+    assertEquals(Set.of(), missing);
+  }
+
+  private static Stream<Path> files(String root) {
+    try {
+      return Files.walk(Path.of(root))
+          .filter(Files::isRegularFile)
+          .filter(
+              file ->
+                  file.toString().matches(".*(\\.(md|xml|java|sql|txt|properties|ya?ml)|/run)"));
+    } catch (IOException e) {
+      throw new java.io.UncheckedIOException(e);
+    }
+  }
+
+  @Test
+  void every_setting_has_its_row_and_its_default() {
+    DocumentedSettings documented =
+        DocumentedSettings.of(Documents.text(Documents.page("configuration.md")));
+    Set<String> mapped = DocumentedSettings.mapped(StartupCheck.MAPPINGS).keySet();
+
+    Set<String> missing = new TreeSet<>(mapped);
+    missing.removeAll(documented.names());
+    assertEquals(Set.of(), missing, "settings without a row in configuration.md");
+    assertEquals(List.of(), documented.faults(StartupCheck.MAPPINGS));
+  }
+
+  @Test
+  void every_setting_that_a_page_names_exists() {
+    KnownSettings known = KnownSettings.of(StartupCheck.MAPPINGS);
+    Set<String> names = DocumentedSettings.mapped(StartupCheck.MAPPINGS).keySet();
+    Set<String> unknown = new TreeSet<>();
+    for (Path page : Documents.current()) {
+      Matcher setting = SETTING.matcher(Documents.text(page));
+      while (setting.find()) {
+        String name = setting.group();
+        boolean group = names.stream().anyMatch(one -> one.startsWith(name + "."));
+        if (!NO_SETTING.matcher(name).matches()
+            && !group
+            && !known.isKey(name.replaceAll("<[a-z]+>", "name"))) {
+          unknown.add(page + ": " + name);
+        }
+      }
+    }
+    assertEquals(Set.of(), unknown);
   }
 
   @Test
   void every_decision_is_numbered_once() throws IOException {
-    try (var files = Files.list(Path.of("src/docs/adr"))) {
+    try (var files = Files.list(Documents.page("adr"))) {
       List<String> numbers =
           files.map(file -> file.getFileName().toString().substring(0, 4)).sorted().toList();
       assertEquals(numbers.stream().distinct().toList(), numbers);
     }
   }
 
-  private static Set<String> keys(String prefix, Class<?> type) {
-    Set<String> keys = new TreeSet<>();
-    for (Method getter : type.getMethods()) {
-      if (getter.getParameterCount() > 0 || !Modifier.isAbstract(getter.getModifiers())) {
+  @Test
+  void the_drawing_of_the_lifecycle_is_the_lifecycle() {
+    Set<TaskStatus> ends = new TreeSet<>();
+    Set<TaskStatus> drawn = new TreeSet<>();
+    Matcher edge =
+        Pattern.compile(" {4}(\\S+) --> (\\S+?)(: late)?\n")
+            .matcher(Documents.text(Documents.page("lifecycle.md")));
+    while (edge.find()) {
+      if (edge.group(1).equals("[*]")) {
         continue;
       }
-      String key = StartupCheck.name(prefix, getter);
-      Class<?> value = getter.getReturnType();
-      if (Map.class.isAssignableFrom(value)) {
-        Type content =
-            ((ParameterizedType) getter.getGenericReturnType()).getActualTypeArguments()[1];
-        if (content instanceof Class<?> group && group.isInterface()) {
-          keys.addAll(keys(key + ".<name>", group));
-        } else if (content instanceof ParameterizedType) {
-          keys.add(key + ".<tenant>.<public>");
-        } else {
-          keys.add(key + ".<public>");
-        }
-      } else if (value.isInterface() && value.getName().startsWith("io.klingtracker.")) {
-        keys.addAll(keys(key, value));
+      TaskStatus from = TaskStatus.of(edge.group(1));
+      drawn.add(from);
+      if (edge.group(2).equals("[*]")) {
+        ends.add(from);
       } else {
-        keys.add(key);
+        assertTrue(from.accepts(TaskStatus.of(edge.group(2))), edge.group());
+        assertEquals(from == TaskStatus.EXPIRED, edge.group(3) != null, edge.group());
       }
     }
-    return keys;
+    assertEquals(Set.of(TaskStatus.values()), drawn);
+    assertEquals(
+        Arrays.stream(TaskStatus.values()).filter(TaskStatus::isFinal).collect(Collectors.toSet()),
+        ends);
   }
 }

@@ -38,8 +38,7 @@ class LimitsOfReplicasTest {
 
   @ParameterizedTest
   @CsvSource({"2, 10, 20", "2, 50, 50", "2, 3, 1", "3, 20, 10"})
-  void a_rate_holds_for_all_replicas_within_what_the_readme_states(
-      int replicas, int rate, int burst) {
+  void a_rate_holds_for_all_replicas_within_what_the_docs_state(int replicas, int rate, int burst) {
     Caller caller = caller(rate, burst);
     List<RateLimits> all =
         IntStream.range(0, replicas)

@@ -97,8 +97,13 @@ public final class TrackerStack implements QuarkusTestResourceLifecycleManager {
 
   /** The simulator, to order faults and read its ledger; reset it between stories. */
   public static SimulatorClient simulator() {
+    return new SimulatorClient(simulatorControlUrl());
+  }
+
+  /** Where faults are ordered and the ledger is read. */
+  public static String simulatorControlUrl() {
     klingUrl();
-    return new SimulatorClient(SharedServers.once("kling.control", () -> ""));
+    return SharedServers.once("kling.control", () -> "");
   }
 
   /** Base URL of the simulator. */
