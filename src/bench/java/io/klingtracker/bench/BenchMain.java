@@ -61,6 +61,7 @@ public final class BenchMain {
     long start = System.nanoTime();
     Duration enough = options.smoke() ? ENOUGH_FOR_SMOKE : options.enough();
     boolean broken = false;
+    boolean complete = true;
     try (Stack stack = new Stack(options.directory())) {
       Report report = new Report(options);
       Optional<Pgbench> pgbench = Pgbench.find(options.directory().resolve("data"));
@@ -78,6 +79,7 @@ public final class BenchMain {
           if (unprepared.contains(group)) {
             broken = true;
           } else if (System.nanoTime() - start > enough.toNanos()) {
+            complete = false;
             report.note(
                 group.name() + " was left out for time; -Dbench=" + group.name() + " runs it.");
           } else {
@@ -86,7 +88,7 @@ public final class BenchMain {
           report.progress("   after %d s".formatted(since(start)));
         }
       }
-      report.finish(Machine.here(options, stack));
+      report.finish(Machine.here(options, stack), complete && !broken);
     }
     System.out.printf(Locale.ROOT, "Took %d s.%n", since(start));
     System.exit(broken ? 1 : 0);

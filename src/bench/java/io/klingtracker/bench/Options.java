@@ -19,6 +19,7 @@ import java.util.stream.Stream;
  * @param enough nothing new is begun after so long, so that a slow machine too comes to an end
  * @param directory where reports and, meanwhile, the data are
  * @param java the JVM of the service
+ * @param publish whether the run's figures go into the repository's pages
  * @param baseline another build to compare with: its checkout, or its {@code quarkus-app}
  */
 record Options(
@@ -28,6 +29,7 @@ record Options(
     Duration enough,
     Path directory,
     Path java,
+    boolean publish,
     Optional<Path> baseline) {
 
   private static final int ROUNDS = 5;
@@ -47,7 +49,17 @@ record Options(
         Duration.ofMinutes(Integer.getInteger("bench.minutes", 30)),
         Path.of(System.getProperty("bench.directory", "target/bench")).toAbsolutePath(),
         java(System.getProperty("tracker.java", "")),
+        publish(picked, smoke),
         baseline(System.getProperty("bench.baseline", "")));
+  }
+
+  /** Pages show whole runs: a part of the table between last time's rows would be no run at all. */
+  private static boolean publish(Set<String> picked, boolean smoke) {
+    boolean publish = Boolean.getBoolean("bench.publish");
+    if (publish && (smoke || !picked.isEmpty())) {
+      throw new IllegalArgumentException("bench.publish: only a whole run can be published");
+    }
+    return publish;
   }
 
   /**

@@ -42,10 +42,18 @@ final class Report {
     }
 
     String verdict(boolean smoke) {
-      if (judged == null || goal instanceof Goal.None || Double.isNaN(judged.median())) {
+      if (judged == null || !isJudged(judged)) {
         return "";
       }
-      return smoke ? "not judged" : goal.met(judged.median()) ? "met" : "**not met**";
+      return smoke ? "not judged" : missed() ? "**not met**" : "met";
+    }
+
+    boolean missed() {
+      return judged != null && isJudged(judged) && !goal.met(judged.median());
+    }
+
+    private boolean isJudged(Spread figure) {
+      return !(goal instanceof Goal.None) && !Double.isNaN(figure.median());
     }
 
     String line(boolean smoke) {
@@ -93,16 +101,27 @@ final class Report {
     System.out.println(what);
   }
 
-  /** Writes {@code report.md} and {@code report.json} and prints the table whole. */
-  void finish(Machine machine) {
+  /** Rows as a table. */
+  static String table(List<Row> rows, boolean smoke) {
     StringBuilder text = new StringBuilder();
-    text.append(machine.line()).append("\n\n").append(HEAD).append("\n| --- ");
-    text.append("| --- ".repeat(6)).append("|\n");
-    rows.forEach(row -> text.append(row.line(options.smoke())).append('\n'));
+    text.append(HEAD).append('\n').append("| --- ".repeat(7)).append("|\n");
+    rows.forEach(row -> text.append(row.line(smoke)).append('\n'));
+    return text.toString();
+  }
+
+  /**
+   * Writes {@code report.md}, {@code report.json} and the pages, and prints the table whole.
+   *
+   * @param complete whether every group was measured; else nothing is published
+   */
+  void finish(Machine machine, boolean complete) {
+    StringBuilder text = new StringBuilder();
+    text.append(machine.line()).append("\n\n").append(table(rows, options.smoke()));
     if (!notes.isEmpty()) {
       text.append('\n');
       notes.forEach(note -> text.append("- ").append(note).append('\n'));
     }
+    new Pages(options, complete).write(rows, text.toString());
     charts.forEach(chart -> text.append("\n![](").append(chart).append(")\n"));
     write("report.md", text.toString());
     write("report.json", json(machine));
