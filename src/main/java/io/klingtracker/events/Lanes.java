@@ -143,9 +143,12 @@ final class Lanes {
         .execute();
   }
 
-  /** Nothing is under way: the next holders of our lanes need not fear that anything comes late. */
-  void giveAll(Handle session) {
-    unnote(session, owned);
+  /**
+   * Nothing is under way: the next holders of our lanes need not fear that anything comes late, but
+   * in some.
+   */
+  void giveAllBut(Handle session, Set<Integer> some) {
+    unnote(session, owned.stream().filter(lane -> !some.contains(lane)).toList());
   }
 
   /**

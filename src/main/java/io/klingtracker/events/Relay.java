@@ -21,6 +21,7 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.locks.LockSupport;
+import java.util.stream.Collectors;
 import org.apache.kafka.common.errors.RetriableException;
 import org.apache.kafka.common.errors.SerializationException;
 import org.jboss.logging.Logger;
@@ -65,7 +66,7 @@ final class Relay implements AutoCloseable {
   /**
    * Tasks whose state Kafka may have been given too late, and when the newest is to be sent again.
    */
-  private final Map<String, Long> doubtful = new HashMap<>();
+  private final Map<String, Owed> doubtful = new HashMap<>();
 
   private Window window = new Window();
   private @Nullable Handle session;
@@ -94,6 +95,13 @@ final class Relay implements AutoCloseable {
       @Nullable Throwable failure,
       boolean othersFlow,
       long at) {}
+
+  /**
+   * A state that is to be sent again.
+   *
+   * @param due by {@link System#nanoTime}; until then something older may still reach Kafka
+   */
+  private record Owed(int lane, long due) {}
 
   Relay(OutboxStore store, EventSink sink, RelayConfig config, RelayMetrics metrics, Clock clock) {
     this.store = store;
@@ -224,22 +232,30 @@ final class Relay implements AutoCloseable {
 
   private void doubt(OutboxMessage message, Duration after) {
     if (message.state() != null) {
-      doubtful.put(message.taskId(), System.nanoTime() + after.toNanos());
+      doubtful.put(
+          message.taskId(), new Owed(message.lane(), System.nanoTime() + after.toNanos()));
     }
   }
 
   /** Has the newest states written again by whoever holds the lanes now. */
   private void settleDoubts(Handle current) {
-    long now = System.nanoTime();
-    List<String> due =
+    sendAgain(
+        current,
         doubtful.entrySet().stream()
-            .filter(entry -> now - entry.getValue() >= 0)
+            .filter(entry -> isDue(entry.getValue()))
             .map(Map.Entry::getKey)
-            .toList();
-    if (!due.isEmpty()) {
-      store.again(current, due);
-      due.forEach(doubtful::remove);
-      metrics.statesAgain(due.size());
+            .toList());
+  }
+
+  private static boolean isDue(Owed owed) {
+    return System.nanoTime() - owed.due() >= 0;
+  }
+
+  private void sendAgain(Handle current, List<String> taskIds) {
+    if (!taskIds.isEmpty()) {
+      store.again(current, taskIds);
+      taskIds.forEach(doubtful::remove);
+      metrics.statesAgain(taskIds.size());
       news.set(true);
     }
   }
@@ -449,7 +465,10 @@ final class Relay implements AutoCloseable {
     return heldBytes;
   }
 
-  /** Stops reading, waits a little for what is in flight, settles it and gives the lanes back. */
+  /**
+   * Stops reading, waits a little for what is in flight, settles it, leaves what it owes to others
+   * and gives the lanes back.
+   */
   @Override
   public void close() {
     loop.close();
@@ -463,19 +482,42 @@ final class Relay implements AutoCloseable {
         take(current);
         Thread.sleep(1);
       }
+      if (current == null && !(doubtful.isEmpty() && answers.isEmpty())) {
+        current = store.open();
+        session = current;
+      }
       if (current != null) {
         take(current);
         settle(current);
-        if (window.inFlight() == 0) {
-          lanes.giveAll(current);
-        }
+        leaveDoubts(current);
       }
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
     } catch (RuntimeException e) {
       LOG.debugf(e, "what was in flight is sent again");
     }
+    if (!doubtful.isEmpty()) {
+      LOG.warnf(
+          "the states of %d tasks on Kafka may be older than the service's until their next change",
+          doubtful.size());
+    }
     disconnect();
+  }
+
+  /**
+   * Has whoever comes next send what is still owed. Where something older may arrive even after
+   * that, the lane stays noted as left behind, so that it is repeated once more.
+   */
+  private void leaveDoubts(Handle current) {
+    Set<Integer> early =
+        doubtful.values().stream()
+            .filter(owed -> !isDue(owed))
+            .map(Owed::lane)
+            .collect(Collectors.toSet());
+    sendAgain(current, List.copyOf(doubtful.keySet()));
+    if (window.inFlight() == 0) {
+      lanes.giveAllBut(current, early);
+    }
   }
 
   /** Ends as a killed process does: nothing is settled, the locks go with the session. */

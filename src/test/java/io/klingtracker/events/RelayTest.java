@@ -242,6 +242,66 @@ class RelayTest {
     }
   }
 
+  @Test
+  void what_a_relay_still_owes_as_it_stops_is_left_to_the_next() {
+    String id = tasks(1, 1).get(0);
+    kafka.kept.put(id, new CompletableFuture<>());
+    Relay killed = rig.relay(kafka);
+    killed.runOnce();
+    killed.die();
+
+    // Its successor stops before what was in flight can be taken for lost.
+    ToldSink others = new ToldSink();
+    RelayRig other = new RelayRig(jdbi, Map.of());
+    try (Relay successor = other.relay(others)) {
+      while (rig.unpublished() > 0) {
+        successor.runOnce();
+      }
+      assertEquals(List.of(1, 2), others.sequencesOf(id));
+    }
+    assertEquals(1, rig.unpublished(), "the newest state is to be sent again");
+    List<String> leftBehind =
+        jdbi.withHandle(
+            handle ->
+                handle
+                    .createQuery(
+                        "select case when lane = outbox_lane(:id) then :id else 'other' end from event_lane where owner is not null")
+                    .bind("id", id)
+                    .mapTo(String.class)
+                    .list());
+    assertEquals(List.of(id), leftBehind, "its lane is left behind, all others are given back");
+
+    ToldSink last = new ToldSink();
+    try (Relay third = new RelayRig(jdbi, Map.of()).relay(last)) {
+      while (last.taken.isEmpty()) {
+        third.runOnce();
+      }
+    }
+    assertTrue(last.taken.get(0).isStateOnly());
+    assertEquals(2, newestState(last, id));
+  }
+
+  @Test
+  void what_a_relay_owes_is_left_to_the_next_though_its_session_was_lost() {
+    String id = tasks(1, 0).get(0);
+    CompletableFuture<Void> late = new CompletableFuture<>();
+    kafka.kept.put(id, late);
+    Relay paused = rig.relay(kafka);
+    paused.runOnce();
+    endRelaySessions();
+    Relay successor = new RelayRig(jdbi, Map.of()).relay(new ToldSink());
+    while (rig.unpublished() > 0) {
+      successor.runOnce();
+    }
+    successor.die();
+    assertThrows(UnableToExecuteStatementException.class, () -> runUntilItFails(paused));
+
+    late.complete(null);
+    paused.close();
+
+    assertEquals(1, rig.unpublished(), "the newest state is to be sent again");
+  }
+
   /** Of a relay that was paused: what it finds when it goes on. */
   private static void runUntilItFails(Relay relay) {
     for (int pass = 0; pass < 3; pass++) {
