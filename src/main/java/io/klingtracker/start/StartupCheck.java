@@ -132,7 +132,10 @@ public final class StartupCheck {
    * @param builders makes builders with the sources to read, none of which has been built
    */
   public static Findings findings(Supplier<SmallRyeConfigBuilder> builders) {
-    Faults faults = new Faults();
+    return findings(builders, new Faults());
+  }
+
+  private static Findings findings(Supplier<SmallRyeConfigBuilder> builders, Faults faults) {
     SmallRyeConfig mapped = mapped(builders.get(), faults);
     SmallRyeConfig config = mapped == null ? builders.get().build() : mapped;
     StartupCheck check = new StartupCheck(config, faults);
@@ -164,7 +167,9 @@ public final class StartupCheck {
    * @param arguments {@value #PRINT} prints the settings, and ends the process anyway
    */
   public static void orExit(String... arguments) {
-    Findings found = findings(ConfigUtils::configBuilder);
+    Faults faults = new Faults();
+    QuarkusSettings.check(faults);
+    Findings found = findings(ConfigUtils::configBuilder, faults);
     boolean print = List.of(arguments).contains(PRINT);
     if (print) {
       found.settings().get().forEach(System.out::println);

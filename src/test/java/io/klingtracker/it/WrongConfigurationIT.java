@@ -30,7 +30,11 @@ class WrongConfigurationIT {
     "kling.accounts.default.api-key, local-dev-key",
     "kling.accounts.default.max-parallel, 0",
     "kling.accounts.default.max-parallel, many",
-    "kling.timeout.read, soon"
+    "kling.timeout.read, soon",
+    "quarkus.http.port, abc",
+    "quarkus.datasource.jdbc.max-size, many",
+    "quarkus.shutdown.delay, soon",
+    "quarkus.log.level, LOUD"
   })
   void stops_with_one_line_that_names_the_key(
       String key, @org.jspecify.annotations.Nullable String value) {
