@@ -16,6 +16,7 @@ import java.sql.Statement;
 import java.time.Duration;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
+import org.eclipse.microprofile.config.Config;
 import org.jboss.logging.Logger;
 import org.jdbi.v3.core.statement.SqlLogger;
 import org.jdbi.v3.core.statement.StatementContext;
@@ -24,7 +25,8 @@ import org.jspecify.annotations.Nullable;
 /**
  * Whether PostgreSQL can serve now: asked once a second over the pool, so that nobody who wants to
  * know has to wait for it, and told by readiness, a gauge and one line of the log when it changes.
- * {@link SqlStates#isDatabaseAway} says it of a single failure.
+ * While the pool has no connection free it is asked beside it: load is not PostgreSQL's failure,
+ * unless it lasts. {@link SqlStates#isDatabaseAway} says it of a single failure.
  */
 @Startup
 @Singleton
@@ -43,7 +45,12 @@ public class Availability {
   /** PostgreSQL may answer questions and yet take nothing: its disk is full, a right is missing. */
   private static final Duration REFUSAL_HOLDS = Duration.ofSeconds(5);
 
+  /** A pool that gives nobody a connection for so long serves nobody. */
+  private static final Duration NO_PLACE = Duration.ofSeconds(30);
+
   private final AgroalDataSource pool;
+  private final Beside beside;
+  private final Duration noPlace;
   private final CountDownLatch stopped = new CountDownLatch(1);
   private volatile @Nullable String trouble = "not asked yet";
   private volatile @Nullable String refusal;
@@ -52,10 +59,24 @@ public class Availability {
   private volatile boolean asking;
   private @Nullable String told;
   private long downSince;
+  private @Nullable Long busySince;
+
+  /** A way to PostgreSQL that needs no place in the pool. */
+  @FunctionalInterface
+  interface Beside {
+    /** Opens a connection, or fails within this time. */
+    Connection open(Duration limit) throws SQLException;
+  }
 
   @Inject
-  Availability(AgroalDataSource pool, MeterRegistry registry) {
+  Availability(AgroalDataSource pool, MeterRegistry registry, Config config) {
+    this(pool, registry, DirectConnections.likeThePool(config)::open, NO_PLACE);
+  }
+
+  Availability(AgroalDataSource pool, MeterRegistry registry, Beside beside, Duration noPlace) {
     this.pool = pool;
+    this.beside = beside;
+    this.noPlace = noPlace;
     Gauge.builder("tracker.database.up", () -> trouble() == null ? 1 : 0)
         .description("Whether PostgreSQL can serve this replica now")
         .register(registry);
@@ -89,7 +110,7 @@ public class Availability {
       @Override
       public void logException(StatementContext context, SQLException failure) {
         if (SqlStates.isRefusal(failure)) {
-          refusal = oneLine(failure);
+          refusal = SqlStates.oneLine(failure);
           refusedAt = System.nanoTime();
         }
       }
@@ -111,22 +132,61 @@ public class Availability {
   }
 
   private @Nullable String ask() {
-    try (Connection connection = pool.getConnection();
-        Statement statement = connection.createStatement();
-        ResultSet row = statement.executeQuery("show transaction_read_only")) {
-      row.next();
-      if (!"on".equals(row.getString(1))) {
-        return null;
+    String found;
+    try (Connection connection = pool.getConnection()) {
+      found = look(connection);
+    } catch (SQLException | RuntimeException e) {
+      if (SqlStates.of(e).isEmpty()) {
+        return askBeside();
       }
       renew();
-      return "it is read-only";
-    } catch (SQLException | RuntimeException e) {
-      // A pool that is merely busy keeps its sessions.
-      if (!SqlStates.of(e).isEmpty()) {
-        renew();
-      }
-      return oneLine(e);
+      return SqlStates.oneLine(e);
     }
+    busySince = null;
+    if (found != null) {
+      renew();
+    }
+    return found;
+  }
+
+  private static @Nullable String look(Connection connection) throws SQLException {
+    try (Statement statement = connection.createStatement();
+        ResultSet row = statement.executeQuery("show transaction_read_only")) {
+      row.next();
+      return "on".equals(row.getString(1)) ? "it is read-only" : null;
+    }
+  }
+
+  /** No connection was free in time. */
+  private @Nullable String askBeside() {
+    long now = System.nanoTime();
+    Long since = busySince;
+    if (since == null) {
+      since = now;
+      busySince = since;
+      LOG.warn(
+          "no connection of the pool was free in time: statements are slow, or"
+              + " quarkus.datasource.jdbc.max-size is small for this load");
+    }
+    askedAt = now;
+    try (Connection connection = beside.open(SILENT)) {
+      String found = look(connection);
+      if (found != null) {
+        renew();
+        return found;
+      }
+    } catch (SQLException | RuntimeException e) {
+      // One that has no session left for this question answers all the same.
+      if (!SqlStates.of(e).equals(SqlStates.TOO_MANY_CONNECTIONS)) {
+        renew();
+        return SqlStates.oneLine(e);
+      }
+    }
+    return now - since < noPlace.toNanos()
+        ? null
+        : "no connection of the pool has been free for "
+            + Duration.ofNanos(now - since).toSeconds()
+            + " s";
   }
 
   /** Has the pool connect anew, to whichever server is the primary by now. */
@@ -149,16 +209,6 @@ public class Availability {
           Duration.ofNanos(System.nanoTime() - downSince).toSeconds());
     }
     told = now;
-  }
-
-  private static String oneLine(Throwable failure) {
-    Throwable root = failure;
-    while (root.getCause() instanceof SQLException cause) {
-      root = cause;
-    }
-    String state = SqlStates.of(root);
-    String message = String.valueOf(root.getMessage()).replaceAll("\\s+", " ").strip();
-    return state.isEmpty() ? message : message + " (" + state + ")";
   }
 
   @PreDestroy

@@ -2,6 +2,7 @@ package io.klingtracker.database;
 
 import java.sql.Connection;
 import java.sql.SQLException;
+import java.time.Duration;
 import java.util.List;
 import java.util.Properties;
 import org.eclipse.microprofile.config.Config;
@@ -42,12 +43,17 @@ public final class DirectConnections {
     return new DirectConnections(config, separate ? SESSION_URL : URL, true);
   }
 
+  /** The way that the pool takes. */
+  static DirectConnections likeThePool(Config config) {
+    return new DirectConnections(config, URL, false);
+  }
+
   /** Every way that is configured, that of {@link #of} and, where it is another, the pool's. */
   public static List<DirectConnections> ways(Config config) {
     DirectConnections lasting = of(config);
     return lasting.key.equals(URL)
         ? List.of(lasting)
-        : List.of(lasting, new DirectConnections(config, URL, false));
+        : List.of(lasting, likeThePool(config));
   }
 
   private void set(Config config, String key, String property) {
@@ -58,7 +64,20 @@ public final class DirectConnections {
 
   /** Opens one; whoever does closes it. */
   public Connection open() throws SQLException {
-    Connection connection = new Driver().connect(url, properties);
+    return open(properties);
+  }
+
+  /** Opens one that is given up when it takes longer, or an answer on it does. */
+  Connection open(Duration limit) throws SQLException {
+    Properties limited = new Properties();
+    limited.putAll(properties);
+    limited.setProperty("loginTimeout", Long.toString(limit.toSeconds()));
+    limited.setProperty("socketTimeout", Long.toString(limit.toSeconds()));
+    return open(limited);
+  }
+
+  private Connection open(Properties with) throws SQLException {
+    Connection connection = new Driver().connect(url, with);
     if (connection == null) {
       throw new SQLException("not a URL of PostgreSQL: " + where());
     }

@@ -13,6 +13,8 @@ public final class SqlStates {
   /** The server writes nothing: a standby, or a primary that was made read-only. */
   static final String READ_ONLY = "25006";
 
+  static final String TOO_MANY_CONNECTIONS = "53300";
+
   private static final String LOCK_NOT_AVAILABLE = "55P03";
   private static final String INSUFFICIENT_PRIVILEGE = "42501";
   private static final String NO_SUCH_DATABASE = "3D000";
@@ -87,6 +89,35 @@ public final class SqlStates {
         || state.startsWith("57P")
         || state.equals(READ_ONLY)
         || TIMED_OUT_SESSIONS.contains(state);
+  }
+
+  /**
+   * Whether waiting can mend it: PostgreSQL cannot serve now, somebody holds a lock, a transaction
+   * was rolled back (class 40). A password, right, table or database that is missing is mended by
+   * people.
+   */
+  public static boolean isTemporary(Throwable failure) {
+    String state = of(failure);
+    return isRolledBack(failure)
+        || isDatabaseAway(failure)
+            // The driver's word for a password that is missing.
+            && !state.equals("08004")
+            && !state.startsWith("28")
+            && !state.startsWith("3D")
+            && !state.startsWith("42");
+  }
+
+  /** What PostgreSQL says, and its SQLSTATE; of another failure, what that says. */
+  public static String oneLine(Throwable failure) {
+    Throwable said = failure;
+    for (Throwable cause = failure; cause != null; cause = cause.getCause()) {
+      if (cause instanceof SQLException || !(said instanceof SQLException)) {
+        said = cause;
+      }
+    }
+    String state = of(said);
+    String message = String.valueOf(said.getMessage()).replaceAll("\\s+", " ").strip();
+    return state.isEmpty() ? message : message + " (" + state + ")";
   }
 
   /** Whether the session is of no use any more, so that the pool has to replace it. */

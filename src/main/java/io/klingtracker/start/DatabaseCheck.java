@@ -73,7 +73,7 @@ final class DatabaseCheck {
       } catch (SQLException e) {
         Duration waited = Duration.ofNanos(System.nanoTime() - begin);
         String reason = reason(e);
-        if (!isTemporary(e)) {
+        if (!SqlStates.isTemporary(e)) {
           return Optional.of(
               "%s: PostgreSQL at %s does not let us in: %s"
                   .formatted(way.key(), way.where(), reason));
@@ -92,17 +92,6 @@ final class DatabaseCheck {
         pause();
       }
     }
-  }
-
-  /** Whether waiting can mend it. */
-  private static boolean isTemporary(SQLException failure) {
-    String state = SqlStates.of(failure);
-    return SqlStates.isDatabaseAway(failure)
-        // The driver's word for a password that is missing.
-        && !state.equals("08004")
-        && !state.startsWith("28")
-        && !state.startsWith("3D")
-        && !state.startsWith("42");
   }
 
   private static Optional<String> look(DirectConnections way, Connection one, Connection other)

@@ -46,6 +46,37 @@ class SqlStatesTest {
     assertFalse(SqlStates.isDatabaseAway(new SQLException("x", state)));
   }
 
+  @ParameterizedTest
+  @CsvSource({
+    "08006, true", // the connection broke
+    "57P03, true", // starting up
+    "25006, true", // read-only
+    "53300, true", // too many connections
+    "55P03, true", // a lock is held
+    "40001, true", // could not serialize
+    "40P01, true", // a deadlock
+    "08004, false", // no password
+    "28P01, false", // a wrong one
+    "3D000, false", // no such database
+    "42501, false", // a right is missing
+    "42601, false", // no SQL
+    "42P01, false", // no such table
+    "23505, false" // a row that is there already
+  })
+  void waiting_mends_it(String state, boolean mends) {
+    SQLException failure = new SQLException("x", state);
+    assertEquals(mends, SqlStates.isTemporary(new IllegalStateException("wrapped", failure)));
+  }
+
+  @Test
+  void what_is_told_is_what_postgresql_says_in_one_line() {
+    SQLException said = new SQLException("ERROR: no\n  Hint: never", "42601");
+    assertEquals(
+        "ERROR: no Hint: never (42601)",
+        SqlStates.oneLine(new IllegalStateException("x", new RuntimeException("y", said))));
+    assertEquals("y", SqlStates.oneLine(new IllegalStateException("x", new Error("y"))));
+  }
+
   @Test
   void a_time_out_of_the_pool_has_no_state() {
     SQLException timeout = new SQLException("Sorry, acquisition timeout!");
