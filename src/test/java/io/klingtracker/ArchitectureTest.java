@@ -73,7 +73,16 @@ class ArchitectureTest {
               Map.entry("watch", Set.of("database", "http", "problem", "share", "task", "loops")),
               Map.entry(
                   "feed",
-                  Set.of("problem", "request", "secret", "task", "tenant", "watch", "loops")),
+                  Set.of(
+                      "database",
+                      "problem",
+                      "request",
+                      "retry",
+                      "secret",
+                      "task",
+                      "tenant",
+                      "watch",
+                      "loops")),
               Map.entry("upstream", Set.of("kling", "loops", "retry", "rules", "secret", "task")),
               Map.entry(
                   "api",

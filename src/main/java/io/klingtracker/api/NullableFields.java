@@ -91,8 +91,7 @@ public class NullableFields implements OASFilter {
     boolean snakeCase = type.hasDeclaredAnnotation(JsonNaming.class);
     Map<String, Boolean> fields = new HashMap<>();
     for (RecordComponentInfo component : type.recordComponents()) {
-      boolean mayBeNull =
-          component.type().hasAnnotation(NULLABLE) && !isLeftOut(type, component);
+      boolean mayBeNull = component.type().hasAnnotation(NULLABLE) && !isLeftOut(type, component);
       fields.put(name(component, snakeCase), mayBeNull);
     }
     return fields;

@@ -51,9 +51,7 @@ public final class DirectConnections {
   /** Every way that is configured, that of {@link #of} and, where it is another, the pool's. */
   public static List<DirectConnections> ways(Config config) {
     DirectConnections lasting = of(config);
-    return lasting.key.equals(URL)
-        ? List.of(lasting)
-        : List.of(lasting, likeThePool(config));
+    return lasting.key.equals(URL) ? List.of(lasting) : List.of(lasting, likeThePool(config));
   }
 
   private void set(Config config, String key, String property) {

@@ -232,8 +232,7 @@ final class Relay implements AutoCloseable {
 
   private void doubt(OutboxMessage message, Duration after) {
     if (message.state() != null) {
-      doubtful.put(
-          message.taskId(), new Owed(message.lane(), System.nanoTime() + after.toNanos()));
+      doubtful.put(message.taskId(), new Owed(message.lane(), System.nanoTime() + after.toNanos()));
     }
   }
 

@@ -85,7 +85,7 @@ class FeedHold {
   FeedHold(Jdbi jdbi, Clock clock, Loops loops, MeterRegistry registry) {
     this.jdbi = jdbi;
     this.clock = clock;
-    loops.add(WorkLoop.named("feed-hold").every(EVERY).work(this::look));
+    loops.add(WorkLoop.named("feed-hold").every(EVERY).work(this::watch));
     Gauge.builder("tracker.feed.held.back", () -> heldBack().toMillis() / 1000.0)
         .description("For how long an open transaction has held the feed and its streams back")
         .baseUnit("seconds")
@@ -93,6 +93,12 @@ class FeedHold {
     Gauge.builder("tracker.feed.epoch", () -> epoch().map(Epoch::number).orElse(0))
         .description("How often the database was found restored or promoted; see feed_epoch")
         .register(registry);
+  }
+
+  /** Behind a pooler a session of ours may be in another cluster than when it was new. */
+  boolean watch() throws SQLException {
+    jdbi.useHandle(handle -> FeedEpoch.follow(handle.getConnection(), false));
+    return look();
   }
 
   /** One look; there is never more to do at once. */

@@ -4,8 +4,11 @@ import io.agroal.api.AgroalDataSource;
 import io.agroal.api.configuration.AgroalConnectionFactoryConfiguration;
 import io.agroal.api.configuration.supplier.AgroalConnectionFactoryConfigurationSupplier;
 import io.agroal.api.configuration.supplier.AgroalDataSourceConfigurationSupplier;
+import io.klingtracker.database.LockHolders;
 import io.klingtracker.database.SqlStates;
+import io.klingtracker.retry.Patience;
 import io.quarkus.runtime.StartupEvent;
+import io.quarkus.runtime.configuration.ConfigurationException;
 import jakarta.annotation.Priority;
 import jakarta.enterprise.event.Observes;
 import jakarta.inject.Inject;
@@ -15,8 +18,6 @@ import java.sql.ResultSet;
 import java.sql.SQLException;
 import java.sql.Statement;
 import java.time.Duration;
-import java.util.ArrayList;
-import java.util.List;
 import java.util.Optional;
 import java.util.function.Consumer;
 import javax.sql.DataSource;
@@ -63,20 +64,6 @@ class Migrations {
   private static final String TRY_LOCK =
       "select pg_try_advisory_lock(hashtext('kling-task-tracker/migrations'))";
 
-  /** The oldest transactions of others that hold locks in our schema. */
-  private static final String HOLDERS =
-      """
-      select a.pid, a.application_name, coalesce(a.state, 'state hidden') as state,
-        coalesce(round(extract(epoch from clock_timestamp() - a.xact_start))::text, '?') as seconds
-      from pg_stat_activity a
-      where a.application_name <> '%s' and a.pid in (
-        select l.pid from pg_locks l join pg_class c on c.oid = l.relation
-        where l.granted and l.database = (select oid from pg_database where datname = current_database())
-          and c.relnamespace = to_regnamespace(current_schema())::oid)
-      order by a.xact_start nulls last limit 3
-      """
-          .formatted(NAME);
-
   private final Flyway flyway;
   private final AgroalDataSource pool;
   private final StartConfig config;
@@ -94,16 +81,26 @@ class Migrations {
     this.sessionUrl = sessionUrl;
   }
 
-  void onStart(@Observes @Priority(FIRST) StartupEvent start) throws SQLException {
+  /**
+   * Migrates, or stops the start.
+   *
+   * @throws ConfigurationException which Quarkus prints as one line, and exits with 1
+   */
+  void onStart(@Observes @Priority(FIRST) StartupEvent start) {
     AgroalConnectionFactoryConfiguration service =
         pool.getConfiguration().connectionPoolConfiguration().connectionFactoryConfiguration();
-    migrate(
-        flyway.getConfiguration(),
-        service,
-        // Limits and locks are a session's: a pooler of transactions would spread them.
-        sessionUrl.orElseGet(service::jdbcUrl),
-        config.most(),
-        LOG::warn);
+    try {
+      migrate(
+          flyway.getConfiguration(),
+          service,
+          // Limits and locks are a session's: a pooler of transactions would spread them.
+          sessionUrl.orElseGet(service::jdbcUrl),
+          config.most(),
+          LOG::warn);
+    } catch (IllegalStateException e) {
+      LOG.debugf(e, "the migrations");
+      throw new ConfigurationException("Kling Task Tracker cannot start: " + e.getMessage());
+    }
   }
 
   /**
@@ -114,45 +111,45 @@ class Migrations {
    * @param url where to
    * @param most how long others are waited for
    * @param say told what is waited for, now and then
-   * @throws IllegalStateException when others have been waited for long enough
+   * @throws IllegalStateException with one line, when others have been waited for long enough, or
+   *     waiting is of no use
    */
   static void migrate(
       Configuration migrations,
       AgroalConnectionFactoryConfiguration service,
       String url,
       Duration most,
-      Consumer<String> say)
-      throws SQLException {
-    long begin = System.nanoTime();
-    Duration saidAt = SAY_EVERY.negated();
-    while (true) {
-      String wait = attempt(migrations, service, url);
-      if (wait.isEmpty()) {
-        return;
-      }
-      Duration waited = Duration.ofNanos(System.nanoTime() - begin);
-      String what =
-          "the schema's migrations wait for %s (%s s of tracker.start.wait=%s s)"
-              .formatted(wait, waited.toSeconds(), most.toSeconds());
-      if (waited.plus(PAUSE).compareTo(most) > 0) {
-        throw new IllegalStateException(what);
-      }
-      if (waited.minus(saidAt).compareTo(SAY_EVERY) >= 0) {
-        saidAt = waited;
-        say.accept(what);
-      }
-      pause();
+      Consumer<String> say) {
+    Patience patience = new Patience("tracker.start.wait", most, PAUSE, SAY_EVERY, say);
+    for (String wait = attempt(migrations, service, url);
+        !wait.isEmpty();
+        wait = attempt(migrations, service, url)) {
+      patience.await("the schema's migrations wait for " + wait);
     }
   }
 
   /** What it waits for; empty when there is nothing left to do. */
   private static String attempt(
-      Configuration migrations, AgroalConnectionFactoryConfiguration service, String url)
-      throws SQLException {
+      Configuration migrations, AgroalConnectionFactoryConfiguration service, String url) {
     // New connections for each attempt: a failed one may keep some. The lock ends with its session.
     try (AgroalDataSource own = connections(service, url)) {
       return attempt(Flyway.configure().configuration(migrations).dataSource(own).load(), own);
+    } catch (FlywayException | SQLException e) {
+      if (!SqlStates.isTemporary(e)) {
+        throw new IllegalStateException("the schema cannot be migrated: " + reason(e), e);
+      }
+      return "PostgreSQL: " + SqlStates.oneLine(e);
     }
+  }
+
+  /**
+   * Flyway's first line names the migration, what PostgreSQL says comes in a form of many lines.
+   */
+  private static String reason(Exception failure) {
+    String message = String.valueOf(failure.getMessage()).strip();
+    return SqlStates.of(failure).isEmpty()
+        ? message.replaceAll("\\s+", " ")
+        : message.lines().findFirst().orElse("") + ": " + SqlStates.oneLine(failure);
   }
 
   private static String attempt(Flyway flyway, DataSource own) throws SQLException {
@@ -170,33 +167,14 @@ class Migrations {
       if (SqlStates.isLockTimeout(e)) {
         return "a lock: " + holders(own);
       }
-      if (SqlStates.isDatabaseAway(e)) {
-        return "PostgreSQL: " + e.getMessage();
-      }
       throw e;
     }
   }
 
-  private static String holders(DataSource own) {
-    List<String> holders = new ArrayList<>();
-    try (Connection connection = own.getConnection();
-        Statement statement = connection.createStatement();
-        ResultSet row = statement.executeQuery(HOLDERS)) {
-      while (row.next()) {
-        holders.add(
-            "pid %s, application '%s', %s, its transaction open for %s s"
-                .formatted(
-                    row.getString("pid"),
-                    row.getString("application_name"),
-                    row.getString("state"),
-                    row.getString("seconds")));
-      }
-    } catch (SQLException e) {
-      return "who holds it cannot be asked, " + e.getMessage();
+  private static String holders(DataSource own) throws SQLException {
+    try (Connection connection = own.getConnection()) {
+      return LockHolders.say(connection, NAME);
     }
-    return holders.isEmpty()
-        ? "whoever held it has just ended"
-        : "held, it seems, by " + String.join("; ", holders);
   }
 
   private static AgroalDataSource connections(
@@ -225,14 +203,5 @@ class Migrations {
                     pool.maxSize(CONNECTIONS)
                         .acquisitionTimeout(CONNECT)
                         .connectionFactoryConfiguration(factory)));
-  }
-
-  private static void pause() {
-    try {
-      Thread.sleep(PAUSE.toMillis());
-    } catch (InterruptedException e) {
-      Thread.currentThread().interrupt();
-      throw new IllegalStateException("interrupted", e);
-    }
   }
 }

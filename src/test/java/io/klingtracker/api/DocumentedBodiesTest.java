@@ -174,12 +174,21 @@ class DocumentedBodiesTest {
     Response tracked =
         tenant
             .caller()
-            .body("{\"kind\":\"text2video\",\"external_task_id\":\"%s\"}".formatted(UUID.randomUUID()))
+            .body(
+                "{\"kind\":\"text2video\",\"external_task_id\":\"%s\"}"
+                    .formatted(UUID.randomUUID()))
             .post("/v1/tasks/track");
     Response batch =
-        tenant.caller().body("{\"ids\":[\"%s\",\"none\"]}".formatted(ended)).post("/v1/tasks/batch");
+        tenant
+            .caller()
+            .body("{\"ids\":[\"%s\",\"none\"]}".formatted(ended))
+            .post("/v1/tasks/batch");
     String delivery =
-        tenant.caller().get("/v1/webhooks/deliveries?task_id=" + ended).path("deliveries[0].id").toString();
+        tenant
+            .caller()
+            .get("/v1/webhooks/deliveries?task_id=" + ended)
+            .path("deliveries[0].id")
+            .toString();
     Map<String, List<String>> ids =
         Map.of(
             "/v1/tasks/", List.of(ended, tracked.path("task_id")),
@@ -207,7 +216,8 @@ class DocumentedBodiesTest {
       if (!operation.startsWith("get ") || schema(operation, "200").isMissingNode()) {
         continue;
       }
-      for (String id : ids.getOrDefault(path.replaceFirst("\\{id}.*", ""), List.of(tenant.keyId()))) {
+      for (String id :
+          ids.getOrDefault(path.replaceFirst("\\{id}.*", ""), List.of(tenant.keyId()))) {
         String target =
             path.replace("{tenant}", tenant.id()).replace("{name}", "default").replace("{id}", id);
         nulls.look(operation, "200", caller(path, tenant).get(target));

@@ -101,7 +101,8 @@ class LostSessionsTest {
 
   @Test
   void readiness_says_that_it_is_read_only_and_that_it_writes_again() {
-    Availability availability = new Availability(
+    Availability availability =
+        new Availability(
             pool, new SimpleMeterRegistry(), limit -> pool.getConnection(), Duration.ofHours(1));
     try {
       Awaitility.await().untilAsserted(() -> assertNull(availability.trouble()));

@@ -1,8 +1,10 @@
 package io.klingtracker.feed;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import io.klingtracker.local.EmbeddedPostgresServer;
 import io.klingtracker.task.NewTask;
 import io.klingtracker.task.News;
 import io.klingtracker.task.Source;
@@ -12,14 +14,21 @@ import io.klingtracker.task.Tasks;
 import io.klingtracker.task.TasksOnDatabase;
 import io.klingtracker.task.TrackedTask;
 import io.klingtracker.testing.TestDatabase;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.sql.SQLException;
 import java.time.Clock;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.TimeUnit;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+import javax.sql.DataSource;
 import org.jdbi.v3.core.Handle;
 import org.jdbi.v3.core.Jdbi;
 import org.junit.jupiter.api.BeforeEach;
@@ -27,6 +36,8 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.RegisterExtension;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
+import org.postgresql.ds.PGSimpleDataSource;
 
 /**
  * A database that was dumped and restored has events that stand above every transaction of its new
@@ -125,7 +136,7 @@ class FeedEpochTest {
     List<CompletableFuture<Optional<String>>> looks = new ArrayList<>();
     try (Handle writer = jdbi.open()) {
       writer.begin();
-      writer.execute("lock table task_event in row exclusive mode");
+      writer.execute("lock table task, task_event, outbox in row exclusive mode");
       for (int i = 0; i < 4; i++) {
         looks.add(CompletableFuture.supplyAsync(this::look));
       }
@@ -141,6 +152,99 @@ class FeedEpochTest {
     }
     assertEquals(1, begun);
     assertEquals(1, number("select epoch from feed_epoch"));
+  }
+
+  /** The locks of a VACUUM and of an index build. */
+  @ParameterizedTest
+  @ValueSource(strings = {"share update exclusive", "share"})
+  void maintenance_of_the_large_tables_holds_no_epoch_up(String lock) throws Exception {
+    restored("4711/00000001");
+    try (Handle maintenance = jdbi.open()) {
+      maintenance.begin();
+      maintenance.execute("lock table task, task_event in " + lock + " mode");
+      assertTrue(
+          CompletableFuture.supplyAsync(this::look).get(20, TimeUnit.SECONDS).isPresent(),
+          "begun beside it");
+      maintenance.rollback();
+    }
+  }
+
+  @Test
+  void a_start_waits_for_a_lock_and_names_who_holds_it() throws Exception {
+    restored("4711/00000001");
+    List<String> said = new CopyOnWriteArrayList<>();
+    FeedEpoch epoch = new FeedEpoch(briefly(), Duration.ofMinutes(2));
+    CompletableFuture<Void> starting;
+    try (Handle holder = jdbi.open()) {
+      holder.begin();
+      holder.execute("set local application_name = 'by hand'");
+      holder.execute("lock table outbox in access exclusive mode");
+      String pid = holder.createQuery("select pg_backend_pid()").mapTo(String.class).one();
+      starting = CompletableFuture.runAsync(() -> epoch.begin(said::add));
+      while (said.isEmpty()) {
+        Thread.onSpinWait();
+      }
+      assertTrue(
+          said.get(0).contains("a lock on outbox: held, it seems, by pid " + pid)
+              && said.get(0).contains("'by hand'")
+              && said.get(0).contains("tracker.start.wait=120 s"),
+          said.get(0));
+      assertEquals(0, number("select epoch from feed_epoch"));
+      holder.rollback();
+    }
+    starting.get(60, TimeUnit.SECONDS);
+    assertEquals(1, number("select epoch from feed_epoch"));
+  }
+
+  @Test
+  void a_lock_that_does_not_end_ends_the_start_with_one_line() {
+    restored("4711/00000001");
+    FeedEpoch epoch = new FeedEpoch(briefly(), Duration.ofMillis(100));
+    try (Handle holder = jdbi.open()) {
+      holder.begin();
+      holder.execute("lock table outbox in access exclusive mode");
+      String line =
+          String.valueOf(
+              assertThrows(IllegalStateException.class, () -> epoch.begin(what -> {}))
+                  .getMessage());
+      assertTrue(line.contains("a lock on outbox") && line.lines().count() == 1, line);
+      holder.rollback();
+    }
+  }
+
+  /**
+   * A snapshot of the volume has the same cluster, timeline and numbers as before; nothing in it
+   * tells that it was restored. Whoever restores it says so, as operations.md shows.
+   */
+  @Test
+  void a_snapshot_is_restored_without_a_trace_and_the_operator_begins_an_epoch() throws Exception {
+    String before = submit();
+    // Read by others while what has been restored did not know of it.
+    Cursor cursor = new Cursor(number("select max(feed_position) from task") + 1_000_000, 7);
+    assertEquals(Optional.empty(), follow(true), "unnoticed");
+    submit();
+    assertEquals(List.of(), store.page(TENANT, cursor, 10), "and missed");
+
+    Matcher documented =
+        Pattern.compile("(select feed_begin_epoch\\(.*\\));")
+            .matcher(Files.readString(Path.of("src/docs/operations.md")));
+    assertTrue(documented.find(), "operations.md shows the statement");
+    assertEquals(1, number(documented.group(1)));
+
+    String task = submit();
+    assertEquals(List.of(task), tasksOf(store.page(TENANT, cursor, 10)));
+    assertEquals(before, store.page(TENANT, Cursor.START, 1).get(0).taskId());
+    assertEquals(Optional.empty(), follow(true), "no other epoch follows");
+    assertEquals(2, number(documented.group(1)), "and it may be said again");
+  }
+
+  /** Sessions as the service's, which wait for a lock for a while only. */
+  private static DataSource briefly() {
+    PGSimpleDataSource sessions = new PGSimpleDataSource();
+    sessions.setUrl(DATABASE.jdbcUrl());
+    sessions.setUser(EmbeddedPostgresServer.USER);
+    sessions.setOptions("-c lock_timeout=100ms");
+    return sessions;
   }
 
   /** As a dump looks in another cluster: whatever it held stands above all transactions. */

@@ -110,6 +110,15 @@ class FeedHoldTest {
     assertTrue(said.endsWith("Z: restored into another cluster"), said);
   }
 
+  @Test
+  void a_session_that_a_pooler_has_led_elsewhere_begins_an_epoch() throws Exception {
+    jdbi.useHandle(h -> h.execute("update feed_epoch set cluster = '4711/00000001'"));
+    look();
+    double before = gauge("tracker.feed.epoch");
+    hold.watch();
+    assertEquals(before + 1, gauge("tracker.feed.epoch"));
+  }
+
   private void look() {
     hold.look();
   }

@@ -13,7 +13,6 @@ import io.klingtracker.testing.TestDatabase;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.sql.SQLException;
 import java.time.Duration;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
@@ -28,6 +27,8 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.RegisterExtension;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 
 /** Migrations have limits of their own, whatever the service's are. */
 class MigrationsTest {
@@ -57,7 +58,7 @@ class MigrationsTest {
   }
 
   @Test
-  void a_statement_takes_as_long_as_it_must() throws SQLException {
+  void a_statement_takes_as_long_as_it_must() {
     migrate(LONG);
     assertEquals(2, applied());
     assertEquals(List.of(), said);
@@ -68,7 +69,7 @@ class MigrationsTest {
     CompletableFuture<Void> migrating;
     try (Handle reader = jdbi.open()) {
       String pid = openRead(reader);
-      migrating = CompletableFuture.runAsync(() -> migrateUnchecked(LONG));
+      migrating = CompletableFuture.runAsync(() -> migrate(LONG));
       while (said.isEmpty()) {
         Thread.onSpinWait();
       }
@@ -101,12 +102,71 @@ class MigrationsTest {
 
   @Test
   void of_two_that_start_together_one_migrates_and_the_other_waits_for_it() throws Exception {
-    CompletableFuture<Void> one = CompletableFuture.runAsync(() -> migrateUnchecked(LONG));
-    CompletableFuture<Void> two = CompletableFuture.runAsync(() -> migrateUnchecked(LONG));
+    CompletableFuture<Void> one = CompletableFuture.runAsync(() -> migrate(LONG));
+    CompletableFuture<Void> two = CompletableFuture.runAsync(() -> migrate(LONG));
     one.get(60, TimeUnit.SECONDS);
     two.get(60, TimeUnit.SECONDS);
     assertEquals(2, applied());
     assertTrue(said.stream().allMatch(line -> line.contains("another replica's")), said.toString());
+  }
+
+  @ParameterizedTest
+  @CsvSource({
+    "42601, alter tabel small add column more int",
+    "42501, 'set local role nobody_special; alter table small add column more int'",
+    "42P01, alter table smaal add column more int",
+    "23505, 'insert into small values (1), (1)'"
+  })
+  void what_waiting_does_not_mend_ends_the_start_with_one_line_that_names_the_migration(
+      String state, String sql) throws IOException {
+    jdbi.useHandle(
+        h ->
+            h.execute(
+                """
+                create unique index on changes.small (id);
+                drop role if exists nobody_special;
+                create role nobody_special;
+                grant usage on schema changes to nobody_special;
+                """));
+    write("V1__slow.sql", "select 1");
+    write("V2__column.sql", sql);
+    IllegalStateException end =
+        assertThrows(IllegalStateException.class, () -> migrate(LONG), state);
+    String line = String.valueOf(end.getMessage());
+    assertTrue(line.contains("V2__column.sql") && line.contains("(" + state + ")"), line);
+    assertEquals(1, line.lines().count(), line);
+    assertEquals(List.of(), said, "nothing is waited for");
+    assertEquals(1, applied());
+  }
+
+  @Test
+  void a_migration_that_was_changed_after_it_was_applied_is_one_line() throws IOException {
+    write("V1__slow.sql", "select 1");
+    migrate(LONG);
+    write("V2__column.sql", "alter table small add column other int");
+    IllegalStateException end = assertThrows(IllegalStateException.class, () -> migrate(LONG));
+    String line = String.valueOf(end.getMessage());
+    assertTrue(line.contains("checksum"), line);
+    assertEquals(1, line.lines().count(), line);
+  }
+
+  /** The first try fails, as the loser of a deadlock does. */
+  @Test
+  void what_was_rolled_back_is_tried_again() throws IOException {
+    jdbi.useHandle(h -> h.execute("create sequence changes.tries"));
+    write("V1__slow.sql", "select 1");
+    write(
+        "V2__column.sql",
+        """
+        do $$ begin
+          if nextval('tries') = 1 then
+            raise exception 'deadlock detected' using errcode = '40P01';
+          end if;
+        end $$;
+        """);
+    migrate(LONG);
+    assertEquals(2, applied());
+    assertTrue(said.get(0).matches(".*deadlock detected .*\\(40P01\\) .*"), said.toString());
   }
 
   private String openRead(Handle reader) {
@@ -116,7 +176,7 @@ class MigrationsTest {
     return reader.createQuery("select pg_backend_pid()").mapTo(String.class).one();
   }
 
-  private void migrate(Duration most) throws SQLException {
+  private void migrate(Duration most) {
     Configuration flyway =
         Flyway.configure()
             .locations("filesystem:" + migrations)
@@ -134,14 +194,6 @@ class MigrationsTest {
             .initialSql("set time zone 'Pacific/Chatham'")
             .get();
     Migrations.migrate(flyway, service, service.jdbcUrl(), most, said::add);
-  }
-
-  private void migrateUnchecked(Duration most) {
-    try {
-      migrate(most);
-    } catch (SQLException e) {
-      throw new IllegalStateException(e);
-    }
   }
 
   private long applied() {
