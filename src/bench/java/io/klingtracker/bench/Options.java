@@ -48,7 +48,7 @@ record Options(
         rounds > 0 ? rounds : smoke ? 1 : ROUNDS,
         Duration.ofMinutes(Integer.getInteger("bench.minutes", 30)),
         Path.of(System.getProperty("bench.directory", "target/bench")).toAbsolutePath(),
-        java(System.getProperty("tracker.java", "")),
+        java(System.getProperty("build.java", "")),
         publish(picked, smoke),
         baseline(System.getProperty("bench.baseline", "")));
   }

@@ -38,7 +38,7 @@ record Run(double scale, long seed, Path jar) {
         jar(
             System.getProperty(
                 "faults.jar",
-                System.getProperty("tracker.jar", "target/quarkus-app/quarkus-run.jar"))));
+                System.getProperty("build.jar", "target/quarkus-app/quarkus-run.jar"))));
   }
 
   private static Path jar(String name) {

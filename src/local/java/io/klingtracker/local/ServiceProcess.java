@@ -35,16 +35,15 @@ public final class ServiceProcess implements AutoCloseable {
   private final int port = FreePort.find();
   private final Path log;
   private final HttpClient http = HttpClient.newHttpClient();
-  private Path jar =
-      Path.of(System.getProperty("tracker.jar", "target/quarkus-app/quarkus-run.jar"));
+  private Path jar = Path.of(System.getProperty("build.jar", "target/quarkus-app/quarkus-run.jar"));
   private List<String> jvm =
       Stream.concat(
-              Stream.of("-Xmx256m"), Stream.of(System.getProperty("tracker.jvm", "").split(" ")))
+              Stream.of("-Xmx256m"), Stream.of(System.getProperty("build.jvm", "").split(" ")))
           .filter(option -> !option.isEmpty())
           .toList();
   private String java =
       System.getProperty(
-          "tracker.java", Path.of(System.getProperty("java.home"), "bin", "java").toString());
+          "build.java", Path.of(System.getProperty("java.home"), "bin", "java").toString());
   private @Nullable Process process;
 
   /** A service, not yet started, with this configuration and what its port makes of it. */
@@ -85,7 +84,7 @@ public final class ServiceProcess implements AutoCloseable {
   }
 
   /**
-   * Starts another build than the one just packaged; default is {@code -Dtracker.jar}.
+   * Starts another build than the one just packaged; default is {@code -Dbuild.jar}.
    *
    * @param value its {@code quarkus-run.jar}
    */
@@ -94,13 +93,13 @@ public final class ServiceProcess implements AutoCloseable {
     return this;
   }
 
-  /** Another JVM; default is {@code -Dtracker.java}, or that of this process. */
+  /** Another JVM; default is {@code -Dbuild.java}, or that of this process. */
   public ServiceProcess java(Path value) {
     java = value.toString();
     return this;
   }
 
-  /** Options of its JVM, the heap among them; default is 256 MiB and {@code -Dtracker.jvm}. */
+  /** Options of its JVM, the heap among them; default is 256 MiB and {@code -Dbuild.jvm}. */
   public ServiceProcess jvm(List<String> options) {
     jvm = List.copyOf(options);
     return this;

@@ -34,16 +34,16 @@ import org.junit.jupiter.api.condition.EnabledIfSystemProperty;
  * Long-polls and streams held open while changes are committed; prints how long a change takes from
  * its commit to the client. A measurement, not a judgement:
  *
- * <pre>mvn test -Dtest=WatchLoadTest -Dtracker.load=5000 [-Dtracker.load.rate=500]</pre>
+ * <pre>mvn test -Dtest=WatchLoadTest -Dbuild.load=5000 [-Dbuild.load.rate=500]</pre>
  */
 @Tag("story")
 @QuarkusTest
 @QuarkusTestResource(TrackerStack.class)
-@EnabledIfSystemProperty(named = "tracker.load", matches = "[0-9]+")
+@EnabledIfSystemProperty(named = "build.load", matches = "[0-9]+")
 class WatchLoadTest {
 
-  private static final int WAITERS = Integer.getInteger("tracker.load", 5000);
-  private static final int RATE = Integer.getInteger("tracker.load.rate", 500);
+  private static final int WAITERS = Integer.getInteger("build.load", 5000);
+  private static final int RATE = Integer.getInteger("build.load.rate", 500);
   private static final int TICKS_A_SECOND = 10;
   private static final int CONNECTING = 200;
 

@@ -26,7 +26,7 @@ import java.util.stream.IntStream;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
 
-/** The main story against the packaged jar, on the JDK that {@code -Dtracker.java} names. */
+/** The main story against the packaged jar, on the JDK that {@code -Dbuild.java} names. */
 class MainStoryIT {
 
   private static final String PATH = "/kling/v1/videos/text2video";
@@ -46,7 +46,7 @@ class MainStoryIT {
         EventLog events = new EventLog(TrackerStack.kafkaBootstrapServers())) {
       System.out.printf(
           "packaged service on %s: ready after %d ms with an empty database, %d MiB resident%n",
-          System.getProperty("tracker.java", System.getProperty("java.version")),
+          System.getProperty("build.java", System.getProperty("java.version")),
           Duration.ofNanos(System.nanoTime() - launched).toMillis(),
           service.residentMebibytes());
       HttpResponse<String> answer = service.post(PATH, TrackerStack.API_KEY, BODY);

@@ -18,8 +18,8 @@ import org.junit.jupiter.api.Test;
 /** The bill of materials beside the artifact lists what is shipped, all of it and nothing else. */
 class SbomIT {
 
-  private static final Path APP = Path.of(System.getProperty("tracker.jar")).getParent();
-  private static final Path BOM = Path.of(System.getProperty("tracker.bom"));
+  private static final Path APP = Path.of(System.getProperty("build.jar")).getParent();
+  private static final Path BOM = Path.of(System.getProperty("build.bom"));
 
   @Test
   void every_jar_that_is_shipped_is_in_the_bill_and_nothing_of_the_tests_is() throws IOException {
