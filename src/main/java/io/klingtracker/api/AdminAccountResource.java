@@ -4,8 +4,8 @@ import com.fasterxml.jackson.annotation.JsonProperty;
 import io.klingtracker.problem.ErrorCode;
 import io.klingtracker.problem.ProblemException;
 import io.klingtracker.tenant.Admin;
-import io.klingtracker.upstream.Accounts;
-import io.klingtracker.upstream.CallbackLedger;
+import io.klingtracker.upstream.KlingAccounts;
+import io.klingtracker.upstream.CallbackStats;
 import jakarta.inject.Inject;
 import jakarta.ws.rs.GET;
 import jakarta.ws.rs.POST;
@@ -23,13 +23,13 @@ import org.jspecify.annotations.Nullable;
 @Produces(MediaType.APPLICATION_JSON)
 public class AdminAccountResource {
 
-  private final Accounts accounts;
-  private final CallbackLedger ledger;
+  private final KlingAccounts accounts;
+  private final CallbackStats stats;
 
   @Inject
-  AdminAccountResource(Accounts accounts, CallbackLedger ledger) {
+  AdminAccountResource(KlingAccounts accounts, CallbackStats stats) {
     this.accounts = accounts;
-    this.ledger = ledger;
+    this.stats = stats;
   }
 
   /** All accounts. */
@@ -43,10 +43,10 @@ public class AdminAccountResource {
       boolean paused,
       String breaker,
       List<ParkedView> parked,
-      List<Accounts.Slots> slots,
+      List<KlingAccounts.Slots> slots,
       Callbacks callbacks) {
 
-    static View of(Accounts.State state, CallbackLedger.Standing standing) {
+    static View of(KlingAccounts.State state, CallbackStats.Account account) {
       return new View(
           state.name(),
           state.maxParallel(),
@@ -56,13 +56,13 @@ public class AdminAccountResource {
           state.parked().stream().map(ParkedView::of).toList(),
           state.slots(),
           new Callbacks(
-              standing.expected(),
-              standing.arrived(),
-              standing.wrong(),
-              standing.lost(),
-              standing.medianLeadMillis(),
-              standing.p99LeadMillis(),
-              standing.silence()));
+              account.expected(),
+              account.arrived(),
+              account.wrong(),
+              account.lost(),
+              account.medianLeadMillis(),
+              account.p99LeadMillis(),
+              account.silence()));
     }
   }
 
@@ -76,7 +76,7 @@ public class AdminAccountResource {
       Instant at,
       @JsonProperty("probe_at") @Nullable Instant probeAt) {
 
-    static ParkedView of(Accounts.Parked parked) {
+    static ParkedView of(KlingAccounts.Parked parked) {
       return new ParkedView(
           parked.credential(),
           parked.family(),
@@ -88,7 +88,7 @@ public class AdminAccountResource {
     }
   }
 
-  /** How callbacks come; see {@link CallbackLedger.Standing}. */
+  /** How callbacks come; see {@link CallbackStats.Account}. */
   public record Callbacks(
       long expected,
       long arrived,
@@ -139,8 +139,8 @@ public class AdminAccountResource {
     return one(name);
   }
 
-  private View view(Accounts.State state) {
-    return View.of(state, ledger.of(state.name()));
+  private View view(KlingAccounts.State state) {
+    return View.of(state, stats.of(state.name()));
   }
 
   private static ProblemException unknown(String name) {

@@ -12,9 +12,9 @@ import io.klingtracker.tenant.CurrentCaller;
 import io.klingtracker.tenant.Needs;
 import io.klingtracker.tenant.Scope;
 import io.klingtracker.time.Rfc3339;
-import io.klingtracker.upstream.WaitingTasks;
-import io.klingtracker.upstream.WaitingTasks.Explained;
-import io.klingtracker.upstream.WaitingTasks.Standing;
+import io.klingtracker.upstream.QueueView;
+import io.klingtracker.upstream.QueueView.ExplainedTask;
+import io.klingtracker.upstream.QueueView.QueueStatus;
 import jakarta.inject.Inject;
 import jakarta.ws.rs.GET;
 import jakarta.ws.rs.POST;
@@ -32,13 +32,13 @@ import org.jspecify.annotations.Nullable;
 public class QueueResource {
 
   private final Tasks tasks;
-  private final WaitingTasks waiting;
+  private final QueueView queue;
   private final CurrentCaller caller;
 
   @Inject
-  QueueResource(Tasks tasks, WaitingTasks waiting, CurrentCaller caller) {
+  QueueResource(Tasks tasks, QueueView queue, CurrentCaller caller) {
     this.tasks = tasks;
-    this.waiting = waiting;
+    this.queue = queue;
     this.caller = caller;
   }
 
@@ -65,23 +65,23 @@ public class QueueResource {
   @Path("/explain")
   @Operation(summary = "Why a task is where it is, and what happens next")
   public Explanation explain(@PathParam("id") String id) {
-    Explained found = waiting.explain(caller.tenant(), id).orElseThrow(() -> none(id));
+    ExplainedTask found = queue.explain(caller.tenant(), id).orElseThrow(() -> none(id));
     Task task = found.task();
-    Standing standing = found.standing();
+    QueueStatus queueStatus = found.queueStatus();
     return new Explanation(
         task.id(),
         task.status().word(),
-        standing.reason(),
-        standing.next(),
-        time(standing.nextAt()),
-        standing.position(),
-        standing.positionIsAtLeast(),
-        time(standing.estimatedDispatchAt()),
-        time(standing.estimatedFinishAt()),
-        time(standing.deadlineAt()),
+        queueStatus.reason(),
+        queueStatus.next(),
+        time(queueStatus.nextAt()),
+        queueStatus.position(),
+        queueStatus.positionIsAtLeast(),
+        time(queueStatus.estimatedDispatchAt()),
+        time(queueStatus.estimatedFinishAt()),
+        time(queueStatus.deadlineAt()),
         task.account(),
         task.upstreamModel(),
-        standing.attempts());
+        queueStatus.attempts());
   }
 
   /** Withdraws a task for which nothing has been sent. */
@@ -91,7 +91,7 @@ public class QueueResource {
   @Operation(summary = "Cancel a task that waits in the queue")
   public TaskView cancel(@PathParam("id") String id) {
     Task task = find(id);
-    if (!waiting.cancel(task.id())) {
+    if (!queue.cancel(task.id())) {
       throw new ProblemException(
           ErrorCode.CONFLICT,
           "the task cannot be canceled any more: it was sent to Kling or has ended");

@@ -21,9 +21,9 @@ import io.klingtracker.tenant.CurrentCaller;
 import io.klingtracker.tenant.Needs;
 import io.klingtracker.tenant.OpenCalls;
 import io.klingtracker.tenant.Scope;
-import io.klingtracker.upstream.WaitingTasks;
-import io.klingtracker.upstream.WaitingTasks.Seen;
-import io.klingtracker.upstream.WaitingTasks.Standing;
+import io.klingtracker.upstream.QueueView;
+import io.klingtracker.upstream.QueueView.TaskInQueue;
+import io.klingtracker.upstream.QueueView.QueueStatus;
 import io.smallrye.common.annotation.NonBlocking;
 import io.smallrye.mutiny.Uni;
 import io.smallrye.mutiny.infrastructure.Infrastructure;
@@ -64,7 +64,7 @@ public class TaskResource {
       Arrays.stream(TaskStatus.values()).map(TaskStatus::word).toList();
 
   private final Tasks tasks;
-  private final WaitingTasks waiting;
+  private final QueueView queue;
   private final FinalTasks finals;
   private final LongPoll longPoll;
   private final Cursors cursors;
@@ -75,7 +75,7 @@ public class TaskResource {
   @Inject
   TaskResource(
       Tasks tasks,
-      WaitingTasks waiting,
+      QueueView queue,
       FinalTasks finals,
       LongPoll longPoll,
       Cursors cursors,
@@ -84,7 +84,7 @@ public class TaskResource {
       ReadConfig config) {
     this.calls = calls;
     this.tasks = tasks;
-    this.waiting = waiting;
+    this.queue = queue;
     this.finals = finals;
     this.longPoll = longPoll;
     this.cursors = cursors;
@@ -252,13 +252,13 @@ public class TaskResource {
                     "cursor is not one that we gave; leave it out to begin with the newest"));
   }
 
-  private Uni<Response> answer(Seen found, int past, Duration most, @Nullable String ifNoneMatch) {
+  private Uni<Response> answer(TaskInQueue found, int past, Duration most, @Nullable String ifNoneMatch) {
     Task task = found.task();
     if (most.isZero()) {
       return Uni.createFrom()
           .item(
               task.status() == TaskStatus.QUEUED
-                  ? answer(view(task, found.standing()))
+                  ? answer(view(task, found.queueStatus()))
                   : answer(task, ifNoneMatch));
     }
     int seen = past < 0 ? task.sequence() : past;
@@ -279,22 +279,22 @@ public class TaskResource {
     return answer.header("ETag", tag).header("Cache-Control", "private, no-cache").build();
   }
 
-  private static TaskView view(Task task, @Nullable Standing standing) {
-    return standing == null
+  private static TaskView view(Task task, @Nullable QueueStatus queueStatus) {
+    return queueStatus == null
         ? TaskView.of(task)
         : TaskView.of(
             task,
-            standing.position(),
-            standing.estimatedDispatchAt(),
-            standing.estimatedFinishAt());
+            queueStatus.position(),
+            queueStatus.estimatedDispatchAt(),
+            queueStatus.estimatedFinishAt());
   }
 
   private static Response answer(TaskView view) {
     return Response.ok(view).header("Cache-Control", "private, no-cache").build();
   }
 
-  private Seen see(String tenant, String id) {
-    Seen found = waiting.see(tenant, id).orElseThrow(() -> none(id));
+  private TaskInQueue see(String tenant, String id) {
+    TaskInQueue found = queue.find(tenant, id).orElseThrow(() -> none(id));
     finals.keep(id, found.task());
     return found;
   }

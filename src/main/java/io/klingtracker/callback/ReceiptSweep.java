@@ -3,7 +3,7 @@ package io.klingtracker.callback;
 import io.klingtracker.loops.Loops;
 import io.klingtracker.loops.SetAside;
 import io.klingtracker.loops.WorkLoop;
-import io.klingtracker.upstream.CallbackLedger;
+import io.klingtracker.upstream.CallbackStats;
 import io.quarkus.runtime.Startup;
 import jakarta.inject.Inject;
 import jakarta.inject.Singleton;
@@ -22,15 +22,15 @@ class ReceiptSweep {
   private static final int BATCH = 1000;
 
   private final ReceiptStore store;
-  private final CallbackLedger ledger;
+  private final CallbackStats stats;
   private final Duration keep;
   private final Clock clock;
 
   @Inject
   ReceiptSweep(
-      ReceiptStore store, CallbackLedger ledger, CallbackConfig config, Clock clock, Loops loops) {
+      ReceiptStore store, CallbackStats stats, CallbackConfig config, Clock clock, Loops loops) {
     this.store = store;
-    this.ledger = ledger;
+    this.stats = stats;
     this.keep = config.keep();
     this.clock = clock;
     loops.add(WorkLoop.named("callback-sweep").every(EVERY).work(this::runOnce));
@@ -40,7 +40,7 @@ class ReceiptSweep {
   boolean runOnce() {
     Instant before = clock.instant().minus(keep);
     try {
-      ledger.forget(before);
+      stats.forget(before);
     } catch (RuntimeException e) {
       LOG.warnf("missing callbacks are not forgotten: %s", SetAside.reason(e));
     }

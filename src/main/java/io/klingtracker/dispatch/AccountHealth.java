@@ -1,7 +1,7 @@
 package io.klingtracker.dispatch;
 
 import io.klingtracker.time.Rfc3339;
-import io.klingtracker.upstream.Accounts;
+import io.klingtracker.upstream.KlingAccounts;
 import io.smallrye.health.api.Wellness;
 import jakarta.enterprise.context.ApplicationScoped;
 import jakarta.inject.Inject;
@@ -26,7 +26,7 @@ class AccountHealth implements HealthCheck {
   public HealthCheckResponse call() {
     HealthCheckResponseBuilder answer = HealthCheckResponse.named("accounts");
     boolean well = true;
-    for (Accounts.State account : metrics.accounts()) {
+    for (KlingAccounts.State account : metrics.accounts()) {
       well &= account.parked().isEmpty();
       answer.withData(
           account.name(),
@@ -40,7 +40,7 @@ class AccountHealth implements HealthCheck {
   }
 
   /** Kling's words may quote what was sent, so only its code is told here. */
-  private static String describe(Accounts.Parked parked) {
+  private static String describe(KlingAccounts.Parked parked) {
     String what =
         parked.credential() != null
             ? "its " + parked.credential()

@@ -24,16 +24,16 @@ final class Capacity {
   private final Map<String, Account> accounts;
   private final Map<String, Breaker.State> breakers;
   private final Set<String> paused;
-  private final Map<Pool, PoolState> states;
+  private final Map<SlotPool, PoolState> states;
   private final Instant now;
-  private final Set<Pool> tried = new HashSet<>();
-  private final Set<Pool> taken = new HashSet<>();
+  private final Set<SlotPool> tried = new HashSet<>();
+  private final Set<SlotPool> taken = new HashSet<>();
 
   Capacity(
       Map<String, Account> accounts,
       Map<String, Breaker.State> breakers,
       Set<String> paused,
-      Map<Pool, PoolState> states,
+      Map<SlotPool, PoolState> states,
       Instant now) {
     this.accounts = accounts;
     this.breakers = breakers;
@@ -53,12 +53,12 @@ final class Capacity {
   }
 
   /** Slots that may be in use at most; 0 when nothing new may be sent. */
-  int limit(Pool pool) {
+  int limit(SlotPool pool) {
     Account account = accounts.get(pool.account());
     if (account == null || paused.contains(pool.account()) || isAway(pool.account())) {
       return 0;
     }
-    for (Pool scope : pool.scopes()) {
+    for (SlotPool scope : pool.scopes()) {
       PoolState state = state(scope);
       if (state.isShut(now) || state.parked() != null && tried.contains(scope)) {
         return 0;
@@ -68,7 +68,7 @@ final class Capacity {
   }
 
   /** Slots when nothing is shut. */
-  int slots(Pool pool) {
+  int slots(SlotPool pool) {
     Account account = accounts.get(pool.account());
     int configured = account == null ? 0 : account.slots();
     SlotLimit lowered = state(pool).lowered();
@@ -76,7 +76,7 @@ final class Capacity {
   }
 
   /** Raises a lowered limit by a step if it is time to. */
-  void raise(Pool pool, PoolBackoff backoff) {
+  void raise(SlotPool pool, PoolBackoff backoff) {
     Account account = accounts.get(pool.account());
     PoolState state = states.get(pool);
     if (account != null && state != null) {
@@ -85,15 +85,15 @@ final class Capacity {
   }
 
   /** Notes that a task goes there: what is on trial gets no second one. */
-  void took(Pool pool) {
-    for (Pool scope : pool.scopes()) {
+  void took(SlotPool pool) {
+    for (SlotPool scope : pool.scopes()) {
       if (state(scope).parked() != null) {
         tried.add(scope);
         taken.add(scope);
       }
     }
     if (breakers.get(pool.account()) == Breaker.State.HALF_OPEN) {
-      tried.add(Pool.all(pool.account()));
+      tried.add(SlotPool.all(pool.account()));
     }
     if (states.containsKey(pool)) {
       taken.add(pool);
@@ -102,21 +102,21 @@ final class Capacity {
   }
 
   /** What is tried by the tasks that were taken. */
-  Set<Pool> tried() {
+  Set<SlotPool> tried() {
     return Set.copyOf(tried);
   }
 
   /** What Kling's refusals made of the pools that tasks were taken for, as it is with these. */
-  Map<Pool, PoolState> changed() {
+  Map<SlotPool, PoolState> changed() {
     return taken.stream().collect(Collectors.toMap(pool -> pool, this::state));
   }
 
-  PoolState state(Pool pool) {
+  PoolState state(SlotPool pool) {
     return states.getOrDefault(pool, PoolState.UNRESTRICTED);
   }
 
   /** Why an account takes nothing of a model now, or an empty text when it does. */
-  String obstacle(Pool pool) {
+  String obstacle(SlotPool pool) {
     String name = pool.account();
     if (paused.contains(name)) {
       return "account " + name + " is paused";
@@ -124,7 +124,7 @@ final class Capacity {
     if (breakers.get(name) == Breaker.State.OPEN) {
       return "account " + name + " does not answer";
     }
-    for (Pool scope : pool.scopes()) {
+    for (SlotPool scope : pool.scopes()) {
       PoolState state = state(scope);
       if (state.parked() != null) {
         return "account "
@@ -145,6 +145,6 @@ final class Capacity {
   private boolean isAway(String account) {
     Breaker.State known = breakers.getOrDefault(account, Breaker.State.CLOSED);
     return known == Breaker.State.OPEN
-        || known == Breaker.State.HALF_OPEN && tried.contains(Pool.all(account));
+        || known == Breaker.State.HALF_OPEN && tried.contains(SlotPool.all(account));
   }
 }

@@ -37,8 +37,8 @@ record Claim(
     @Nullable Instant deadlineAt) {
 
   /** What Kling counts its slots for. */
-  Pool pool() {
-    return new Pool(account, family, slotModel);
+  SlotPool pool() {
+    return new SlotPool(account, family, slotModel);
   }
 
   /** The create as its pool sees it. */

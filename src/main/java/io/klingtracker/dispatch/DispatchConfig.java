@@ -2,6 +2,7 @@ package io.klingtracker.dispatch;
 
 import io.smallrye.config.ConfigMapping;
 import io.smallrye.config.WithDefault;
+import io.smallrye.config.WithName;
 import java.time.Duration;
 
 /** Bounds of the dispatcher. */
@@ -16,9 +17,10 @@ public interface DispatchConfig {
   @WithDefault("200")
   int maxInFlight();
 
-  /** Most queues (a tenant's tasks for one model) looked at in one pass; the next goes on there. */
+  /** Most queues (a tenant's tasks for one model) looked at in one pass; the next continues there. */
   @WithDefault("1000")
-  int lanes();
+  @WithName("lanes")
+  int queues();
 
   /** The net under the wake-ups. */
   @WithDefault("500ms")

@@ -2,7 +2,7 @@ package io.klingtracker.dispatch;
 
 import io.klingtracker.kling.AnswerTable;
 import io.klingtracker.kling.CreateAnswer;
-import io.klingtracker.upstream.Accounts;
+import io.klingtracker.upstream.KlingAccounts;
 import io.micrometer.core.instrument.Counter;
 import io.micrometer.core.instrument.Gauge;
 import io.micrometer.core.instrument.MeterRegistry;
@@ -26,7 +26,7 @@ class DispatchMetrics {
   private final MultiGauge parked;
   private final MultiGauge credentials;
   private final MultiGauge breakers;
-  private volatile List<Accounts.State> accounts = List.of();
+  private volatile List<KlingAccounts.State> accounts = List.of();
   private volatile long depth;
   private volatile double oldestSeconds;
 
@@ -103,7 +103,7 @@ class DispatchMetrics {
    *
    * @param cut whether the limit was cut for it
    */
-  void full(Pool pool, boolean cut) {
+  void full(SlotPool pool, boolean cut) {
     Tags tags = Tags.of("account", pool.account(), "family", pool.family(), "model", pool.model());
     Counter.builder("tracker.dispatch.slots.refusals")
         .description("Tasks that Kling had no slot for (1303), though we thought that it had")
@@ -125,7 +125,7 @@ class DispatchMetrics {
   }
 
   /** As they were counted last. */
-  List<Accounts.State> accounts() {
+  List<KlingAccounts.State> accounts() {
     return accounts;
   }
 
@@ -134,21 +134,21 @@ class DispatchMetrics {
     this.oldestSeconds = oldest.toMillis() / 1000.0;
   }
 
-  void accounts(List<Accounts.State> accounts, java.util.function.ToIntFunction<String> breaker) {
+  void accounts(List<KlingAccounts.State> accounts, java.util.function.ToIntFunction<String> breaker) {
     List<MultiGauge.Row<?>> usedRows = new ArrayList<>();
     List<MultiGauge.Row<?>> limitRows = new ArrayList<>();
     List<MultiGauge.Row<?>> parkedRows = new ArrayList<>();
     List<MultiGauge.Row<?>> credentialRows = new ArrayList<>();
     List<MultiGauge.Row<?>> breakerRows = new ArrayList<>();
-    for (Accounts.State account : accounts) {
+    for (KlingAccounts.State account : accounts) {
       Tags name = Tags.of("account", account.name());
-      for (Accounts.Slots slots : account.slots()) {
+      for (KlingAccounts.Slots slots : account.slots()) {
         Tags tags = name.and("family", slots.family(), "model", slots.model());
         usedRows.add(MultiGauge.Row.of(tags, slots.used()));
         limitRows.add(MultiGauge.Row.of(tags, slots.limit()));
       }
       parkedRows.add(MultiGauge.Row.of(name, account.parked().size()));
-      for (Accounts.Parked park : account.parked()) {
+      for (KlingAccounts.Parked park : account.parked()) {
         if (park.credential() != null) {
           credentialRows.add(
               MultiGauge.Row.of(name.and("credential", park.credential()), park.code()));

@@ -2,7 +2,7 @@ package io.klingtracker.dispatch;
 
 import io.klingtracker.dispatch.SlotPlan.Assigned;
 import io.klingtracker.dispatch.SlotPlan.Candidate;
-import io.klingtracker.dispatch.SlotPlan.Lane;
+import io.klingtracker.dispatch.SlotPlan.TenantQueue;
 import io.klingtracker.dispatch.SlotPlan.Model;
 import io.klingtracker.dispatch.SlotPlan.Plan;
 import io.klingtracker.dispatch.SlotPlan.Turn;
@@ -44,19 +44,19 @@ class DispatchStore {
    * Hops from one tenant's queue for one model to the next: as many index probes as there are
    * queues, however long they are.
    */
-  static final String LANES =
+  static final String QUEUES =
       """
-      with recursive lane as (
+      with recursive queue as (
         (select tenant_id, family, model from dispatch_queue
          where sent_at is null and (tenant_id, family, model) > (:tenant, :family, :model)
          order by tenant_id, family, model limit 1)
         union all
-        select n.* from lane l cross join lateral (
+        select n.* from queue l cross join lateral (
           select q.tenant_id, q.family, q.model from dispatch_queue q
           where q.sent_at is null and (q.tenant_id, q.family, q.model) > (l.tenant_id, l.family, l.model)
           order by q.tenant_id, q.family, q.model limit 1) n
       ),
-      found as (select * from lane limit :limit)
+      found as (select * from queue limit :limit)
       -- A suspended tenant's tasks wait in their queue and take no share.
       select s.tenant_id, s.family, s.model, case when t.suspended_at is null then t.weight else 0 end as weight,
         coalesce(d.turn, 0) as turn
@@ -64,7 +64,7 @@ class DispatchStore {
         left join dispatch_turn d on d.family = s.family and d.model = s.model and d.tenant_id = s.tenant_id
       """;
 
-  private static final String TIMES =
+  private static final String VIRTUAL_CLOCK =
       "select family, model, turn from dispatch_turn where tenant_id = '' and family ="
           + " any(:families) and model = any(:models)";
 
@@ -74,16 +74,16 @@ class DispatchStore {
    */
   static final String WAITING =
       """
-      select l.lane, c.task_id, c.slots,
+      select l.queue, c.task_id, c.slots,
         coalesce((select octet_length(r.body) from task_request r where r.task_id = c.task_id), 0) as bytes
       from unnest(cast(:tenants as text[]), cast(:families as text[]), cast(:models as text[]),
-          cast(:limits as int[])) with ordinality as l(tenant_id, family, model, most, lane)
+          cast(:limits as int[])) with ordinality as l(tenant_id, family, model, most, queue)
         cross join lateral (
           select q.task_id, q.slots, q.priority from dispatch_queue q
           where q.sent_at is null and q.tenant_id = l.tenant_id and q.family = l.family and q.model = l.model
             and q.due_at <= :now and (q.deadline_at is null or q.deadline_at > :now)
           order by q.priority desc, q.task_id limit l.most) c
-      order by l.lane, c.priority desc, c.task_id
+      order by l.queue, c.priority desc, c.task_id
       """;
 
   /**
@@ -191,9 +191,9 @@ class DispatchStore {
   /** The answer to a create should be here by then; if it is not, Kling is asked. */
   private static final Duration ANSWERED = Duration.ofSeconds(15);
 
-  private final int laneLimit;
+  private final int queueLimit;
   private final String owner;
-  private volatile @Nullable Lane lastLane;
+  private volatile @Nullable TenantQueue lastQueue;
 
   @Inject
   DispatchStore(
@@ -209,30 +209,30 @@ class DispatchStore {
     this.clock = clock;
     this.config = config;
     this.bodies = bodies;
-    this.laneLimit = config.lanes();
+    this.queueLimit = config.queues();
   }
 
   /**
    * Queues that are not empty and may be sent from; those beyond the bound are seen by the next
    * call.
    */
-  List<Lane> lanes() {
-    Lane after = lastLane;
-    List<Lane> lanes = jdbi.withHandle(handle -> lanes(handle, after, laneLimit));
-    lastLane = lanes.size() < laneLimit ? null : lanes.get(lanes.size() - 1);
-    return lanes.stream().filter(lane -> lane.weight() > 0).toList();
+  List<TenantQueue> queues() {
+    TenantQueue after = lastQueue;
+    List<TenantQueue> queues = jdbi.withHandle(handle -> queues(handle, after, queueLimit));
+    lastQueue = queues.size() < queueLimit ? null : queues.get(queues.size() - 1);
+    return queues.stream().filter(queue -> queue.weight() > 0).toList();
   }
 
-  static List<Lane> lanes(Handle handle, @Nullable Lane after, int limit) {
+  static List<TenantQueue> queues(Handle handle, @Nullable TenantQueue after, int limit) {
     return handle
-        .createQuery(LANES)
+        .createQuery(QUEUES)
         .bind("tenant", after == null ? "" : after.tenant())
         .bind("family", after == null ? "" : after.model().family())
         .bind("model", after == null ? "" : after.model().model())
         .bind("limit", limit)
         .map(
             (row, context) ->
-                new Lane(
+                new TenantQueue(
                     row.getString("tenant_id"),
                     new Model(row.getString("family"), row.getString("model")),
                     row.getInt("weight"),
@@ -250,7 +250,7 @@ class DispatchStore {
    */
   List<Claim> claim(Function<PoolStore.Snapshot, Capacity> judge, int room) {
     // Without the lock: nothing waits most of the time.
-    List<Lane> seen = lanes();
+    List<TenantQueue> seen = queues();
     if (seen.isEmpty() || room <= 0) {
       return List.of();
     }
@@ -259,7 +259,7 @@ class DispatchStore {
 
   /** Which tasks {@link #claim} would take, but for those that are set aside. */
   List<String> due(Function<PoolStore.Snapshot, Capacity> judge, int room) {
-    List<Lane> seen = jdbi.withHandle(handle -> lanes(handle, null, laneLimit));
+    List<TenantQueue> seen = jdbi.withHandle(handle -> queues(handle, null, queueLimit));
     List<String> due =
         pools.exclusively(
             handle ->
@@ -277,7 +277,7 @@ class DispatchStore {
 
   /** Claims some of those. */
   List<Claim> claim(Function<PoolStore.Snapshot, Capacity> judge, List<String> only) {
-    List<Lane> seen = jdbi.withHandle(handle -> lanes(handle, null, laneLimit));
+    List<TenantQueue> seen = jdbi.withHandle(handle -> queues(handle, null, queueLimit));
     return pools.exclusively(
         handle -> claim(handle, planned(handle, seen, judge, config.batch(), Set.copyOf(only))));
   }
@@ -286,22 +286,22 @@ class DispatchStore {
 
   private Planned planned(
       Handle handle,
-      List<Lane> seen,
+      List<TenantQueue> seen,
       Function<PoolStore.Snapshot, Capacity> judge,
       int room,
       @Nullable Set<String> only) {
     PoolStore.Snapshot snapshot = pools.snapshot(handle);
     Capacity capacity = judge.apply(snapshot);
-    pools.raise(capacity, snapshot, seen.stream().map(Lane::model).collect(Collectors.toSet()));
-    Map<Model, Double> times = times(handle, seen);
+    pools.raise(capacity, snapshot, seen.stream().map(TenantQueue::model).collect(Collectors.toSet()));
+    Map<Model, Double> virtualClock = virtualClock(handle, seen);
     Map<Model, Integer> free = free(seen, capacity, snapshot.used(), room);
     BodyRoom.Pass pass = bodies.pass();
-    List<Lane> lanes = firstInTurn(handle, seen, free, times, pass);
+    List<TenantQueue> queues = firstInTurn(handle, seen, free, virtualClock, pass);
     if (only != null) {
-      lanes = lanes.stream().map(lane -> lane.with(only)).toList();
+      queues = queues.stream().map(queue -> queue.with(only)).toList();
     }
     return new Planned(
-        capacity, new SlotPlan(capacity, snapshot.used(), times).assign(lanes, room), pass);
+        capacity, new SlotPlan(capacity, snapshot.used(), virtualClock).assign(queues, room), pass);
   }
 
   private List<Claim> claim(Handle handle, Planned planned) {
@@ -317,51 +317,51 @@ class DispatchStore {
    * Of each model the queues whose turn is first, with their first tasks: as many queues as there
    * are free slots, not counting those whose tasks are all put off, or too large for now.
    */
-  private List<Lane> firstInTurn(
+  private List<TenantQueue> firstInTurn(
       Handle handle,
-      List<Lane> seen,
+      List<TenantQueue> seen,
       Map<Model, Integer> free,
-      Map<Model, Double> times,
+      Map<Model, Double> virtualClock,
       BodyRoom.Pass pass) {
-    Map<Model, Deque<Lane>> byModel = new LinkedHashMap<>();
+    Map<Model, Deque<TenantQueue>> byModel = new LinkedHashMap<>();
     seen.stream()
         .sorted(
-            Comparator.<Lane>comparingDouble(
-                    lane -> Math.max(lane.turn(), times.getOrDefault(lane.model(), 0.0)))
-                .thenComparing(Lane::tenant))
-        .forEach(lane -> byModel.computeIfAbsent(lane.model(), m -> new ArrayDeque<>()).add(lane));
+            Comparator.<TenantQueue>comparingDouble(
+                    queue -> Math.max(queue.virtualTime(), virtualClock.getOrDefault(queue.model(), 0.0)))
+                .thenComparing(TenantQueue::tenant))
+        .forEach(queue -> byModel.computeIfAbsent(queue.model(), m -> new ArrayDeque<>()).add(queue));
     Map<Model, Integer> wanted = new HashMap<>(free);
-    List<Lane> first = new ArrayList<>();
+    List<TenantQueue> first = new ArrayList<>();
     while (true) {
-      List<Lane> next = new ArrayList<>();
+      List<TenantQueue> next = new ArrayList<>();
       byModel.forEach(
-          (model, lanes) -> {
-            for (int i = wanted.getOrDefault(model, 0); i > 0 && !lanes.isEmpty(); i--) {
-              next.add(lanes.remove());
+          (model, queues) -> {
+            for (int i = wanted.getOrDefault(model, 0); i > 0 && !queues.isEmpty(); i--) {
+              next.add(queues.remove());
             }
           });
       if (next.isEmpty()) {
         return first;
       }
-      for (Lane lane : waiting(handle, next, free, pass)) {
-        if (!lane.waiting().isEmpty()) {
-          wanted.merge(lane.model(), -1, Integer::sum);
-          first.add(lane);
+      for (TenantQueue queue : waiting(handle, next, free, pass)) {
+        if (!queue.waiting().isEmpty()) {
+          wanted.merge(queue.model(), -1, Integer::sum);
+          first.add(queue);
         }
       }
     }
   }
 
   private static Map<Model, Integer> free(
-      List<Lane> lanes, Capacity capacity, Map<Pool, Integer> used, int room) {
+      List<TenantQueue> queues, Capacity capacity, Map<SlotPool, Integer> used, int room) {
     Map<Model, Integer> free = new HashMap<>();
-    for (Lane lane : lanes) {
+    for (TenantQueue queue : queues) {
       free.computeIfAbsent(
-          lane.model(),
+          queue.model(),
           model -> {
             int sum = 0;
             for (String account : capacity.accounts()) {
-              Pool pool = new Pool(account, model.family(), model.model());
+              SlotPool pool = new SlotPool(account, model.family(), model.model());
               sum += Math.max(0, capacity.limit(pool) - used.getOrDefault(pool, 0));
             }
             return Math.min(sum, room);
@@ -370,59 +370,59 @@ class DispatchStore {
     return free;
   }
 
-  private static Map<Model, Double> times(Handle handle, List<Lane> lanes) {
-    Map<Model, Double> times = new HashMap<>();
+  private static Map<Model, Double> virtualClock(Handle handle, List<TenantQueue> queues) {
+    Map<Model, Double> virtualClock = new HashMap<>();
     Set<String> families = new HashSet<>();
     Set<String> models = new HashSet<>();
-    lanes.forEach(
-        lane -> {
-          families.add(lane.model().family());
-          models.add(lane.model().model());
+    queues.forEach(
+        queue -> {
+          families.add(queue.model().family());
+          models.add(queue.model().model());
         });
     handle
-        .createQuery(TIMES)
+        .createQuery(VIRTUAL_CLOCK)
         .bindArray("families", String.class, List.copyOf(families))
         .bindArray("models", String.class, List.copyOf(models))
         .map(
             (row, context) ->
-                times.put(
+                virtualClock.put(
                     new Model(row.getString("family"), row.getString("model")),
                     row.getDouble("turn")))
         .list();
-    return times;
+    return virtualClock;
   }
 
-  private List<Lane> waiting(
-      Handle handle, List<Lane> lanes, Map<Model, Integer> free, BodyRoom.Pass pass) {
+  private List<TenantQueue> waiting(
+      Handle handle, List<TenantQueue> queues, Map<Model, Integer> free, BodyRoom.Pass pass) {
     Map<Integer, List<Candidate>> tasks = new HashMap<>();
     handle
         .createQuery(WAITING)
-        .bindArray("tenants", String.class, lanes.stream().map(Lane::tenant).toList())
-        .bindArray("families", String.class, lanes.stream().map(l -> l.model().family()).toList())
-        .bindArray("models", String.class, lanes.stream().map(l -> l.model().model()).toList())
+        .bindArray("tenants", String.class, queues.stream().map(TenantQueue::tenant).toList())
+        .bindArray("families", String.class, queues.stream().map(l -> l.model().family()).toList())
+        .bindArray("models", String.class, queues.stream().map(l -> l.model().model()).toList())
         .bind("now", clock.instant())
         .bindArray(
             "limits",
             Integer.class,
-            lanes.stream().map(l -> free.getOrDefault(l.model(), 0)).toList())
+            queues.stream().map(l -> free.getOrDefault(l.model(), 0)).toList())
         .map(
             (row, context) -> {
-              int lane = row.getInt("lane");
-              return pass.takes(lanes.get(lane - 1).tenant(), row.getInt("bytes"))
+              int queue = row.getInt("queue");
+              return pass.takes(queues.get(queue - 1).tenant(), row.getInt("bytes"))
                   && tasks
-                      .computeIfAbsent(lane, first -> new ArrayList<>())
+                      .computeIfAbsent(queue, first -> new ArrayList<>())
                       .add(new Candidate(row.getString("task_id"), row.getInt("slots")));
             })
         .list();
-    List<Lane> filled = new ArrayList<>();
-    for (int i = 0; i < lanes.size(); i++) {
-      Lane lane = lanes.get(i);
+    List<TenantQueue> filled = new ArrayList<>();
+    for (int i = 0; i < queues.size(); i++) {
+      TenantQueue queue = queues.get(i);
       filled.add(
-          new Lane(
-              lane.tenant(),
-              lane.model(),
-              lane.weight(),
-              lane.turn(),
+          new TenantQueue(
+              queue.tenant(),
+              queue.model(),
+              queue.weight(),
+              queue.virtualTime(),
               tasks.getOrDefault(i + 1, List.of())));
     }
     return filled;
@@ -553,7 +553,7 @@ class DispatchStore {
   }
 
   private Claim claim(ResultSet row, Capacity capacity) throws SQLException {
-    Pool pool = new Pool(row.getString("account"), row.getString("family"), row.getString("model"));
+    SlotPool pool = new SlotPool(row.getString("account"), row.getString("family"), row.getString("model"));
     return new Claim(
         row.getString("task_id"),
         row.getString("kind"),

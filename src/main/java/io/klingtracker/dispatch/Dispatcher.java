@@ -73,7 +73,7 @@ class Dispatcher {
   private final DispatchStore store;
   private final BodyRoom bodies;
   private final SetAside setAside;
-  private final Accounting accounts;
+  private final ConfiguredAccounts accounts;
   private final Tasks tasks;
   private final KlingClient kling;
   private final Doubts doubts;
@@ -99,7 +99,7 @@ class Dispatcher {
       DispatchStore store,
       BodyRoom bodies,
       SetAside setAside,
-      Accounting accounts,
+      ConfiguredAccounts accounts,
       Tasks tasks,
       KlingClient kling,
       Doubts doubts,

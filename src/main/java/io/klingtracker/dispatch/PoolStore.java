@@ -80,9 +80,9 @@ class PoolStore {
    * @param largest slots of the largest task that runs there
    */
   record Snapshot(
-      Map<Pool, Integer> used,
-      Map<Pool, Integer> largest,
-      Map<Pool, PoolState> states,
+      Map<SlotPool, Integer> used,
+      Map<SlotPool, Integer> largest,
+      Map<SlotPool, PoolState> states,
       Set<String> paused) {}
 
   private final Jdbi jdbi;
@@ -110,9 +110,9 @@ class PoolStore {
   }
 
   Snapshot snapshot(Handle handle) {
-    Map<Pool, Integer> used = new HashMap<>();
-    Map<Pool, Integer> largest = new HashMap<>();
-    Map<Pool, PoolState> states = new HashMap<>();
+    Map<SlotPool, Integer> used = new HashMap<>();
+    Map<SlotPool, Integer> largest = new HashMap<>();
+    Map<SlotPool, PoolState> states = new HashMap<>();
     Set<String> paused = new HashSet<>();
     handle
         .createQuery(SNAPSHOT)
@@ -137,7 +137,7 @@ class PoolStore {
    * @param wanted models that tasks wait for
    */
   void raise(Capacity capacity, Snapshot snapshot, Set<Model> wanted) {
-    for (Pool pool : snapshot.states().keySet()) {
+    for (SlotPool pool : snapshot.states().keySet()) {
       int free = capacity.slots(pool) - snapshot.used().getOrDefault(pool, 0);
       if (free < snapshot.largest().getOrDefault(pool, 1)
           && wanted.contains(new Model(pool.family(), pool.model()))) {
@@ -168,7 +168,7 @@ class PoolStore {
    * @param configured slots of the account
    * @return whether the limit is cut, which one refusal of many at once does
    */
-  boolean full(Pool pool, PoolState.Sent sent, int configured) {
+  boolean full(SlotPool pool, PoolState.Sent sent, int configured) {
     return exclusively(
         handle -> {
           Snapshot snapshot = snapshot(handle);
@@ -181,7 +181,7 @@ class PoolStore {
   }
 
   /** Kling does not want to be asked now. */
-  void busy(Pool pool) {
+  void busy(SlotPool pool) {
     exclusively(
         handle ->
             change(handle, snapshot(handle), pool, state -> state.busy(clock.instant(), backoff)));
@@ -192,7 +192,7 @@ class PoolStore {
    *
    * @return true when that is new
    */
-  boolean park(Pool pool, int code, String reason) {
+  boolean park(SlotPool pool, int code, String reason) {
     return exclusively(
         handle -> {
           Snapshot snapshot = snapshot(handle);
@@ -208,11 +208,11 @@ class PoolStore {
   }
 
   /** Kling accepted a task there. */
-  void accepted(Pool pool, PoolState.Sent sent) {
+  void accepted(SlotPool pool, PoolState.Sent sent) {
     exclusively(
         handle -> {
           Snapshot snapshot = snapshot(handle);
-          for (Pool scope : pool.scopes()) {
+          for (SlotPool scope : pool.scopes()) {
             if (snapshot.states().containsKey(scope)) {
               change(handle, snapshot, scope, state -> state.accepted(sent, clock.instant()));
             }
@@ -231,7 +231,7 @@ class PoolStore {
   }
 
   private static boolean change(
-      Handle handle, Snapshot snapshot, Pool pool, UnaryOperator<PoolState> change) {
+      Handle handle, Snapshot snapshot, SlotPool pool, UnaryOperator<PoolState> change) {
     PoolState before = snapshot.states().getOrDefault(pool, PoolState.UNRESTRICTED);
     PoolState after = change.apply(before);
     if (!after.equals(before)) {
@@ -240,7 +240,7 @@ class PoolStore {
     return true;
   }
 
-  private static void keep(Handle handle, Pool pool, PoolState state) {
+  private static void keep(Handle handle, SlotPool pool, PoolState state) {
     if (state.equals(PoolState.UNRESTRICTED)) {
       handle
           .createUpdate(FORGET)
@@ -273,8 +273,8 @@ class PoolStore {
         .execute();
   }
 
-  private static Pool pool(ResultSet row) throws SQLException {
-    return new Pool(row.getString("account"), row.getString("family"), row.getString("model"));
+  private static SlotPool pool(ResultSet row) throws SQLException {
+    return new SlotPool(row.getString("account"), row.getString("family"), row.getString("model"));
   }
 
   private static PoolState state(ResultSet row) throws SQLException {

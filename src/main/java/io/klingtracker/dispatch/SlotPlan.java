@@ -30,18 +30,18 @@ final class SlotPlan {
   /**
    * One tenant's queue for one model.
    *
-   * @param turn where it stands in virtual time
+   * @param virtualTime where it stands in virtual time
    * @param waiting its first tasks, in order
    */
-  record Lane(String tenant, Model model, int weight, double turn, List<Candidate> waiting) {
+  record TenantQueue(String tenant, Model model, int weight, double virtualTime, List<Candidate> waiting) {
 
     /** The same queue with only those of its tasks that are named. */
-    Lane with(Set<String> taskIds) {
-      return new Lane(
+    TenantQueue with(Set<String> taskIds) {
+      return new TenantQueue(
           tenant,
           model,
           weight,
-          turn,
+          virtualTime,
           waiting.stream().filter(task -> taskIds.contains(task.taskId())).toList());
     }
   }
@@ -55,15 +55,15 @@ final class SlotPlan {
   /** What was decided. */
   record Plan(List<Assigned> assigned, Map<Turn, Double> turns) {}
 
-  private static final class Place {
-    private final Lane lane;
+  private static final class Head {
+    private final TenantQueue queue;
     private final Deque<Candidate> waiting;
     private double start;
 
-    Place(Lane lane, double time) {
-      this.lane = lane;
-      this.waiting = new ArrayDeque<>(lane.waiting());
-      this.start = Math.max(lane.turn(), time);
+    Head(TenantQueue queue, double time) {
+      this.queue = queue;
+      this.waiting = new ArrayDeque<>(queue.waiting());
+      this.start = Math.max(queue.virtualTime(), time);
     }
 
     double start() {
@@ -71,13 +71,13 @@ final class SlotPlan {
     }
 
     String tenant() {
-      return lane.tenant();
+      return queue.tenant();
     }
   }
 
   private final Capacity capacity;
-  private final Map<Pool, Integer> used;
-  private final Map<Model, Double> times;
+  private final Map<SlotPool, Integer> used;
+  private final Map<Model, Double> virtualClock;
   private final List<Assigned> assigned = new ArrayList<>();
   private final Map<Turn, Double> turns = new LinkedHashMap<>();
 
@@ -85,34 +85,34 @@ final class SlotPlan {
    * Starts a plan.
    *
    * @param used slots taken now
-   * @param times virtual time of each model
+   * @param virtualClock virtual time of each model
    */
-  SlotPlan(Capacity capacity, Map<Pool, Integer> used, Map<Model, Double> times) {
+  SlotPlan(Capacity capacity, Map<SlotPool, Integer> used, Map<Model, Double> virtualClock) {
     this.capacity = capacity;
     this.used = new HashMap<>(used);
-    this.times = times;
+    this.virtualClock = virtualClock;
   }
 
   /** Gives slots to at most {@code room} tasks, one of each model after the other. */
-  Plan assign(List<Lane> lanes, int room) {
-    Map<Model, PriorityQueue<Place>> models = new LinkedHashMap<>();
-    for (Lane lane : lanes) {
-      if (!lane.waiting().isEmpty()) {
+  Plan assign(List<TenantQueue> queues, int room) {
+    Map<Model, PriorityQueue<Head>> models = new LinkedHashMap<>();
+    for (TenantQueue queue : queues) {
+      if (!queue.waiting().isEmpty()) {
         models
             .computeIfAbsent(
-                lane.model(),
+                queue.model(),
                 model ->
                     new PriorityQueue<>(
-                        Comparator.comparingDouble(Place::start).thenComparing(Place::tenant)))
-            .add(new Place(lane, times.getOrDefault(lane.model(), 0.0)));
+                        Comparator.comparingDouble(Head::start).thenComparing(Head::tenant)))
+            .add(new Head(queue, virtualClock.getOrDefault(queue.model(), 0.0)));
       }
     }
     while (assigned.size() < room && !models.isEmpty()) {
-      Iterator<PriorityQueue<Place>> each = models.values().iterator();
+      Iterator<PriorityQueue<Head>> each = models.values().iterator();
       while (each.hasNext() && assigned.size() < room) {
-        PriorityQueue<Place> places = each.next();
+        PriorityQueue<Head> heads = each.next();
         // The first in turn waits for its slots; letting smaller tasks by could starve it.
-        if (!next(places) || places.isEmpty()) {
+        if (!next(heads) || heads.isEmpty()) {
           each.remove();
         }
       }
@@ -120,33 +120,33 @@ final class SlotPlan {
     return new Plan(List.copyOf(assigned), Map.copyOf(turns));
   }
 
-  private boolean next(PriorityQueue<Place> places) {
-    Place place = places.poll();
-    Candidate first = place == null ? null : place.waiting.peek();
-    String account = place == null || first == null ? null : account(place.lane, first);
-    if (place == null || first == null || account == null) {
+  private boolean next(PriorityQueue<Head> heads) {
+    Head head = heads.poll();
+    Candidate first = head == null ? null : head.waiting.peek();
+    String account = head == null || first == null ? null : account(head.queue, first);
+    if (head == null || first == null || account == null) {
       return false;
     }
-    place.waiting.remove();
-    Pool pool = pool(account, place.lane);
+    head.waiting.remove();
+    SlotPool pool = pool(account, head.queue);
     used.merge(pool, first.slots(), Integer::sum);
     capacity.took(pool);
     assigned.add(new Assigned(first.taskId(), account));
-    turns.put(new Turn("", place.lane.model()), place.start);
-    place.start += (double) first.slots() / place.lane.weight();
-    turns.put(new Turn(place.tenant(), place.lane.model()), place.start);
-    if (!place.waiting.isEmpty()) {
-      places.add(place);
+    turns.put(new Turn("", head.queue.model()), head.start);
+    head.start += (double) first.slots() / head.queue.weight();
+    turns.put(new Turn(head.tenant(), head.queue.model()), head.start);
+    if (!head.waiting.isEmpty()) {
+      heads.add(head);
     }
     return true;
   }
 
   /** The account with the fewest slots in use for its weight among those with enough free. */
-  private @Nullable String account(Lane lane, Candidate task) {
+  private @Nullable String account(TenantQueue queue, Candidate task) {
     String best = null;
     double least = Double.POSITIVE_INFINITY;
     for (String account : capacity.accounts().stream().sorted().toList()) {
-      Pool pool = pool(account, lane);
+      SlotPool pool = pool(account, queue);
       int limit = capacity.limit(pool);
       int taken = used.getOrDefault(pool, 0);
       // A task that needs more than there ever are goes when all are free; Kling has the last word.
@@ -160,7 +160,7 @@ final class SlotPlan {
     return best;
   }
 
-  private static Pool pool(String account, Lane lane) {
-    return new Pool(account, lane.model().family(), lane.model().model());
+  private static SlotPool pool(String account, TenantQueue queue) {
+    return new SlotPool(account, queue.model().family(), queue.model().model());
   }
 }

@@ -25,15 +25,15 @@ public class CheckPlan {
 
   private final UpstreamConfig.Check config;
   private final RenderTimes times;
-  private final CallbackLedger ledger;
+  private final CallbackStats stats;
   private final Clock clock;
   private final RandomGenerator random = RandomGenerator.getDefault();
 
   @Inject
-  CheckPlan(UpstreamConfig config, RenderTimes times, CallbackLedger ledger, Clock clock) {
+  CheckPlan(UpstreamConfig config, RenderTimes times, CallbackStats stats, Clock clock) {
     this.config = config.check();
     this.times = times;
-    this.ledger = ledger;
+    this.stats = stats;
     this.clock = clock;
   }
 
@@ -48,7 +48,7 @@ public class CheckPlan {
   /** For a task that was just heard of. */
   public Instant first(Watched task) {
     Instant now = clock.instant();
-    double silence = ledger.of(task.account()).silence();
+    double silence = stats.of(task.account()).silence();
     Optional<RenderTimes.Quantiles> took = times.of(task.kind(), task.upstreamModel());
     Duration wait =
         took.map(known -> firstWait(known, silence))
@@ -63,7 +63,7 @@ public class CheckPlan {
    * @param checks how often, since it was last heard of
    */
   public Instant next(Watched task, int checks) {
-    double silence = ledger.of(task.account()).silence();
+    double silence = stats.of(task.account()).silence();
     Duration base =
         times
             .of(task.kind(), task.upstreamModel())

@@ -29,7 +29,7 @@ public class Reports {
 
   private final Tasks tasks;
   private final RenderTimes times;
-  private final CallbackLedger ledger;
+  private final CallbackStats stats;
   private final ResultHosts hosts;
   private final MeterRegistry meters;
 
@@ -60,26 +60,26 @@ public class Reports {
   Reports(
       Tasks tasks,
       RenderTimes times,
-      CallbackLedger ledger,
+      CallbackStats stats,
       ResultConfig config,
       MeterRegistry meters) {
     this.tasks = tasks;
     this.times = times;
-    this.ledger = ledger;
+    this.stats = stats;
     this.hosts = new ResultHosts(config.resultHosts());
     this.meters = meters;
   }
 
   /** Books a batch; one that cannot be booked is left out. */
   public void book(List<Report> reports) {
-    List<CallbackLedger.End> ends = new ArrayList<>();
+    List<CallbackStats.End> ends = new ArrayList<>();
     Set<String> sampled = new HashSet<>();
     try {
       Batch.each(
           reports,
           report -> book(report, ends, sampled),
           (report, failure) -> unbooked(report.taskId(), failure));
-      Batch.apply(ends, ledger::ended, (end, failure) -> unbooked(end.taskId(), failure));
+      Batch.apply(ends, stats::ended, (end, failure) -> unbooked(end.taskId(), failure));
     } catch (RuntimeException e) {
       LOG.warnf("%d reports were not booked: %s", reports.size(), SetAside.reason(e));
     }
@@ -89,9 +89,9 @@ public class Reports {
     LOG.warnf("taskId=%s a report was not booked: %s", taskId, SetAside.reason(failure));
   }
 
-  private void book(Report report, List<CallbackLedger.End> ends, Set<String> sampled) {
+  private void book(Report report, List<CallbackStats.End> ends, Set<String> sampled) {
     if (report.ended()) {
-      ends.add(new CallbackLedger.End(report.taskId(), report.account(), report.leadMillis()));
+      ends.add(new CallbackStats.End(report.taskId(), report.account(), report.leadMillis()));
       Duration took = report.said().renderTime();
       // One sample of each model from a batch is enough, and bounds what is written.
       if (took != null && sampled.add(report.kind() + "/" + report.upstreamModel())) {
@@ -103,7 +103,7 @@ public class Reports {
         contradiction(report.taskId(), report.account(), report.said().word(), report.proved());
       }
       if (report.source() == Source.CALLBACK && report.said().status().isFinal()) {
-        ledger.cameLate(report.taskId());
+        stats.cameLate(report.taskId());
       }
     }
   }
@@ -123,7 +123,7 @@ public class Reports {
   public void untrue(String taskId, String account, String word) {
     LOG.warnf("taskId=%s account=%s Kling does not confirm a callback: %s", taskId, account, word);
     try {
-      ledger.wrong(account);
+      stats.wrong(account);
     } catch (RuntimeException e) {
       LOG.warnf("taskId=%s a wrong callback was not booked: %s", taskId, e.getMessage());
     }

@@ -14,7 +14,7 @@ import io.klingtracker.task.NewTask;
 import io.klingtracker.task.Submission;
 import io.klingtracker.testing.TestClock;
 import io.klingtracker.testing.TestDatabase;
-import io.klingtracker.upstream.Accounts;
+import io.klingtracker.upstream.KlingAccounts;
 import io.vertx.core.Vertx;
 import java.time.Clock;
 import java.time.Duration;
@@ -75,7 +75,7 @@ class CredentialsTest {
 
     assertEquals(List.of(waits, flows), kling.created);
     assertEquals("submitted", status(flows));
-    Accounts.State account = replica.accounts.all().get(0);
+    KlingAccounts.State account = replica.accounts.all().get(0);
     assertFalse(account.isParked());
     assertEquals(credential.label(), account.parked().get(0).credential());
     assertEquals(1002, account.parked().get(0).code());
@@ -93,7 +93,7 @@ class CredentialsTest {
     String shown = String.valueOf(health.getData().orElseThrow().get("default"));
     assertTrue(shown.startsWith("its " + credential.label() + " parked with 1002"), shown);
     clock.advance(Duration.ofSeconds(1));
-    String reason = replica.standings.explain("acme", waitsToo).orElseThrow().standing().reason();
+    String reason = replica.explainer.explain("acme", waitsToo).orElseThrow().queueStatus().reason();
     assertTrue(reason.contains("its " + credential.label() + ", is parked: 1002"), reason);
 
     // A probe with one task; the acceptance is proof that it is over.

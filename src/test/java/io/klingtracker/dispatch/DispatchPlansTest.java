@@ -34,8 +34,8 @@ class DispatchPlansTest {
     fill();
 
     plan(
-        "lanes",
-        DispatchStore.LANES,
+        "queues",
+        DispatchStore.QUEUES,
         query -> query.bind("tenant", "").bind("family", "").bind("model", "").bind("limit", 1000),
         200);
     plan(
@@ -54,7 +54,7 @@ class DispatchPlansTest {
     plan(
         "position",
         "select p.* from (select cast(:id as text) as id) t cross join lateral ("
-            + Standings.PLACE
+            + QueueExplainer.PLACE
             + ") p",
         query -> query.bind("id", id(FINISHED + 50)).bind("most", 100),
         200);

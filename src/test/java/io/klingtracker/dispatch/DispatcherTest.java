@@ -18,9 +18,9 @@ import io.klingtracker.task.TaskSignal;
 import io.klingtracker.task.TaskStatus;
 import io.klingtracker.testing.TestClock;
 import io.klingtracker.testing.TestDatabase;
-import io.klingtracker.upstream.Accounts;
+import io.klingtracker.upstream.KlingAccounts;
 import io.klingtracker.upstream.Doubts;
-import io.klingtracker.upstream.WaitingTasks.Standing;
+import io.klingtracker.upstream.QueueView.QueueStatus;
 import io.micrometer.core.instrument.Counter;
 import java.time.Duration;
 import java.time.Instant;
@@ -388,7 +388,7 @@ class DispatcherTest {
 
     assertEquals("submitted", status(task));
     assertEquals(List.of("b", "default"), kling.accounts.stream().sorted().toList());
-    Accounts.State parked =
+    KlingAccounts.State parked =
         replica.accounts.all().stream().filter(a -> a.isParked()).findAny().orElseThrow();
     assertEquals(1101, parked.parked().get(0).code());
     assertEquals("in arrears", parked.parked().get(0).reason());
@@ -557,15 +557,15 @@ class DispatcherTest {
     Replica replica = replica();
     replica.accounts.pause("default");
     String waiting = submit(replica);
-    assertTrue(replica.standings.cancel(waiting));
-    assertFalse(replica.standings.cancel(waiting));
+    assertTrue(replica.explainer.cancel(waiting));
+    assertFalse(replica.explainer.cancel(waiting));
     assertEquals("canceled", status(waiting));
 
     replica.accounts.resume("default");
     kling.creates.add(new CreateAnswer.Unknown("reset"));
     String sent = submit(replica);
     pass(replica);
-    assertFalse(replica.standings.cancel(sent));
+    assertFalse(replica.explainer.cancel(sent));
     assertEquals("queued", status(sent));
   }
 
@@ -585,7 +585,7 @@ class DispatcherTest {
               () -> {
                 Set<String> won = new HashSet<>();
                 for (int i = ids.size() - 1; i >= 0; i--) {
-                  if (replica.standings.cancel(ids.get(i))) {
+                  if (replica.explainer.cancel(ids.get(i))) {
                     won.add(ids.get(i));
                   }
                 }
@@ -794,15 +794,15 @@ class DispatcherTest {
     submit(replica);
     String last = submit(replica);
 
-    Standing standing = explain(replica, last);
+    QueueStatus queueStatus = explain(replica, last);
 
-    assertEquals(2, standing.position());
-    assertEquals(clock.instant().plusSeconds(60), standing.estimatedDispatchAt());
-    assertEquals(clock.instant().plusSeconds(120), standing.estimatedFinishAt());
-    assertTrue(standing.reason().contains("all 2 slots"), standing.reason());
-    assertEquals(standing, replica.standings.see("acme", last).orElseThrow().standing());
-    assertTrue(replica.standings.see("acme", "none").isEmpty());
-    Standing running = explain(replica, kling.created.get(0));
+    assertEquals(2, queueStatus.position());
+    assertEquals(clock.instant().plusSeconds(60), queueStatus.estimatedDispatchAt());
+    assertEquals(clock.instant().plusSeconds(120), queueStatus.estimatedFinishAt());
+    assertTrue(queueStatus.reason().contains("all 2 slots"), queueStatus.reason());
+    assertEquals(queueStatus, replica.explainer.find("acme", last).orElseThrow().queueStatus());
+    assertTrue(replica.explainer.find("acme", "none").isEmpty());
+    QueueStatus running = explain(replica, kling.created.get(0));
     assertNull(running.position());
     assertNotNull(running.next());
   }
@@ -825,7 +825,7 @@ class DispatcherTest {
                   all = count("dispatch_queue") == 0;
                   for (String id : ids) {
                     reasons.add(
-                        replica.standings.explain("acme", id).orElseThrow().standing().reason());
+                        replica.explainer.explain("acme", id).orElseThrow().queueStatus().reason());
                   }
                 }
                 return reasons;
@@ -852,11 +852,11 @@ class DispatcherTest {
                 task,
                 task));
 
-    Standing standing = explain(replica, task);
+    QueueStatus queueStatus = explain(replica, task);
 
-    assertNull(standing.nextAt());
-    assertTrue(standing.next().contains("(too large a number)"), standing.next());
-    assertTrue(standing.next().contains("check:" + task + "/retry"), standing.next());
+    assertNull(queueStatus.nextAt());
+    assertTrue(queueStatus.next().contains("(too large a number)"), queueStatus.next());
+    assertTrue(queueStatus.next().contains("check:" + task + "/retry"), queueStatus.next());
     jdbi.useHandle(h -> h.execute("delete from set_aside where key = ?", task));
   }
 
@@ -899,8 +899,8 @@ class DispatcherTest {
     assertTrue(outcome instanceof Outcome.Moved, () -> taskId + " " + outcome);
   }
 
-  private Standing explain(Replica replica, String taskId) {
-    return replica(replica).standings.explain("acme", taskId).orElseThrow().standing();
+  private QueueStatus explain(Replica replica, String taskId) {
+    return replica(replica).explainer.explain("acme", taskId).orElseThrow().queueStatus();
   }
 
   /** What explain shows of the slots is up to a second old. */

@@ -17,7 +17,7 @@ import io.klingtracker.testing.Refusing;
 import io.klingtracker.testing.TestClock;
 import io.klingtracker.testing.TestDatabase;
 import io.klingtracker.upstream.Doubts;
-import io.klingtracker.upstream.WaitingTasks.Standing;
+import io.klingtracker.upstream.QueueView.QueueStatus;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
@@ -317,9 +317,9 @@ class DoubtsTest {
     }
   }
 
-  private Standing explain(Replica replica, String task) {
+  private QueueStatus explain(Replica replica, String task) {
     clock.advance(Duration.ofSeconds(1));
-    return replica.standings.explain("acme", task).orElseThrow().standing();
+    return replica.explainer.explain("acme", task).orElseThrow().queueStatus();
   }
 
   private static Map<Doubts.Cause, Long> counts(Replica replica) {

@@ -63,10 +63,10 @@ class OneBadDispatchTest {
     assertEquals(0, number("select count(*) from open_task where task_id = '" + bad + "'"));
     assertTrue(
         replica
-            .standings
+            .explainer
             .explain("acme", bad)
             .orElseThrow()
-            .standing()
+            .queueStatus()
             .reason()
             .contains("administrator"));
 

@@ -24,7 +24,7 @@ class PoolStoreTest {
   @RegisterExtension static final TestDatabase DATABASE = TestDatabase.fresh();
 
   private static final Instant NOW = Instant.parse("2026-01-31T12:00:00Z");
-  private static final Pool POOL = new Pool("default", "video", "kling-v3");
+  private static final SlotPool POOL = new SlotPool("default", "video", "kling-v3");
   private static final int REFUSALS = 40;
 
   private final Jdbi jdbi = DATABASE.jdbi();
@@ -73,7 +73,7 @@ class PoolStoreTest {
                 """,
                 NOW.plusSeconds(5)));
 
-    Pool pool = new Pool("other", "video", "kling-v3");
+    SlotPool pool = new SlotPool("other", "video", "kling-v3");
     assertEquals(new PoolState(limit, null, 0, null), store().snapshot().states().get(pool));
     // A write of it all: a refusal that left before the last step.
     store().full(pool, new PoolState.Sent(1, 11, NOW), 120);
@@ -112,6 +112,6 @@ class PoolStoreTest {
       thread.shutdownNow();
     }
 
-    assertNull(store.snapshot().states().get(Pool.all("resumed")));
+    assertNull(store.snapshot().states().get(SlotPool.all("resumed")));
   }
 }

@@ -47,10 +47,10 @@ final class Replica implements AutoCloseable {
   final PoolStore pools;
   final SetAside setAside;
   final DispatchStore store;
-  final Accounting accounts;
+  final ConfiguredAccounts accounts;
   final Dispatcher dispatcher;
   final Doubts doubts;
-  final Standings standings;
+  final QueueExplainer explainer;
   final ModelSweep sweep;
 
   /** One pass of it ends with the last answer. */
@@ -77,7 +77,7 @@ final class Replica implements AutoCloseable {
     this.setAside = new SetAside(jdbi, clock);
     this.pools = new PoolStore(jdbi, clock, new ConfiguredBackoff(config));
     this.store = new DispatchStore(jdbi, pools, clock, config, bodies, new ReplicaId());
-    this.accounts = new Accounting(pools, read.getConfigMapping(KlingConfig.class), config, clock);
+    this.accounts = new ConfiguredAccounts(pools, read.getConfigMapping(KlingConfig.class), config, clock);
     this.doubts = new Doubts(jdbi, setAside, clock);
     this.dispatcher =
         new Dispatcher(
@@ -97,7 +97,7 @@ final class Replica implements AutoCloseable {
             metrics,
             clock,
             executor);
-    this.standings = new Standings(jdbi, tasks, pools, accounts, config, upstream.models, clock);
+    this.explainer = new QueueExplainer(jdbi, tasks, pools, accounts, config, upstream.models, clock);
     this.reconciler =
         new ReconcileParts(
             jdbi, clock, tasks, upstream, gate, gate, new SameThread(), all(settings));

@@ -6,7 +6,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import io.klingtracker.dispatch.Capacity.Account;
 import io.klingtracker.dispatch.SlotPlan.Assigned;
 import io.klingtracker.dispatch.SlotPlan.Candidate;
-import io.klingtracker.dispatch.SlotPlan.Lane;
+import io.klingtracker.dispatch.SlotPlan.TenantQueue;
 import io.klingtracker.dispatch.SlotPlan.Model;
 import io.klingtracker.dispatch.SlotPlan.Plan;
 import io.klingtracker.dispatch.SlotPlan.Turn;
@@ -24,12 +24,12 @@ class SlotPlanTest {
   private static final Instant NOW = Instant.parse("2026-01-31T12:00:00Z");
   private static final Model V3 = new Model("video", "kling-v3");
   private static final Model V2 = new Model("video", "kling-v2-6");
-  private static final Pool ONE_V3 = new Pool("one", "video", "kling-v3");
+  private static final SlotPool ONE_V3 = new SlotPool("one", "video", "kling-v3");
 
   private final Map<String, Account> accounts = new HashMap<>(Map.of("one", new Account(5, 1)));
   private final Map<String, Breaker.State> health = new HashMap<>();
-  private final Map<Pool, PoolState> states = new HashMap<>();
-  private final Map<Pool, Integer> used = new HashMap<>();
+  private final Map<SlotPool, PoolState> states = new HashMap<>();
+  private final Map<SlotPool, Integer> used = new HashMap<>();
   private final Map<Model, Double> times = new HashMap<>();
   private Set<String> paused = Set.of();
 
@@ -37,19 +37,19 @@ class SlotPlanTest {
   void no_more_tasks_run_than_there_are_slots() {
     used.put(ONE_V3, 3);
 
-    assertEquals(List.of("a1", "a2"), tasks(plan(lane("a", V3, 1, 0, 9))));
+    assertEquals(List.of("a1", "a2"), tasks(plan(queue("a", V3, 1, 0, 9))));
   }
 
   @Test
   void full_models_do_not_hide_others() {
     used.put(ONE_V3, 5);
 
-    assertEquals(List.of("b1"), tasks(plan(lane("a", V3, 1, 0, 9), lane("b", V2, 1, 0, 1))));
+    assertEquals(List.of("b1"), tasks(plan(queue("a", V3, 1, 0, 9), queue("b", V2, 1, 0, 1))));
   }
 
   @Test
   void tenants_take_turns() {
-    Plan plan = plan(lane("a", V3, 1, 0, 9), lane("b", V3, 1, 0, 9));
+    Plan plan = plan(queue("a", V3, 1, 0, 9), queue("b", V3, 1, 0, 9));
 
     assertEquals(List.of("a1", "b1", "a2", "b2", "a3"), tasks(plan));
   }
@@ -58,7 +58,7 @@ class SlotPlanTest {
   void a_tenant_with_twice_the_weight_gets_twice_the_slots() {
     accounts.put("one", new Account(6, 1));
 
-    Plan plan = plan(lane("a", V3, 2, 0, 9), lane("b", V3, 1, 0, 9));
+    Plan plan = plan(queue("a", V3, 2, 0, 9), queue("b", V3, 1, 0, 9));
 
     assertEquals(4, tasks(plan).stream().filter(id -> id.startsWith("a")).count());
   }
@@ -67,7 +67,7 @@ class SlotPlanTest {
   void whoever_comes_later_starts_at_the_time_of_the_others() {
     times.put(V3, 100.0);
 
-    Plan plan = plan(lane("a", V3, 1, 101, 9), lane("b", V3, 1, 0, 9));
+    Plan plan = plan(queue("a", V3, 1, 101, 9), queue("b", V3, 1, 0, 9));
 
     // Neither starved behind a hundred nor let through a hundred times.
     assertEquals(List.of("b1", "a1", "b2", "a2", "b3"), tasks(plan));
@@ -78,14 +78,14 @@ class SlotPlanTest {
   @Test
   void a_task_of_many_slots_is_not_starved_by_small_ones() {
     used.put(ONE_V3, 3);
-    Lane big = new Lane("a", V3, 1, 0, List.of(new Candidate("big", 4)));
+    TenantQueue big = new TenantQueue("a", V3, 1, 0, List.of(new Candidate("big", 4)));
 
-    assertEquals(List.of(), tasks(plan(big, lane("b", V3, 1, 1, 9))));
+    assertEquals(List.of(), tasks(plan(big, queue("b", V3, 1, 1, 9))));
   }
 
   @Test
   void a_task_of_more_slots_than_there_are_goes_when_all_are_free() {
-    Lane big = new Lane("a", V3, 1, 0, List.of(new Candidate("big", 9)));
+    TenantQueue big = new TenantQueue("a", V3, 1, 0, List.of(new Candidate("big", 9)));
 
     assertEquals(List.of("big"), tasks(plan(big)));
   }
@@ -95,7 +95,7 @@ class SlotPlanTest {
     accounts.put("one", new Account(9, 1));
     accounts.put("two", new Account(9, 2));
 
-    Plan plan = plan(lane("a", V3, 1, 0, 6));
+    Plan plan = plan(queue("a", V3, 1, 0, 6));
 
     assertEquals(4, plan.assigned().stream().filter(a -> a.account().equals("two")).count());
   }
@@ -108,9 +108,9 @@ class SlotPlanTest {
     paused = Set.of("one");
     health.put("two", Breaker.State.OPEN);
     states.put(
-        Pool.family("three", "video"), new PoolState(null, NOW.plusSeconds(9), 1, parking()));
+        SlotPool.family("three", "video"), new PoolState(null, NOW.plusSeconds(9), 1, parking()));
 
-    Plan plan = plan(lane("a", V3, 1, 0, 9));
+    Plan plan = plan(queue("a", V3, 1, 0, 9));
 
     assertEquals(
         Set.of("four"), Set.copyOf(plan.assigned().stream().map(Assigned::account).toList()));
@@ -119,23 +119,23 @@ class SlotPlanTest {
 
   @Test
   void a_parked_account_is_tried_with_one_task() {
-    states.put(Pool.all("one"), new PoolState(null, NOW, 1, parking()));
+    states.put(SlotPool.all("one"), new PoolState(null, NOW, 1, parking()));
 
-    assertEquals(List.of("a1"), tasks(plan(lane("a", V3, 1, 0, 9), lane("b", V2, 1, 0, 9))));
+    assertEquals(List.of("a1"), tasks(plan(queue("a", V3, 1, 0, 9), queue("b", V2, 1, 0, 9))));
   }
 
   @Test
   void a_half_open_breaker_lets_one_task_through() {
     health.put("one", Breaker.State.HALF_OPEN);
 
-    assertEquals(List.of("a1"), tasks(plan(lane("a", V3, 1, 0, 9), lane("b", V2, 1, 0, 9))));
+    assertEquals(List.of("a1"), tasks(plan(queue("a", V3, 1, 0, 9), queue("b", V2, 1, 0, 9))));
   }
 
   @Test
   void a_lowered_limit_holds_for_its_model_alone() {
     states.put(ONE_V3, new PoolState(new SlotLimit(2, 5, 0, false, 0, 0, 1, NOW), null, 1, null));
 
-    Plan plan = plan(lane("a", V3, 1, 0, 9), lane("b", V2, 1, 0, 9));
+    Plan plan = plan(queue("a", V3, 1, 0, 9), queue("b", V2, 1, 0, 9));
 
     assertEquals(2, tasks(plan).stream().filter(id -> id.startsWith("a")).count());
     assertEquals(5, tasks(plan).stream().filter(id -> id.startsWith("b")).count());
@@ -143,7 +143,7 @@ class SlotPlanTest {
 
   @Test
   void a_batch_is_shared_by_models() {
-    Plan plan = planner().assign(List.of(lane("a", V3, 1, 0, 9), lane("b", V2, 1, 0, 9)), 4);
+    Plan plan = planner().assign(List.of(queue("a", V3, 1, 0, 9), queue("b", V2, 1, 0, 9)), 4);
 
     assertEquals(2, tasks(plan).stream().filter(id -> id.startsWith("a")).count());
     assertTrue(tasks(plan).contains("b2"));
@@ -153,8 +153,8 @@ class SlotPlanTest {
     return new PoolState.Parking(1102, "empty", NOW);
   }
 
-  private static Lane lane(String tenant, Model model, int weight, double turn, int waiting) {
-    return new Lane(
+  private static TenantQueue queue(String tenant, Model model, int weight, double turn, int waiting) {
+    return new TenantQueue(
         tenant,
         model,
         weight,
@@ -162,8 +162,8 @@ class SlotPlanTest {
         IntStream.rangeClosed(1, waiting).mapToObj(i -> new Candidate(tenant + i, 1)).toList());
   }
 
-  private Plan plan(Lane... lanes) {
-    return planner().assign(Arrays.asList(lanes), 50);
+  private Plan plan(TenantQueue... queues) {
+    return planner().assign(Arrays.asList(queues), 50);
   }
 
   private SlotPlan planner() {

@@ -8,7 +8,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import io.klingtracker.rules.Example;
 import io.klingtracker.testing.TestTenant;
 import io.klingtracker.testing.TrackerStack;
-import io.klingtracker.upstream.Accounts;
+import io.klingtracker.upstream.KlingAccounts;
 import io.quarkus.test.common.QuarkusTestResource;
 import io.quarkus.test.junit.QuarkusTest;
 import io.restassured.response.Response;
@@ -35,7 +35,7 @@ import org.junit.jupiter.api.Test;
 class LimitsStoryTest {
 
   @Inject Jdbi jdbi;
-  @Inject Accounts accounts;
+  @Inject KlingAccounts accounts;
 
   @BeforeEach
   void nothing_is_sent() {

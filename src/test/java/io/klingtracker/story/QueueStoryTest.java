@@ -14,7 +14,7 @@ import io.klingtracker.simulator.Fault;
 import io.klingtracker.simulator.FaultRule;
 import io.klingtracker.simulator.Operation;
 import io.klingtracker.testing.TrackerStack;
-import io.klingtracker.upstream.Accounts;
+import io.klingtracker.upstream.KlingAccounts;
 import io.quarkus.test.common.QuarkusTestResource;
 import io.quarkus.test.junit.QuarkusTest;
 import io.restassured.specification.RequestSpecification;
@@ -33,7 +33,7 @@ class QueueStoryTest {
 
   private static final String CREATE = "/kling/v1/videos/text2video";
 
-  @Inject Accounts accounts;
+  @Inject KlingAccounts accounts;
 
   @BeforeEach
   void a_simulator_without_faults() {

@@ -7,8 +7,8 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import io.klingtracker.task.TasksOnDatabase;
 import io.klingtracker.testing.TestClock;
 import io.klingtracker.testing.TestDatabase;
-import io.klingtracker.upstream.CallbackLedger.End;
-import io.klingtracker.upstream.CallbackLedger.Standing;
+import io.klingtracker.upstream.CallbackStats.End;
+import io.klingtracker.upstream.CallbackStats.Account;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.Map;
@@ -80,20 +80,20 @@ class CheckPlanTest {
   void the_ledger_counts_what_came_and_what_did_not() {
     ended(10, 4_000L);
     ended(4, null);
-    upstream.ledger.cameLate("task-4-2");
-    upstream.ledger.cameLate("task-4-2");
-    upstream.ledger.wrong("default");
+    upstream.stats.cameLate("task-4-2");
+    upstream.stats.cameLate("task-4-2");
+    upstream.stats.wrong("default");
     clock.advance(Duration.ofMinutes(1));
 
-    Standing standing = upstream.ledger.of("default");
+    Account account = upstream.stats.of("default");
 
-    assertEquals(14, standing.expected());
-    assertEquals(11, standing.arrived());
-    assertEquals(3, standing.lost());
-    assertEquals(1, standing.wrong());
-    assertEquals(4_000L, standing.medianLeadMillis());
-    assertEquals(4_000L, standing.p99LeadMillis());
-    assertNull(upstream.ledger.of("other").medianLeadMillis());
+    assertEquals(14, account.expected());
+    assertEquals(11, account.arrived());
+    assertEquals(3, account.lost());
+    assertEquals(1, account.wrong());
+    assertEquals(4_000L, account.medianLeadMillis());
+    assertEquals(4_000L, account.p99LeadMillis());
+    assertNull(upstream.stats.of("other").medianLeadMillis());
     assertEquals(
         3.0,
         upstream.meters.get("tracker.callbacks.lost").tag("account", "default").gauge().value());
@@ -104,7 +104,7 @@ class CheckPlanTest {
     ended(40, null);
     clock.advance(Duration.ofHours(2));
 
-    assertEquals(0, upstream.ledger.of("default").silence());
+    assertEquals(0, upstream.stats.of("default").silence());
   }
 
   /** 60 s to 159 s, evenly. */
@@ -123,7 +123,7 @@ class CheckPlanTest {
   private void ended(int many, Long lead) {
     for (int i = 0; i < many; i++) {
       clock.advance(Duration.ofMillis(10));
-      upstream.ledger.ended(
+      upstream.stats.ended(
           IntStream.of(i)
               .mapToObj(n -> new End("task-" + many + "-" + n, "default", lead))
               .toList());

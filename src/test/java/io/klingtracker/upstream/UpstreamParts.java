@@ -19,7 +19,7 @@ public final class UpstreamParts {
   public final KlingConfig kling;
   public final KnownModels models;
   public final RenderTimes times;
-  public final CallbackLedger ledger;
+  public final CallbackStats stats;
   public final UpstreamConfig config;
   public final CheckPlan plan;
   public final Reports reports;
@@ -28,11 +28,11 @@ public final class UpstreamParts {
     this.kling = kling(settings);
     this.models = new KnownModels(kling);
     this.times = new RenderTimes(jdbi, clock, models);
-    this.ledger = new CallbackLedger(jdbi, clock, meters);
+    this.stats = new CallbackStats(jdbi, clock, meters);
     this.config = Settings.of(UpstreamConfig.class, settings);
-    this.plan = new CheckPlan(config, times, ledger, clock);
+    this.plan = new CheckPlan(config, times, stats, clock);
     this.reports =
-        new Reports(tasks, times, ledger, Settings.of(ResultConfig.class, settings), meters);
+        new Reports(tasks, times, stats, Settings.of(ResultConfig.class, settings), meters);
   }
 
   private static KlingConfig kling(Map<String, String> settings) {

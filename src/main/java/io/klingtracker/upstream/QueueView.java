@@ -6,26 +6,26 @@ import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 
 /** Tasks on their way to Kling: why each still waits, and for how long it may. */
-public interface WaitingTasks {
+public interface QueueView {
 
   /** A task by any of its ids, with where it stands as long as it waits in our queue. */
-  Optional<Seen> see(String tenant, String id);
+  Optional<TaskInQueue> find(String tenant, String id);
 
   /**
    * A task and its place.
    *
-   * @param standing null when it does not wait in our queue
+   * @param queueStatus null when it does not wait in our queue
    */
-  record Seen(Task task, @Nullable Standing standing) {}
+  record TaskInQueue(Task task, @Nullable QueueStatus queueStatus) {}
 
   /**
    * A task by any of its ids, with where it stands and what happens next, as of one moment. Says
    * something sensible of ended tasks too.
    */
-  Optional<Explained> explain(String tenant, String id);
+  Optional<ExplainedTask> explain(String tenant, String id);
 
   /** A task and where it stands. */
-  record Explained(Task task, Standing standing) {}
+  record ExplainedTask(Task task, QueueStatus queueStatus) {}
 
   /**
    * Withdraws a task, if nothing can have been sent for it. Durable when this returns; a dispatch
@@ -47,7 +47,7 @@ public interface WaitingTasks {
    * @param deadlineAt not sent after this
    * @param attempts how often it was taken up to be sent or asked about
    */
-  record Standing(
+  record QueueStatus(
       String reason,
       @Nullable String next,
       @Nullable Instant nextAt,

@@ -1,6 +1,6 @@
 package io.klingtracker.dispatch;
 
-import io.klingtracker.dispatch.SlotPlan.Lane;
+import io.klingtracker.dispatch.SlotPlan.TenantQueue;
 import io.klingtracker.loops.SetAside;
 import io.klingtracker.rules.ModelMapping;
 import io.klingtracker.task.Source;
@@ -10,7 +10,7 @@ import io.klingtracker.task.TaskStatus;
 import io.klingtracker.task.Tasks;
 import io.klingtracker.time.Rfc3339;
 import io.klingtracker.upstream.KnownModels;
-import io.klingtracker.upstream.WaitingTasks;
+import io.klingtracker.upstream.QueueView;
 import jakarta.inject.Inject;
 import jakarta.inject.Singleton;
 import java.sql.ResultSet;
@@ -29,7 +29,7 @@ import org.jspecify.annotations.Nullable;
 
 /** Why each task stands where it stands, and for how long. */
 @Singleton
-class Standings implements WaitingTasks {
+class QueueExplainer implements QueueView {
 
   /** Positions are counted up to here. */
   private static final int COUNTED = 10_000;
@@ -100,7 +100,7 @@ class Standings implements WaitingTasks {
       Instant at,
       PoolStore.Snapshot snapshot,
       Capacity capacity,
-      List<Lane> lanes,
+      List<TenantQueue> queues,
       Map<Product, Duration> medians) {}
 
   private record Product(String kind, String model) {}
@@ -111,18 +111,18 @@ class Standings implements WaitingTasks {
   private final Jdbi jdbi;
   private final Tasks tasks;
   private final PoolStore pools;
-  private final Accounting accounts;
+  private final ConfiguredAccounts accounts;
   private final DispatchConfig config;
   private final KnownModels models;
   private final Clock clock;
   private volatile @Nullable View view;
 
   @Inject
-  Standings(
+  QueueExplainer(
       Jdbi jdbi,
       Tasks tasks,
       PoolStore pools,
-      Accounting accounts,
+      ConfiguredAccounts accounts,
       DispatchConfig config,
       KnownModels models,
       Clock clock) {
@@ -142,13 +142,13 @@ class Standings implements WaitingTasks {
   }
 
   @Override
-  public Optional<Seen> see(String tenant, String id) {
+  public Optional<TaskInQueue> find(String tenant, String id) {
     // The place is judged when the connection is back: that may take another one.
     return tasks
         .findByAnyId(tenant, id, PLACE, Map.of("most", COUNTED), (row, context) -> found(row))
         .map(
             found ->
-                new Seen(
+                new TaskInQueue(
                     found.task(),
                     found.place() == null || found.place().sentAt() != null
                         ? null
@@ -162,7 +162,7 @@ class Standings implements WaitingTasks {
   }
 
   @Override
-  public Optional<Explained> explain(String tenant, String id) {
+  public Optional<ExplainedTask> explain(String tenant, String id) {
     return tasks
         .findByAnyId(
             tenant,
@@ -174,11 +174,11 @@ class Standings implements WaitingTasks {
             whole -> {
               Task task = whole.found().task();
               Place place = whole.found().place();
-              Standing standing =
+              QueueStatus queueStatus =
                   place == null
                       ? away(task, whole.check())
                       : place.sentAt() == null ? waiting(task, place) : sent(place, whole.check());
-              return new Explained(task, standing);
+              return new ExplainedTask(task, queueStatus);
             });
   }
 
@@ -206,21 +206,21 @@ class Standings implements WaitingTasks {
                 .one());
   }
 
-  private Standing waiting(Task task, Place place) {
+  private QueueStatus waiting(Task task, Place place) {
     View now = view();
     double total = 0;
     int weight = 1;
-    for (Lane lane : now.lanes()) {
-      if (lane.model().family().equals(place.family())
-          && lane.model().model().equals(place.model())) {
-        total += lane.weight();
-        weight = lane.tenant().equals(place.tenant()) ? Math.max(1, lane.weight()) : weight;
+    for (TenantQueue queue : now.queues()) {
+      if (queue.model().family().equals(place.family())
+          && queue.model().model().equals(place.model())) {
+        total += queue.weight();
+        weight = queue.tenant().equals(place.tenant()) ? Math.max(1, queue.weight()) : weight;
       }
     }
     int slots = 0;
     int free = 0;
     for (String account : now.capacity().accounts()) {
-      Pool pool = new Pool(account, place.family(), place.model());
+      SlotPool pool = new SlotPool(account, place.family(), place.model());
       int limit = now.capacity().limit(pool);
       slots += limit;
       free += Math.max(0, limit - now.snapshot().used().getOrDefault(pool, 0));
@@ -232,7 +232,7 @@ class Standings implements WaitingTasks {
     Instant time = clock.instant();
     Duration dispatch = forecast.untilDispatch();
     Duration finish = forecast.untilFinish();
-    return new Standing(
+    return new QueueStatus(
         reason(now, place, slots, free, time),
         "it is sent to Kling when its turn comes and a slot is free",
         place.dueAt().isAfter(time) ? nextAt(place) : null,
@@ -254,7 +254,7 @@ class Standings implements WaitingTasks {
           now.capacity().accounts().stream()
               .map(
                   account ->
-                      now.capacity().obstacle(new Pool(account, place.family(), place.model())))
+                      now.capacity().obstacle(new SlotPool(account, place.family(), place.model())))
               .filter(obstacle -> !obstacle.isEmpty())
               .collect(Collectors.joining("; ")));
     } else if (place.dueAt().isAfter(time)) {
@@ -280,11 +280,11 @@ class Standings implements WaitingTasks {
     return place.dueAt().isBefore(SetAside.NEVER) ? place.dueAt() : null;
   }
 
-  private Standing sent(Place place, @Nullable Check check) {
+  private QueueStatus sent(Place place, @Nullable Check check) {
     boolean underWay =
         place.claimedUntil() != null && place.claimedUntil().isAfter(clock.instant());
     String said = place.reason();
-    return new Standing(
+    return new QueueStatus(
         said != null
             ? said
             : underWay
@@ -301,7 +301,7 @@ class Standings implements WaitingTasks {
         place.attempts());
   }
 
-  private Standing away(Task task, @Nullable Check check) {
+  private QueueStatus away(Task task, @Nullable Check check) {
     String reason =
         switch (task.status()) {
           case QUEUED -> "it is not in our queue: another program submits it to Kling";
@@ -315,7 +315,7 @@ class Standings implements WaitingTasks {
     String message = task.statusMessage();
     Duration render = estimate(task);
     Instant dispatched = task.dispatchedAt();
-    return new Standing(
+    return new QueueStatus(
         message == null ? reason : reason + " (" + message + ")",
         check == null ? null : next(task.id(), check),
         check == null || check.aside() != null ? null : check.at(),
@@ -373,7 +373,7 @@ class Standings implements WaitingTasks {
             now,
             snapshot,
             accounts.judge(snapshot),
-            jdbi.withHandle(handle -> DispatchStore.lanes(handle, null, config.lanes())),
+            jdbi.withHandle(handle -> DispatchStore.queues(handle, null, config.queues())),
             medians());
     view = fresh;
     return fresh;

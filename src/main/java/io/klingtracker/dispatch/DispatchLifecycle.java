@@ -16,15 +16,15 @@ import org.jboss.logging.Logger;
 /** Runs the dispatcher: at once when a task was stored or a slot came free, else every poll. */
 @Startup
 @Singleton
-class DispatchLoop {
+class DispatchLifecycle {
 
-  private static final Logger LOG = Logger.getLogger(DispatchLoop.class);
+  private static final Logger LOG = Logger.getLogger(DispatchLifecycle.class);
   private static final long DRAIN_STEP_MILLIS = 20;
   private static final Duration SWEEP_EVERY = Duration.ofMinutes(10);
 
   private final Dispatcher dispatcher;
-  private final Standings standings;
-  private final Accounting accounts;
+  private final QueueExplainer explainer;
+  private final ConfiguredAccounts accounts;
   private final DispatchMetrics metrics;
   private final ModelSweep sweep;
   private final DispatchConfig config;
@@ -34,10 +34,10 @@ class DispatchLoop {
   private Instant nextSweep = Instant.MIN;
 
   @Inject
-  DispatchLoop(
+  DispatchLifecycle(
       Dispatcher dispatcher,
-      Standings standings,
-      Accounting accounts,
+      QueueExplainer explainer,
+      ConfiguredAccounts accounts,
       DispatchMetrics metrics,
       ModelSweep sweep,
       DispatchConfig config,
@@ -46,7 +46,7 @@ class DispatchLoop {
       Presence presence,
       Loops loops) {
     this.dispatcher = dispatcher;
-    this.standings = standings;
+    this.explainer = explainer;
     this.accounts = accounts;
     this.metrics = metrics;
     this.sweep = sweep;
@@ -98,7 +98,7 @@ class DispatchLoop {
     boolean more = dispatcher.runOnce();
     if (!more && !now.isBefore(nextCount)) {
       nextCount = now.plus(config.gauges());
-      Standings.Queue queue = standings.queue();
+      QueueExplainer.Queue queue = explainer.queue();
       metrics.queue(queue.depth(), queue.oldest());
       metrics.accounts(accounts.all(), name -> accounts.breaker(name).ordinal());
     }

@@ -11,22 +11,22 @@ import java.util.Optional;
  * family all of it. What is sent with one of an account's two credentials stands beside the
  * families: each of them is taken or not for itself.
  */
-record Pool(String account, String family, String model) {
+record SlotPool(String account, String family, String model) {
 
   /** Before the name of a credential in place of a family; no family has a slash in it. */
   private static final String CREDENTIAL = "credential/";
 
-  static Pool all(String account) {
-    return new Pool(account, "", "");
+  static SlotPool all(String account) {
+    return new SlotPool(account, "", "");
   }
 
-  static Pool family(String account, String family) {
-    return new Pool(account, family, "");
+  static SlotPool family(String account, String family) {
+    return new SlotPool(account, family, "");
   }
 
   /** All that an account that has both sends with one of its credentials. */
-  static Pool credential(String account, Credential credential) {
-    return new Pool(account, CREDENTIAL + credential.name(), "");
+  static SlotPool credential(String account, Credential credential) {
+    return new SlotPool(account, CREDENTIAL + credential.name(), "");
   }
 
   /** Which credential's it is; empty for a pool of slots. */
@@ -37,7 +37,7 @@ record Pool(String account, String family, String model) {
   }
 
   /** This pool and those that it is part of. */
-  List<Pool> scopes() {
+  List<SlotPool> scopes() {
     // As KlingToken has it: the newer generation takes API keys only.
     Credential sent = Kinds.isNewer(model) ? Credential.API_KEY : Credential.KEY_PAIR;
     return List.of(all(account), credential(account, sent), family(account, family), this);

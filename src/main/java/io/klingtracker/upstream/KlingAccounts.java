@@ -6,7 +6,7 @@ import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 
 /** The configured Kling accounts as operators see and steer them. */
-public interface Accounts {
+public interface KlingAccounts {
 
   /** All of them, by name. */
   List<State> all();

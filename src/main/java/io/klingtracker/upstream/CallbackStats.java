@@ -22,7 +22,7 @@ import org.jspecify.annotations.Nullable;
  * restarts.
  */
 @Singleton
-public class CallbackLedger {
+public class CallbackStats {
 
   private static final int RING = 200;
   private static final Duration REFRESH = Duration.ofSeconds(10);
@@ -74,7 +74,7 @@ public class CallbackLedger {
 
   private static final String FORGET = "delete from callback_missing where at < :before";
 
-  private static final String STANDINGS =
+  private static final String ACCOUNTS =
       """
       select l.account, l.expected, l.arrived, l.wrong, l.lost,
         percentile_disc(0.5) within group (order by e.lead_millis) as median,
@@ -92,7 +92,7 @@ public class CallbackLedger {
   private final MeterRegistry meters;
   private final RandomGenerator random = RandomGenerator.getDefault();
   private final Set<String> metered = ConcurrentHashMap.newKeySet();
-  private volatile Map<String, Standing> standings = Map.of();
+  private volatile Map<String, Account> accounts = Map.of();
   private volatile Instant refreshAt = Instant.MIN;
 
   /**
@@ -116,7 +116,7 @@ public class CallbackLedger {
    * @param silence share of the latest ends without a callback, 0 to 1; polling is the tighter the
    *     higher it is
    */
-  public record Standing(
+  public record Account(
       String account,
       long expected,
       long arrived,
@@ -126,24 +126,24 @@ public class CallbackLedger {
       @Nullable Long p99LeadMillis,
       double silence) {
 
-    static Standing none(String account) {
-      return new Standing(account, 0, 0, 0, 0, null, null, 0);
+    static Account none(String account) {
+      return new Account(account, 0, 0, 0, 0, null, null, 0);
     }
   }
 
   @Inject
-  CallbackLedger(Jdbi jdbi, Clock clock, MeterRegistry meters) {
+  CallbackStats(Jdbi jdbi, Clock clock, MeterRegistry meters) {
     this.jdbi = jdbi;
     this.clock = clock;
     this.meters = meters;
   }
 
   /** How an account stands, at most ten seconds ago. */
-  public Standing of(String account) {
+  public Account of(String account) {
     if (!clock.instant().isBefore(refreshAt)) {
       refresh();
     }
-    return standings.getOrDefault(account, Standing.none(account));
+    return accounts.getOrDefault(account, Account.none(account));
   }
 
   /** Books tasks that ended. */
@@ -186,17 +186,17 @@ public class CallbackLedger {
       return;
     }
     refreshAt = now.plus(REFRESH);
-    Map<String, Standing> fresh = new HashMap<>();
+    Map<String, Account> fresh = new HashMap<>();
     jdbi.useHandle(
         handle ->
             handle
-                .createQuery(STANDINGS)
+                .createQuery(ACCOUNTS)
                 .bind("enough", ENOUGH)
                 .bind("latest", LATEST)
                 .bind("recent", now.minus(RECENT))
                 .map(
                     (row, context) ->
-                        new Standing(
+                        new Account(
                             row.getString("account"),
                             row.getLong("expected"),
                             row.getLong("arrived"),
@@ -205,8 +205,8 @@ public class CallbackLedger {
                             row.getObject("median", Long.class),
                             row.getObject("p99", Long.class),
                             row.getDouble("silence")))
-                .forEach(standing -> fresh.put(standing.account(), standing)));
-    standings = Map.copyOf(fresh);
+                .forEach(account -> fresh.put(account.account(), account)));
+    accounts = Map.copyOf(fresh);
     fresh.keySet().stream().filter(metered::add).forEach(this::meter);
   }
 
@@ -215,40 +215,40 @@ public class CallbackLedger {
         "expected",
         "Ends that should have been called back",
         account,
-        ledger -> ledger.of(account).expected());
-    gauge("arrived", "Ends that were called back", account, ledger -> ledger.of(account).arrived());
+        stats -> stats.of(account).expected());
+    gauge("arrived", "Ends that were called back", account, stats -> stats.of(account).arrived());
     gauge(
         "wrong",
         "Ends called back that Kling did not confirm",
         account,
-        ledger -> ledger.of(account).wrong());
+        stats -> stats.of(account).wrong());
     gauge(
         "lost",
         "Ends found by asking, of which no callback came",
         account,
-        ledger -> ledger.of(account).lost());
+        stats -> stats.of(account).lost());
     gauge(
         "silence",
         "Share of the latest ends without a callback",
         account,
-        ledger -> ledger.of(account).silence());
+        stats -> stats.of(account).silence());
     gauge(
         "lead.median.seconds",
         "How much sooner callbacks come than the next question, median",
         account,
-        ledger -> seconds(ledger.of(account).medianLeadMillis()));
+        stats -> seconds(stats.of(account).medianLeadMillis()));
     gauge(
         "lead.p99.seconds",
         "How much sooner callbacks come than the next question, 99 of 100",
         account,
-        ledger -> seconds(ledger.of(account).p99LeadMillis()));
+        stats -> seconds(stats.of(account).p99LeadMillis()));
   }
 
   private void gauge(
       String name,
       String description,
       String account,
-      java.util.function.ToDoubleFunction<CallbackLedger> value) {
+      java.util.function.ToDoubleFunction<CallbackStats> value) {
     Gauge.builder("tracker.callbacks." + name, this, value)
         .description(description)
         .tag("account", account)

@@ -6,7 +6,7 @@ import io.klingtracker.kling.CreateAnswer;
 import io.klingtracker.kling.Credential;
 import io.klingtracker.kling.KlingConfig;
 import io.klingtracker.retry.Backoff;
-import io.klingtracker.upstream.Accounts;
+import io.klingtracker.upstream.KlingAccounts;
 import jakarta.inject.Inject;
 import jakarta.inject.Singleton;
 import java.time.Clock;
@@ -23,9 +23,9 @@ import org.jspecify.annotations.Nullable;
 
 /** The Kling accounts: which may take what now, and what Kling's answers change about that. */
 @Singleton
-class Accounting implements Accounts {
+class ConfiguredAccounts implements KlingAccounts {
 
-  private static final Logger LOG = Logger.getLogger(Accounting.class);
+  private static final Logger LOG = Logger.getLogger(ConfiguredAccounts.class);
 
   private final PoolStore store;
   private final Clock clock;
@@ -36,10 +36,10 @@ class Accounting implements Accounts {
   private final Set<String> withBoth = new TreeSet<>();
 
   /** As of the last claim or look: most acceptances change nothing. */
-  private volatile Map<Pool, PoolState> states = Map.of();
+  private volatile Map<SlotPool, PoolState> states = Map.of();
 
   @Inject
-  Accounting(PoolStore store, KlingConfig kling, DispatchConfig config, Clock clock) {
+  ConfiguredAccounts(PoolStore store, KlingConfig kling, DispatchConfig config, Clock clock) {
     this.store = store;
     this.clock = clock;
     Backoff open =
@@ -108,7 +108,7 @@ class Accounting implements Accounts {
       store.accepted(claim.pool(), claim.sent());
       return;
     }
-    for (Pool scope : claim.pool().scopes()) {
+    for (SlotPool scope : claim.pool().scopes()) {
       PoolState state = states.get(scope);
       if (state != null && !state.accepted(claim.sent(), now).equals(state)) {
         store.accepted(claim.pool(), claim.sent());
@@ -129,16 +129,16 @@ class Accounting implements Accounts {
 
   /** Kling wants nothing of this account for a while. */
   void busy(Claim claim) {
-    store.busy(Pool.all(claim.account()));
+    store.busy(SlotPool.all(claim.account()));
   }
 
   /** Parks what the code is about. */
   void park(Claim claim, CreateAnswer.AccountRefused refused) {
     int code = refused.code();
     String message = refused.message();
-    Pool pool =
+    SlotPool pool =
         switch (AnswerTable.about(code)) {
-          case FAMILY -> Pool.family(claim.account(), claim.family());
+          case FAMILY -> SlotPool.family(claim.account(), claim.family());
           case MODEL -> claim.pool();
           default -> ofAccount(claim, refused.credential());
         };
@@ -159,12 +159,12 @@ class Accounting implements Accounts {
   }
 
   /** All of it, unless it has another credential than the one that was not taken. */
-  private Pool ofAccount(Claim claim, @Nullable Credential credential) {
+  private SlotPool ofAccount(Claim claim, @Nullable Credential credential) {
     String account = claim.account();
     if (credential == null || !withBoth.contains(account)) {
-      return Pool.all(account);
+      return SlotPool.all(account);
     }
-    Pool scope = Pool.credential(account, credential);
+    SlotPool scope = SlotPool.credential(account, credential);
     // Under a model name of the other generation, that model alone.
     return claim.pool().scopes().contains(scope) ? scope : claim.pool();
   }
@@ -175,7 +175,7 @@ class Accounting implements Accounts {
   }
 
   @Override
-  public List<Accounts.State> all() {
+  public List<KlingAccounts.State> all() {
     PoolStore.Snapshot snapshot = store.snapshot();
     Capacity capacity = judge(snapshot);
     return accounts.entrySet().stream()
@@ -183,10 +183,10 @@ class Accounting implements Accounts {
         .toList();
   }
 
-  private Accounts.State state(
+  private KlingAccounts.State state(
       String name, Capacity.Account account, PoolStore.Snapshot snapshot, Capacity capacity) {
     List<Parked> parked = new ArrayList<>();
-    Set<Pool> models = new TreeSet<>(java.util.Comparator.comparing(Pool::toString));
+    Set<SlotPool> models = new TreeSet<>(java.util.Comparator.comparing(SlotPool::toString));
     snapshot
         .states()
         .forEach(
@@ -202,7 +202,7 @@ class Accounting implements Accounts {
     snapshot.used().keySet().stream()
         .filter(pool -> pool.account().equals(name))
         .forEach(models::add);
-    return new Accounts.State(
+    return new KlingAccounts.State(
         name,
         account.slots(),
         account.weight(),
@@ -220,7 +220,7 @@ class Accounting implements Accounts {
             .toList());
   }
 
-  private static Parked parked(Pool pool, Parking parking, @Nullable Instant probeAt) {
+  private static Parked parked(SlotPool pool, Parking parking, @Nullable Instant probeAt) {
     Credential credential = pool.ofCredential().orElse(null);
     return new Parked(
         credential == null ? null : credential.label(),
