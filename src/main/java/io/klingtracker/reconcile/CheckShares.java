@@ -13,9 +13,9 @@ final class CheckShares {
    * What was decided.
    *
    * @param asked in the order of asking
-   * @param put those for whom there is no room, in the order in which they would have come
+   * @param deferred those for whom there is no room, in the order in which they would have come
    */
-  record Shares(List<Check> asked, List<Check> put) {}
+  record Shares(List<Check> asked, List<Check> deferred) {}
 
   private CheckShares() {}
 
@@ -46,12 +46,12 @@ final class CheckShares {
     int free = most - under.values().stream().mapToInt(Integer::intValue).sum();
     int unknown = Math.max(1, most / 4);
     List<Check> asked = new ArrayList<>();
-    List<Check> put = new ArrayList<>();
+    List<Check> deferred = new ArrayList<>();
     for (Check check : inTurn(checks)) {
       int own = now.getOrDefault(check.tenant(), 0);
       boolean isUnknown = check.urgency() == Urgency.UNKNOWN;
       if (free <= 0 || own >= free || isUnknown && (unknown <= 0 || own >= most / 4)) {
-        put.add(check);
+        deferred.add(check);
         continue;
       }
       asked.add(check);
@@ -59,6 +59,6 @@ final class CheckShares {
       free--;
       unknown -= isUnknown ? 1 : 0;
     }
-    return new Shares(asked, put);
+    return new Shares(asked, deferred);
   }
 }

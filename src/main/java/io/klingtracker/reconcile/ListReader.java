@@ -43,35 +43,35 @@ final class ListReader {
   /**
    * Looks for tasks in the lists of their kind; waits for each page.
    *
-   * @param heard who is asked about
+   * @param matcher who is asked about
    * @param then is given what was found on each page
    */
   Silence.Lists read(
       String account,
       Kind kind,
       Collection<Check> asked,
-      Heard heard,
-      Consumer<List<Heard.Word>> then) {
+      AnswerMatcher matcher,
+      Consumer<List<AnswerMatcher.Match>> then) {
     if (kind.dialect() == Kind.Dialect.LEGACY) {
-      return byPage(account, kind, asked.size(), heard, then);
+      return byPage(account, kind, asked.size(), matcher, then);
     }
-    return lists.takesIds(account) ? byTime(account, asked, heard, then) : Silence.Lists.SILENT;
+    return lists.takesIds(account) ? byTime(account, asked, matcher, then) : Silence.Lists.SILENT;
   }
 
   private Silence.Lists byPage(
-      String account, Kind kind, int asked, Heard heard, Consumer<List<Heard.Word>> then) {
+      String account, Kind kind, int asked, AnswerMatcher matcher, Consumer<List<AnswerMatcher.Match>> then) {
     String path = kind.createPath(null);
     int pages = mostPages(asked);
     int idle = 0;
-    for (int page = 1; page <= pages && !heard.silent().isEmpty() && idle < IDLE_PAGES; page++) {
+    for (int page = 1; page <= pages && !matcher.unanswered().isEmpty() && idle < IDLE_PAGES; page++) {
       int number = page;
-      ListAnswer answer = call(account, heard, () -> lists.page(account, path, number));
+      ListAnswer answer = call(account, matcher, () -> lists.page(account, path, number));
       if (!(answer instanceof ListAnswer.Found found)) {
         return without(answer);
       }
-      List<Heard.Word> words = heard.among(found.tasks());
-      then.accept(words);
-      idle = words.isEmpty() ? idle + 1 : 0;
+      List<AnswerMatcher.Match> matches = matcher.among(found.tasks());
+      then.accept(matches);
+      idle = matches.isEmpty() ? idle + 1 : 0;
       if (found.tasks().size() < KlingLists.PAGE) {
         break;
       }
@@ -81,23 +81,23 @@ final class ListReader {
 
   /** The newer generation has one list for all kinds, by the time of their creation. */
   private Silence.Lists byTime(
-      String account, Collection<Check> asked, Heard heard, Consumer<List<Heard.Word>> then) {
+      String account, Collection<Check> asked, AnswerMatcher matcher, Consumer<List<AnswerMatcher.Match>> then) {
     Instant now = clock.instant();
     Instant from =
         asked.stream().map(Check::startedAt).min(Comparator.naturalOrder()).orElse(now).minus(SKEW);
     int idle = 0;
     String cursor = null;
     for (int left = mostPages(asked.size());
-        left > 0 && !heard.silent().isEmpty() && idle < IDLE_PAGES;
+        left > 0 && !matcher.unanswered().isEmpty() && idle < IDLE_PAGES;
         left--) {
       String after = cursor;
-      ListAnswer answer = call(account, heard, () -> lists.created(account, from, now, after));
+      ListAnswer answer = call(account, matcher, () -> lists.created(account, from, now, after));
       if (!(answer instanceof ListAnswer.Found page)) {
         return without(answer);
       }
-      List<Heard.Word> words = heard.among(page.tasks());
-      then.accept(words);
-      idle = words.isEmpty() ? idle + 1 : 0;
+      List<AnswerMatcher.Match> matches = matcher.among(page.tasks());
+      then.accept(matches);
+      idle = matches.isEmpty() ? idle + 1 : 0;
       cursor = page.next();
       if (cursor == null) {
         break;
@@ -117,8 +117,8 @@ final class ListReader {
 
   /** In the turn of the first of those asked about; no answer where that fails unforeseen. */
   private ListAnswer call(
-      String account, Heard heard, Supplier<CompletionStage<ListAnswer>> question) {
-    Check turn = heard.silent().iterator().next();
+      String account, AnswerMatcher matcher, Supplier<CompletionStage<ListAnswer>> question) {
+    Check turn = matcher.unanswered().iterator().next();
     try {
       return rate.call(account, turn.urgency(), turn.tenant(), question).join();
     } catch (CompletionException e) {

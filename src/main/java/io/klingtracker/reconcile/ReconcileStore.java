@@ -135,7 +135,7 @@ class ReconcileStore {
           + " select next_check_at from waiting where next_check_at <= :now order by next_check_at limit 1";
 
   /** The plan may have been moved up while we asked; then it stays moved up. */
-  private static final String LATER =
+  private static final String RESCHEDULE =
       """
       with given as (
         select * from unnest(cast(:ids as text[]), cast(:checks as int[]), cast(:due as timestamptz[]),
@@ -181,8 +181,8 @@ class ReconcileStore {
    *
    * @param unasked whether it was claimed and then not asked about
    */
-  record Later(Check check, Instant due, boolean proving, int proofs, boolean unasked) {
-    Later(Check check, Instant due, boolean proving, int proofs) {
+  record Reschedule(Check check, Instant due, boolean proving, int proofs, boolean unasked) {
+    Reschedule(Check check, Instant due, boolean proving, int proofs) {
       this(check, due, proving, proofs, false);
     }
   }
@@ -275,7 +275,7 @@ class ReconcileStore {
   }
 
   /** Ids of the tracked tasks to which another tenant's task was taken; see {@link #OTHERS}. */
-  Set<String> othersTasks(List<Heard.Word> tracked) {
+  Set<String> othersTasks(List<AnswerMatcher.Match> tracked) {
     Set<String> others =
         new HashSet<>(
             jdbi.withHandle(
@@ -284,54 +284,54 @@ class ReconcileStore {
                         .createQuery(OTHERS)
                         .bindArray("ids", String.class, each(tracked, w -> w.check().taskId()))
                         .bindArray(
-                            "klingIds", String.class, each(tracked, w -> w.said().klingTaskId()))
+                            "klingIds", String.class, each(tracked, w -> w.news().klingTaskId()))
                         .bindArray(
                             "externalIds",
                             String.class,
-                            each(tracked, w -> w.said().externalTaskId()))
+                            each(tracked, w -> w.news().externalTaskId()))
                         .mapTo(String.class)
                         .list()));
-    for (Heard.Word word : tracked) {
-      String external = word.said().externalTaskId();
+    for (AnswerMatcher.Match match : tracked) {
+      String external = match.news().externalTaskId();
       // What we submit goes to Kling under our own ids, whoever submitted it and however long ago.
       if (external != null && TaskId.isTaskId(external)) {
-        others.add(word.check().taskId());
+        others.add(match.check().taskId());
       }
     }
     return others;
   }
 
-  private static Object[] each(List<Heard.Word> words, Function<Heard.Word, @Nullable String> of) {
-    return words.stream().map(of).toArray();
+  private static Object[] each(List<AnswerMatcher.Match> matches, Function<AnswerMatcher.Match, @Nullable String> of) {
+    return matches.stream().map(of).toArray();
   }
 
-  /** See {@link #LATER}. */
-  void later(List<Later> plans) {
-    if (plans.isEmpty()) {
+  /** See {@link #RESCHEDULE}. */
+  void reschedule(List<Reschedule> rescheduled) {
+    if (rescheduled.isEmpty()) {
       return;
     }
     jdbi.useHandle(
         handle ->
             handle
-                .createUpdate(LATER)
+                .createUpdate(RESCHEDULE)
                 .bind("owner", owner)
                 .bindArray(
-                    "ids", String.class, plans.stream().map(p -> p.check().taskId()).toList())
+                    "ids", String.class, rescheduled.stream().map(p -> p.check().taskId()).toList())
                 .bindArray(
-                    "checks", Integer.class, plans.stream().map(p -> p.check().checks()).toList())
+                    "checks", Integer.class, rescheduled.stream().map(p -> p.check().checks()).toList())
                 .bindArray(
-                    "due", String.class, plans.stream().map(p -> p.due().toString()).toList())
+                    "due", String.class, rescheduled.stream().map(p -> p.due().toString()).toList())
                 .bindArray(
-                    "proving", String.class, (Object[]) plans.stream().map(this::claim).toArray())
-                .bindArray("proofs", Integer.class, plans.stream().map(Later::proofs).toList())
+                    "proving", String.class, (Object[]) rescheduled.stream().map(this::claim).toArray())
+                .bindArray("proofs", Integer.class, rescheduled.stream().map(Reschedule::proofs).toList())
                 .bindArray(
-                    "unasked", Integer.class, plans.stream().map(p -> p.unasked() ? 1 : 0).toList())
+                    "unasked", Integer.class, rescheduled.stream().map(p -> p.unasked() ? 1 : 0).toList())
                 .execute());
   }
 
-  private @Nullable String claim(Later plan) {
-    TaskStatus proving = plan.check().proving();
-    return plan.proving() && proving != null ? proving.word() : null;
+  private @Nullable String claim(Reschedule reschedule) {
+    TaskStatus proving = reschedule.check().proving();
+    return reschedule.proving() && proving != null ? proving.word() : null;
   }
 
   /** Nobody will ask about this task again, unless something was heard of it meanwhile. */

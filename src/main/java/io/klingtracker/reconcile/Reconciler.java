@@ -54,7 +54,7 @@ class Reconciler {
   private static final Duration AFTER_FAILURE = Duration.ofSeconds(5);
 
   private final ReconcileStore store;
-  private final Verdicts verdicts;
+  private final CheckSettler checkSettler;
   private final DoubtSettler settler;
   private final KlingClient kling;
   private final KlingLists lists;
@@ -94,7 +94,7 @@ class Reconciler {
   @Inject
   Reconciler(
       ReconcileStore store,
-      Verdicts verdicts,
+      CheckSettler checkSettler,
       DoubtSettler settler,
       KlingClient kling,
       KlingLists lists,
@@ -104,7 +104,7 @@ class Reconciler {
       Presence presence,
       Loops loops) {
     this.store = store;
-    this.verdicts = verdicts;
+    this.checkSettler = checkSettler;
     this.settler = settler;
     this.kling = kling;
     this.lists = lists;
@@ -144,7 +144,7 @@ class Reconciler {
             () -> store.claim(asking, failed, room),
             () -> store.due(asking.keySet(), failed, room),
             only -> store.claimOnly(asking.keySet(), failed, only),
-            verdicts::unclaimed);
+            checkSettler::unclaimed);
     due.forEach(check -> inFlight.put(check.taskId(), check));
     Map<Group, List<Check>> groups =
         due.stream().collect(Collectors.groupingBy(c -> new Group(c.account(), c.kind())));
@@ -196,7 +196,7 @@ class Reconciler {
           checks.stream()
               .collect(Collectors.partitioningBy(c -> kind.isPresent() && c.canBeAsked()));
       List<Check> nameless = askable.getOrDefault(false, List.of());
-      verdicts.silent(nameless, Silence.unasked("there is no id to ask for"));
+      checkSettler.unanswered(nameless, Silence.unasked("there is no id to ask for"));
       done(nameless);
       List<Check> left = askable.getOrDefault(true, List.of());
       if (left.isEmpty()) {
@@ -204,9 +204,9 @@ class Reconciler {
       }
       Silence.Lists seen = Silence.Lists.UNREAD;
       if (listed) {
-        Heard heard = new Heard(CheckShares.inTurn(left));
-        seen = reader.read(group.account(), kind.orElseThrow(), left, heard, verdicts::heard);
-        left = leftOut(left, heard);
+        AnswerMatcher matcher = new AnswerMatcher(CheckShares.inTurn(left));
+        seen = reader.read(group.account(), kind.orElseThrow(), left, matcher, checkSettler::settle);
+        left = leftOut(left, matcher);
       }
       ask(new Round(group, kind.orElseThrow(), seen), left);
     } catch (RuntimeException e) {
@@ -232,11 +232,11 @@ class Reconciler {
   }
 
   /** Those of which nothing was heard; the others are done. */
-  private List<Check> leftOut(List<Check> asked, Heard heard) {
-    Collection<Check> silent = heard.silent();
-    Set<String> left = silent.stream().map(Check::taskId).collect(Collectors.toSet());
+  private List<Check> leftOut(List<Check> asked, AnswerMatcher matcher) {
+    Collection<Check> unanswered = matcher.unanswered();
+    Set<String> left = unanswered.stream().map(Check::taskId).collect(Collectors.toSet());
     done(asked.stream().filter(check -> !left.contains(check.taskId())).toList());
-    return List.copyOf(silent);
+    return List.copyOf(unanswered);
   }
 
   /** In questions about one, or about twenty; for want of room some wait. */
@@ -249,13 +249,13 @@ class Reconciler {
       return;
     }
     CheckShares.Shares shares = together.take(round.account(), checks);
-    putOff(shares.put());
+    defer(shares.deferred());
     chunks(shares.asked()).forEach(question -> askTogether(round, question));
   }
 
-  private void putOff(List<Check> checks) {
+  private void defer(List<Check> checks) {
     if (!checks.isEmpty()) {
-      verdicts.postponed(checks);
+      checkSettler.defer(checks);
       done(checks);
     }
   }
@@ -277,13 +277,13 @@ class Reconciler {
                     together,
                     question,
                     () -> {
-                      Heard heard = new Heard(question);
+                      AnswerMatcher matcher = new AnswerMatcher(question);
                       if (answer instanceof ListAnswer.Found found) {
-                        verdicts.heard(heard.among(found.tasks()));
+                        checkSettler.settle(matcher.among(found.tasks()));
                       } else {
                         LOG.debugf("Kling was not asked by ids: %s %s", answer, failure);
                       }
-                      askAlone(round, leftOut(question, heard));
+                      askAlone(round, leftOut(question, matcher));
                     }));
   }
 
@@ -292,7 +292,7 @@ class Reconciler {
       return;
     }
     CheckShares.Shares shares = alone.take(round.account(), checks);
-    putOff(shares.put());
+    defer(shares.deferred());
     for (Check check : shares.asked()) {
       call(round.account(), check, () -> kling.query(round.account(), check.queryPath()))
           .whenComplete(
@@ -302,29 +302,29 @@ class Reconciler {
                       alone,
                       List.of(check),
                       () -> {
-                        heard(round, check, answer, failure);
+                        settle(round, check, answer, failure);
                         done(List.of(check));
                       }));
     }
   }
 
-  private void heard(
+  private void settle(
       Round round, Check check, @Nullable QueryAnswer answer, @Nullable Throwable failure) {
     if (answer instanceof QueryAnswer.Found found) {
-      List<Heard.Word> words = new Heard(List.of(check)).among(List.of(found.news()));
-      verdicts.heard(words);
-      if (words.isEmpty()) {
-        verdicts.silent(List.of(check), Silence.unasked("Kling answered about another task"));
+      List<AnswerMatcher.Match> matches = new AnswerMatcher(List.of(check)).among(List.of(found.news()));
+      checkSettler.settle(matches);
+      if (matches.isEmpty()) {
+        checkSettler.unanswered(List.of(check), Silence.unasked("Kling answered about another task"));
       }
     } else if (answer instanceof QueryAnswer.NotFound) {
-      verdicts.silent(List.of(check), Silence.unknown(round.seen()));
+      checkSettler.unanswered(List.of(check), Silence.unknown(round.seen()));
     } else if (answer instanceof QueryAnswer.NoAnswer none) {
-      verdicts.silent(List.of(check), Silence.unasked(none.reason()));
+      checkSettler.unanswered(List.of(check), Silence.unasked(none.reason()));
     } else {
       // For a reason that nobody foresaw, which is nobody else's.
       String reason = failure == null ? "" : SetAside.reason(failure);
       LOG.warnf("taskId=%s Kling could not be asked: %s", check.taskId(), reason);
-      verdicts.silent(List.of(check), Silence.unasked(reason));
+      checkSettler.unanswered(List.of(check), Silence.unasked(reason));
     }
   }
 

@@ -88,7 +88,7 @@ class QuestionSharesTest {
         shares.asked().subList(1, 3).stream().anyMatch(check -> check.tenant().equals("quiet")));
     long greedy = shares.asked().stream().filter(check -> check.tenant().equals("greedy")).count();
     assertEquals(49, greedy, "half of what is left by the other");
-    assertEquals(602, shares.asked().size() + shares.put().size());
+    assertEquals(602, shares.asked().size() + shares.deferred().size());
     assertEquals(
         List.of(), CheckShares.of(checks.subList(0, 600), Map.of("greedy", 50), 100).asked());
   }

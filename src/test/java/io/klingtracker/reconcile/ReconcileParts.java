@@ -48,8 +48,8 @@ public final class ReconcileParts {
             upstream.kling,
             clock,
             upstream.meters);
-    Verdicts verdicts =
-        new Verdicts(
+    CheckSettler checkSettler =
+        new CheckSettler(
             jdbi,
             store,
             settler,
@@ -65,7 +65,7 @@ public final class ReconcileParts {
     this.reconciler =
         new Reconciler(
             store,
-            verdicts,
+            checkSettler,
             settler,
             kling,
             lists,

@@ -16,7 +16,7 @@ import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /** What Kling says counts for the tasks whose id was asked for, and for no other. */
-class HeardTest {
+class AnswerMatcherTest {
 
   private static final String TASK = "task_01jabcdefghjkmnpqrstvwxyz01";
 
@@ -48,19 +48,19 @@ class HeardTest {
       @Nullable String saidExternal,
       boolean counts) {
     Check check = check(TASK, klingId, tracked, askId);
-    Heard heard = new Heard(List.of(check));
-    List<Heard.Word> words = heard.among(List.of(said(named(saidId), named(saidExternal))));
-    assertEquals(counts ? 1 : 0, words.size());
-    assertEquals(counts ? 0 : 1, heard.silent().size());
+    AnswerMatcher matcher = new AnswerMatcher(List.of(check));
+    List<AnswerMatcher.Match> matches = matcher.among(List.of(said(named(saidId), named(saidExternal))));
+    assertEquals(counts ? 1 : 0, matches.size());
+    assertEquals(counts ? 0 : 1, matcher.unanswered().size());
   }
 
   @Test
   void tasks_that_share_an_id_are_all_heard_of_and_each_once() {
     Check first = check(TASK, "7", true, null);
     Check second = check(TASK.replace("01j", "02j"), "7", true, null);
-    Heard heard = new Heard(List.of(first, second));
-    assertEquals(2, heard.among(List.of(said("7", null), said("7", null))).size());
-    assertTrue(heard.silent().isEmpty());
+    AnswerMatcher matcher = new AnswerMatcher(List.of(first, second));
+    assertEquals(2, matcher.among(List.of(said("7", null), said("7", null))).size());
+    assertTrue(matcher.unanswered().isEmpty());
   }
 
   @ParameterizedTest

@@ -9,20 +9,20 @@ import java.util.List;
 import java.util.Map;
 
 /** Matches what Kling lists with the tasks that are asked about, each of which is heard of once. */
-final class Heard {
+final class AnswerMatcher {
 
   /** Several tenants may have named the same id. */
   private final Map<String, List<Check>> byKlingId = new HashMap<>();
 
   private final Map<String, List<Check>> byOwnId = new HashMap<>();
-  private final Map<String, Check> silent = new LinkedHashMap<>();
+  private final Map<String, Check> unanswered = new LinkedHashMap<>();
 
   /** What Kling says of a task. */
-  record Word(Check check, KlingNews said) {}
+  record Match(Check check, KlingNews news) {}
 
-  Heard(Collection<Check> asked) {
+  AnswerMatcher(Collection<Check> asked) {
     for (Check check : asked) {
-      silent.put(check.taskId(), check);
+      unanswered.put(check.taskId(), check);
       if (check.klingTaskId() != null) {
         byKlingId.computeIfAbsent(check.klingTaskId(), id -> new ArrayList<>()).add(check);
       }
@@ -34,16 +34,16 @@ final class Heard {
   }
 
   /** Those that are asked about; whatever else Kling speaks of counts for none. */
-  List<Word> among(Collection<KlingNews> page) {
-    List<Word> words = new ArrayList<>();
+  List<Match> among(Collection<KlingNews> page) {
+    List<Match> matches = new ArrayList<>();
     for (KlingNews said : page) {
       for (Check check : matches(said)) {
-        if (silent.remove(check.taskId()) != null) {
-          words.add(new Word(check, said));
+        if (unanswered.remove(check.taskId()) != null) {
+          matches.add(new Match(check, said));
         }
       }
     }
-    return words;
+    return matches;
   }
 
   private List<Check> matches(KlingNews said) {
@@ -60,7 +60,7 @@ final class Heard {
   }
 
   /** Those that were not heard of. */
-  Collection<Check> silent() {
-    return List.copyOf(silent.values());
+  Collection<Check> unanswered() {
+    return List.copyOf(unanswered.values());
   }
 }

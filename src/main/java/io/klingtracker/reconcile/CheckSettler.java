@@ -45,9 +45,9 @@ import org.jspecify.annotations.Nullable;
  * or nobody asks any more.
  */
 @Singleton
-class Verdicts {
+class CheckSettler {
 
-  private static final Logger LOG = Logger.getLogger(Verdicts.class);
+  private static final Logger LOG = Logger.getLogger(CheckSettler.class);
   private static final double JITTER = 0.2;
 
   /** The kind of what is set aside here; the key is the task's id. */
@@ -85,7 +85,7 @@ class Verdicts {
   private final RandomGenerator random = RandomGenerator.getDefault();
 
   @Inject
-  Verdicts(
+  CheckSettler(
       Jdbi jdbi,
       ReconcileStore store,
       DoubtSettler settler,
@@ -120,65 +120,65 @@ class Verdicts {
    * Kling spoke of these. What it says of a task that is another tenant's is as good as nothing:
    * whoever named its id sees what he would see with one that Kling does not know.
    */
-  void heard(List<Heard.Word> all) {
-    List<Heard.Word> tracked = all.stream().filter(word -> word.check().tracked()).toList();
+  void settle(List<AnswerMatcher.Match> all) {
+    List<AnswerMatcher.Match> tracked = all.stream().filter(match -> match.check().tracked()).toList();
     Set<String> others = new HashSet<>();
     Set<String> unknown = new HashSet<>();
     Batch.apply(
         tracked,
         some -> others.addAll(store.othersTasks(some)),
-        (word, failure) -> {
-          unknown.add(word.check().taskId());
-          failed(word.check(), failure);
+        (match, failure) -> {
+          unknown.add(match.check().taskId());
+          failed(match.check(), failure);
         });
-    List<Heard.Word> words = all;
+    List<AnswerMatcher.Match> matches = all;
     if (!others.isEmpty() || !unknown.isEmpty()) {
-      words =
+      matches =
           all.stream()
-              .filter(word -> !others.contains(word.check().taskId()))
-              .filter(word -> !unknown.contains(word.check().taskId()))
+              .filter(match -> !others.contains(match.check().taskId()))
+              .filter(match -> !unknown.contains(match.check().taskId()))
               .toList();
-      silent(
+      unanswered(
           tracked.stream()
-              .map(Heard.Word::check)
+              .map(AnswerMatcher.Match::check)
               .filter(check -> others.contains(check.taskId()))
               .toList(),
           NOT_HIS);
     }
-    for (int from = 0; from < words.size(); from += CHUNK) {
-      chunk(words.subList(from, Math.min(words.size(), from + CHUNK)));
+    for (int from = 0; from < matches.size(); from += CHUNK) {
+      chunk(matches.subList(from, Math.min(matches.size(), from + CHUNK)));
     }
   }
 
   /** Kling did not speak of these. */
-  void silent(Collection<Check> checks, Silence why) {
-    List<ReconcileStore.Later> later = new ArrayList<>();
-    Batch.each(checks, check -> unheard(check, why).ifPresent(later::add), this::failed);
-    later(later);
+  void unanswered(Collection<Check> checks, Silence why) {
+    List<ReconcileStore.Reschedule> rescheduled = new ArrayList<>();
+    Batch.each(checks, check -> unanswered(check, why).ifPresent(rescheduled::add), this::failed);
+    reschedule(rescheduled);
   }
 
   /**
    * These were not asked about for want of room; soon, and one after the other as fast as Kling may
    * be asked.
    */
-  void postponed(List<Check> checks) {
-    List<ReconcileStore.Later> later = new ArrayList<>(checks.size());
+  void defer(List<Check> checks) {
+    List<ReconcileStore.Reschedule> rescheduled = new ArrayList<>(checks.size());
     Instant soon = clock.instant().plus(config.poll());
     for (int i = 0; i < checks.size(); i++) {
       Check check = checks.get(i);
       Instant due = soon.plusMillis(1000L * i / Math.max(1, config.rate()));
-      later.add(
-          new ReconcileStore.Later(check, due, check.proving() != null, check.proofs(), true));
+      rescheduled.add(
+          new ReconcileStore.Reschedule(check, due, check.proving() != null, check.proofs(), true));
     }
-    later(later);
+    reschedule(rescheduled);
   }
 
-  private static ReconcileStore.Later again(Check check, Instant due) {
-    return new ReconcileStore.Later(check, due, check.proving() != null, check.proofs());
+  private static ReconcileStore.Reschedule again(Check check, Instant due) {
+    return new ReconcileStore.Reschedule(check, due, check.proving() != null, check.proofs());
   }
 
-  private void later(List<ReconcileStore.Later> plans) {
-    Batch.apply(plans, store::later, (plan, failure) -> failed(plan.check(), failure));
+  private void reschedule(List<ReconcileStore.Reschedule> rescheduled) {
+    Batch.apply(rescheduled, store::reschedule, (reschedule, failure) -> failed(reschedule.check(), failure));
   }
 
   /** What was to become of one failed: it is asked about again later, or not any more. */
@@ -188,7 +188,7 @@ class Verdicts {
       LOG.warnf(
           "taskId=%s an answer failed and is asked for again: %s",
           check.taskId(), SetAside.reason(failure));
-      store.later(List.of(again(check, clock.instant().plus(failures.after(times, random)))));
+      store.reschedule(List.of(again(check, clock.instant().plus(failures.after(times, random)))));
       return;
     }
     attempts.done(check.taskId());
@@ -232,27 +232,27 @@ class Verdicts {
     return () -> checkRequested.fire(new CheckRequested(taskId));
   }
 
-  private void chunk(List<Heard.Word> words) {
-    List<ReconcileStore.Later> later = new ArrayList<>();
-    List<Heard.Word> news = new ArrayList<>();
+  private void chunk(List<AnswerMatcher.Match> matches) {
+    List<ReconcileStore.Reschedule> rescheduled = new ArrayList<>();
+    List<AnswerMatcher.Match> news = new ArrayList<>();
     Batch.each(
-        words,
-        word -> {
-          if (isNews(word)) {
-            news.add(word);
+        matches,
+        match -> {
+          if (isNews(match)) {
+            news.add(match);
           } else {
-            unchanged(word).ifPresent(later::add);
+            unchanged(match).ifPresent(rescheduled::add);
           }
         },
-        (word, failure) -> failed(word.check(), failure));
-    apply(news, later);
-    later(later);
+        (match, failure) -> failed(match.check(), failure));
+    apply(news, rescheduled);
+    reschedule(rescheduled);
   }
 
   /** What we know already is no news; an id that we do not know yet is. */
-  private static boolean isNews(Heard.Word word) {
-    Check check = word.check();
-    KlingStatus said = word.said().status();
+  private static boolean isNews(AnswerMatcher.Match match) {
+    Check check = match.check();
+    KlingStatus said = match.news().status();
     if (said == KlingStatus.UNKNOWN) {
       // Whatever it means: Kling has accepted it.
       return check.doubt() != null;
@@ -263,56 +263,56 @@ class Verdicts {
         || check.status().isFinal();
   }
 
-  private void apply(List<Heard.Word> news, List<ReconcileStore.Later> later) {
+  private void apply(List<AnswerMatcher.Match> news, List<ReconcileStore.Reschedule> rescheduled) {
     Map<String, Outcome> outcomes = new HashMap<>();
     Batch.apply(
         news,
         some -> outcomes.putAll(tasks.applyUnlocked(some.stream().map(this::news).toList())),
-        (word, failure) -> refused(word, failure, later));
+        (match, failure) -> refused(match, failure, rescheduled));
     List<Reports.Report> done = new ArrayList<>();
     Batch.each(
-        news.stream().filter(word -> outcomes.containsKey(word.check().taskId())).toList(),
-        word -> {
-          Outcome outcome = Objects.requireNonNull(outcomes.get(word.check().taskId()));
+        news.stream().filter(match -> outcomes.containsKey(match.check().taskId())).toList(),
+        match -> {
+          Outcome outcome = Objects.requireNonNull(outcomes.get(match.check().taskId()));
           if (outcome instanceof Outcome.Busy) {
-            later.add(soon(word.check()));
+            rescheduled.add(soon(match.check()));
             return;
           }
-          attempts.done(word.check().taskId());
-          done.add(report(word, outcome));
-          if (word.check().doubt() != null && outcome instanceof Outcome.Moved) {
-            settler.accepted(word.check());
+          attempts.done(match.check().taskId());
+          done.add(report(match, outcome));
+          if (match.check().doubt() != null && outcome instanceof Outcome.Moved) {
+            settler.accepted(match.check());
           }
-          if (outcome instanceof Outcome.Moved && !ended(outcome) && !isProving(word)) {
-            later.add(notProving(word.check(), plan.first(word.check().watched())));
+          if (outcome instanceof Outcome.Moved && !ended(outcome) && !isProving(match)) {
+            rescheduled.add(notProving(match.check(), plan.first(match.check().watched())));
           } else if (!ended(outcome)) {
-            unchanged(word).ifPresent(later::add);
+            unchanged(match).ifPresent(rescheduled::add);
           } else {
-            disproved(word);
+            disproved(match);
           }
         },
-        (word, failure) -> failed(word.check(), failure));
+        (match, failure) -> failed(match.check(), failure));
     reports.book(done);
   }
 
   private void refused(
-      Heard.Word word, RuntimeException failure, List<ReconcileStore.Later> later) {
+      AnswerMatcher.Match match, RuntimeException failure, List<ReconcileStore.Reschedule> rescheduled) {
     if (!Tasks.isOtherTasksId(failure)) {
-      failed(word.check(), failure);
+      failed(match.check(), failure);
       return;
     }
-    tasks.note(word.check().taskId(), Source.POLL, null, "other-task", "another task has its id");
-    unheard(word.check(), OTHERS_ID).ifPresent(later::add);
+    tasks.note(match.check().taskId(), Source.POLL, null, "other-task", "another task has its id");
+    unanswered(match.check(), OTHERS_ID).ifPresent(rescheduled::add);
   }
 
-  private static boolean isProving(Heard.Word word) {
-    return word.check().proving() != null;
+  private static boolean isProving(AnswerMatcher.Match match) {
+    return match.check().proving() != null;
   }
 
-  private News news(Heard.Word word) {
-    KlingNews said = word.said();
-    String taskId = word.check().taskId();
-    Instant next = said.status().isFinal() ? null : plan.first(word.check().watched());
+  private News news(AnswerMatcher.Match match) {
+    KlingNews said = match.news();
+    String taskId = match.check().taskId();
+    Instant next = said.status().isFinal() ? null : plan.first(match.check().watched());
     return KlingWords.toNews(taskId, Source.POLL, said, next)
         .orElseGet(
             () ->
@@ -332,27 +332,27 @@ class Verdicts {
         || outcome instanceof Outcome.NoSuchTask;
   }
 
-  private Reports.Report report(Heard.Word word, Outcome outcome) {
-    Check check = word.check();
+  private Reports.Report report(AnswerMatcher.Match match, Outcome outcome) {
+    Check check = match.check();
     return new Reports.Report(
         check.taskId(),
         check.kind(),
         check.upstreamModel(),
         check.account(),
         Source.POLL,
-        word.said(),
+        match.news(),
         outcome,
         check.leadMillis(),
         true);
   }
 
   /** The end came out otherwise than a callback had claimed. */
-  private void disproved(Heard.Word word) {
-    TaskStatus claimed = word.check().proving();
+  private void disproved(AnswerMatcher.Match match) {
+    TaskStatus claimed = match.check().proving();
     if (claimed != null
-        && word.said().status().isFinal()
-        && claimed != KlingWords.status(word.said().status())) {
-      untrue(word.check(), claimed, word.said().word());
+        && match.news().status().isFinal()
+        && claimed != KlingWords.status(match.news().status())) {
+      untrue(match.check(), claimed, match.news().word());
     }
   }
 
@@ -362,9 +362,9 @@ class Verdicts {
   }
 
   /** Kling answered, and nothing ended. */
-  private Optional<ReconcileStore.Later> unchanged(Heard.Word word) {
-    Check check = word.check();
-    KlingNews said = word.said();
+  private Optional<ReconcileStore.Reschedule> unchanged(AnswerMatcher.Match match) {
+    Check check = match.check();
+    KlingNews said = match.news();
     if (said.status() == KlingStatus.UNKNOWN) {
       tasks.note(check.taskId(), Source.POLL, said.word(), "not-understood", said.message());
     }
@@ -379,12 +379,12 @@ class Verdicts {
   }
 
   /** Kling did not speak of the task. */
-  private Optional<ReconcileStore.Later> unheard(Check check, Silence why) {
+  private Optional<ReconcileStore.Reschedule> unanswered(Check check, Silence why) {
     Duration silence = Duration.between(check.updatedAt(), clock.instant());
     boolean overdue = silence.compareTo(expireAfter) >= 0;
     Doubt doubt = check.doubt();
     if (doubt != null && !check.aside() && !overdue) {
-      return settler.unheard(check, doubt, why);
+      return settler.unanswered(check, doubt, why);
     }
     if (doubt != null && check.aside()) {
       settler.aside(check, doubt);
@@ -398,22 +398,22 @@ class Verdicts {
     if (check.neverSpokenOf() && why.failure() != null && !overdue) {
       // Nobody asked: that Kling has not spoken of it tells nothing yet.
       Instant due = clock.instant().plus(unknowns.after(check.checks(), random));
-      return Optional.of(new ReconcileStore.Later(check, due, false, 0, true));
+      return Optional.of(new ReconcileStore.Reschedule(check, due, false, 0, true));
     }
     return overdue(check, why);
   }
 
-  private ReconcileStore.Later askAgain(Check check, int answers) {
+  private ReconcileStore.Reschedule askAgain(Check check, int answers) {
     Duration wait = proofs.after(check.checks(), random);
-    return new ReconcileStore.Later(check, clock.instant().plus(wait), true, answers);
+    return new ReconcileStore.Reschedule(check, clock.instant().plus(wait), true, answers);
   }
 
-  private ReconcileStore.Later soon(Check check) {
+  private ReconcileStore.Reschedule soon(Check check) {
     return again(check, clock.instant().plus(config.proof().first()));
   }
 
   /** Asked about again, expired, or given up. */
-  private Optional<ReconcileStore.Later> overdue(Check check, @Nullable Silence why) {
+  private Optional<ReconcileStore.Reschedule> overdue(Check check, @Nullable Silence why) {
     Instant now = clock.instant();
     Duration silence = Duration.between(check.updatedAt(), now);
     if (check.status() == TaskStatus.EXPIRED) {
@@ -444,8 +444,8 @@ class Verdicts {
         : plan.next(check.watched(), check.checks());
   }
 
-  private static ReconcileStore.Later notProving(Check check, Instant due) {
-    return new ReconcileStore.Later(check, due, false, 0);
+  private static ReconcileStore.Reschedule notProving(Check check, Instant due) {
+    return new ReconcileStore.Reschedule(check, due, false, 0);
   }
 
   private String why(@Nullable Silence silence) {
