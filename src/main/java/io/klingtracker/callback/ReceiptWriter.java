@@ -7,7 +7,7 @@ import io.klingtracker.kling.KlingNews;
 import io.klingtracker.kling.KlingStatus;
 import io.klingtracker.problem.ErrorCode;
 import io.klingtracker.problem.ProblemException;
-import io.klingtracker.task.Advanced;
+import io.klingtracker.task.AppliedCallback;
 import io.klingtracker.task.News;
 import io.klingtracker.task.Outcome;
 import io.klingtracker.task.Source;
@@ -105,10 +105,10 @@ class ReceiptWriter {
     Set<String> applied = new HashSet<>();
     try {
       Set<String> kept =
-          tasks.advance(
+          tasks.applyAtOnce(
               news,
-              advanced -> {
-                for (Advanced one : advanced) {
+              callbacks -> {
+                for (AppliedCallback one : callbacks) {
                   Receipt receipt = Objects.requireNonNull(plain.get(one.change().taskId()));
                   applied.add(receipt.key());
                   moved.add(report(receipt, one));
@@ -124,7 +124,7 @@ class ReceiptWriter {
       if (SqlStates.isDatabaseAway(e) && !SqlStates.isLockTimeout(e)) {
         throw e;
       }
-      // Storing must not fail for what one of them says: they are worked off one by one.
+      // Storing must not fail for what one of them says: they are processed one by one.
       LOG.debugf("%d callbacks are not applied at once: %s", news.size(), e.getMessage());
       return keepOnly(receipts);
     }
@@ -163,16 +163,16 @@ class ReceiptWriter {
         .orElseThrow();
   }
 
-  private static Reports.Report report(Receipt receipt, Advanced advanced) {
+  private static Reports.Report report(Receipt receipt, AppliedCallback applied) {
     return new Reports.Report(
         receipt.taskId(),
-        advanced.kind(),
-        advanced.upstreamModel(),
-        advanced.account(),
+        applied.kind(),
+        applied.upstreamModel(),
+        applied.account(),
         Source.CALLBACK,
         Objects.requireNonNull(receipt.said()),
-        new Outcome.Moved(advanced.change()),
-        advanced.leadMillis(),
+        new Outcome.Moved(applied.change()),
+        applied.leadMillis(),
         true);
   }
 }

@@ -1,6 +1,6 @@
 package io.klingtracker.dispatch;
 
-import io.klingtracker.task.Claimed;
+import io.klingtracker.task.ClaimToken;
 import java.time.Instant;
 import org.jspecify.annotations.Nullable;
 
@@ -31,7 +31,7 @@ record Claim(
     String family,
     int slots,
     String account,
-    Claimed held,
+    ClaimToken held,
     int epoch,
     Instant sentAt,
     @Nullable Instant deadlineAt) {

@@ -9,7 +9,7 @@ import io.klingtracker.dispatch.SlotPlan.Turn;
 import io.klingtracker.loops.SetAside;
 import io.klingtracker.presence.Presence;
 import io.klingtracker.presence.ReplicaId;
-import io.klingtracker.task.Claimed;
+import io.klingtracker.task.ClaimToken;
 import jakarta.inject.Inject;
 import jakarta.inject.Singleton;
 import java.sql.ResultSet;
@@ -564,7 +564,7 @@ class DispatchStore {
         pool.family(),
         row.getInt("slots"),
         pool.account(),
-        new Claimed(owner, row.getInt("attempts")),
+        new ClaimToken(owner, row.getInt("attempts")),
         capacity.state(pool).epoch(),
         row.getTimestamp("sent_at").toInstant(),
         instant(row.getTimestamp("deadline_at")));

@@ -23,7 +23,7 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * The statements by which news moves tasks. Each is one round trip: the change, its event, and the
- * queue rows of the work that it causes come into being together or not at all.
+ * queue rows of the work that it causes are created together or not at all.
  */
 @Singleton
 class NewsStore {
@@ -83,15 +83,15 @@ class NewsStore {
         where t.id = b.id and task_accepts(t.status, b.next_status)
           and (t.kling_task_id is null or b.named_id is null or t.kling_task_id = b.named_id)
         returning t.*, b.event_id, b.source, b.check_at, b.lead_millis,
-          -- What we do on our own goes on with the trace of the submission.
+          -- What we do on our own continues the trace of the submission.
           coalesce(b.traceparent,
             (select e.traceparent from task_event e where e.task_id = t.id and e.sequence = 1)) as traceparent
       ),
       moved as (select * from updated),
       """
-          + TaskSql.EVENT
+          + TaskSql.RECORD_EVENT
           + ",\n"
-          + TaskSql.TOLD
+          + TaskSql.PLAN_DELIVERIES
           + """
           ,
           dispatched as (delete from dispatch_queue q using moved m where q.task_id = m.id),
@@ -180,7 +180,7 @@ class NewsStore {
    * Kling, of that task's id there, which nobody holds and for which no older callback waits. All
    * other news is left alone, for {@link #APPLY}.
    */
-  private static final String ADVANCE =
+  private static final String APPLY_AT_ONCE =
       GIVEN
           + """
           before as (
@@ -249,10 +249,10 @@ class NewsStore {
     return outcomes;
   }
 
-  /** See {@link #ADVANCE}; in the transaction of the handle. */
-  List<Advanced> advance(Handle handle, List<News> batch, @Nullable String traceparent) {
+  /** See {@link #APPLY_AT_ONCE}; in the transaction of the handle. */
+  List<AppliedCallback> applyAtOnce(Handle handle, List<News> batch, @Nullable String traceparent) {
     plans.on(handle);
-    return given(handle, ADVANCE, batch, traceparent).map((row, context) -> advanced(row)).list();
+    return given(handle, APPLY_AT_ONCE, batch, traceparent).map((row, context) -> appliedCallback(row)).list();
   }
 
   private Query given(
@@ -323,8 +323,8 @@ class NewsStore {
                 row.getBoolean("webhook")));
   }
 
-  private static Advanced advanced(ResultSet row) throws SQLException {
-    return new Advanced(
+  private static AppliedCallback appliedCallback(ResultSet row) throws SQLException {
+    return new AppliedCallback(
         new TaskChanged(
             row.getString("id"),
             row.getString("tenant_id"),

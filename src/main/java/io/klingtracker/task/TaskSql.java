@@ -35,7 +35,7 @@ final class TaskSql {
       "pg_current_xact_id()::text::bigint + (select shift from feed_epoch)";
 
   /** From the rows in {@code moved}: the event, its place in the outbox. */
-  static final String EVENT =
+  static final String RECORD_EVENT =
       """
       event as (
         insert into task_event (task_id, sequence, event_id, tenant_id, status, previous_status, source, occurred_at,
@@ -56,9 +56,9 @@ final class TaskSql {
    * From the rows in {@code moved}: the webhook deliveries that their tasks asked for, and whose
    * receivers want.
    */
-  static final String TOLD =
+  static final String PLAN_DELIVERIES =
       """
-      told as (
+      planned as (
         insert into webhook_delivery (task_id, sequence, event_id, tenant_id, host, status, planned_at, due_at)
         select m.id, m.sequence, m.event_id, m.tenant_id, webhook_host(m.callback_url), m.status, m.updated_at, m.updated_at
         from moved m where m.callback_url is not null

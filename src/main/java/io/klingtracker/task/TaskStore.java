@@ -99,7 +99,7 @@ class TaskStore {
         from stored s join asked a on a.id = s.id
       ),
       """
-          + TaskSql.EVENT
+          + TaskSql.RECORD_EVENT
           + """
 
           select a.id, s.id is not null as stored, a.taken and not a.later_with_key as taken, a.same_request,
@@ -152,9 +152,9 @@ class TaskStore {
       ),
       freed as (delete from open_task o using taken k where o.task_id = k.task_id),
       """
-          + TaskSql.EVENT
+          + TaskSql.RECORD_EVENT
           + ",\n"
-          + TaskSql.TOLD
+          + TaskSql.PLAN_DELIVERIES
           + """
 
           select id, tenant_id, sequence, callback_url is not null as webhook from moved
@@ -193,7 +193,7 @@ class TaskStore {
         on conflict do nothing
       ),
       """
-          + TaskSql.EVENT
+          + TaskSql.RECORD_EVENT
           + """
 
           select id from stored
@@ -224,26 +224,26 @@ class TaskStore {
   }
 
   /** Answers each submission, in their order; see {@link #SUBMIT}. */
-  List<Submission> submit(List<TaskWriter.Submitted> group) {
-    Map<TaskWriter.Submitted, Submission> answers = new IdentityHashMap<>();
-    List<TaskWriter.Submitted> left = group;
+  List<Submission> submit(List<SubmissionWriter.Entry> group) {
+    Map<SubmissionWriter.Entry, Submission> answers = new IdentityHashMap<>();
+    List<SubmissionWriter.Entry> left = group;
     // A round stores at least the first of those that repeat each other; only one who repeats what
     // another transaction stores in this moment, and then does not, is there for longer.
     for (int round = 0; !left.isEmpty() && round <= group.size(); round++) {
       answers.putAll(submitOnce(left));
-      left = left.stream().filter(submitted -> !answers.containsKey(submitted)).toList();
+      left = left.stream().filter(entry -> !answers.containsKey(entry)).toList();
     }
     return group.stream()
-        .map(submitted -> answers.getOrDefault(submitted, new Submission.KeyRunning()))
+        .map(entry -> answers.getOrDefault(entry, new Submission.KeyRunning()))
         .toList();
   }
 
-  private Map<TaskWriter.Submitted, Submission> submitOnce(List<TaskWriter.Submitted> group) {
+  private Map<SubmissionWriter.Entry, Submission> submitOnce(List<SubmissionWriter.Entry> group) {
     Instant now = clock.instant();
-    Map<String, TaskWriter.Submitted> byId = new LinkedHashMap<>();
-    group.forEach(submitted -> byId.put(TaskId.next(now), submitted));
-    List<NewTask> tasks = group.stream().map(TaskWriter.Submitted::task).toList();
-    Map<TaskWriter.Submitted, Submission> answers = new IdentityHashMap<>();
+    Map<String, SubmissionWriter.Entry> byId = new LinkedHashMap<>();
+    group.forEach(entry -> byId.put(TaskId.next(now), entry));
+    List<NewTask> tasks = group.stream().map(SubmissionWriter.Entry::task).toList();
+    Map<SubmissionWriter.Entry, Submission> answers = new IdentityHashMap<>();
     try {
       jdbi.useHandle(
           handle -> {
@@ -268,7 +268,7 @@ class TaskStore {
                 .bindArray("apiKeys", UUID.class, each(tasks, NewTask::apiKey))
                 .bindArray("eventIds", UUID.class, each(tasks, task -> EventId.next(now)))
                 .bindArray(
-                    "traceparents", String.class, each(group, TaskWriter.Submitted::traceparent))
+                    "traceparents", String.class, each(group, SubmissionWriter.Entry::traceparent))
                 .bindArray("bodies", String.class, each(tasks, NewTask::body))
                 .bindArray("families", String.class, each(tasks, NewTask::family))
                 .bindArray("slots", Integer.class, each(tasks, NewTask::slots))
@@ -282,11 +282,11 @@ class TaskStore {
                 .bind("now", now)
                 .map(
                     (row, context) -> {
-                      TaskWriter.Submitted submitted =
+                      SubmissionWriter.Entry entry =
                           Objects.requireNonNull(byId.get(row.getString("id")));
-                      submission(submitted, row, now)
-                          .ifPresent(answer -> answers.put(submitted, answer));
-                      return submitted;
+                      submission(entry, row, now)
+                          .ifPresent(answer -> answers.put(entry, answer));
+                      return entry;
                     })
                 .list();
           });
@@ -306,7 +306,7 @@ class TaskStore {
 
   /** Nothing when it has to be given again. */
   private static Optional<Submission> submission(
-      TaskWriter.Submitted submitted, ResultSet row, Instant now) throws SQLException {
+      SubmissionWriter.Entry entry, ResultSet row, Instant now) throws SQLException {
     if (row.getBoolean("stored")) {
       return Optional.of(new Submission.Stored(row.getString("id"), now));
     }
@@ -321,7 +321,7 @@ class TaskStore {
                   row.getObject("first_request_id", UUID.class))
               : new Submission.KeyReused());
     }
-    String externalTaskId = submitted.task().externalTaskId();
+    String externalTaskId = entry.task().externalTaskId();
     return row.getBoolean("taken") && externalTaskId != null
         ? Optional.of(new Submission.ExternalIdTaken(externalTaskId))
         : Optional.empty();
@@ -391,7 +391,7 @@ class TaskStore {
       List<String> taskIds,
       Source source,
       TaskSignal signal,
-      @Nullable Claimed claim,
+      @Nullable ClaimToken claim,
       @Nullable Instant dueBy,
       @Nullable String traceparent) {
     Instant now = clock.instant();

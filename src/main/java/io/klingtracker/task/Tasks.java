@@ -77,7 +77,7 @@ public class Tasks {
 
   private final TaskStore store;
   private final NewsStore news;
-  private final TaskWriter writer;
+  private final SubmissionWriter writer;
   private final TaskRepository repository;
   private final Jdbi jdbi;
   private final Event<TasksChanged> changes;
@@ -86,7 +86,7 @@ public class Tasks {
   Tasks(
       TaskStore store,
       NewsStore news,
-      TaskWriter writer,
+      SubmissionWriter writer,
       TaskRepository repository,
       Jdbi jdbi,
       Event<TasksChanged> changes) {
@@ -103,7 +103,7 @@ public class Tasks {
    * come at the same time may share; durable when this returns.
    */
   public Submission submit(NewTask task) {
-    return told(task.tenant(), writer.submit(task, traceparent()));
+    return publish(task.tenant(), writer.submit(task, traceparent()));
   }
 
   /**
@@ -116,10 +116,10 @@ public class Tasks {
 
   /** Stores a task that another program submits to Kling, and its first event. */
   public Submission track(TrackedTask task) {
-    return told(task.tenant(), store.track(task, traceparent()));
+    return publish(task.tenant(), store.track(task, traceparent()));
   }
 
-  private Submission told(String tenant, Submission submission) {
+  private Submission publish(String tenant, Submission submission) {
     if (submission instanceof Submission.Stored stored) {
       announce(
           new TasksChanged(
@@ -128,12 +128,12 @@ public class Tasks {
     return submission;
   }
 
-  /** After the commit: what is stored is stored, whatever those say who are told. */
+  /** After the commit: what is stored is stored, whatever its observers do. */
   private void announce(TasksChanged changed) {
     try {
       changes.fire(changed);
     } catch (RuntimeException e) {
-      LOG.errorf(e, "a change is stored, but not all were told; they find it by their polls");
+      LOG.errorf(e, "a change is stored, but not all observers were notified; they find it by their polls");
     }
   }
 
@@ -147,7 +147,7 @@ public class Tasks {
    * returns.
    */
   public Map<String, Outcome> apply(List<News> batch) {
-    return told(news.apply(batch, traceparent()));
+    return publish(news.apply(batch, traceparent()));
   }
 
   /**
@@ -155,28 +155,28 @@ public class Tasks {
    * and untouched.
    */
   public Map<String, Outcome> applyUnlocked(List<News> batch) {
-    return told(news.applyUnlocked(batch, traceparent()));
+    return publish(news.applyUnlocked(batch, traceparent()));
   }
 
   /**
-   * Applies what callbacks say to those tasks that it moves without a second look, and writes
-   * something besides in the same transaction; durable when this returns. News of any other task is
+   * Applies what callbacks say to those tasks that it moves without a second look, and also writes
+   * something in the same transaction; durable when this returns. News of any other task is
    * left alone: one that nobody sent to Kling or another program did, that has another id there,
    * that another transaction holds, or for which an older callback waits.
    *
    * @param batch from Kling without doubt; at most one piece for each task
-   * @param besides is told what moved, and runs before the commit
+   * @param also receives what moved, and runs before the commit
    */
-  public <R> R advance(List<News> batch, Function<List<Advanced>, R> besides) {
-    List<Advanced> moved = new ArrayList<>();
+  public <R> R applyAtOnce(List<News> batch, Function<List<AppliedCallback>, R> also) {
+    List<AppliedCallback> moved = new ArrayList<>();
     R written =
         jdbi.inTransaction(
             handle -> {
-              moved.addAll(news.advance(handle, batch, traceparent()));
-              return besides.apply(moved);
+              moved.addAll(news.applyAtOnce(handle, batch, traceparent()));
+              return also.apply(moved);
             });
     if (!moved.isEmpty()) {
-      announce(new TasksChanged(moved.stream().map(Advanced::change).toList()));
+      announce(new TasksChanged(moved.stream().map(AppliedCallback::change).toList()));
     }
     return written;
   }
@@ -186,7 +186,7 @@ public class Tasks {
     return NewsStore.isOtherTasksId(failure);
   }
 
-  private Map<String, Outcome> told(Map<String, Outcome> outcomes) {
+  private Map<String, Outcome> publish(Map<String, Outcome> outcomes) {
     List<TaskChanged> moved = new ArrayList<>();
     for (Outcome outcome : outcomes.values()) {
       if (outcome instanceof Outcome.Moved change) {
@@ -204,7 +204,7 @@ public class Tasks {
    * returns. False when something was sent or it does not wait any more.
    */
   public boolean withdraw(String taskId, Source source, TaskSignal signal) {
-    return told(store.endQueued(List.of(taskId), source, signal, null, null, traceparent())) > 0;
+    return publish(store.endQueued(List.of(taskId), source, signal, null, null, traceparent())) > 0;
   }
 
   /**
@@ -214,18 +214,18 @@ public class Tasks {
    * @return how many
    */
   public int withdrawLate(List<String> taskIds, TaskSignal signal, Instant now) {
-    return told(store.endQueued(taskIds, Source.DEADLINE, signal, null, now, traceparent()));
+    return publish(store.endQueued(taskIds, Source.DEADLINE, signal, null, now, traceparent()));
   }
 
   /**
    * Ends a task that Kling is proved not to have, as long as the claim is held under which that was
    * proved; durable when this returns. False when the claim is lost.
    */
-  public boolean refuse(String taskId, Claimed claim, Source source, TaskSignal signal) {
-    return told(store.endQueued(List.of(taskId), source, signal, claim, null, traceparent())) > 0;
+  public boolean refuse(String taskId, ClaimToken claim, Source source, TaskSignal signal) {
+    return publish(store.endQueued(List.of(taskId), source, signal, claim, null, traceparent())) > 0;
   }
 
-  private int told(List<TaskChanged> ended) {
+  private int publish(List<TaskChanged> ended) {
     if (!ended.isEmpty()) {
       announce(new TasksChanged(ended));
     }
@@ -256,7 +256,7 @@ public class Tasks {
    * The same, with what stands beside the task in a feature's own table, in one statement.
    *
    * @param beside a query about {@code t.id}; its columns must not be named as a task's are
-   * @param values what it has besides {@code :id} and {@code :tenant}
+   * @param values what it has beside {@code :id} and {@code :tenant}
    */
   public <T> Optional<T> findByAnyId(
       String tenant, String id, String beside, Map<String, ?> values, RowMapper<T> mapper) {

@@ -1,7 +1,7 @@
 package io.klingtracker.upstream;
 
 import io.klingtracker.loops.SetAside;
-import io.klingtracker.task.Claimed;
+import io.klingtracker.task.ClaimToken;
 import jakarta.inject.Inject;
 import jakarta.inject.Singleton;
 import java.time.Clock;
@@ -165,7 +165,7 @@ public class Doubts {
    * @param reason for people
    * @return false when the claim was lost meanwhile
    */
-  public boolean begin(String taskId, Claimed held, Cause cause, String reason) {
+  public boolean begin(String taskId, ClaimToken held, Cause cause, String reason) {
     return jdbi.withHandle(
             handle ->
                 handle

@@ -12,7 +12,7 @@ import io.klingtracker.share.Bound;
 import io.klingtracker.share.Permit;
 import io.klingtracker.share.Refusal;
 import io.klingtracker.share.Share;
-import io.klingtracker.task.Claimed;
+import io.klingtracker.task.ClaimToken;
 import io.klingtracker.testing.TestClock;
 import io.klingtracker.testing.TestDatabase;
 import java.time.Duration;
@@ -281,7 +281,7 @@ class BodyRoomTest {
         "video",
         1,
         "default",
-        new Claimed("o", 1),
+        new ClaimToken("o", 1),
         0,
         NOW,
         null);

@@ -243,7 +243,7 @@ class DoubtsTest {
     kling.onCreate =
         () -> {
           if (plain) {
-            replica.tasks.advance(List.of(processing), moved -> moved);
+            replica.tasks.applyAtOnce(List.of(processing), moved -> moved);
           } else {
             replica.tasks.apply(processing);
           }

@@ -407,7 +407,7 @@ class TaskStoreTest {
     assertTrue(((Outcome.Moved) apply(submitted(told))).change().webhook());
     jdbi.useHandle(
         handle ->
-            news.advance(
+            news.applyAtOnce(
                     handle,
                     List.of(
                         News.of(silent, Source.CALLBACK, new TaskSignal.Processing()),
@@ -474,7 +474,7 @@ class TaskStoreTest {
   }
 
   private Submission submit(NewTask task, String traceparent) {
-    return store.submit(List.of(new TaskWriter.Submitted(task, traceparent))).get(0);
+    return store.submit(List.of(new SubmissionWriter.Entry(task, traceparent))).get(0);
   }
 
   private String stored() {

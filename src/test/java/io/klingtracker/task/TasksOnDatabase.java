@@ -34,7 +34,7 @@ public final class TasksOnDatabase {
     return new Tasks(
         store,
         new NewsStore(jdbi, clock, config),
-        new TaskWriter(store, config, () -> false, new Shares(new SimpleMeterRegistry())),
+        new SubmissionWriter(store, config, () -> false, new Shares(new SimpleMeterRegistry())),
         new TaskRepository(jdbi),
         jdbi,
         new Told<>(told));

@@ -7,4 +7,4 @@ package io.klingtracker.task;
  * @param owner the replica
  * @param attempts number of the claim
  */
-public record Claimed(String owner, int attempts) {}
+public record ClaimToken(String owner, int attempts) {}

@@ -8,7 +8,7 @@ import org.jspecify.annotations.Nullable;
  * @param account the Kling account that runs it; empty while that is not known
  * @param leadMillis how much sooner the callback came than we would have asked
  */
-public record Advanced(
+public record AppliedCallback(
     TaskChanged change,
     String kind,
     @Nullable String upstreamModel,

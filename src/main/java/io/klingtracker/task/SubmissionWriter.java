@@ -18,11 +18,11 @@ import org.jspecify.annotations.Nullable;
 
 /** Stores submissions in groups; of those that wait for it one tenant has its share. */
 @Singleton
-class TaskWriter {
+class SubmissionWriter {
 
   private static final Duration RETRY = Duration.ofSeconds(1);
 
-  private final GroupCommit<Submitted, Submission> groups;
+  private final GroupCommit<Entry, Submission> groups;
   private final Share waiting;
 
   /**
@@ -30,7 +30,7 @@ class TaskWriter {
    *
    * @param traceparent W3C trace context, or null
    */
-  record Submitted(NewTask task, @Nullable String traceparent) {
+  record Entry(NewTask task, @Nullable String traceparent) {
 
     /** Those that could get into each other's way have the same. */
     Object key() {
@@ -44,7 +44,7 @@ class TaskWriter {
   }
 
   @Inject
-  TaskWriter(TaskStore store, TaskConfig config, GroupCommitConfig grouping, Shares shares) {
+  SubmissionWriter(TaskStore store, TaskConfig config, GroupCommitConfig grouping, Shares shares) {
     TaskConfig.Submit bounds = config.submit();
     this.waiting =
         shares.of(
@@ -64,9 +64,9 @@ class TaskWriter {
 
   /** Durable when this returns. */
   Submission submit(NewTask task, @Nullable String traceparent) {
-    Submitted submitted = new Submitted(task, traceparent);
+    Entry entry = new Entry(task, traceparent);
     try (Permit place = waiting.enter(task.tenant(), 1).orThrow()) {
-      return groups.add(submitted.key(), submitted).toCompletableFuture().join();
+      return groups.add(entry.key(), entry).toCompletableFuture().join();
     } catch (CompletionException e) {
       Throwable cause = e.getCause();
       if (task.idempotency() != null && cause != null && SqlStates.isLockTimeout(cause)) {
