@@ -47,7 +47,7 @@ public class KlingResource {
   static final int DEFAULT_PAGE_SIZE = 30;
 
   private final BodyReader bodies;
-  private final Passes passes;
+  private final Passthrough passthrough;
   private final Submissions submissions;
   private final Tasks tasks;
   private final StoredAnswers answers;
@@ -57,14 +57,14 @@ public class KlingResource {
   @Inject
   KlingResource(
       BodyReader bodies,
-      Passes passes,
+      Passthrough passthrough,
       Submissions submissions,
       Tasks tasks,
       StoredAnswers answers,
       CurrentCaller caller,
       ReadConfig config) {
     this.bodies = bodies;
-    this.passes = passes;
+    this.passthrough = passthrough;
     this.submissions = submissions;
     this.tasks = tasks;
     this.answers = answers;
@@ -88,7 +88,7 @@ public class KlingResource {
       @HeaderParam("Prefer") @Nullable String prefer) {
     SyncPath sync = Kinds.syncOfPath(withoutSlash(path)).orElse(null);
     if (sync != null) {
-      return bodies.read(sync.takesMedia(), sound -> passes.pass(caller.tenant(), sync, sound));
+      return bodies.read(sync.takesMedia(), sound -> passthrough.forward(caller.tenant(), sync, sound));
     }
     Kind kind =
         Kinds.ofPath(withoutSlash(path))

@@ -27,7 +27,7 @@ class CallbackRoute {
   private static final String OK = "{\"code\":0,\"message\":\"ok\"}";
 
   private final CallbackTarget target;
-  private final Callbacks callbacks;
+  private final CallbackIntake intake;
   private final CallbackConfig config;
   private final Bodies bodies;
   private final ExecutorService executor;
@@ -35,12 +35,12 @@ class CallbackRoute {
   @Inject
   CallbackRoute(
       CallbackTarget target,
-      Callbacks callbacks,
+      CallbackIntake intake,
       CallbackConfig config,
       Bodies bodies,
       ExecutorService executor) {
     this.target = target;
-    this.callbacks = callbacks;
+    this.intake = intake;
     this.config = config;
     this.bodies = bodies;
     this.executor = executor;
@@ -53,7 +53,7 @@ class CallbackRoute {
   private void receive(RoutingContext call) {
     String taskId = String.valueOf(call.pathParam("task"));
     if (!target.isToken(taskId, String.valueOf(call.pathParam("token")))) {
-      bodies.refuse(call, callbacks.forged("the token is not right for this task"), "token");
+      bodies.refuse(call, intake.forged("the token is not right for this task"), "token");
       return;
     }
     bodies.readCallback(
@@ -72,7 +72,7 @@ class CallbackRoute {
   private void store(
       HttpServerResponse response, String taskId, CallbackHeaders headers, byte[] body) {
     try {
-      callbacks
+      intake
           .receive(taskId, headers, body)
           .whenComplete((done, failure) -> answer(response, failure));
     } catch (RuntimeException e) {

@@ -5,7 +5,7 @@ import java.time.Instant;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A stored callback whose news is to be worked off, and the task as it stands.
+ * A stored callback whose news is to be processed, and the task as it is.
  *
  * @param attempts how often it was claimed, this time included
  * @param task null when there is no such task (any more)
@@ -18,7 +18,7 @@ record PendingCallback(
     boolean signed,
     Instant receivedAt,
     int attempts,
-    @Nullable Standing task) {
+    @Nullable TaskState task) {
 
   /**
    * The task when the callback was claimed.
@@ -30,7 +30,7 @@ record PendingCallback(
    * @param nextCheckAt when Kling would have been asked; null when it would not
    * @param leadMillis how early the first callback of its end was, if there was one
    */
-  record Standing(
+  record TaskState(
       String kind,
       @Nullable String upstreamModel,
       String account,

@@ -12,7 +12,7 @@ import org.jspecify.annotations.Nullable;
  *
  * @param hash SHA-256 of the body, hexadecimal
  * @param headers JSON of the headers of interest
- * @param said the news in it; null when there is none to be read, which is kept for people
+ * @param news the news in it; null when there is none to be read, which is kept for people
  * @param repeats how often the same body came besides, in the same moment
  */
 @SuppressWarnings("ArrayRecordComponent") // told apart by task and hash, never as a record
@@ -22,7 +22,7 @@ record Receipt(
     byte[] body,
     String headers,
     boolean signed,
-    @Nullable KlingNews said,
+    @Nullable KlingNews news,
     Instant receivedAt,
     int repeats) {
 
@@ -31,9 +31,9 @@ record Receipt(
       byte[] body,
       String headers,
       boolean signed,
-      @Nullable KlingNews said,
+      @Nullable KlingNews news,
       Instant receivedAt) {
-    return new Receipt(taskId, sha256(body), body, headers, signed, said, receivedAt, 0);
+    return new Receipt(taskId, sha256(body), body, headers, signed, news, receivedAt, 0);
   }
 
   /** What is stored once. */
@@ -48,7 +48,7 @@ record Receipt(
         body,
         headers,
         signed || other.signed,
-        said,
+        news,
         receivedAt,
         repeats + 1 + other.repeats);
   }

@@ -300,7 +300,7 @@ class ReceiptStore {
   }
 
   private static String verdict(Receipt receipt, Set<String> applied) {
-    if (receipt.said() == null) {
+    if (receipt.news() == null) {
       return "unreadable";
     }
     return applied.contains(receipt.key()) ? "applied" : "pending";
@@ -453,10 +453,10 @@ class ReceiptStore {
         status == null ? null : standing(row, TaskStatus.of(status)));
   }
 
-  private static PendingCallback.Standing standing(ResultSet row, TaskStatus status)
+  private static PendingCallback.TaskState standing(ResultSet row, TaskStatus status)
       throws SQLException {
     Timestamp nextCheckAt = row.getTimestamp("next_check_at");
-    return new PendingCallback.Standing(
+    return new PendingCallback.TaskState(
         row.getString("kind"),
         row.getString("upstream_model"),
         row.getString("account"),

@@ -43,7 +43,7 @@ class ReceiptWriter {
 
   private final ReceiptStore store;
   private final Tasks tasks;
-  private final PendingCallbacks pending;
+  private final CallbackProcessor processor;
   private final CallbackConfig.Verify verify;
   private final GroupCommit<Receipt, Boolean> groups;
 
@@ -51,12 +51,12 @@ class ReceiptWriter {
   ReceiptWriter(
       ReceiptStore store,
       Tasks tasks,
-      PendingCallbacks pending,
+      CallbackProcessor processor,
       CallbackConfig config,
       GroupCommitConfig grouping) {
     this.store = store;
     this.tasks = tasks;
-    this.pending = pending;
+    this.processor = processor;
     this.verify = config.verify();
     this.groups =
         new GroupCommit<>(
@@ -115,9 +115,9 @@ class ReceiptWriter {
                 }
                 return store.keep(receipts, applied);
               });
-      pending.applied(moved);
+      processor.applied(moved);
       if (applied.size() < receipts.size()) {
-        pending.wake();
+        processor.wake();
       }
       return kept;
     } catch (RuntimeException e) {
@@ -132,7 +132,7 @@ class ReceiptWriter {
 
   private Set<String> keepOnly(Collection<Receipt> receipts) {
     Set<String> kept = store.keep(receipts, Set.of());
-    pending.wake();
+    processor.wake();
     return kept;
   }
 
@@ -148,18 +148,18 @@ class ReceiptWriter {
   }
 
   private static boolean isPlain(Receipt receipt) {
-    KlingNews said = receipt.said();
-    if (said == null || said.klingTaskId() == null || said.status() == KlingStatus.UNKNOWN) {
+    KlingNews news = receipt.news();
+    if (news == null || news.klingTaskId() == null || news.status() == KlingStatus.UNKNOWN) {
       return false;
     }
-    String named = said.externalTaskId();
+    String named = news.externalTaskId();
     return named == null || named.isEmpty() || named.equals(receipt.taskId());
   }
 
   private static News news(Receipt receipt) {
     // The plan of when to ask stays as it is: it was made from how long such renders take.
     return KlingWords.toNews(
-            receipt.taskId(), Source.CALLBACK, Objects.requireNonNull(receipt.said()), null)
+            receipt.taskId(), Source.CALLBACK, Objects.requireNonNull(receipt.news()), null)
         .orElseThrow();
   }
 
@@ -170,7 +170,7 @@ class ReceiptWriter {
         applied.upstreamModel(),
         applied.account(),
         Source.CALLBACK,
-        Objects.requireNonNull(receipt.said()),
+        Objects.requireNonNull(receipt.news()),
         new Outcome.Moved(applied.change()),
         applied.leadMillis(),
         true);

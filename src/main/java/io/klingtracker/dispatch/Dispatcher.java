@@ -420,22 +420,22 @@ class Dispatcher {
   }
 
   /** Kling has the task. Should it say more than that, it is asked about it like any other. */
-  private void adopt(Claim claim, KlingNews said) {
+  private void adopt(Claim claim, KlingNews news) {
     Instant now = clock.instant();
-    boolean accepted = said.status() == KlingStatus.SUBMITTED;
+    boolean accepted = news.status() == KlingStatus.SUBMITTED;
     tasks.apply(
         new News(
             claim.taskId(),
             Source.DISPATCH,
             new TaskSignal.Submitted(),
-            said.klingTaskId(),
+            news.klingTaskId(),
             null,
             accepted
                 ? checks.first(
                     new CheckPlan.Watched(
                         claim.kind(), claim.upstreamModel(), claim.account(), now))
                 : now,
-            accepted ? said.word() : "submitted"));
+            accepted ? news.word() : "submitted"));
     if (!accepted) {
       checkRequested.fire(new CheckRequested(claim.taskId()));
     }

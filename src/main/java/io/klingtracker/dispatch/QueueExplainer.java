@@ -283,10 +283,10 @@ class QueueExplainer implements QueueView {
   private QueueStatus sent(Place place, @Nullable Check check) {
     boolean underWay =
         place.claimedUntil() != null && place.claimedUntil().isAfter(clock.instant());
-    String said = place.reason();
+    String reason = place.reason();
     return new QueueStatus(
-        said != null
-            ? said
+        reason != null
+            ? reason
             : underWay
                 ? "it is being sent to Kling; the answer is awaited"
                 : "it was sent, and whether Kling accepted it is not known yet",

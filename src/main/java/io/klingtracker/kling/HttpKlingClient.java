@@ -140,15 +140,15 @@ class HttpKlingClient implements KlingClient, KlingLists {
   }
 
   @Override
-  public CompletionStage<PassedAnswer> pass(String account, String path, String body) {
+  public CompletionStage<PassthroughAnswer> pass(String account, String path, String body) {
     return call(account, HttpMethod.POST, path, Buffer.buffer(body), Instant.MAX)
-        .<PassedAnswer>map(
+        .<PassthroughAnswer>map(
             answer -> {
               Integer code = answer.code();
-              return new PassedAnswer.Answered(
+              return new PassthroughAnswer.Answered(
                   answer.status(), code == null ? -1 : code, answer.body().getBytes());
             })
-        .otherwise(failure -> new PassedAnswer.NoAnswer(reason(failure)))
+        .otherwise(failure -> new PassthroughAnswer.NoAnswer(reason(failure)))
         .toCompletionStage();
   }
 

@@ -35,5 +35,5 @@ public interface KlingClient {
    * @param path Kling's path
    * @param body the JSON body
    */
-  CompletionStage<PassedAnswer> pass(String account, String path, String body);
+  CompletionStage<PassthroughAnswer> pass(String account, String path, String body);
 }

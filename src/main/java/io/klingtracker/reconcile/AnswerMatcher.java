@@ -36,21 +36,21 @@ final class AnswerMatcher {
   /** Those that are asked about; whatever else Kling speaks of counts for none. */
   List<Match> among(Collection<KlingNews> page) {
     List<Match> matches = new ArrayList<>();
-    for (KlingNews said : page) {
-      for (Check check : matches(said)) {
+    for (KlingNews news : page) {
+      for (Check check : matches(news)) {
         if (unanswered.remove(check.taskId()) != null) {
-          matches.add(new Match(check, said));
+          matches.add(new Match(check, news));
         }
       }
     }
     return matches;
   }
 
-  private List<Check> matches(KlingNews said) {
+  private List<Check> matches(KlingNews news) {
     List<Check> matches = new ArrayList<>();
-    matches.addAll(byKlingId.getOrDefault(said.klingTaskId(), List.of()));
-    matches.addAll(byOwnId.getOrDefault(said.externalTaskId(), List.of()));
-    for (Check check : byOwnId.getOrDefault(said.klingTaskId(), List.of())) {
+    matches.addAll(byKlingId.getOrDefault(news.klingTaskId(), List.of()));
+    matches.addAll(byOwnId.getOrDefault(news.externalTaskId(), List.of()));
+    for (Check check : byOwnId.getOrDefault(news.klingTaskId(), List.of())) {
       // A tracked task may be asked for by an id that a callback named.
       if (check.tracked()) {
         matches.add(check);

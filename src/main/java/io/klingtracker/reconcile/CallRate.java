@@ -83,9 +83,9 @@ final class CallRate {
       question
           .get()
           .whenComplete(
-              (said, failure) -> {
+              (answered, failure) -> {
                 if (failure == null) {
-                  answer.complete(said);
+                  answer.complete(answered);
                 } else {
                   answer.completeExceptionally(failure);
                 }

@@ -252,12 +252,12 @@ class CheckSettler {
   /** What we know already is no news; an id that we do not know yet is. */
   private static boolean isNews(AnswerMatcher.Match match) {
     Check check = match.check();
-    KlingStatus said = match.news().status();
-    if (said == KlingStatus.UNKNOWN) {
+    KlingStatus klingStatus = match.news().status();
+    if (klingStatus == KlingStatus.UNKNOWN) {
       // Whatever it means: Kling has accepted it.
       return check.doubt() != null;
     }
-    TaskStatus status = KlingWords.status(said);
+    TaskStatus status = KlingWords.status(klingStatus);
     return check.status().accepts(status)
         || check.klingTaskId() == null
         || check.status().isFinal();
@@ -310,20 +310,20 @@ class CheckSettler {
   }
 
   private News news(AnswerMatcher.Match match) {
-    KlingNews said = match.news();
+    KlingNews news = match.news();
     String taskId = match.check().taskId();
-    Instant next = said.status().isFinal() ? null : plan.first(match.check().watched());
-    return KlingWords.toNews(taskId, Source.POLL, said, next)
+    Instant next = news.status().isFinal() ? null : plan.first(match.check().watched());
+    return KlingWords.toNews(taskId, Source.POLL, news, next)
         .orElseGet(
             () ->
                 new News(
                     taskId,
                     Source.POLL,
                     new TaskSignal.Submitted(),
-                    said.klingTaskId(),
+                    news.klingTaskId(),
                     null,
                     next,
-                    said.word()));
+                    news.word()));
   }
 
   private static boolean ended(Outcome outcome) {
@@ -364,13 +364,13 @@ class CheckSettler {
   /** Kling answered, and nothing ended. */
   private Optional<ReconcileStore.Reschedule> unchanged(AnswerMatcher.Match match) {
     Check check = match.check();
-    KlingNews said = match.news();
-    if (said.status() == KlingStatus.UNKNOWN) {
-      tasks.note(check.taskId(), Source.POLL, said.word(), "not-understood", said.message());
+    KlingNews news = match.news();
+    if (news.status() == KlingStatus.UNKNOWN) {
+      tasks.note(check.taskId(), Source.POLL, news.word(), "not-understood", news.message());
     }
     TaskStatus claimed = check.proving();
     if (claimed != null && check.proofs() + 1 >= config.proof().attempts()) {
-      untrue(check, claimed, said.word());
+      untrue(check, claimed, news.word());
       return overdue(check, null);
     }
     return claimed == null

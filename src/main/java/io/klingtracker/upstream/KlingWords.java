@@ -23,26 +23,26 @@ public final class KlingWords {
    * @return empty for a status word that we do not know
    */
   public static Optional<News> toNews(
-      String taskId, Source source, KlingNews said, @Nullable Instant nextCheckAt) {
-    return signal(said)
+      String taskId, Source source, KlingNews news, @Nullable Instant nextCheckAt) {
+    return signal(news)
         .map(
             signal ->
                 new News(
                     taskId,
                     source,
                     signal,
-                    said.klingTaskId(),
-                    said.units(),
+                    news.klingTaskId(),
+                    news.units(),
                     nextCheckAt,
-                    said.word()));
+                    news.word()));
   }
 
-  private static Optional<TaskSignal> signal(KlingNews said) {
-    return switch (said.status()) {
+  private static Optional<TaskSignal> signal(KlingNews news) {
+    return switch (news.status()) {
       case SUBMITTED -> Optional.of(new TaskSignal.Submitted());
       case PROCESSING -> Optional.of(new TaskSignal.Processing());
-      case SUCCEED -> Optional.of(new TaskSignal.Succeed(said.result()));
-      case FAILED -> Optional.of(new TaskSignal.Failed(null, said.message()));
+      case SUCCEED -> Optional.of(new TaskSignal.Succeed(news.result()));
+      case FAILED -> Optional.of(new TaskSignal.Failed(null, news.message()));
       case UNKNOWN -> Optional.empty();
     };
   }
@@ -52,8 +52,8 @@ public final class KlingWords {
    *
    * @throws IllegalArgumentException for a word that we do not know
    */
-  public static TaskStatus status(KlingStatus said) {
-    return switch (said) {
+  public static TaskStatus status(KlingStatus status) {
+    return switch (status) {
       case SUBMITTED -> TaskStatus.SUBMITTED;
       case PROCESSING -> TaskStatus.PROCESSING;
       case SUCCEED -> TaskStatus.SUCCEED;

@@ -46,7 +46,7 @@ public class Reports {
       @Nullable String upstreamModel,
       String account,
       Source source,
-      KlingNews said,
+      KlingNews news,
       Outcome outcome,
       @Nullable Long leadMillis,
       boolean proved) {
@@ -92,7 +92,7 @@ public class Reports {
   private void book(Report report, List<CallbackStats.End> ends, Set<String> sampled) {
     if (report.ended()) {
       ends.add(new CallbackStats.End(report.taskId(), report.account(), report.leadMillis()));
-      Duration took = report.said().renderTime();
+      Duration took = report.news().renderTime();
       // One sample of each model from a batch is enough, and bounds what is written.
       if (took != null && sampled.add(report.kind() + "/" + report.upstreamModel())) {
         times.add(report.kind(), report.upstreamModel(), took);
@@ -100,9 +100,9 @@ public class Reports {
       flagStrangers(report);
     } else if (report.outcome() instanceof Outcome.Ignored ignored) {
       if (ignored.reason().equals("contradicts")) {
-        contradiction(report.taskId(), report.account(), report.said().word(), report.proved());
+        contradiction(report.taskId(), report.account(), report.news().word(), report.proved());
       }
-      if (report.source() == Source.CALLBACK && report.said().status().isFinal()) {
+      if (report.source() == Source.CALLBACK && report.news().status().isFinal()) {
         stats.cameLate(report.taskId());
       }
     }
@@ -130,7 +130,7 @@ public class Reports {
   }
 
   private void flagStrangers(Report report) {
-    String result = report.said().result();
+    String result = report.news().result();
     if (result == null) {
       return;
     }
@@ -139,7 +139,7 @@ public class Reports {
       tasks.note(
           report.taskId(),
           report.source(),
-          report.said().word(),
+          report.news().word(),
           "result-host",
           "the result lies at " + String.join(", ", strangers) + "; see kling.result-hosts");
       meters.counter("tracker.kling.result.strangers", "account", report.account()).increment();

@@ -176,7 +176,7 @@ class KlingFuzzTest {
   private void answered(String id, byte[] body) {
     try {
       KlingReader.task(KlingReader.parse(body))
-          .flatMap(said -> KlingWords.toNews(id, Source.POLL, said, null))
+          .flatMap(news -> KlingWords.toNews(id, Source.POLL, news, null))
           .ifPresent(tasks::apply);
     } catch (IOException e) {
       // No JSON: no answer.

@@ -28,8 +28,8 @@ import org.jdbi.v3.core.Jdbi;
 /** The receiver below its route, over a test's database. */
 public final class CallbackParts implements AutoCloseable {
 
-  private final Callbacks callbacks;
-  private final PendingCallbacks pending;
+  private final CallbackIntake intake;
+  private final CallbackProcessor processor;
   private final ExecutorService executor = Executors.newFixedThreadPool(4);
   private final Loops loops = new Loops();
   public final SetAside setAside;
@@ -41,8 +41,8 @@ public final class CallbackParts implements AutoCloseable {
     CallbackConfig config = Settings.of(CallbackConfig.class, settings);
     this.store = new ReceiptStore(jdbi, clock, config, new ReplicaId());
     this.setAside = new SetAside(jdbi, clock);
-    this.pending =
-        new PendingCallbacks(
+    this.processor =
+        new CallbackProcessor(
             jdbi,
             store,
             setAside,
@@ -56,9 +56,9 @@ public final class CallbackParts implements AutoCloseable {
             loops);
     this.writer =
         new ReceiptWriter(
-            store, tasks, pending, config, Settings.of(GroupCommitConfig.class, settings));
-    this.callbacks =
-        new Callbacks(
+            store, tasks, processor, config, Settings.of(GroupCommitConfig.class, settings));
+    this.intake =
+        new CallbackIntake(
             store,
             writer,
             config,
@@ -85,14 +85,14 @@ public final class CallbackParts implements AutoCloseable {
       String taskId, String body, String id, String timestamp, String signature) {
     CallbackHeaders headers =
         new CallbackHeaders(id, timestamp, signature, "application/json", "test");
-    return callbacks
+    return intake
         .receive(taskId, headers, body.getBytes(StandardCharsets.UTF_8))
         .toCompletableFuture();
   }
 
   /** Works off what is stored. */
   public boolean workOff() {
-    return pending.runOnce();
+    return processor.runOnce();
   }
 
   /** The route, on a port of its own without Quarkus. */
@@ -100,7 +100,7 @@ public final class CallbackParts implements AutoCloseable {
     CallbackConfig config = Settings.of(CallbackConfig.class, settings);
     HttpParts http = new HttpParts(vertx, settings);
     Router router = http.router();
-    new CallbackRoute(target, callbacks, config, http.bodies(), executor).register(router);
+    new CallbackRoute(target, intake, config, http.bodies(), executor).register(router);
     return http.listen(router);
   }
 

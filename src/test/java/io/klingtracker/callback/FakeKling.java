@@ -9,7 +9,7 @@ import io.klingtracker.kling.KlingLists;
 import io.klingtracker.kling.KlingNews;
 import io.klingtracker.kling.KlingReader;
 import io.klingtracker.kling.ListAnswer;
-import io.klingtracker.kling.PassedAnswer;
+import io.klingtracker.kling.PassthroughAnswer;
 import io.klingtracker.kling.QueryAnswer;
 import java.time.Clock;
 import java.time.Instant;
@@ -224,7 +224,7 @@ final class FakeKling implements KlingClient, KlingLists {
   }
 
   @Override
-  public CompletionStage<PassedAnswer> pass(String account, String path, String body) {
+  public CompletionStage<PassthroughAnswer> pass(String account, String path, String body) {
     throw new UnsupportedOperationException();
   }
 }

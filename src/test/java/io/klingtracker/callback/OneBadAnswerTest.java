@@ -7,7 +7,7 @@ import io.klingtracker.kling.CreateAnswer;
 import io.klingtracker.kling.KlingClient;
 import io.klingtracker.kling.KlingNews;
 import io.klingtracker.kling.KlingStatus;
-import io.klingtracker.kling.PassedAnswer;
+import io.klingtracker.kling.PassthroughAnswer;
 import io.klingtracker.kling.QueryAnswer;
 import io.klingtracker.loops.SetAside;
 import io.klingtracker.reconcile.ReconcileParts;
@@ -196,14 +196,14 @@ class OneBadAnswerTest {
         return kling.query(account, path);
       }
       asked++;
-      KlingNews said = poison;
-      return breaks || said == null
+      KlingNews news = poison;
+      return breaks || news == null
           ? CompletableFuture.failedFuture(new IllegalStateException("nobody foresaw this"))
-          : CompletableFuture.completedFuture(new QueryAnswer.Found(said));
+          : CompletableFuture.completedFuture(new QueryAnswer.Found(news));
     }
 
     @Override
-    public CompletionStage<PassedAnswer> pass(String account, String path, String body) {
+    public CompletionStage<PassthroughAnswer> pass(String account, String path, String body) {
       return kling.pass(account, path, body);
     }
   }

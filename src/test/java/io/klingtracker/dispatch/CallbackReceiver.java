@@ -61,8 +61,8 @@ final class CallbackReceiver implements AutoCloseable {
   }
 
   private boolean apply(String taskId, Buffer body) throws IOException {
-    KlingNews said = KlingReader.task(KlingReader.parse(body.getBytes())).orElseThrow();
-    KlingWords.toNews(taskId, Source.CALLBACK, said, null).ifPresent(tasks::apply);
+    KlingNews news = KlingReader.task(KlingReader.parse(body.getBytes())).orElseThrow();
+    KlingWords.toNews(taskId, Source.CALLBACK, news, null).ifPresent(tasks::apply);
     return true;
   }
 

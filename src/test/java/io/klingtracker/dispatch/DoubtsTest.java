@@ -227,7 +227,7 @@ class DoubtsTest {
       String answer, boolean plain) {
     Replica replica = replica();
     String task = submit(replica);
-    KlingNews said = ScriptedKling.news(task);
+    KlingNews news = ScriptedKling.news(task);
     if (answer.equals("lost")) {
       kling.creates.add(new CreateAnswer.Unknown("reset"));
     }
@@ -236,7 +236,7 @@ class DoubtsTest {
             task,
             Source.CALLBACK,
             new TaskSignal.Processing(),
-            said.klingTaskId(),
+            news.klingTaskId(),
             null,
             null,
             "processing");
@@ -260,7 +260,7 @@ class DoubtsTest {
     kling.query =
         new QueryAnswer.Found(
             new KlingNews(
-                said.klingTaskId(),
+                news.klingTaskId(),
                 task,
                 KlingStatus.SUCCEED,
                 "succeed",

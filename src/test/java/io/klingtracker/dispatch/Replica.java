@@ -5,7 +5,7 @@ import io.klingtracker.kling.KlingClient;
 import io.klingtracker.kling.KlingConfig;
 import io.klingtracker.kling.KlingLists;
 import io.klingtracker.kling.ListAnswer;
-import io.klingtracker.kling.PassedAnswer;
+import io.klingtracker.kling.PassthroughAnswer;
 import io.klingtracker.kling.QueryAnswer;
 import io.klingtracker.loops.SetAside;
 import io.klingtracker.loops.WorkLoop;
@@ -225,7 +225,7 @@ final class Replica implements AutoCloseable {
     }
 
     @Override
-    public CompletionStage<PassedAnswer> pass(String account, String path, String body) {
+    public CompletionStage<PassthroughAnswer> pass(String account, String path, String body) {
       return kling.pass(account, path, body);
     }
 

@@ -6,7 +6,7 @@ import io.klingtracker.kling.KlingLists;
 import io.klingtracker.kling.KlingNews;
 import io.klingtracker.kling.KlingStatus;
 import io.klingtracker.kling.ListAnswer;
-import io.klingtracker.kling.PassedAnswer;
+import io.klingtracker.kling.PassthroughAnswer;
 import io.klingtracker.kling.QueryAnswer;
 import java.time.Instant;
 import java.util.ArrayDeque;
@@ -88,7 +88,7 @@ final class ScriptedKling implements KlingClient, KlingLists {
   }
 
   @Override
-  public CompletionStage<PassedAnswer> pass(String account, String path, String body) {
+  public CompletionStage<PassthroughAnswer> pass(String account, String path, String body) {
     throw new UnsupportedOperationException();
   }
 

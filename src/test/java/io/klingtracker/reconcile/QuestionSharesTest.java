@@ -10,7 +10,7 @@ import io.klingtracker.kling.KlingLists;
 import io.klingtracker.kling.KlingNews;
 import io.klingtracker.kling.KlingStatus;
 import io.klingtracker.kling.ListAnswer;
-import io.klingtracker.kling.PassedAnswer;
+import io.klingtracker.kling.PassthroughAnswer;
 import io.klingtracker.kling.QueryAnswer;
 import io.klingtracker.presence.ReplicaId;
 import io.klingtracker.task.Submission;
@@ -307,7 +307,7 @@ class QuestionSharesTest {
     }
 
     @Override
-    public CompletionStage<PassedAnswer> pass(String account, String path, String body) {
+    public CompletionStage<PassthroughAnswer> pass(String account, String path, String body) {
       throw new UnsupportedOperationException();
     }
   }

@@ -14,7 +14,7 @@ import org.jspecify.annotations.Nullable;
  * Secret: HMAC-SHA256 over {@code id.timestamp.body} under the base 64 after {@code whsec_}; any
  * {@code v1} part may match; the timestamp must be near.
  */
-final class WebhookSignature {
+final class KlingSignature {
 
   private static final String PREFIX = "whsec_";
 
@@ -26,8 +26,8 @@ final class WebhookSignature {
    *
    * @throws IllegalArgumentException when one is not {@code whsec_} and base 64
    */
-  WebhookSignature(List<String> secrets, Duration tolerance) {
-    this.keys = secrets.stream().map(WebhookSignature::key).toList();
+  KlingSignature(List<String> secrets, Duration tolerance) {
+    this.keys = secrets.stream().map(KlingSignature::key).toList();
     this.tolerance = tolerance;
   }
 

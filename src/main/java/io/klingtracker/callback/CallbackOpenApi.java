@@ -13,7 +13,7 @@ import org.eclipse.microprofile.openapi.models.responses.APIResponses;
 
 /** Writes {@link CallbackRoute} into the OpenAPI document: it is no REST resource. */
 @OpenApiFilter(stages = OpenApiFilter.RunStage.BUILD)
-public class CallbackPath implements OASFilter {
+public class CallbackOpenApi implements OASFilter {
 
   private static final String JSON = "application/json";
 

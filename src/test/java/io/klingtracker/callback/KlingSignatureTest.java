@@ -15,7 +15,7 @@ import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /** Kling's official test vector, and what must not pass. */
-class WebhookSignatureTest {
+class KlingSignatureTest {
 
   private static final String SECRET = "whsec_dGVzdHNlY3JldHRlc3RzZWNyZXR0ZXN0c2VjcmV0MTI=";
   private static final String ID = "9876543210";
@@ -27,8 +27,8 @@ class WebhookSignatureTest {
           .getBytes(StandardCharsets.UTF_8);
   private static final Instant NOW = Instant.ofEpochSecond(1781080794);
 
-  private final WebhookSignature signature =
-      new WebhookSignature(List.of("whsec_b3RoZXI=", SECRET), Duration.ofMinutes(5));
+  private final KlingSignature signature =
+      new KlingSignature(List.of("whsec_b3RoZXI=", SECRET), Duration.ofMinutes(5));
 
   @Test
   void the_official_vector_passes() {
@@ -83,6 +83,6 @@ class WebhookSignatureTest {
   void a_secret_in_another_form_is_refused_at_the_start() {
     assertThrows(
         IllegalArgumentException.class,
-        () -> new WebhookSignature(List.of("dGVzdA=="), Duration.ofMinutes(5)));
+        () -> new KlingSignature(List.of("dGVzdA=="), Duration.ofMinutes(5)));
   }
 }

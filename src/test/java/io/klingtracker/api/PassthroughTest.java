@@ -6,7 +6,7 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import io.klingtracker.kling.CreateAnswer;
 import io.klingtracker.kling.KlingClient;
 import io.klingtracker.kling.KlingConfig;
-import io.klingtracker.kling.PassedAnswer;
+import io.klingtracker.kling.PassthroughAnswer;
 import io.klingtracker.kling.QueryAnswer;
 import io.klingtracker.problem.ErrorCode;
 import io.klingtracker.problem.ProblemException;
@@ -29,14 +29,14 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
 import org.junit.jupiter.api.Test;
 
-class PassesTest {
+class PassthroughTest {
 
   private static final SyncPath PATH = new SyncPath("audio/tts", false);
   private static final Body BODY = Body.parse("{}".getBytes(StandardCharsets.UTF_8), 100);
 
   private final SlowKling kling = new SlowKling();
-  private final Passes passes =
-      new Passes(
+  private final Passthrough passthrough =
+      new Passthrough(
           kling,
           Settings.of(KlingConfig.class, Map.of("kling.accounts.default.access-key", "a")),
           Settings.of(ApiConfig.class, Map.of("tracker.api.max-passed-at-once", "8")),
@@ -52,11 +52,11 @@ class PassesTest {
   }
 
   private static final class SlowKling implements KlingClient {
-    private final Deque<CompletableFuture<PassedAnswer>> waiting = new ArrayDeque<>();
+    private final Deque<CompletableFuture<PassthroughAnswer>> waiting = new ArrayDeque<>();
 
     @Override
-    public CompletionStage<PassedAnswer> pass(String account, String path, String body) {
-      CompletableFuture<PassedAnswer> answer = new CompletableFuture<>();
+    public CompletionStage<PassthroughAnswer> pass(String account, String path, String body) {
+      CompletableFuture<PassthroughAnswer> answer = new CompletableFuture<>();
       waiting.add(answer);
       return answer;
     }
@@ -75,13 +75,13 @@ class PassesTest {
 
   @Test
   void what_kling_refuses_is_given_back_and_what_it_does_not_answer_stays_counted() {
-    for (PassedAnswer answer :
+    for (PassthroughAnswer answer :
         List.of(
-            new PassedAnswer.Answered(200, 0, new byte[0]),
-            new PassedAnswer.NoAnswer("reset"),
-            new PassedAnswer.Answered(502, -1, new byte[0]),
-            new PassedAnswer.Answered(400, 1201, new byte[0]))) {
-      passes.pass("acme", PATH, BODY);
+            new PassthroughAnswer.Answered(200, 0, new byte[0]),
+            new PassthroughAnswer.NoAnswer("reset"),
+            new PassthroughAnswer.Answered(502, -1, new byte[0]),
+            new PassthroughAnswer.Answered(400, 1201, new byte[0]))) {
+      passthrough.forward("acme", PATH, BODY);
       kling.waiting.remove().complete(answer);
     }
 
@@ -92,22 +92,22 @@ class PassesTest {
   @Test
   void a_tenant_whose_calls_all_wait_leaves_room_for_another() {
     for (int i = 0; i < 7; i++) {
-      passes.pass("greedy", PATH, BODY);
+      passthrough.forward("greedy", PATH, BODY);
     }
     ProblemException refused =
-        assertThrows(ProblemException.class, () -> passes.pass("greedy", PATH, BODY));
+        assertThrows(ProblemException.class, () -> passthrough.forward("greedy", PATH, BODY));
     assertEquals(ErrorCode.RATE_LIMITED, refused.code());
 
-    passes.pass("other", PATH, BODY);
+    passthrough.forward("other", PATH, BODY);
     assertEquals(8, kling.waiting.size());
 
     // Now that another is there, half is all that the first may have.
     for (int i = 0; i < 3; i++) {
-      kling.waiting.remove().complete(new PassedAnswer.NoAnswer("slow"));
+      kling.waiting.remove().complete(new PassthroughAnswer.NoAnswer("slow"));
     }
-    assertThrows(ProblemException.class, () -> passes.pass("greedy", PATH, BODY));
-    kling.waiting.remove().complete(new PassedAnswer.NoAnswer("slow"));
-    passes.pass("greedy", PATH, BODY);
+    assertThrows(ProblemException.class, () -> passthrough.forward("greedy", PATH, BODY));
+    kling.waiting.remove().complete(new PassthroughAnswer.NoAnswer("slow"));
+    passthrough.forward("greedy", PATH, BODY);
     assertEquals(5, kling.waiting.size());
   }
 }

@@ -3,7 +3,7 @@ package io.klingtracker.api;
 import io.klingtracker.http.WaitingRequest;
 import io.klingtracker.kling.KlingClient;
 import io.klingtracker.kling.KlingConfig;
-import io.klingtracker.kling.PassedAnswer;
+import io.klingtracker.kling.PassthroughAnswer;
 import io.klingtracker.problem.ErrorCode;
 import io.klingtracker.problem.ProblemException;
 import io.klingtracker.rules.Body;
@@ -30,9 +30,9 @@ import org.jboss.logging.Logger;
  * shared by tenants.
  */
 @Singleton
-class Passes {
+class Passthrough {
 
-  private static final Logger LOG = Logger.getLogger(Passes.class);
+  private static final Logger LOG = Logger.getLogger(Passthrough.class);
   private static final Duration RETRY = Duration.ofSeconds(1);
 
   private final KlingClient kling;
@@ -43,7 +43,7 @@ class Passes {
   private final WaitingRequest request;
 
   @Inject
-  Passes(
+  Passthrough(
       KlingClient kling,
       KlingConfig accounts,
       ApiConfig config,
@@ -67,7 +67,7 @@ class Passes {
                 RETRY));
   }
 
-  CompletionStage<Response> pass(String tenant, SyncPath path, Body body) {
+  CompletionStage<Response> forward(String tenant, SyncPath path, Body body) {
     Permit place = underWay.enter(tenant, 1).orThrow();
     try {
       // In the request's own thread, which may wait for the database.
@@ -86,8 +86,8 @@ class Passes {
   }
 
   /** What Kling refused costs nothing; a call without an answer may have been made. */
-  private CompletionStage<PassedAnswer> settled(CountedCalls.Call call, PassedAnswer answer) {
-    if (!(answer instanceof PassedAnswer.Answered given) || given.code() <= 0) {
+  private CompletionStage<PassthroughAnswer> settled(CountedCalls.Call call, PassthroughAnswer answer) {
+    if (!(answer instanceof PassthroughAnswer.Answered given) || given.code() <= 0) {
       return CompletableFuture.completedFuture(answer);
     }
     return CompletableFuture.runAsync(call::refused, executor)
@@ -99,19 +99,19 @@ class Passes {
         .thenApply(done -> answer);
   }
 
-  private Response answer(PassedAnswer answer) {
-    if (answer instanceof PassedAnswer.Answered given && !given.isOurs()) {
+  private Response answer(PassthroughAnswer answer) {
+    if (answer instanceof PassthroughAnswer.Answered given && !given.isOurs()) {
       return Response.status(given.status())
           .type(MediaType.APPLICATION_JSON_TYPE)
           .entity(given.body())
           .build();
     }
-    if (answer instanceof PassedAnswer.Answered ours) {
+    if (answer instanceof PassthroughAnswer.Answered ours) {
       LOG.errorf("account=%s errorCode=%d refused by Kling on a passed call", account, ours.code());
     }
     throw new ProblemException(
         ErrorCode.UPSTREAM_FAILED,
-        answer instanceof PassedAnswer.NoAnswer none
+        answer instanceof PassthroughAnswer.NoAnswer none
             ? "Kling gave no answer: " + none.reason()
             : "Kling refuses the service's account; its operator has to see to it");
   }

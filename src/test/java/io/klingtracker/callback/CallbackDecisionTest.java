@@ -8,20 +8,20 @@ import io.klingtracker.task.TaskStatus;
 import java.time.Instant;
 import org.junit.jupiter.api.Test;
 
-class RulingTest {
+class CallbackDecisionTest {
 
   private static final Instant NOW = Instant.parse("2026-01-31T12:00:00Z");
 
   @Test
   void a_callback_of_a_create_that_was_given_up_as_lost_waits_until_the_task_is_sent_again() {
-    assertEquals(new Ruling.Wait(), ruling(false, true));
-    assertEquals(new Ruling.Apply(), ruling(true, true));
-    assertEquals(new Ruling.Note("untrue", "nothing was sent to Kling yet"), ruling(false, false));
+    assertEquals(new CallbackDecision.Wait(), ruling(false, true));
+    assertEquals(new CallbackDecision.Apply(), ruling(true, true));
+    assertEquals(new CallbackDecision.Note("untrue", "nothing was sent to Kling yet"), ruling(false, false));
   }
 
-  private static Ruling ruling(boolean open, boolean lost) {
-    PendingCallback.Standing task =
-        new PendingCallback.Standing(
+  private static CallbackDecision ruling(boolean open, boolean lost) {
+    PendingCallback.TaskState task =
+        new PendingCallback.TaskState(
             "text2video",
             "kling-v3",
             "default",
@@ -34,12 +34,12 @@ class RulingTest {
             NOW,
             null,
             null);
-    KlingNews said =
+    KlingNews news =
         new KlingNews(
             "7", "task_1", KlingStatus.PROCESSING, "processing", "", null, null, null, null);
-    return Ruling.of(
+    return CallbackDecision.of(
         new PendingCallback(1, "task_1", new byte[0], true, NOW, 1, task),
-        said,
+        news,
         CallbackConfig.Verify.UNSIGNED);
   }
 }

@@ -38,15 +38,15 @@ import org.jdbi.v3.core.Jdbi;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Works off the stored callbacks that were not applied at once: lets each change what it may
+ * Processes the stored callbacks that were not applied at once: lets each change what it may
  * change. A task that another transaction holds is not waited for; its callback comes again soon.
  * What a crash interrupts is done again, which changes nothing twice.
  */
 @Startup
 @Singleton
-class PendingCallbacks {
+class CallbackProcessor {
 
-  private static final Logger LOG = Logger.getLogger(PendingCallbacks.class);
+  private static final Logger LOG = Logger.getLogger(CallbackProcessor.class);
   private static final double JITTER = 0.2;
 
   /** The kind of what is set aside here. */
@@ -74,7 +74,7 @@ class PendingCallbacks {
   private final WorkLoop loop;
 
   /** A callback, read. */
-  private record Read(PendingCallback callback, KlingNews said, PendingCallback.Standing task) {
+  private record Read(PendingCallback callback, KlingNews news, PendingCallback.TaskState task) {
     Reports.Report report(Outcome outcome, boolean proved) {
       return new Reports.Report(
           callback.taskId(),
@@ -82,7 +82,7 @@ class PendingCallbacks {
           task.upstreamModel(),
           task.account(),
           Source.CALLBACK,
-          said,
+          news,
           outcome,
           lead(),
           proved);
@@ -99,7 +99,7 @@ class PendingCallbacks {
   }
 
   @Inject
-  PendingCallbacks(
+  CallbackProcessor(
       Jdbi jdbi,
       ReceiptStore store,
       SetAside setAside,
@@ -183,9 +183,9 @@ class PendingCallbacks {
             store::claim,
             this::unclaimed);
     Map<Long, String> verdicts = new HashMap<>();
-    List<Read> news = new ArrayList<>();
-    Batch.each(claimed, callback -> judge(callback, news, verdicts), this::failed);
-    apply(news, verdicts);
+    List<Read> reads = new ArrayList<>();
+    Batch.each(claimed, callback -> judge(callback, reads, verdicts), this::failed);
+    apply(reads, verdicts);
     Batch.apply(
         claimed.stream().filter(callback -> verdicts.containsKey(callback.receiptId())).toList(),
         done -> settle(done, verdicts),
@@ -211,33 +211,33 @@ class PendingCallbacks {
     store.settle(some);
   }
 
-  private void judge(PendingCallback callback, List<Read> news, Map<Long, String> verdicts) {
-    KlingNews said = KlingReader.callback(callback.body()).orElse(null);
-    PendingCallback.Standing task = callback.task();
-    if (said == null) {
+  private void judge(PendingCallback callback, List<Read> reads, Map<Long, String> verdicts) {
+    KlingNews news = KlingReader.callback(callback.body()).orElse(null);
+    PendingCallback.TaskState task = callback.task();
+    if (news == null) {
       verdicts.put(callback.receiptId(), "unreadable");
     } else if (task == null) {
       verdicts.put(callback.receiptId(), "no-task");
     } else {
-      rule(new Read(callback, said, task), news, verdicts);
+      decide(new Read(callback, news, task), reads, verdicts);
     }
   }
 
-  private void rule(Read read, List<Read> news, Map<Long, String> verdicts) {
+  private void decide(Read read, List<Read> reads, Map<Long, String> verdicts) {
     PendingCallback callback = read.callback();
-    Ruling ruling = Ruling.of(callback, read.said(), config.verify());
-    if (ruling instanceof Ruling.Apply) {
-      news.add(read);
-    } else if (ruling instanceof Ruling.Prove proof) {
+    CallbackDecision decision = CallbackDecision.of(callback, read.news(), config.verify());
+    if (decision instanceof CallbackDecision.Apply) {
+      reads.add(read);
+    } else if (decision instanceof CallbackDecision.Prove proof) {
       prove(read, proof, verdicts);
-    } else if (ruling instanceof Ruling.Wait) {
+    } else if (decision instanceof CallbackDecision.Wait) {
       await(read, verdicts);
-    } else if (ruling instanceof Ruling.Ask ask) {
+    } else if (decision instanceof CallbackDecision.Ask ask) {
       note(read, "not-understood", ask.fault(), verdicts);
       ask(callback.taskId());
-    } else if (ruling instanceof Ruling.Note note) {
+    } else if (decision instanceof CallbackDecision.Note note) {
       note(read, note.reason(), note.detail(), verdicts);
-      if (read.said().status().isFinal()) {
+      if (read.news().status().isFinal()) {
         // Also books a callback that comes after its end was found by asking.
         reports.book(
             List.of(read.report(new Outcome.Ignored(read.task().status(), note.reason()), false)));
@@ -249,14 +249,14 @@ class PendingCallbacks {
 
   private void note(Read read, String reason, @Nullable String detail, Map<Long, String> verdicts) {
     // What was said of another task is not this one's to tell.
-    String word = reason.equals("other-task") ? null : read.said().word();
+    String word = reason.equals("other-task") ? null : read.news().word();
     tasks.note(read.callback().taskId(), Source.CALLBACK, word, reason, detail);
     verdicts.put(read.callback().receiptId(), reason);
   }
 
-  private void prove(Read read, Ruling.Prove proof, Map<Long, String> verdicts) {
+  private void prove(Read read, CallbackDecision.Prove proof, Map<Long, String> verdicts) {
     PendingCallback callback = read.callback();
-    if (store.prove(callback, proof.claimed(), read.said().klingTaskId())) {
+    if (store.prove(callback, proof.claimed(), read.news().klingTaskId())) {
       note(read, "to-confirm", "asking Kling before it counts", verdicts);
       checkRequested.fire(new CheckRequested(callback.taskId()));
     } else if (callback.attempts() < SetAside.MOST_ATTEMPTS) {
@@ -277,8 +277,8 @@ class PendingCallbacks {
   }
 
   /** In rounds, since a statement takes one piece of news for each task. */
-  private void apply(List<Read> news, Map<Long, String> verdicts) {
-    List<Read> left = news;
+  private void apply(List<Read> reads, Map<Long, String> verdicts) {
+    List<Read> left = reads;
     while (!left.isEmpty()) {
       Map<String, Read> round = new LinkedHashMap<>();
       List<Read> next = new ArrayList<>();
@@ -364,12 +364,12 @@ class PendingCallbacks {
    * learn from Kling itself.
    */
   private News news(Read read) {
-    PendingCallback.Standing task = read.task();
+    PendingCallback.TaskState task = read.task();
     News news =
         KlingWords.toNews(
                 read.callback().taskId(),
                 Source.CALLBACK,
-                read.said(),
+                read.news(),
                 plan.first(
                     new CheckPlan.Watched(
                         task.kind(), task.upstreamModel(), task.account(), task.startedAt())))
@@ -377,7 +377,7 @@ class PendingCallbacks {
     if (trusts(read.callback())) {
       return news;
     }
-    String named = read.said().klingTaskId();
+    String named = read.news().klingTaskId();
     if (task.tracked() && task.klingTaskId() == null && named != null) {
       store.learn(read.callback().taskId(), named);
     }

@@ -8,13 +8,13 @@ import org.jspecify.annotations.Nullable;
 /**
  * What becomes of a callback: decided from what it says and where its task stands, nothing else.
  */
-sealed interface Ruling {
+sealed interface CallbackDecision {
 
   /** It is news of the task. */
-  record Apply() implements Ruling {}
+  record Apply() implements CallbackDecision {}
 
   /** It tells of an end that Kling has to confirm first. */
-  record Prove(TaskStatus claimed) implements Ruling {}
+  record Prove(TaskStatus claimed) implements CallbackDecision {}
 
   /**
    * It changes nothing; the timeline says why.
@@ -22,42 +22,42 @@ sealed interface Ruling {
    * @param reason {@code repeated}, {@code contradicts}, {@code older}, {@code other-task}, {@code
    *     not-understood} or {@code untrue}
    */
-  record Note(String reason, @Nullable String detail) implements Ruling {}
+  record Note(String reason, @Nullable String detail) implements CallbackDecision {}
 
   /**
    * It cannot be read in one way only: Kling is asked.
    *
    * @param fault what is wrong with it
    */
-  record Ask(String fault) implements Ruling {}
+  record Ask(String fault) implements CallbackDecision {}
 
   /**
    * It may be news of a create that was given up as lost: it counts once the task is sent again.
    */
-  record Wait() implements Ruling {}
+  record Wait() implements CallbackDecision {}
 
   /** There is no task for it. */
-  record NoTask() implements Ruling {}
+  record NoTask() implements CallbackDecision {}
 
   /** Decides. */
-  static Ruling of(PendingCallback callback, KlingNews said, CallbackConfig.Verify verify) {
-    PendingCallback.Standing task = callback.task();
+  static CallbackDecision of(PendingCallback callback, KlingNews news, CallbackConfig.Verify verify) {
+    PendingCallback.TaskState task = callback.task();
     if (task == null) {
       return new NoTask();
     }
-    if (said.isUnclear()) {
-      return new Ask(said.message());
+    if (news.isUnclear()) {
+      return new Ask(news.message());
     }
-    String named = said.externalTaskId();
+    String named = news.externalTaskId();
     String expected = task.nameAtKling(callback.taskId());
     if (named != null && !named.isEmpty() && expected != null && !named.equals(expected)) {
       return new Note("other-task", "it has another id than this task");
     }
-    if (task.klingTaskId() != null && !task.klingTaskId().equals(said.klingTaskId())) {
+    if (task.klingTaskId() != null && !task.klingTaskId().equals(news.klingTaskId())) {
       return new Note("other-task", "it has another id than this task");
     }
-    if (said.status() == KlingStatus.UNKNOWN) {
-      return new Note("not-understood", said.message());
+    if (news.status() == KlingStatus.UNKNOWN) {
+      return new Note("not-understood", news.message());
     }
     if (task.status() == TaskStatus.QUEUED && !task.open()) {
       if (task.lost()) {
@@ -65,13 +65,13 @@ sealed interface Ruling {
       }
       return new Note("untrue", "nothing was sent to Kling yet");
     }
-    if (said.status().isFinal() && verify.needsProof(callback.signed())) {
-      return unproved(task.status(), claimed(said));
+    if (news.status().isFinal() && verify.needsProof(callback.signed())) {
+      return unproved(task.status(), claimed(news));
     }
     return new Apply();
   }
 
-  private static Ruling unproved(TaskStatus current, TaskStatus claimed) {
+  private static CallbackDecision unproved(TaskStatus current, TaskStatus claimed) {
     if (!current.isFinal()) {
       return new Prove(claimed);
     }
@@ -83,7 +83,7 @@ sealed interface Ruling {
         : new Note("contradicts", "not signed; the end that stands is " + current.word());
   }
 
-  private static TaskStatus claimed(KlingNews said) {
-    return said.status() == KlingStatus.SUCCEED ? TaskStatus.SUCCEED : TaskStatus.FAILED;
+  private static TaskStatus claimed(KlingNews news) {
+    return news.status() == KlingStatus.SUCCEED ? TaskStatus.SUCCEED : TaskStatus.FAILED;
   }
 }

@@ -25,7 +25,7 @@ import org.eclipse.microprofile.openapi.models.responses.APIResponses;
  * all, yet each has its own body, limits and examples.
  */
 @OpenApiFilter(stages = OpenApiFilter.RunStage.BUILD)
-public class KlingPaths implements OASFilter {
+public class KlingOpenApi implements OASFilter {
 
   private static final String JSON = "application/json";
   private static final String TAG = "Kling's API";

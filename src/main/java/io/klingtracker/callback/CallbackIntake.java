@@ -22,20 +22,20 @@ import java.util.concurrent.CompletionStage;
  * nor a lock is in the way of the answer.
  */
 @Singleton
-class Callbacks {
+class CallbackIntake {
 
   private final ReceiptStore receipts;
   private final ReceiptWriter writer;
   private final ObjectMapper json;
   private final Clock clock;
   private final MeterRegistry meters;
-  private final Map<String, WebhookSignature> signatures = new HashMap<>();
+  private final Map<String, KlingSignature> signatures = new HashMap<>();
 
   /** The account of every task, where there is but one. */
   private final Optional<String> onlyAccount;
 
   @Inject
-  Callbacks(
+  CallbackIntake(
       ReceiptStore receipts,
       ReceiptWriter writer,
       CallbackConfig config,
@@ -61,7 +61,7 @@ class Callbacks {
                     .ifPresent(
                         secrets ->
                             signatures.put(
-                                name, new WebhookSignature(secrets, config.tolerance()))));
+                                name, new KlingSignature(secrets, config.tolerance()))));
   }
 
   /**
@@ -72,14 +72,14 @@ class Callbacks {
    */
   CompletionStage<Void> receive(String taskId, CallbackHeaders headers, byte[] body) {
     boolean signed = isSigned(taskId, headers, body);
-    KlingNews said = KlingReader.callback(body).orElse(null);
-    Receipt receipt = Receipt.of(taskId, body, json(headers), signed, said, clock.instant());
+    KlingNews news = KlingReader.callback(body).orElse(null);
+    Receipt receipt = Receipt.of(taskId, body, json(headers), signed, news, clock.instant());
     return writer
         .keep(receipt)
         .thenRun(
             () -> {
-              count(said == null ? "unreadable" : "accepted");
-              if (said == null) {
+              count(news == null ? "unreadable" : "accepted");
+              if (news == null) {
                 throw new ProblemException(ErrorCode.INVALID_REQUEST, "not JSON, or no task in it");
               }
             });
@@ -89,7 +89,7 @@ class Callbacks {
     if (signatures.isEmpty()) {
       return false;
     }
-    Optional<WebhookSignature> signature =
+    Optional<KlingSignature> signature =
         onlyAccount.or(() -> receipts.account(taskId)).map(signatures::get);
     if (signature.isEmpty()) {
       return false;

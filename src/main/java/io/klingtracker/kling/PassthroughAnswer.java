@@ -1,7 +1,7 @@
 package io.klingtracker.kling;
 
 /** What came of a call that was passed on. */
-public sealed interface PassedAnswer {
+public sealed interface PassthroughAnswer {
 
   /**
    * Kling's answer as it came.
@@ -11,7 +11,7 @@ public sealed interface PassedAnswer {
    * @param body its body
    */
   @SuppressWarnings("ArrayRecordComponent") // handed on, never compared
-  record Answered(int status, int code, byte[] body) implements PassedAnswer {
+  record Answered(int status, int code, byte[] body) implements PassthroughAnswer {
 
     /**
      * Whether it is no matter of the caller's: credentials, balance, rights and white list are
@@ -27,5 +27,5 @@ public sealed interface PassedAnswer {
   }
 
   /** No answer; the call may have reached Kling all the same. */
-  record NoAnswer(String reason) implements PassedAnswer {}
+  record NoAnswer(String reason) implements PassthroughAnswer {}
 }
