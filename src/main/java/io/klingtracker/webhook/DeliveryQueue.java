@@ -24,7 +24,7 @@ import org.jdbi.v3.core.Jdbi;
  * The waiting deliveries. One statement each: claim what may go now, settle what has come back.
  *
  * <p>Only the oldest waiting change of a task is ever claimed, so a task's changes arrive in order.
- * Tenants with something due are looked at alike, and a lane (a tenant's deliveries to one host)
+ * Tenants with something due are looked at alike, and a host queue (a tenant's deliveries to one host)
  * without room is parked until it has some, so that neither a dead receiver's backlog nor a busy
  * tenant, nor one with thousands of hosts, delays anybody else.
  */
@@ -64,15 +64,15 @@ final class DeliveryQueue {
    * What a claim brought.
    *
    * @param behind rows that were looked at and stand behind an older change of their task
-   * @param tidied whether rows or lanes without room were set aside, behind which there may be more
+   * @param tidied whether rows or host queues without room were set aside, behind which there may be more
    */
   record Claimed(List<Delivery> deliveries, List<Position> behind, boolean tidied) {}
 
   /** A waiting row. */
   record Position(String taskId, int sequence) {}
 
-  /** A lane whose standing changed with a settlement. */
-  record LaneChange(String tenant, String host, boolean paused) {}
+  /** A host queue whose state changed with a settlement. */
+  record HostQueueChange(String tenant, String host, boolean paused) {}
 
   /** When a host is left alone. */
   record Breaker(
@@ -81,7 +81,7 @@ final class DeliveryQueue {
   /**
    * Tenants with something due are looked at alike, each no deeper than its part of the batch, its
    * oldest first: the cost is that of what is due and can be sent, not of what waits. A due row
-   * whose lane is closed is parked, and so is one without room when its tenant has more to look at
+   * whose host queue is closed is parked, and so is one without room when its tenant has more to look at
    * behind it.
    */
   static final String CLAIM =
@@ -112,7 +112,7 @@ final class DeliveryQueue {
         -- The more a tenant has under way, the less of it may go to one host.
         select b.tenant_id, coalesce(f.n, 0) as flying, :perTenant - coalesce(f.n, 0) as room, 1 + ceil(2.0 * :batch / count(*) over ())::int as depth,
           case when coalesce(f.n, 0) * 2 < :perTenant then :perHost
-            when coalesce(f.n, 0) * 4 < :perTenant * 3 then greatest(1, :perHost / 5) else 1 end as per_lane
+            when coalesce(f.n, 0) * 4 < :perTenant * 3 then greatest(1, :perHost / 5) else 1 end as per_host_queue
         from (
           select tenant_id from (
             select tenant_id, due_at from waiting union all select tenant_id, due_at from standing
@@ -131,7 +131,7 @@ final class DeliveryQueue {
           where w.claimed_until is null and not w.parked and w.tenant_id = t.tenant_id and w.due_at <= :now
           order by w.due_at limit t.depth) d
         order by d.due_at limit 1000
-      ), lane as materialized (
+      ), host_queue as materialized (
         select tenant_id, host from visited
         union select tenant_id, host from fresh
         union select l.tenant_id, l.host from lost l join tenant_room t on t.tenant_id = l.tenant_id
@@ -140,7 +140,7 @@ final class DeliveryQueue {
           select l.host, coalesce(f.n, 0) as n, coalesce((
             select least(:hostRate, s.tokens + greatest(0, extract(epoch from cast(:now as timestamptz) - s.at)) * :hostRate)
             from webhook_rate s where s.host = l.host), :hostRate) as tokens
-          from (select distinct host from lane) l
+          from (select distinct host from host queue) l
           left join (select host, sum(n) as n from flying group by host) f on f.host = l.host) h
       ), room as materialized (
         select l.tenant_id, l.host, r.room as host_room, r.tokens, coalesce(f.n, 0) as flying,
@@ -148,8 +148,8 @@ final class DeliveryQueue {
           case
             when h.open_until > :now then 0
             when h.trouble >= :breakerAfter or h.paused_at is not null then least(r.room, 1 - coalesce(f.n, 0))
-            else least(r.room, t.per_lane - coalesce(f.n, 0)) end as room
-        from lane l join host_room r on r.host = l.host join tenant_room t on t.tenant_id = l.tenant_id
+            else least(r.room, t.per_host_queue - coalesce(f.n, 0)) end as room
+        from host_queue l join host_room r on r.host = l.host join tenant_room t on t.tenant_id = l.tenant_id
         left join lateral (
           select w.open_until, w.trouble, w.paused_at from webhook_host w
           where w.tenant_id = l.tenant_id and w.host = l.host limit 1) h on true
@@ -210,7 +210,7 @@ final class DeliveryQueue {
         where d.ctid = any(array(select place from locked)) and d.task_id = l.task_id and d.sequence = l.sequence
         returning d.*
       ), put_off as materialized (
-        -- Lanes in which something waits: those just parked in, and those just looked at whose room is used up.
+        -- Host queues in which something waits: those just parked in, and those just looked at whose room is used up.
         select * from (
           select r.tenant_id, r.host, r.closed_until, v.changes, r.tokens - coalesce(h.n, 0) as tokens,
             coalesce(l.n, 0) >= r.room or coalesce(h.n, 0) >= r.host_room as used_up,
@@ -226,7 +226,7 @@ final class DeliveryQueue {
           left join (select host, count(*) as n from picked group by host) h on h.host = r.host
         ) l where parked or waits and used_up
       ), moved as (
-        -- Somebody else may have brought the lane forward meanwhile; then it stays so.
+        -- Somebody else may have brought the host queue forward meanwhile; then it stays so.
         insert into webhook_lane as l (tenant_id, host, due_at, crowded, changes)
         select p.tenant_id, p.host, coalesce(p.closed_until, cast(:now as timestamptz) + case
             when not p.used_up then interval '0'
@@ -362,7 +362,7 @@ final class DeliveryQueue {
         where d.task_id = h.task_id and d.sequence = h.sequence and h.idle and h.due_at > :now
           and not (h.attempts > 0 and h.status in ('processing', 'expired'))
       )
-      -- Behind a parked one it is parked too: its lane will be looked at.
+      -- Behind a parked one it is parked too: its host queue will be looked at.
       update webhook_delivery d set parked = h.parked, due_at = case when h.parked then d.due_at
         else greatest(case when h.idle then h.due_at else least(h.claimed_until, :latest) end, :soonest) end
       from behind b join head h on h.task_id = b.task_id and h.sequence = b.head
@@ -416,7 +416,7 @@ final class DeliveryQueue {
       with r as materialized (
         select * from jsonb_to_recordset(cast(:results as jsonb)) as r (
           task_id text, sequence int, event_id uuid, tenant text, host text, claim text, outcome text,
-          due_at timestamptz, reason text, gone boolean, trouble boolean, hold_until timestamptz, at timestamptz,
+          due_at timestamptz, reason text, gone boolean, host_failed boolean, hold_until timestamptz, at timestamptz,
           status int, failure text, detail text, latency_ms int, answer text)
       ), logged as (
         insert into webhook_attempt
@@ -479,7 +479,7 @@ final class DeliveryQueue {
           and h.tenant_id = any(array(select tenant from healthy)) and h.host = any(array(select host from healthy))
         returning h.tenant_id, h.host, h.paused_at, h.last_failed_at
       ), failing as (
-        select r.tenant, r.host, count(*) filter (where r.trouble)::int as trouble, max(r.at) as at,
+        select r.tenant, r.host, count(*) filter (where r.host_failed)::int as trouble, max(r.at) as at,
           max(r.hold_until) as hold_until, (array_agg(r.reason order by r.at desc))[1] as reason
         from r where r.outcome <> 'delivered'
           and not exists (select from healthy l where l.tenant = r.tenant and l.host = r.host)
@@ -515,7 +515,7 @@ final class DeliveryQueue {
             else greatest(h.open_until, excluded.open_until) end
         returning h.tenant_id, h.host, h.paused_at = h.last_failed_at as paused, h.paused_at as at, h.last_reason
       ), woken as materialized (
-        -- Room at the host, or a host that is well again: its lanes are looked at now.
+        -- Room at the host, or a host that is well again: its host queues are looked at now.
         select l.tenant_id, l.host, k.at from (
           select c.tenant_id, c.host, (select max(at) from r) as at from webhook_lane c
           where c.crowded and c.host = any(array(select host from r))
@@ -525,7 +525,7 @@ final class DeliveryQueue {
         cross join lateral (
           select w.tenant_id, w.host, w.due_at from webhook_lane w
           where w.tenant_id = k.tenant_id and w.host = k.host and w.due_at > k.at limit 1 for update) l
-        -- Deliveries are locked first and lanes last, here as in a claim.
+        -- Deliveries are locked first and host queues last, here as in a claim.
         where (select count(*) from fate) + (select count(*) from dropped) + (select count(*) from promoted) >= 0
       ), hastened as (
         update webhook_lane l set due_at = w.at, changes = l.changes + 1
@@ -544,9 +544,9 @@ final class DeliveryQueue {
   /**
    * Writes how attempts ended. A delivery that is another's by now is logged and else left alone.
    *
-   * @return lanes that were paused or came back
+   * @return host queues that were paused or came back
    */
-  List<LaneChange> settle(List<Settlement> results, Breaker breaker) {
+  List<HostQueueChange> settle(List<Settlement> results, Breaker breaker) {
     if (results.isEmpty()) {
       return List.of();
     }
@@ -563,7 +563,7 @@ final class DeliveryQueue {
                 .bind("pausedProbe", breaker.pausedProbe().toString())
                 .map(
                     (row, context) ->
-                        new LaneChange(
+                        new HostQueueChange(
                             row.getString("tenant_id"),
                             row.getString("host"),
                             row.getBoolean("paused")))

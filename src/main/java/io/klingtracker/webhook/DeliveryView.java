@@ -36,7 +36,7 @@ public record DeliveryView(
       @JsonProperty("latency_ms") int latencyMs,
       @Nullable String answer) {
 
-    static AttemptView of(DeliveryLog.Attempt attempt) {
+    static AttemptView of(DeliveryQueries.Attempt attempt) {
       return new AttemptView(
           Rfc3339.format(attempt.at()),
           attempt.status(),
@@ -47,7 +47,7 @@ public record DeliveryView(
     }
   }
 
-  static DeliveryView of(DeliveryLog.Entry entry, @Nullable List<DeliveryLog.Attempt> log) {
+  static DeliveryView of(DeliveryQueries.Entry entry, @Nullable List<DeliveryQueries.Attempt> log) {
     return new DeliveryView(
         entry.id(),
         entry.taskId(),

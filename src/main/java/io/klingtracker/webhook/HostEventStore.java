@@ -50,7 +50,7 @@ class HostEventStore {
   private final Jdbi jdbi;
   private final ReplicaId me;
 
-  /** A lane was paused, or flows again. */
+  /** A host queue was paused, or flows again. */
   record HostEvent(
       long id,
       String eventId,
@@ -67,7 +67,7 @@ class HostEventStore {
   }
 
   /**
-   * The oldest of each lane that Kafka does not have and nobody is bringing there.
+   * The oldest of each host queue that Kafka does not have and nobody is bringing there.
    *
    * @param pause until those that Kafka does not take are tried again, by whomever
    */

@@ -22,11 +22,11 @@ public record HostView(
     @JsonProperty("next_attempt_at") @Nullable String nextAttemptAt,
     @JsonProperty("paused_at") @Nullable String pausedAt) {
 
-  static HostView of(DeliveryLog.Host host) {
+  static HostView of(DeliveryQueries.Host host) {
     return new HostView(
         host.tenant(),
         host.host(),
-        host.trouble(),
+        host.consecutiveFailures(),
         Rfc3339.format(host.failingSince()),
         Rfc3339.format(host.lastFailedAt()),
         host.lastReason(),

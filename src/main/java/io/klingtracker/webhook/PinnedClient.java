@@ -109,7 +109,7 @@ final class PinnedClient implements AutoCloseable {
    *
    * @return what became of it; never fails
    */
-  CompletionStage<Answer> post(String url, Map<String, String> headers, byte[] body) {
+  CompletionStage<AttemptResult> post(String url, Map<String, String> headers, byte[] body) {
     Exchange exchange = new Exchange(clock.instant(), headers, Buffer.buffer(body));
     try {
       exchange.start(policy.read(url));
@@ -149,7 +149,7 @@ final class PinnedClient implements AutoCloseable {
   /** One attempt, from look-up to answer. Ends exactly once. */
   private final class Exchange {
 
-    private final CompletableFuture<Answer> done = new CompletableFuture<>();
+    private final CompletableFuture<AttemptResult> done = new CompletableFuture<>();
     private final Instant started;
     private final Map<String, String> headers;
     private final Buffer body;
@@ -176,7 +176,7 @@ final class PinnedClient implements AutoCloseable {
           resolver.resolve(target.host()).toCompletableFuture();
       // A name server that never answers is not asked on behalf of an attempt that is over: there
       // are no more look-ups than attempts under way.
-      done.whenComplete((answer, none) -> lookUp.cancel(false));
+      done.whenComplete((result, none) -> lookUp.cancel(false));
       lookUp.whenComplete(
           (addresses, failure) -> {
             if (failure != null) {
@@ -216,7 +216,7 @@ final class PinnedClient implements AutoCloseable {
                 if (connected.succeeded()) {
                   send(connected.result());
                 } else if (index + 1 < addresses.size()
-                    && Failures.of(connected.cause()) == Failure.CONNECT) {
+                    && FailureClassifier.of(connected.cause()) == Failure.CONNECT) {
                   dial(target, addresses, index + 1);
                 } else {
                   fail(connected.cause());
@@ -260,7 +260,7 @@ final class PinnedClient implements AutoCloseable {
 
     private void answered(HttpClientResponse response, Buffer excerpt) {
       end(
-          new Answer.Answered(
+          new AttemptResult.Answered(
               response.statusCode(),
               response.getHeader("Retry-After"),
               printable(excerpt),
@@ -268,20 +268,20 @@ final class PinnedClient implements AutoCloseable {
     }
 
     private void fail(Throwable cause) {
-      fail(Failures.of(cause), Failures.words(cause));
+      fail(FailureClassifier.of(cause), FailureClassifier.words(cause));
     }
 
     private void fail(Failure failure, String detail) {
-      end(new Answer.Unanswered(failure, detail, latency()));
+      end(new AttemptResult.Unanswered(failure, detail, latency()));
     }
 
-    private void end(Answer answer) {
-      if (!done.complete(answer)) {
+    private void end(AttemptResult result) {
+      if (!done.complete(result)) {
         return;
       }
       vertx.cancelTimer(timer);
       HttpClientRequest open = request;
-      if (open != null && answer instanceof Answer.Unanswered) {
+      if (open != null && result instanceof AttemptResult.Unanswered) {
         open.reset();
       }
     }

@@ -15,7 +15,7 @@ class Redelivery {
   /** Deliveries put back at once; an order for more is given again. */
   private static final int MAX_AT_ONCE = 5000;
 
-  private final DeliveryLog log;
+  private final DeliveryQueries queries;
   private final WebhookLifecycle lifecycle;
   private final Clock clock;
 
@@ -23,8 +23,8 @@ class Redelivery {
   public record Result(int count, int redelivered) {}
 
   @Inject
-  Redelivery(DeliveryLog log, WebhookLifecycle lifecycle, Clock clock) {
-    this.log = log;
+  Redelivery(DeliveryQueries queries, WebhookLifecycle lifecycle, Clock clock) {
+    this.queries = queries;
     this.lifecycle = lifecycle;
     this.clock = clock;
   }
@@ -34,7 +34,7 @@ class Redelivery {
    *
    * @param tenant whose; null means everybody's
    */
-  Result order(
+  Result request(
       @Nullable String since,
       @Nullable String until,
       @Nullable String tenant,
@@ -45,17 +45,17 @@ class Redelivery {
       throw Parameters.invalid(
           "since is required: an RFC 3339 time such as 2026-01-31T12:00:00.000Z");
     }
-    DeliveryLog.Failed failed =
-        new DeliveryLog.Failed(
+    DeliveryQueries.Failed failed =
+        new DeliveryQueries.Failed(
             from,
             Objects.requireNonNullElseGet(Parameters.time("until", until), clock::instant),
             Parameters.text("tenant", tenant),
             Parameters.text("host", host, Parameters.MAX_HOST));
-    int count = log.count(failed);
+    int count = queries.count(failed);
     if (!Boolean.TRUE.equals(confirm)) {
       return new Result(count, 0);
     }
-    int redelivered = log.redeliver(failed, MAX_AT_ONCE);
+    int redelivered = queries.redeliver(failed, MAX_AT_ONCE);
     lifecycle.wake();
     return new Result(count, redelivered);
   }

@@ -41,45 +41,45 @@ record RetrySchedule(List<Duration> delays, double jitter, Duration retryAfterCa
    * @param attempts made so far, this one included
    * @param seed the delivery's own: it always has the same waits
    */
-  Verdict judge(Answer answer, int attempts, Instant now, long seed) {
-    if (answer instanceof Answer.Answered answered) {
+  AttemptOutcome judge(AttemptResult result, int attempts, Instant now, long seed) {
+    if (result instanceof AttemptResult.Answered answered) {
       if (answered.status() / 100 == 2) {
-        return new Verdict.Delivered();
+        return new AttemptOutcome.Delivered();
       }
       String reason = "status " + answered.status();
       if (answered.status() == GONE) {
-        return new Verdict.Failed("the receiver wants no more (status 410)", false, true);
+        return new AttemptOutcome.Failed("the receiver wants no more (status 410)", false, true);
       }
-      boolean trouble = answered.status() >= 500 || answered.status() == TOO_MANY_REQUESTS;
-      return again(reason, trouble, retryAfter(answered.retryAfter(), now), attempts, now, seed);
+      boolean hostFailed = answered.status() >= 500 || answered.status() == TOO_MANY_REQUESTS;
+      return again(reason, hostFailed, retryAfter(answered.retryAfter(), now), attempts, now, seed);
     }
-    Answer.Unanswered unanswered = (Answer.Unanswered) answer;
+    AttemptResult.Unanswered unanswered = (AttemptResult.Unanswered) result;
     String reason = unanswered.failure().word() + ": " + unanswered.detail();
     return switch (unanswered.failure()) {
-      case URL_REFUSED -> new Verdict.Failed(reason, false, false);
+      case URL_REFUSED -> new AttemptOutcome.Failed(reason, false, false);
       case STATUS, INTERNAL -> again(reason, false, Duration.ZERO, attempts, now, seed);
       case ADDRESS_REFUSED, DNS, CONNECT, TLS, TIMEOUT, RESET, PROTOCOL ->
           again(reason, true, Duration.ZERO, attempts, now, seed);
     };
   }
 
-  private Verdict again(
+  private AttemptOutcome again(
       String reason,
-      boolean hostTrouble,
+      boolean hostFailed,
       Duration retryAfter,
       int attempts,
       Instant now,
       long seed) {
     if (attempts > delays.size()) {
-      return new Verdict.Failed(
-          reason + "; gave up after " + attempts + " attempts", hostTrouble, false);
+      return new AttemptOutcome.Failed(
+          reason + "; gave up after " + attempts + " attempts", hostFailed, false);
     }
     Duration delay = waits(seed).get(attempts - 1);
-    return new Verdict.Retry(
+    return new AttemptOutcome.Retry(
         now.plus(delay.compareTo(retryAfter) < 0 ? retryAfter : delay),
         reason,
-        hostTrouble,
-        hostTrouble && delay.compareTo(retryAfter) < 0);
+        hostFailed,
+        hostFailed && delay.compareTo(retryAfter) < 0);
   }
 
   /**

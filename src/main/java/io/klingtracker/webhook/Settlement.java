@@ -8,7 +8,7 @@ import org.jspecify.annotations.Nullable;
  *
  * @param outcome {@code delivered}, {@code retry} or {@code failed}
  * @param gone whether the receiver asked for no more news of this task
- * @param trouble whether the failure speaks of the host rather than of this one request
+ * @param hostFailed whether the failure speaks of the host rather than of this one request
  * @param holdUntil until when the receiver asked to be left alone, if it did
  */
 record Settlement(
@@ -22,7 +22,7 @@ record Settlement(
     @Nullable Instant dueAt,
     @Nullable String reason,
     boolean gone,
-    boolean trouble,
+    boolean hostFailed,
     @Nullable Instant holdUntil,
     Instant at,
     @Nullable Integer status,
@@ -31,29 +31,29 @@ record Settlement(
     long latencyMs,
     @Nullable String answer) {
 
-  /** What the verdict on an answer means for the delivery. */
-  static Settlement of(Delivery delivery, Answer answer, Verdict verdict, Instant at) {
-    String outcome = "delivered";
+  /** What the outcome of an attempt means for the delivery. */
+  static Settlement of(Delivery delivery, AttemptResult result, AttemptOutcome outcome, Instant at) {
+    String word = "delivered";
     Instant dueAt = null;
     String reason = null;
     boolean gone = false;
-    boolean trouble = false;
+    boolean hostFailed = false;
     Instant holdUntil = null;
-    if (verdict instanceof Verdict.Retry retry) {
-      outcome = "retry";
+    if (outcome instanceof AttemptOutcome.Retry retry) {
+      word = "retry";
       dueAt = retry.at();
       reason = retry.reason();
-      trouble = retry.hostTrouble();
+      hostFailed = retry.hostFailed();
       holdUntil = retry.holdHost() ? retry.at() : null;
-    } else if (verdict instanceof Verdict.Failed failed) {
-      outcome = "failed";
+    } else if (outcome instanceof AttemptOutcome.Failed failed) {
+      word = "failed";
       reason = failed.reason();
-      trouble = failed.hostTrouble();
+      hostFailed = failed.hostFailed();
       gone = failed.gone();
     }
-    Answer.Answered answered = answer instanceof Answer.Answered a ? a : null;
-    Answer.Unanswered unanswered = answer instanceof Answer.Unanswered u ? u : null;
-    boolean wrongStatus = answered != null && !(verdict instanceof Verdict.Delivered);
+    AttemptResult.Answered answered = result instanceof AttemptResult.Answered a ? a : null;
+    AttemptResult.Unanswered unanswered = result instanceof AttemptResult.Unanswered u ? u : null;
+    boolean wrongStatus = answered != null && !(outcome instanceof AttemptOutcome.Delivered);
     return new Settlement(
         delivery.taskId(),
         delivery.sequence(),
@@ -61,11 +61,11 @@ record Settlement(
         delivery.tenant(),
         delivery.host(),
         delivery.claim(),
-        outcome,
+        word,
         dueAt,
         reason,
         gone,
-        trouble,
+        hostFailed,
         holdUntil,
         at,
         answered == null ? null : answered.status(),
@@ -73,7 +73,7 @@ record Settlement(
             ? unanswered.failure().word()
             : wrongStatus ? Failure.STATUS.word() : null,
         unanswered == null ? null : unanswered.detail(),
-        answer.latency().toMillis(),
+        result.latency().toMillis(),
         answered == null ? null : answered.excerpt());
   }
 }

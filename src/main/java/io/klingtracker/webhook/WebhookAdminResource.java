@@ -12,6 +12,7 @@ import jakarta.ws.rs.QueryParam;
 import jakarta.ws.rs.core.MediaType;
 import java.util.List;
 import org.eclipse.microprofile.openapi.annotations.Operation;
+import org.eclipse.microprofile.openapi.annotations.media.Schema;
 import org.jspecify.annotations.Nullable;
 
 /** The operator's view of all tenants' webhooks, and the way back after an outage. */
@@ -19,7 +20,7 @@ import org.jspecify.annotations.Nullable;
 @Produces(MediaType.APPLICATION_JSON)
 public class WebhookAdminResource {
 
-  private final DeliveryLog log;
+  private final DeliveryQueries queries;
   private final Redelivery redelivery;
 
   /**
@@ -29,7 +30,8 @@ public class WebhookAdminResource {
    * @param until failed before this time; now if left out
    * @param confirm false or left out to be told the count only
    */
-  public record Order(
+  @Schema(name = "Order")
+  public record RedeliveryRequest(
       @Nullable String since,
       @Nullable String until,
       @Nullable String tenant,
@@ -40,8 +42,8 @@ public class WebhookAdminResource {
   public record Hosts(List<HostView> hosts) {}
 
   @Inject
-  WebhookAdminResource(DeliveryLog log, Redelivery redelivery) {
-    this.log = log;
+  WebhookAdminResource(DeliveryQueries queries, Redelivery redelivery) {
+    this.queries = queries;
     this.redelivery = redelivery;
   }
 
@@ -51,9 +53,9 @@ public class WebhookAdminResource {
   @Path("/redeliver")
   @Consumes(MediaType.APPLICATION_JSON)
   @Operation(summary = "Deliver again what has failed since a time (count first)")
-  public Redelivery.Result redeliver(@Nullable Order order) {
-    Order given = order == null ? new Order(null, null, null, null, null) : order;
-    return redelivery.order(
+  public Redelivery.Result redeliver(@Nullable RedeliveryRequest request) {
+    RedeliveryRequest given = request == null ? new RedeliveryRequest(null, null, null, null, null) : request;
+    return redelivery.request(
         given.since(), given.until(), given.tenant(), given.host(), given.confirm());
   }
 
@@ -66,7 +68,7 @@ public class WebhookAdminResource {
       @QueryParam("tenant") @Nullable String tenant,
       @QueryParam("paused") @Nullable String paused) {
     return new Hosts(
-        log.hosts(Parameters.text("tenant", tenant), Parameters.flag("paused", paused)).stream()
+        queries.hosts(Parameters.text("tenant", tenant), Parameters.flag("paused", paused)).stream()
             .map(HostView::of)
             .toList());
   }

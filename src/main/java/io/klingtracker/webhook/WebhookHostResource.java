@@ -23,7 +23,7 @@ import org.eclipse.microprofile.openapi.annotations.responses.APIResponse;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A tenant's hosts in trouble: which they are, what became of them, and letting them flow again.
+ * A tenant's failing hosts: which they are, what became of them, and letting them flow again.
  */
 @Path("/v1/webhooks/hosts")
 @Produces(MediaType.APPLICATION_JSON)
@@ -32,7 +32,7 @@ public class WebhookHostResource {
   private static final String LIST = "webhook-hosts";
   private static final int PAGE = 100;
 
-  private final DeliveryLog log;
+  private final DeliveryQueries queries;
   private final HostEventStore events;
   private final WebhookLifecycle lifecycle;
   private final Cursors cursors;
@@ -47,12 +47,12 @@ public class WebhookHostResource {
 
   @Inject
   WebhookHostResource(
-      DeliveryLog log,
+      DeliveryQueries queries,
       HostEventStore events,
       WebhookLifecycle lifecycle,
       Cursors cursors,
       CurrentCaller caller) {
-    this.log = log;
+    this.queries = queries;
     this.events = events;
     this.lifecycle = lifecycle;
     this.cursors = cursors;
@@ -65,7 +65,7 @@ public class WebhookHostResource {
   @Operation(summary = "Failing and paused hosts")
   public Hosts hosts(@QueryParam("paused") @Nullable String paused) {
     return new Hosts(
-        log.hosts(caller.tenant(), Parameters.flag("paused", paused)).stream()
+        queries.hosts(caller.tenant(), Parameters.flag("paused", paused)).stream()
             .map(HostView::of)
             .toList());
   }
@@ -106,7 +106,7 @@ public class WebhookHostResource {
   @APIResponse(responseCode = "204", description = "it flows again")
   public Response resume(@PathParam("host") String host) {
     Parameters.text("host", host, Parameters.MAX_HOST);
-    if (!log.resume(caller.tenant(), host)) {
+    if (!queries.resume(caller.tenant(), host)) {
       throw new ProblemException(ErrorCode.NOT_FOUND, "deliveries to " + host + " are not held up");
     }
     lifecycle.wake();

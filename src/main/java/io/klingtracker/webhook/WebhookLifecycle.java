@@ -49,8 +49,8 @@ class WebhookLifecycle {
       WebhookSweep sweep,
       WebhookTraces traces,
       WebhookMetrics metrics,
-      HostNews news,
-      DeliveryLog log,
+      HostEventRelay hostEvents,
+      DeliveryQueries queries,
       SetAside setAside,
       ReplicaId me,
       Presence presence,
@@ -98,15 +98,15 @@ class WebhookLifecycle {
         "exists (select from task_event e where e.event_id = cast(s.key as uuid))",
         (handle, key, now) ->
             () -> {
-              log.redeliver(UUID.fromString(key));
+              queries.redeliver(UUID.fromString(key));
               sending.wake();
             });
     this.telling =
         loops.add(
             WorkLoop.named("webhook-hosts")
                 .every(config.sweepEvery())
-                .oldest(news::oldest)
-                .work(news::runOnce));
+                .oldest(hostEvents::oldest)
+                .work(hostEvents::runOnce));
     presence.frees("webhook-hosts", "webhook_host_outbox", telling::wake);
     loops.add(WorkLoop.named("webhook-sweep").every(config.sweepEvery()).work(sweep::runOnce));
   }

@@ -18,7 +18,7 @@ class WebhookMetrics {
   private final MeterRegistry registry;
   private final AtomicInteger inFlight = new AtomicInteger();
   private final AtomicInteger waiting = new AtomicInteger();
-  private final AtomicInteger hostsInTrouble = new AtomicInteger();
+  private final AtomicInteger failingHosts = new AtomicInteger();
   private final AtomicInteger hostsPaused = new AtomicInteger();
   private final AtomicLong oldestDueMillis = new AtomicLong();
 
@@ -27,7 +27,7 @@ class WebhookMetrics {
     this.registry = registry;
     gauge("in.flight", "Webhook attempts under way", inFlight::get);
     gauge("waiting", "Deliveries that are not done", waiting::get);
-    gauge("hosts.in.trouble", "Hosts of tenants that fail", hostsInTrouble::get);
+    gauge("hosts.in.trouble", "Hosts of tenants that fail", failingHosts::get);
     gauge(
         "hosts.paused",
         "Those to which nothing is sent until one attempt passes",
@@ -60,8 +60,8 @@ class WebhookMetrics {
         .record(java.time.Duration.ofMillis(settlement.latencyMs()));
   }
 
-  /** A lane was paused or has come back. */
-  void laneChanged(boolean paused) {
+  /** A host queue was paused or has come back. */
+  void hostQueueChanged(boolean paused) {
     Counter.builder("tracker.webhook.hosts.changes")
         .description("Hosts that were paused, or have come back")
         .tag("to", paused ? "paused" : "healthy")
@@ -82,10 +82,10 @@ class WebhookMetrics {
   }
 
   /** As sampled from the tables now and then. */
-  void sampled(int waiting, long oldestDueMillis, int hostsInTrouble, int hostsPaused) {
+  void sampled(int waiting, long oldestDueMillis, int failingHosts, int hostsPaused) {
     this.waiting.set(waiting);
     this.oldestDueMillis.set(oldestDueMillis);
-    this.hostsInTrouble.set(hostsInTrouble);
+    this.failingHosts.set(failingHosts);
     this.hostsPaused.set(hostsPaused);
   }
 }

@@ -46,7 +46,7 @@ public class WebhookResource {
   private static final int MAX_LIMIT = 200;
   private static final List<String> STATES = List.of("pending", "delivered", "failed", "coalesced");
 
-  private final DeliveryLog log;
+  private final DeliveryQueries queries;
   private final SecretStore secrets;
   private final WebhookLifecycle lifecycle;
   private final WebhookConfig config;
@@ -87,7 +87,8 @@ public class WebhookResource {
    * @param until failed before this time; now if left out
    * @param confirm false or left out to be told the count only
    */
-  public record Order(
+  @Schema(name = "Order")
+  public record RedeliveryRequest(
       @Nullable String since,
       @Nullable String until,
       @Nullable String host,
@@ -100,14 +101,15 @@ public class WebhookResource {
    * @param secret a secret of the tenant's own choice
    * @param overlapSeconds how long the former secret signs as well
    */
-  public record Change(
+  @Schema(name = "Change")
+  public record SettingsRequest(
       @JsonProperty("rotate_secret") @Nullable Boolean rotateSecret,
       @Nullable String secret,
       @JsonProperty("overlap_seconds") @Nullable Long overlapSeconds) {}
 
   @Inject
   WebhookResource(
-      DeliveryLog log,
+      DeliveryQueries queries,
       SecretStore secrets,
       WebhookLifecycle lifecycle,
       WebhookConfig config,
@@ -116,7 +118,7 @@ public class WebhookResource {
       Tasks tasks,
       Cursors cursors,
       CurrentCaller caller) {
-    this.log = log;
+    this.queries = queries;
     this.secrets = secrets;
     this.lifecycle = lifecycle;
     this.config = config;
@@ -141,10 +143,10 @@ public class WebhookResource {
     String wanted = Parameters.word("state", state, STATES);
     int size = Parameters.number("limit", limit, DEFAULT_LIMIT, 1, MAX_LIMIT);
     UUID before = cursor == null || cursor.isEmpty() ? null : position(cursor);
-    List<DeliveryLog.Entry> page =
-        log.list(
+    List<DeliveryQueries.Entry> page =
+        queries.list(
             caller.tenant(),
-            new DeliveryLog.Filter(
+            new DeliveryQueries.Filter(
                 taskId(Parameters.given(taskId)),
                 wanted,
                 Parameters.text("host", Parameters.given(host), Parameters.MAX_HOST),
@@ -164,7 +166,7 @@ public class WebhookResource {
   @Operation(summary = "One webhook delivery and its attempts")
   public DeliveryView get(@PathParam("id") String id) {
     UUID event = id(id);
-    return DeliveryView.of(find(event), log.attempts(caller.tenant(), event));
+    return DeliveryView.of(find(event), queries.attempts(caller.tenant(), event));
   }
 
   /** Makes a delivery again, under the same webhook-id. */
@@ -181,8 +183,8 @@ public class WebhookResource {
               schema = @Schema(implementation = DeliveryView.class)))
   public Response redeliver(@PathParam("id") String id) {
     UUID event = id(id);
-    if (!log.redeliver(caller.tenant(), event)) {
-      DeliveryLog.Entry entry = find(event);
+    if (!queries.redeliver(caller.tenant(), event)) {
+      DeliveryQueries.Entry entry = find(event);
       throw new ProblemException(
           ErrorCode.CONFLICT,
           "delivery " + entry.id() + " is being made right now; look at it again in a moment");
@@ -191,8 +193,8 @@ public class WebhookResource {
     return Response.accepted(DeliveryView.of(find(event), null)).build();
   }
 
-  private DeliveryLog.Entry find(UUID id) {
-    return log.find(caller.tenant(), id)
+  private DeliveryQueries.Entry find(UUID id) {
+    return queries.find(caller.tenant(), id)
         .orElseThrow(
             () ->
                 new ProblemException(ErrorCode.NOT_FOUND, "no webhook delivery has the id " + id));
@@ -204,9 +206,9 @@ public class WebhookResource {
   @Path("/redeliver")
   @Consumes(MediaType.APPLICATION_JSON)
   @Operation(summary = "Deliver again what has failed since a time (count first)")
-  public Redelivery.Result redeliver(@Nullable Order order) {
-    Order given = order == null ? new Order(null, null, null, null) : order;
-    return redelivery.order(
+  public Redelivery.Result redeliver(@Nullable RedeliveryRequest request) {
+    RedeliveryRequest given = request == null ? new RedeliveryRequest(null, null, null, null) : request;
+    return redelivery.request(
         given.since(), given.until(), caller.tenant(), given.host(), given.confirm());
   }
 
@@ -225,18 +227,18 @@ public class WebhookResource {
   @Path("/settings")
   @Consumes(MediaType.APPLICATION_JSON)
   @Operation(summary = "Rotate the webhook secret")
-  public Settings change(@Nullable Change change) {
-    if (change == null || !Boolean.TRUE.equals(change.rotateSecret()) && change.secret() == null) {
+  public Settings change(@Nullable SettingsRequest request) {
+    if (request == null || !Boolean.TRUE.equals(request.rotateSecret()) && request.secret() == null) {
       throw invalid(
           "send {\"rotate_secret\": true} for a new secret, or {\"secret\": \"whsec_…\"} for one of yours");
     }
     SigningSecret made =
-        secrets.rotate(caller.tenant(), chosen(change.secret()), overlap(change.overlapSeconds()));
-    return told(made.reveal());
+        secrets.rotate(caller.tenant(), chosen(request.secret()), overlap(request.overlapSeconds()));
+    return shown(made.reveal());
   }
 
   /** The secret is stored and signs from now on: it is shown even if nothing else can be read. */
-  private Settings told(String secret) {
+  private Settings shown(String secret) {
     try {
       return settings(secret);
     } catch (RuntimeException e) {
@@ -275,7 +277,7 @@ public class WebhookResource {
                         Rfc3339.format(secret.createdAt()),
                         secret.expiresAt() == null ? null : Rfc3339.format(secret.expiresAt())))
             .toList(),
-        log.hosts(caller.tenant(), false).stream().map(HostView::of).toList());
+        queries.hosts(caller.tenant(), false).stream().map(HostView::of).toList());
   }
 
   private Settings settings(@Nullable String shown, List<SecretView> known, List<HostView> hosts) {

@@ -127,7 +127,7 @@ class WebhookSender {
     while (!unsettled.isEmpty()) {
       List<Settlement> batch = unsettled.stream().limit(config.batch()).toList();
       Batch.apply(
-          batch, some -> queue.settle(some, breaker).forEach(this::laneChanged), this::lost);
+          batch, some -> queue.settle(some, breaker).forEach(this::hostQueueChanged), this::lost);
       batch.forEach(
           done -> {
             unsettled.removeFirst();
@@ -169,7 +169,7 @@ class WebhookSender {
     }
   }
 
-  private void laneChanged(DeliveryQueue.LaneChange change) {
+  private void hostQueueChanged(DeliveryQueue.HostQueueChange change) {
     if (change.paused()) {
       LOG.warnf(
           "host=%s tenant=%s: webhooks are paused after days of failure",
@@ -177,7 +177,7 @@ class WebhookSender {
     } else {
       LOG.infof("host=%s tenant=%s: webhooks flow again", change.host(), change.tenant());
     }
-    metrics.laneChanged(change.paused());
+    metrics.hostQueueChanged(change.paused());
     hostChanged.run();
   }
 
@@ -198,13 +198,13 @@ class WebhookSender {
     for (Delivery delivery : claimed.deliveries()) {
       held.add(delivery.eventId());
       metrics.inFlight(inFlight.incrementAndGet());
-      send(delivery).thenAccept(answer -> finish(delivery, answer));
+      send(delivery).thenAccept(result -> finish(delivery, result));
     }
     queue.queueUp(claimed.behind(), now, BEHIND_PAUSE);
     return claimed.tidied() || !claimed.behind().isEmpty() || claimed.deliveries().size() == room;
   }
 
-  private CompletionStage<Answer> send(Delivery delivery) {
+  private CompletionStage<AttemptResult> send(Delivery delivery) {
     try {
       byte[] body = CallbackBody.of(delivery.payload(), delivery.taskCreatedAt());
       Instant now = clock.instant();
@@ -215,7 +215,7 @@ class WebhookSender {
       LOG.errorf(
           e, "deliveryId=%s taskId=%s: could not be made", delivery.eventId(), delivery.taskId());
       return CompletableFuture.completedFuture(
-          new Answer.Unanswered(Failure.INTERNAL, "the request could not be made", Duration.ZERO));
+          new AttemptResult.Unanswered(Failure.INTERNAL, "the request could not be made", Duration.ZERO));
     }
   }
 
@@ -226,15 +226,15 @@ class WebhookSender {
     headers.put("user-agent", USER_AGENT);
     headers.put("webhook-id", id);
     headers.put("webhook-timestamp", String.valueOf(now.getEpochSecond()));
-    headers.put("webhook-signature", WebhookSignature.of(id, now, body, secrets.live(tenant), key));
+    headers.put("webhook-signature", WebhookSigner.sign(id, now, body, secrets.live(tenant), key));
     return headers;
   }
 
-  private void finish(Delivery delivery, Answer answer) {
+  private void finish(Delivery delivery, AttemptResult result) {
     Instant now = clock.instant();
-    Verdict verdict =
-        schedule.judge(answer, delivery.attempts() + 1, now, delivery.eventId().hashCode());
-    Settlement settlement = Settlement.of(delivery, answer, verdict, now);
+    AttemptOutcome outcome =
+        schedule.judge(result, delivery.attempts() + 1, now, delivery.eventId().hashCode());
+    Settlement settlement = Settlement.of(delivery, result, outcome, now);
     finished.add(settlement);
     metrics.inFlight(inFlight.decrementAndGet());
     metrics.attempted(settlement);
@@ -242,7 +242,7 @@ class WebhookSender {
   }
 
   /** Posts one body that belongs to no task and is not tried again. */
-  CompletionStage<Answer> sendTest(String id, String tenant, String url, byte[] body) {
+  CompletionStage<AttemptResult> sendTest(String id, String tenant, String url, byte[] body) {
     Map<String, String> headers = headers(id, clock.instant(), tenant, body);
     headers.put("tracker-sequence", "0");
     return client.post(url, headers, body);

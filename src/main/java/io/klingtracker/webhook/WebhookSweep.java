@@ -20,7 +20,7 @@ class WebhookSweep {
   private static final Logger LOG = Logger.getLogger(WebhookSweep.class);
   private static final int BATCH = 2000;
 
-  /** Hosts in trouble that a tenant may have at once. */
+  /** Failing hosts that a tenant may have at once. */
   static final int HOSTS_PER_TENANT = 10_000;
 
   private static final String GIVE_UP =
@@ -61,7 +61,7 @@ class WebhookSweep {
       "delete from webhook_secret where expires_at < :before";
 
   /**
-   * A lane that has long had nothing to send is not in trouble any more. One that is not paused
+   * A host queue that has long had nothing to send does not count as failing any more. One that is not paused
    * says nothing after a day, when the count of its days begins again.
    */
   private static final String FORGET_HOSTS =
@@ -82,7 +82,7 @@ class WebhookSweep {
       """;
 
   /**
-   * A tenant keeps so many hosts in trouble, those longest in it; what waits for any more is given
+   * A tenant keeps so many failing hosts, those that have failed longest; what waits for any more is given
    * up, whatever of it is not under way.
    */
   private static final String GIVE_UP_HOSTS =

@@ -28,6 +28,7 @@ import java.util.concurrent.CompletionStage;
 import java.util.concurrent.ConcurrentHashMap;
 import org.eclipse.microprofile.context.ManagedExecutor;
 import org.eclipse.microprofile.openapi.annotations.Operation;
+import org.eclipse.microprofile.openapi.annotations.media.Schema;
 import org.jboss.logging.Logger;
 import org.jspecify.annotations.Nullable;
 
@@ -48,7 +49,7 @@ public class WebhookTestResource {
   private static final String TEST_TASK = "task_00000000000000000000000000";
 
   private final WebhookLifecycle lifecycle;
-  private final DeliveryLog log;
+  private final DeliveryQueries queries;
   private final TargetPolicy policy;
   private final CurrentCaller caller;
   private final Clock clock;
@@ -57,7 +58,8 @@ public class WebhookTestResource {
   private final Map<String, Instant> last = new ConcurrentHashMap<>();
 
   /** Where to. */
-  public record Order(@Nullable String url) {}
+  @Schema(name = "Order")
+  public record TestRequest(@Nullable String url) {}
 
   /** What came of it. */
   public record Result(
@@ -72,14 +74,14 @@ public class WebhookTestResource {
   @Inject
   WebhookTestResource(
       WebhookLifecycle lifecycle,
-      DeliveryLog log,
+      DeliveryQueries queries,
       TargetPolicy policy,
       CurrentCaller caller,
       Clock clock,
       ManagedExecutor executor,
       Shares shares) {
     this.lifecycle = lifecycle;
-    this.log = log;
+    this.queries = queries;
     this.policy = policy;
     this.caller = caller;
     this.clock = clock;
@@ -96,9 +98,9 @@ public class WebhookTestResource {
   @Consumes(MediaType.APPLICATION_JSON)
   @Blocking
   @Operation(summary = "Send a test webhook")
-  public CompletionStage<Result> test(@Nullable Order order) {
+  public CompletionStage<Result> test(@Nullable TestRequest request) {
     String tenant = caller.tenant();
-    String url = url(order);
+    String url = url(request);
     Instant now = clock.instant();
     notTooOften(tenant, now);
     Permit place = underWay.enter(tenant, 1).orThrow();
@@ -110,11 +112,11 @@ public class WebhookTestResource {
       return lifecycle
           .sender()
           .sendTest(id.toString(), tenant, url, CallbackBody.of(event, now))
-          .whenComplete((answer, failure) -> place.close())
+          .whenComplete((result, failure) -> place.close())
           .thenApplyAsync(
-              answer -> {
-                log(id, tenant, url, answer);
-                return result(id, answer);
+              result -> {
+                log(id, tenant, url, result);
+                return result(id, result);
               },
               executor);
     } catch (RuntimeException e) {
@@ -124,16 +126,16 @@ public class WebhookTestResource {
   }
 
   /** It was sent: what came of it is told even if it cannot be noted. */
-  private void log(UUID id, String tenant, String url, Answer answer) {
+  private void log(UUID id, String tenant, String url, AttemptResult result) {
     try {
-      log.logTest(id, tenant, url, answer);
+      queries.logTest(id, tenant, url, result);
     } catch (RuntimeException e) {
       LOG.warnf("test webhook %s is not in the log of deliveries: %s", id, e.getMessage());
     }
   }
 
-  private String url(@Nullable Order order) {
-    String url = order == null ? null : order.url();
+  private String url(@Nullable TestRequest request) {
+    String url = request == null ? null : request.url();
     if (url == null) {
       throw new ProblemException(
           ErrorCode.INVALID_REQUEST, "send {\"url\": \"https://…\"}, the receiver to be tested");
@@ -158,9 +160,9 @@ public class WebhookTestResource {
     last.put(tenant, now);
   }
 
-  private static Result result(UUID id, Answer answer) {
-    long latency = answer.latency().toMillis();
-    if (answer instanceof Answer.Answered answered) {
+  private static Result result(UUID id, AttemptResult result) {
+    long latency = result.latency().toMillis();
+    if (result instanceof AttemptResult.Answered answered) {
       boolean delivered = answered.status() / 100 == 2;
       return new Result(
           id.toString(),
@@ -171,7 +173,7 @@ public class WebhookTestResource {
           latency,
           answered.excerpt());
     }
-    Answer.Unanswered unanswered = (Answer.Unanswered) answer;
+    AttemptResult.Unanswered unanswered = (AttemptResult.Unanswered) result;
     return new Result(
         id.toString(),
         false,

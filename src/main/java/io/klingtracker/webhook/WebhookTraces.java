@@ -40,8 +40,8 @@ class WebhookTraces {
   }
 
   /** Spans an attempt; its context goes out in {@code headers}. */
-  CompletionStage<Answer> around(
-      Delivery delivery, Map<String, String> headers, Supplier<CompletionStage<Answer>> attempt) {
+  CompletionStage<AttemptResult> around(
+      Delivery delivery, Map<String, String> headers, Supplier<CompletionStage<AttemptResult>> attempt) {
     String parent = delivery.traceparent();
     Context context =
         parent == null
@@ -67,16 +67,16 @@ class WebhookTraces {
                 carrier.put(name, value);
               }
             });
-    return attempt.get().whenComplete((answer, failure) -> end(span, answer));
+    return attempt.get().whenComplete((result, failure) -> end(span, result));
   }
 
-  private static void end(Span span, @Nullable Answer answer) {
-    if (answer instanceof Answer.Answered answered) {
+  private static void end(Span span, @Nullable AttemptResult result) {
+    if (result instanceof AttemptResult.Answered answered) {
       span.setAttribute("http.response.status_code", answered.status());
       if (answered.status() / 100 != 2) {
         span.setStatus(StatusCode.ERROR);
       }
-    } else if (answer instanceof Answer.Unanswered unanswered) {
+    } else if (result instanceof AttemptResult.Unanswered unanswered) {
       span.setAttribute("error.type", unanswered.failure().word());
       span.setStatus(StatusCode.ERROR);
     }

@@ -15,7 +15,7 @@ import io.klingtracker.testing.TestClock;
 import io.klingtracker.testing.TestDatabase;
 import io.klingtracker.webhook.DeliveryQueue.Breaker;
 import io.klingtracker.webhook.DeliveryQueue.Claimed;
-import io.klingtracker.webhook.DeliveryQueue.LaneChange;
+import io.klingtracker.webhook.DeliveryQueue.HostQueueChange;
 import io.klingtracker.webhook.DeliveryQueue.Room;
 import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
 import java.time.Duration;
@@ -263,8 +263,8 @@ class DeliveryQueueTest {
     settle(
         Settlement.of(
             delivery,
-            new Answer.Answered(410, null, "", Duration.ZERO),
-            new Verdict.Failed("gone", false, true),
+            new AttemptResult.Answered(410, null, "", Duration.ZERO),
+            new AttemptOutcome.Failed("gone", false, true),
             T0));
 
     assertEquals(List.of("2 failed 1", "3 failed 0"), planned.settled(task));
@@ -281,8 +281,8 @@ class DeliveryQueueTest {
     settle(
         Settlement.of(
             claim(T0).get(0),
-            new Answer.Answered(410, null, "", Duration.ZERO),
-            new Verdict.Failed("gone", false, true),
+            new AttemptResult.Answered(410, null, "", Duration.ZERO),
+            new AttemptOutcome.Failed("gone", false, true),
             T0));
 
     Tasks tasks = TasksOnDatabase.of(database.jdbi(), new TestClock(T0.plusSeconds(2)));
@@ -411,7 +411,7 @@ class DeliveryQueueTest {
   }
 
   @Test
-  void a_host_in_trouble_gets_one_at_a_time_until_it_succeeds() {
+  void a_failing_host_gets_one_at_a_time_until_it_succeeds() {
     for (int i = 0; i < 20; i++) {
       planned.change(planned.task("acme", "http://dead.example/", T0), 2, "submitted", T0);
     }
@@ -420,7 +420,7 @@ class DeliveryQueueTest {
     Instant retry = T0.plus(Duration.ofHours(1));
     claim(T0, room(5, 10)).forEach(d -> settle(failed(d, T0, retry)));
 
-    // Another tenant's lane to the same host is its own.
+    // Another tenant's host queue to the same host is its own.
     assertEquals(List.of("zeta"), claim(T0.plusSeconds(4)).stream().map(Delivery::tenant).toList());
     Instant probe = T0.plusSeconds(5);
     List<Delivery> half = claim(probe);
@@ -444,8 +444,8 @@ class DeliveryQueueTest {
     settle(
         Settlement.of(
             delivery,
-            new Answer.Answered(429, "60", "", Duration.ZERO),
-            new Verdict.Retry(T0.plusSeconds(60), "status 429", true, true),
+            new AttemptResult.Answered(429, "60", "", Duration.ZERO),
+            new AttemptOutcome.Retry(T0.plusSeconds(60), "status 429", true, true),
             T0));
 
     assertEquals(0, claim(T0.plusSeconds(59)).size());
@@ -462,7 +462,7 @@ class DeliveryQueueTest {
         "submitted",
         T0.plus(Duration.ofDays(9)));
     Instant at = T0;
-    List<LaneChange> changes = new ArrayList<>();
+    List<HostQueueChange> changes = new ArrayList<>();
     int tries = 0;
     while (changes.isEmpty() && tries < 100) {
       at = at.plus(Duration.ofHours(6));
@@ -470,13 +470,13 @@ class DeliveryQueueTest {
       tries++;
     }
 
-    assertEquals(List.of(new LaneChange("acme", "dead.example", true)), changes);
+    assertEquals(List.of(new HostQueueChange("acme", "dead.example", true)), changes);
     assertEquals(21, tries);
     assertEquals(0, claim(at.plus(Duration.ofMinutes(59))).size());
     Instant probe = at.plus(Duration.ofHours(1));
     Delivery delivery = claim(probe).get(0);
     assertEquals(
-        List.of(new LaneChange("acme", "dead.example", false)), settle(delivered(delivery, probe)));
+        List.of(new HostQueueChange("acme", "dead.example", false)), settle(delivered(delivery, probe)));
     assertEquals(List.of(), planned.hosts());
     // Both are written where they cannot be lost, and Kafka is told in this order.
     HostEventStore events = new HostEventStore(database.jdbi(), new ReplicaId());
@@ -621,7 +621,7 @@ class DeliveryQueueTest {
     return queue.claim(room, "@00000001/" + UUID.randomUUID(), now);
   }
 
-  private List<LaneChange> settle(Settlement settlement) {
+  private List<HostQueueChange> settle(Settlement settlement) {
     return queue.settle(List.of(settlement), BREAKER);
   }
 
@@ -632,18 +632,18 @@ class DeliveryQueueTest {
   private static Settlement delivered(Delivery delivery, Instant at) {
     return Settlement.of(
         delivery,
-        new Answer.Answered(200, null, "ok", Duration.ofMillis(3)),
-        new Verdict.Delivered(),
+        new AttemptResult.Answered(200, null, "ok", Duration.ofMillis(3)),
+        new AttemptOutcome.Delivered(),
         at);
   }
 
   private static Settlement failed(Delivery delivery, Instant at, @Nullable Instant again) {
     return Settlement.of(
         delivery,
-        new Answer.Unanswered(Failure.CONNECT, "nobody", Duration.ofMillis(3)),
+        new AttemptResult.Unanswered(Failure.CONNECT, "nobody", Duration.ofMillis(3)),
         again == null
-            ? new Verdict.Failed("connect", true, false)
-            : new Verdict.Retry(again, "connect", true, false),
+            ? new AttemptOutcome.Failed("connect", true, false)
+            : new AttemptOutcome.Retry(again, "connect", true, false),
         at);
   }
 }

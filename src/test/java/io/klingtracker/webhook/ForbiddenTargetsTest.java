@@ -167,11 +167,11 @@ class ForbiddenTargetsTest {
 
   private static Failure failure(PinnedClient client, Receiver receiver, String spelling)
       throws Exception {
-    Answer answer =
+    AttemptResult result =
         client
             .post(spelling.replace("PORT", String.valueOf(receiver.port())), Map.of(), new byte[0])
             .toCompletableFuture()
             .get(120, TimeUnit.SECONDS);
-    return assertInstanceOf(Answer.Unanswered.class, answer, spelling).failure();
+    return assertInstanceOf(AttemptResult.Unanswered.class, result, spelling).failure();
   }
 }

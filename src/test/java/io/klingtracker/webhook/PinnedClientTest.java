@@ -71,7 +71,7 @@ class PinnedClientTest {
     "/500, 500, nope",
   })
   void an_answer_is_read(String path, int status, String excerpt) {
-    Answer.Answered answer = assertInstanceOf(Answer.Answered.class, post(receiver.url(path)));
+    AttemptResult.Answered answer = assertInstanceOf(AttemptResult.Answered.class, post(receiver.url(path)));
 
     assertEquals(status, answer.status());
     assertEquals(excerpt, answer.excerpt());
@@ -90,16 +90,16 @@ class PinnedClientTest {
   })
   void a_broken_answer_is_named(String path, Failure failure) {
     PinnedClient.Limits limits = failure == Failure.TIMEOUT ? HASTY : PATIENT;
-    Answer.Unanswered answer =
-        assertInstanceOf(Answer.Unanswered.class, post(receiver.url(path), limits));
+    AttemptResult.Unanswered answer =
+        assertInstanceOf(AttemptResult.Unanswered.class, post(receiver.url(path), limits));
 
     assertEquals(failure, answer.failure(), answer.detail());
   }
 
   @Test
   void an_endless_body_is_cut_and_its_status_counts() {
-    Answer.Answered answer =
-        assertInstanceOf(Answer.Answered.class, post(receiver.url("/endless")));
+    AttemptResult.Answered answer =
+        assertInstanceOf(AttemptResult.Answered.class, post(receiver.url("/endless")));
 
     assertEquals(200, answer.status());
     assertEquals(2048, answer.excerpt().length());
@@ -133,8 +133,8 @@ class PinnedClientTest {
   @Test
   void an_ipv6_literal_is_written_with_brackets() throws Exception {
     // Nothing listens there: it is the failure that must be an honest one.
-    Answer.Unanswered answer =
-        assertInstanceOf(Answer.Unanswered.class, post("http://[::1]:" + receiver.port() + "/200"));
+    AttemptResult.Unanswered answer =
+        assertInstanceOf(AttemptResult.Unanswered.class, post("http://[::1]:" + receiver.port() + "/200"));
     assertEquals(Failure.CONNECT, answer.failure());
   }
 
@@ -165,7 +165,7 @@ class PinnedClientTest {
     try (PinnedClient client =
         client(OPEN, name -> CompletableFuture.completedFuture(List.of(dead, loopback())), null)) {
       assertInstanceOf(
-          Answer.Answered.class,
+          AttemptResult.Answered.class,
           await(client.post("http://two.example:" + receiver.port() + "/200", Map.of(), BODY)));
     }
   }
@@ -185,7 +185,7 @@ class PinnedClientTest {
       String other = "https://other.example.com:" + tls.port() + "/200";
       String plain = "https://hooks.example.com:" + receiver.port() + "/200";
 
-      assertInstanceOf(Answer.Answered.class, await(trusting.post(good, Map.of(), BODY)));
+      assertInstanceOf(AttemptResult.Answered.class, await(trusting.post(good, Map.of(), BODY)));
       assertFailure(Failure.TLS, await(trusting.post(other, Map.of(), BODY)));
       assertFailure(Failure.TLS, await(distrusting.post(good, Map.of(), BODY)));
       int before = receiver.requests().size();
@@ -223,7 +223,7 @@ class PinnedClientTest {
     try (PinnedClient client =
         client(OPEN, name -> CompletableFuture.completedFuture(answers.remove()), null)) {
       assertInstanceOf(
-          Answer.Answered.class,
+          AttemptResult.Answered.class,
           await(
               client.post(
                   "http://rebind.example.com:" + receiver.port() + "/200", Map.of(), BODY)));
@@ -231,11 +231,11 @@ class PinnedClientTest {
     assertTrue(answers.isEmpty());
   }
 
-  private static Answer post(String url) {
+  private static AttemptResult post(String url) {
     return post(url, PATIENT);
   }
 
-  private static Answer post(String url, PinnedClient.Limits limits) {
+  private static AttemptResult post(String url, PinnedClient.Limits limits) {
     try (PinnedClient client = client(OPEN, name -> answer(loopback()), null, limits)) {
       return await(client.post(url, Map.of("webhook-id", "evt-1"), BODY));
     }
@@ -266,12 +266,12 @@ class PinnedClientTest {
     }
   }
 
-  private static void assertFailure(Failure failure, Answer answer) {
-    Answer.Unanswered unanswered = assertInstanceOf(Answer.Unanswered.class, answer);
+  private static void assertFailure(Failure failure, AttemptResult result) {
+    AttemptResult.Unanswered unanswered = assertInstanceOf(AttemptResult.Unanswered.class, result);
     assertEquals(failure, unanswered.failure(), unanswered.detail());
   }
 
-  private static Answer await(java.util.concurrent.CompletionStage<Answer> answer) {
+  private static AttemptResult await(java.util.concurrent.CompletionStage<AttemptResult> answer) {
     try {
       return answer.toCompletableFuture().get(120, TimeUnit.SECONDS);
     } catch (Exception e) {

@@ -104,12 +104,12 @@ final class PlannedDeliveries {
         });
   }
 
-  /** Rows that wait in their lane for room. */
+  /** Rows that wait in their host queue for room. */
   int parked() {
     return strings("select '' from webhook_delivery where parked").size();
   }
 
-  List<String> lanes() {
+  List<String> hostQueues() {
     return strings("select tenant_id || ' ' || host from webhook_lane order by 1");
   }
 

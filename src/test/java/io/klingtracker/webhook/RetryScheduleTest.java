@@ -35,7 +35,7 @@ class RetryScheduleTest {
 
   @ParameterizedTest
   @CsvSource({
-    // status, retry-after, attempts so far -> verdict, seconds until the next try, host in trouble
+    // status, retry-after, attempts so far -> verdict, seconds until the next try, host failed
     "200, , 1, delivered, 0, false",
     "201, , 1, delivered, 0, false",
     "204, , 10, delivered, 0, false",
@@ -73,36 +73,36 @@ class RetryScheduleTest {
       int attempts,
       String verdict,
       long seconds,
-      boolean hostTrouble) {
+      boolean hostFailed) {
     expect(
-        STEADY.judge(new Answer.Answered(status, retryAfter, "", Duration.ZERO), attempts, NOW, 7),
+        STEADY.judge(new AttemptResult.Answered(status, retryAfter, "", Duration.ZERO), attempts, NOW, 7),
         verdict,
         seconds,
-        hostTrouble);
+        hostFailed);
   }
 
   @ParameterizedTest
   @EnumSource
   void silence_has_its_documented_outcome(Failure failure) {
-    Verdict verdict = STEADY.judge(new Answer.Unanswered(failure, "…", Duration.ZERO), 1, NOW, 7);
+    AttemptOutcome outcome = STEADY.judge(new AttemptResult.Unanswered(failure, "…", Duration.ZERO), 1, NOW, 7);
     switch (failure) {
-      case URL_REFUSED -> expect(verdict, "failed", 0, false);
-      case STATUS, INTERNAL -> expect(verdict, "retry", 5, false);
-      default -> expect(verdict, "retry", 5, true);
+      case URL_REFUSED -> expect(outcome, "failed", 0, false);
+      case STATUS, INTERNAL -> expect(outcome, "retry", 5, false);
+      default -> expect(outcome, "retry", 5, true);
     }
   }
 
   @Test
   void each_wait_differs_by_a_fifth_at_most_and_the_whole_is_never_below_28_hours() {
-    Answer answer = new Answer.Answered(500, null, "", Duration.ZERO);
+    AttemptResult result = new AttemptResult.Answered(500, null, "", Duration.ZERO);
     Duration shortest = Duration.ofDays(99);
     double least = 2;
     double most = 0;
     for (long seed = 0; seed < 20_000; seed++) {
       Instant at = NOW;
       for (int attempts = 1; attempts <= DELAYS.size(); attempts++) {
-        Verdict.Retry retry =
-            assertInstanceOf(Verdict.Retry.class, SCHEDULE.judge(answer, attempts, at, seed));
+        AttemptOutcome.Retry retry =
+            assertInstanceOf(AttemptOutcome.Retry.class, SCHEDULE.judge(result, attempts, at, seed));
         double ratio =
             Duration.between(at, retry.at()).toMillis()
                 / (double) DELAYS.get(attempts - 1).toMillis();
@@ -129,17 +129,17 @@ class RetryScheduleTest {
         IllegalArgumentException.class, () -> new RetrySchedule(DELAYS, 1.5, Duration.ZERO));
   }
 
-  private static void expect(Verdict verdict, String word, long seconds, boolean hostTrouble) {
+  private static void expect(AttemptOutcome outcome, String word, long seconds, boolean hostFailed) {
     switch (word) {
-      case "delivered" -> assertInstanceOf(Verdict.Delivered.class, verdict);
+      case "delivered" -> assertInstanceOf(AttemptOutcome.Delivered.class, outcome);
       case "retry" -> {
-        Verdict.Retry retry = assertInstanceOf(Verdict.Retry.class, verdict);
+        AttemptOutcome.Retry retry = assertInstanceOf(AttemptOutcome.Retry.class, outcome);
         assertEquals(NOW.plusSeconds(seconds), retry.at());
-        assertEquals(hostTrouble, retry.hostTrouble());
+        assertEquals(hostFailed, retry.hostFailed());
       }
       default -> {
-        Verdict.Failed failed = assertInstanceOf(Verdict.Failed.class, verdict);
-        assertEquals(hostTrouble, failed.hostTrouble());
+        AttemptOutcome.Failed failed = assertInstanceOf(AttemptOutcome.Failed.class, outcome);
+        assertEquals(hostFailed, failed.hostFailed());
       }
     }
   }

@@ -46,8 +46,8 @@ class WebhookSweepTest {
         List.of(
             Settlement.of(
                 delivery,
-                new Answer.Unanswered(Failure.DNS, "gone", Duration.ZERO),
-                new Verdict.Failed("dns", true, false),
+                new AttemptResult.Unanswered(Failure.DNS, "gone", Duration.ZERO),
+                new AttemptOutcome.Failed("dns", true, false),
                 T0)),
         new DeliveryQueue.Breaker(
             5,

@@ -4,7 +4,7 @@ import java.time.Duration;
 import org.jspecify.annotations.Nullable;
 
 /** What became of one attempt. */
-sealed interface Answer {
+sealed interface AttemptResult {
 
   /** How long it took. */
   Duration latency();
@@ -16,12 +16,12 @@ sealed interface Answer {
    * @param excerpt the first bytes of the answer, for people
    */
   record Answered(int status, @Nullable String retryAfter, String excerpt, Duration latency)
-      implements Answer {}
+      implements AttemptResult {}
 
   /**
    * There was no answer.
    *
    * @param detail for people; names no class and no secret
    */
-  record Unanswered(Failure failure, String detail, Duration latency) implements Answer {}
+  record Unanswered(Failure failure, String detail, Duration latency) implements AttemptResult {}
 }

@@ -11,9 +11,9 @@ import org.jspecify.annotations.Nullable;
  * The {@code webhook-signature} header of Standard Webhooks: one part for each live secret, so that
  * a receiver can change its secret while either is good.
  */
-final class WebhookSignature {
+final class WebhookSigner {
 
-  private WebhookSignature() {}
+  private WebhookSigner() {}
 
   /**
    * Signs one attempt.
@@ -23,7 +23,7 @@ final class WebhookSignature {
    * @param secrets live secrets, newest first
    * @param key signs a {@code v1a} part as well, if there is one
    */
-  static String of(
+  static String sign(
       String id, Instant at, byte[] body, List<SigningSecret> secrets, @Nullable SigningKey key) {
     byte[] content = content(id, at, body);
     StringJoiner parts = new StringJoiner(" ");

@@ -26,7 +26,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.RegisterExtension;
 
 /** However many hosts a tenant has, and whatever becomes of them, others' deliveries flow. */
-class WebhookLanesTest {
+class HostQueuesTest {
 
   @RegisterExtension static final TestDatabase database = TestDatabase.fresh();
 
@@ -120,7 +120,7 @@ class WebhookLanesTest {
     List<Delivery> claimed = claim(ROOM, T0.plusSeconds(1));
 
     assertEquals(Map.of("well.example", 3L), perHost(claimed));
-    assertEquals(List.of("acme dead.example"), planned.lanes());
+    assertEquals(List.of("acme dead.example"), planned.hostQueues());
   }
 
   @Test
@@ -137,7 +137,7 @@ class WebhookLanesTest {
     assertEquals(900, received.stream().distinct().count());
     assertEquals(List.of(), planned.waiting());
     claim(ROOM, T0.plusSeconds(2));
-    assertEquals(List.of(), planned.lanes(), "a lane with nothing left is forgotten");
+    assertEquals(List.of(), planned.hostQueues(), "a host queue with nothing left is forgotten");
   }
 
   @Test
@@ -176,7 +176,7 @@ class WebhookLanesTest {
     assertEquals(Map.of("other.example", 2L), perHost(resumed));
     resumed.forEach(delivery -> settle(delivered(delivery, T0.plusSeconds(9))));
 
-    // Half open: one at a time, and the whole lane after its success.
+    // Half open: one at a time, and the whole host queue after its success.
     List<Delivery> probe = claim(ROOM, opens);
     assertEquals(Map.of("dead.example", 1L), perHost(probe));
     assertEquals(List.of(), claim(ROOM, opens));
@@ -215,7 +215,7 @@ class WebhookLanesTest {
   }
 
   @Test
-  void more_hosts_in_trouble_than_a_tenant_may_have_are_given_up() {
+  void more_failing_hosts_than_a_tenant_may_have_are_given_up() {
     for (int host = 0; host < 5; host++) {
       Instant at = T0.plusSeconds(host);
       planned.change(planned.task("greedy", "http://h" + host + ".example/", T0), 2, "succeed", at);
@@ -259,7 +259,7 @@ class WebhookLanesTest {
     assertEquals(List.of(), planned.waiting());
     Instant later = T0.plusSeconds(60);
 
-    assertEquals(120, log(later).redeliver(new DeliveryLog.Failed(T0, later, "acme", null), 5000));
+    assertEquals(120, log(later).redeliver(new DeliveryQueries.Failed(T0, later, "acme", null), 5000));
 
     assertEquals(
         List.of("25 0", "25 1", "25 2", "25 3", "20 4"),
@@ -298,18 +298,18 @@ class WebhookLanesTest {
   private static Settlement delivered(Delivery delivery, Instant at) {
     return Settlement.of(
         delivery,
-        new Answer.Answered(200, null, "ok", Duration.ofMillis(3)),
-        new Verdict.Delivered(),
+        new AttemptResult.Answered(200, null, "ok", Duration.ofMillis(3)),
+        new AttemptOutcome.Delivered(),
         at);
   }
 
   private static Settlement failed(Delivery delivery, Instant at, @Nullable Instant again) {
     return Settlement.of(
         delivery,
-        new Answer.Unanswered(Failure.CONNECT, "nobody", Duration.ofMillis(3)),
+        new AttemptResult.Unanswered(Failure.CONNECT, "nobody", Duration.ofMillis(3)),
         again == null
-            ? new Verdict.Failed("connect", true, false)
-            : new Verdict.Retry(again, "connect", true, false),
+            ? new AttemptOutcome.Failed("connect", true, false)
+            : new AttemptOutcome.Retry(again, "connect", true, false),
         at);
   }
 
@@ -344,8 +344,8 @@ class WebhookLanesTest {
     log(T0).resume(tenant, host);
   }
 
-  private static DeliveryLog log(Instant now) {
-    return new DeliveryLog(
+  private static DeliveryQueries log(Instant now) {
+    return new DeliveryQueries(
         database.jdbi(), SenderRig.config(Map.of()), Clock.fixed(now, ZoneOffset.UTC));
   }
 

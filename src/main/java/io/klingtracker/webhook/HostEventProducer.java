@@ -36,9 +36,9 @@ import org.jboss.logging.Logger;
 
 /** The topic on which pauses and their ends are told: CloudEvents 1.0 in binary mode. */
 @Singleton
-class HostTopic {
+class HostEventProducer {
 
-  private static final Logger LOG = Logger.getLogger(HostTopic.class);
+  private static final Logger LOG = Logger.getLogger(HostEventProducer.class);
   private static final String CHANNEL = "webhook-hosts";
   private static final long WAIT_SECONDS = 5;
 
@@ -52,7 +52,7 @@ class HostTopic {
   private boolean made;
 
   @Inject
-  HostTopic(
+  HostEventProducer(
       @Channel(CHANNEL) @OnOverflow(OnOverflow.Strategy.UNBOUNDED_BUFFER)
           Emitter<Record<String, String>> channel,
       KafkaClientService clients,

@@ -23,13 +23,13 @@ import org.jboss.logging.Logger;
 import org.jdbi.v3.core.Jdbi;
 
 /**
- * Brings pauses and their ends to Kafka, at least once and in order per lane. What Kafka did not
+ * Brings pauses and their ends to Kafka, at least once and in order per host queue. What Kafka did not
  * take is tried again after a pause.
  */
 @Singleton
-class HostNews {
+class HostEventRelay {
 
-  private static final Logger LOG = Logger.getLogger(HostNews.class);
+  private static final Logger LOG = Logger.getLogger(HostEventRelay.class);
   private static final int BATCH = 100;
 
   /** The kind of what is set aside here; the key is the event's number. */
@@ -41,16 +41,16 @@ class HostNews {
   private static final Duration LONGEST_WAIT = Duration.ofSeconds(20);
 
   private final HostEventStore store;
-  private final HostTopic topic;
+  private final HostEventProducer producer;
   private final SetAside setAside;
   private final Jdbi jdbi;
   private final Attempts attempts = new Attempts();
   private final Clock clock;
 
   @Inject
-  HostNews(HostEventStore store, HostTopic topic, SetAside setAside, Jdbi jdbi, Clock clock) {
+  HostEventRelay(HostEventStore store, HostEventProducer producer, SetAside setAside, Jdbi jdbi, Clock clock) {
     this.store = store;
-    this.topic = topic;
+    this.producer = producer;
     this.setAside = setAside;
     this.jdbi = jdbi;
     this.clock = clock;
@@ -72,7 +72,7 @@ class HostNews {
   boolean runOnce() throws InterruptedException {
     List<HostEvent> events = store.claim(BATCH, clock.instant(), RETRY_AFTER);
     List<CompletableFuture<Void>> sent = new ArrayList<>();
-    events.forEach(event -> sent.add(topic.send(event).toCompletableFuture()));
+    events.forEach(event -> sent.add(producer.send(event).toCompletableFuture()));
     List<HostEvent> acknowledged = new ArrayList<>();
     Map<HostEvent, RuntimeException> refused = new LinkedHashMap<>();
     for (int i = 0; i < events.size(); i++) {
@@ -98,7 +98,7 @@ class HostNews {
       // Kafka is there: what it does not take again and again is no matter of time.
       refused.forEach(this::failed);
     }
-    // Behind each that was taken another of its lane may stand.
+    // Behind each that was taken another of its host queue may stand.
     return !acknowledged.isEmpty();
   }
 

@@ -14,11 +14,11 @@ import javax.net.ssl.SSLException;
 import org.jspecify.annotations.Nullable;
 
 /** Reads the network's exceptions: what kind of failure, and what to tell people. */
-final class Failures {
+final class FailureClassifier {
 
   private static final int MAX_DEPTH = 8;
 
-  private Failures() {}
+  private FailureClassifier() {}
 
   /** The kind of failure behind an exception. */
   static Failure of(@Nullable Throwable thrown) {

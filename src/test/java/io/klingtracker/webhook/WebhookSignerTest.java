@@ -21,7 +21,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
-class WebhookSignatureTest {
+class WebhookSignerTest {
 
   private static final byte[] BODY =
       "{\"task_id\":\"task_01\",\"task_status\":\"succeed\",\"text\":\"日本 \\u0000 é\"}"
@@ -44,7 +44,7 @@ class WebhookSignatureTest {
       String secret, String id, long timestamp, String body, String signature) {
     assertEquals(
         signature,
-        WebhookSignature.of(
+        WebhookSigner.sign(
             id,
             Instant.ofEpochSecond(timestamp),
             body.getBytes(StandardCharsets.UTF_8),
@@ -58,7 +58,7 @@ class WebhookSignatureTest {
     SigningSecret fresh = SigningSecret.generate(new SecureRandom());
     Instant now = Instant.now();
     String signature =
-        WebhookSignature.of(
+        WebhookSigner.sign(
             "evt-1", now, BODY, List.of(fresh, old), SigningKey.ofSeed(new byte[32]));
     Map<String, List<String>> headers =
         Map.of(
@@ -97,7 +97,7 @@ class WebhookSignatureTest {
   void the_published_key_verifies_the_v1a_part() throws Exception {
     SigningKey key = SigningKey.ofSeed(HexFormat.of().parseHex("a7".repeat(32)));
     Instant at = Instant.ofEpochSecond(1_781_080_794);
-    String part = WebhookSignature.of("evt-2", at, BODY, List.of(), key);
+    String part = WebhookSigner.sign("evt-2", at, BODY, List.of(), key);
 
     byte[] raw = Base64.getDecoder().decode(key.publicKey().substring("whpk_".length()));
     byte[] der =

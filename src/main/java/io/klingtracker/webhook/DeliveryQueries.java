@@ -16,7 +16,7 @@ import org.jspecify.annotations.Nullable;
 
 /** What people ask about deliveries, and their orders to make some again. */
 @Singleton
-class DeliveryLog {
+class DeliveryQueries {
 
   /** Attempts of one delivery that are told; a schedule has ten. */
   private static final int MAX_ATTEMPTS = 200;
@@ -160,11 +160,11 @@ class DeliveryLog {
       int latencyMs,
       @Nullable String answer) {}
 
-  /** A lane that is not healthy. */
+  /** A host queue that is not healthy. */
   record Host(
       String tenant,
       String host,
-      int trouble,
+      int consecutiveFailures,
       Instant failingSince,
       Instant lastFailedAt,
       String lastReason,
@@ -172,7 +172,7 @@ class DeliveryLog {
       @Nullable Instant pausedAt) {}
 
   @Inject
-  DeliveryLog(Jdbi jdbi, WebhookConfig config, Clock clock) {
+  DeliveryQueries(Jdbi jdbi, WebhookConfig config, Clock clock) {
     this.jdbi = jdbi;
     this.hostRate = config.perHostRate();
     this.clock = clock;
@@ -296,7 +296,7 @@ class DeliveryLog {
         .bind("host", failed.host());
   }
 
-  /** Lanes in trouble, paused ones first; of one tenant, or of all. */
+  /** Host queues that fail, paused ones first; of one tenant, or of all. */
   List<Host> hosts(@Nullable String tenant, boolean pausedOnly) {
     return jdbi.withHandle(
         handle ->
@@ -319,7 +319,7 @@ class DeliveryLog {
                 .list());
   }
 
-  /** Forgets what speaks against a lane; false when nothing did. */
+  /** Forgets what speaks against a host queue; false when nothing did. */
   boolean resume(String tenant, String host) {
     return !jdbi.withHandle(
             handle ->
@@ -334,9 +334,9 @@ class DeliveryLog {
   }
 
   /** Notes a test. */
-  void logTest(UUID id, String tenant, String url, Answer answer) {
-    Answer.Answered answered = answer instanceof Answer.Answered a ? a : null;
-    Answer.Unanswered unanswered = answer instanceof Answer.Unanswered u ? u : null;
+  void logTest(UUID id, String tenant, String url, AttemptResult result) {
+    AttemptResult.Answered answered = result instanceof AttemptResult.Answered a ? a : null;
+    AttemptResult.Unanswered unanswered = result instanceof AttemptResult.Unanswered u ? u : null;
     jdbi.useHandle(
         handle ->
             handle
@@ -348,7 +348,7 @@ class DeliveryLog {
                 .bind("status", answered == null ? null : answered.status())
                 .bind("failure", unanswered == null ? null : unanswered.failure().word())
                 .bind("detail", unanswered == null ? null : unanswered.detail())
-                .bind("latency", answer.latency().toMillis())
+                .bind("latency", result.latency().toMillis())
                 .bind("answer", answered == null ? null : answered.excerpt())
                 .execute());
   }
