@@ -60,7 +60,7 @@ public class AdminTenantResource {
       Set.of("created_at", "prefix", "access_key", "revoked_at", "last_used_at");
 
   /** Settings whose values the audit log tells. */
-  private static final Set<String> TOLD =
+  private static final Set<String> AUDITED =
       Set.of(
           "suspended",
           "scopes",
@@ -96,7 +96,8 @@ public class AdminTenantResource {
    * Null does not lift a suspension.
    */
   @JsonNaming(PropertyNamingStrategies.SnakeCaseStrategy.class)
-  public record TenantBody(
+  @Schema(name = "TenantBody")
+  public record TenantRequest(
       @Nullable String id,
       @Nullable String name,
       @Nullable Integer maxQueued,
@@ -109,7 +110,8 @@ public class AdminTenantResource {
 
   /** A tenant as it is shown. */
   @JsonNaming(PropertyNamingStrategies.SnakeCaseStrategy.class)
-  public record TenantShown(
+  @Schema(name = "TenantShown")
+  public record TenantView(
       String id,
       String name,
       @Nullable Integer maxQueued,
@@ -123,14 +125,15 @@ public class AdminTenantResource {
 
   /** Tenants, and where the next page begins. */
   @JsonNaming(PropertyNamingStrategies.SnakeCaseStrategy.class)
-  public record TenantPage(List<TenantShown> tenants, @Nullable String nextAfter) {}
+  public record TenantPage(List<TenantView> tenants, @Nullable String nextAfter) {}
 
   /**
-   * A key as it is asked for; what is left out or null is as for {@link TenantBody}, but that
+   * A key as it is asked for; what is left out or null is as for {@link TenantRequest}, but that
    * scopes cannot be removed: a key without a list has all.
    */
   @JsonNaming(PropertyNamingStrategies.SnakeCaseStrategy.class)
-  public record KeyBody(
+  @Schema(name = "KeyBody")
+  public record KeyRequest(
       @Nullable String name,
       @Nullable Set<String> scopes,
       @Nullable BigDecimal rate,
@@ -140,7 +143,8 @@ public class AdminTenantResource {
 
   /** A key as it is shown; its secrets only when it has just been made. */
   @JsonNaming(PropertyNamingStrategies.SnakeCaseStrategy.class)
-  public record KeyShown(
+  @Schema(name = "KeyShown")
+  public record KeyView(
       String id,
       String name,
       String prefix,
@@ -157,7 +161,7 @@ public class AdminTenantResource {
       @Nullable @JsonInclude(JsonInclude.Include.NON_NULL) String secretKey) {}
 
   /** Keys, newest first. */
-  public record Keys(List<KeyShown> keys) {}
+  public record Keys(List<KeyView> keys) {}
 
   /** Tenants by id. */
   @GET
@@ -168,9 +172,9 @@ public class AdminTenantResource {
       @QueryParam("after") @Nullable String after, @QueryParam("limit") @Nullable String limit) {
     int size = Parameters.number("limit", limit, DEFAULT_LIMIT, 1, MAX_LIMIT);
     String position = Parameters.text("after", after);
-    List<Tenants.Known> page = tenants.page(position == null ? "" : position, size);
+    List<Tenants.TenantInfo> page = tenants.page(position == null ? "" : position, size);
     return new TenantPage(
-        page.stream().map(AdminTenantResource::shown).toList(),
+        page.stream().map(AdminTenantResource::view).toList(),
         page.size() < size ? null : page.get(size - 1).id());
   }
 
@@ -185,11 +189,11 @@ public class AdminTenantResource {
       content =
           @Content(
               mediaType = MediaType.APPLICATION_JSON,
-              schema = @Schema(implementation = TenantShown.class)))
-  public Response create(@Nullable TenantBody body) {
+              schema = @Schema(implementation = TenantView.class)))
+  public Response create(@Nullable TenantRequest body) {
     Tenants.Settings settings = settings(body);
     return Response.status(Response.Status.CREATED)
-        .entity(shown(tenants.create(Objects.requireNonNull(body).id(), settings)))
+        .entity(view(tenants.create(Objects.requireNonNull(body).id(), settings)))
         .build();
   }
 
@@ -198,8 +202,8 @@ public class AdminTenantResource {
   @Admin
   @Path("/tenants/{tenant}")
   @Operation(summary = "One tenant")
-  public TenantShown get(@PathParam("tenant") String tenant) {
-    return shown(tenants.get(tenant));
+  public TenantView get(@PathParam("tenant") String tenant) {
+    return view(tenants.get(tenant));
   }
 
   /** Changes those of a tenant's settings that are given. */
@@ -211,11 +215,11 @@ public class AdminTenantResource {
       content =
           @Content(
               mediaType = MediaType.APPLICATION_JSON,
-              schema = @Schema(implementation = TenantBody.class)))
-  public TenantShown change(@PathParam("tenant") String tenant, @Nullable String body) {
-    return shown(
+              schema = @Schema(implementation = TenantRequest.class)))
+  public TenantView change(@PathParam("tenant") String tenant, @Nullable String body) {
+    return view(
         tenants.change(
-            tenant, before -> settings(merged(TenantBody.class, asked(before), body, tenant))));
+            tenant, before -> settings(merged(TenantRequest.class, asked(before), body, tenant))));
   }
 
   /** The same. */
@@ -227,8 +231,8 @@ public class AdminTenantResource {
       content =
           @Content(
               mediaType = MediaType.APPLICATION_JSON,
-              schema = @Schema(implementation = TenantBody.class)))
-  public TenantShown patch(@PathParam("tenant") String tenant, @Nullable String body) {
+              schema = @Schema(implementation = TenantRequest.class)))
+  public TenantView patch(@PathParam("tenant") String tenant, @Nullable String body) {
     return change(tenant, body);
   }
 
@@ -252,8 +256,8 @@ public class AdminTenantResource {
       content =
           @Content(
               mediaType = MediaType.APPLICATION_JSON,
-              schema = @Schema(implementation = KeyShown.class)))
-  public Response createKey(@PathParam("tenant") String tenant, @Nullable KeyBody body) {
+              schema = @Schema(implementation = KeyView.class)))
+  public Response createKey(@PathParam("tenant") String tenant, @Nullable KeyRequest body) {
     return made(tenants.createKey(tenant, keySettings(body)));
   }
 
@@ -266,14 +270,14 @@ public class AdminTenantResource {
       content =
           @Content(
               mediaType = MediaType.APPLICATION_JSON,
-              schema = @Schema(implementation = KeyBody.class)))
-  public KeyShown changeKey(
+              schema = @Schema(implementation = KeyRequest.class)))
+  public KeyView changeKey(
       @PathParam("tenant") String tenant, @PathParam("id") String id, @Nullable String body) {
-    return shown(
+    return view(
         tenants.changeKey(
             tenant,
             Parameters.uuid("a key's id", id),
-            before -> keySettings(merged(KeyBody.class, asked(before), body, id))),
+            before -> keySettings(merged(KeyRequest.class, asked(before), body, id))),
         null,
         null);
   }
@@ -283,8 +287,8 @@ public class AdminTenantResource {
   @Admin
   @Path("/tenants/{tenant}/keys/{id}")
   @Operation(summary = "Revoke an API key")
-  public KeyShown revokeKey(@PathParam("tenant") String tenant, @PathParam("id") String id) {
-    return shown(tenants.revokeKey(tenant, Parameters.uuid("a key's id", id)), null, null);
+  public KeyView revokeKey(@PathParam("tenant") String tenant, @PathParam("id") String id) {
+    return view(tenants.revokeKey(tenant, Parameters.uuid("a key's id", id)), null, null);
   }
 
   /** Administrators' keys. */
@@ -307,8 +311,8 @@ public class AdminTenantResource {
       content =
           @Content(
               mediaType = MediaType.APPLICATION_JSON,
-              schema = @Schema(implementation = KeyShown.class)))
-  public Response createAdminKey(@Nullable KeyBody body) {
+              schema = @Schema(implementation = KeyView.class)))
+  public Response createAdminKey(@Nullable KeyRequest body) {
     Tenants.KeySettings settings = keySettings(body);
     return made(tenants.createAdminKey(settings.name(), settings.expiresAt()));
   }
@@ -322,12 +326,12 @@ public class AdminTenantResource {
       content =
           @Content(
               mediaType = MediaType.APPLICATION_JSON,
-              schema = @Schema(implementation = KeyBody.class)))
-  public KeyShown changeAdminKey(@PathParam("id") String id, @Nullable String body) {
-    return shown(
+              schema = @Schema(implementation = KeyRequest.class)))
+  public KeyView changeAdminKey(@PathParam("id") String id, @Nullable String body) {
+    return view(
         tenants.changeAdminKey(
             Parameters.uuid("a key's id", id),
-            before -> keySettings(merged(KeyBody.class, asked(before), body, id))),
+            before -> keySettings(merged(KeyRequest.class, asked(before), body, id))),
         null,
         null);
   }
@@ -337,8 +341,8 @@ public class AdminTenantResource {
   @Admin
   @Path("/keys/{id}")
   @Operation(summary = "Revoke an administrator's key")
-  public KeyShown revokeAdminKey(@PathParam("id") String id) {
-    return shown(tenants.revokeAdminKey(Parameters.uuid("a key's id", id)), null, null);
+  public KeyView revokeAdminKey(@PathParam("id") String id) {
+    return view(tenants.revokeAdminKey(Parameters.uuid("a key's id", id)), null, null);
   }
 
   /** What is given over what was before; the audit log says what that is. */
@@ -349,7 +353,7 @@ public class AdminTenantResource {
     }
     // Whoever changes what a GET has shown sends it all back.
     given.remove(SHOWN_ONLY);
-    caller.audit("sets " + told(given));
+    caller.audit("sets " + auditDetail(given));
     refuseWider(given);
     ObjectNode merged = json.valueToTree(before);
     merged.setAll(given);
@@ -361,17 +365,17 @@ public class AdminTenantResource {
   }
 
   /** Values too, of settings that are no secret; the log bounds the line. */
-  private static String told(ObjectNode given) {
+  private static String auditDetail(ObjectNode given) {
     return given.properties().stream()
         .map(
             field ->
-                TOLD.contains(field.getKey())
-                    ? field.getKey() + "=" + told(field.getValue())
+                AUDITED.contains(field.getKey())
+                    ? field.getKey() + "=" + auditDetail(field.getValue())
                     : field.getKey())
         .collect(Collectors.joining(", "));
   }
 
-  private static String told(JsonNode value) {
+  private static String auditDetail(JsonNode value) {
     return value.isTextual() ? value.textValue() : value.toString();
   }
 
@@ -415,8 +419,8 @@ public class AdminTenantResource {
     throw Parameters.invalid("send a JSON object with what is to be changed");
   }
 
-  private static TenantBody asked(Tenants.Settings settings) {
-    return new TenantBody(
+  private static TenantRequest asked(Tenants.Settings settings) {
+    return new TenantRequest(
         null,
         settings.name(),
         settings.maxQueued(),
@@ -428,8 +432,8 @@ public class AdminTenantResource {
         settings.suspended());
   }
 
-  private static KeyBody asked(Tenants.KeySettings settings) {
-    return new KeyBody(
+  private static KeyRequest asked(Tenants.KeySettings settings) {
+    return new KeyRequest(
         settings.name(),
         settings.scopes(),
         settings.rate(),
@@ -438,7 +442,7 @@ public class AdminTenantResource {
         settings.suspended());
   }
 
-  private Tenants.Settings settings(@Nullable TenantBody body) {
+  private Tenants.Settings settings(@Nullable TenantRequest body) {
     if (body == null || body.name() == null) {
       throw Parameters.invalid("send a JSON object with at least name");
     }
@@ -468,7 +472,7 @@ public class AdminTenantResource {
         Boolean.TRUE.equals(body.suspended()));
   }
 
-  private static Tenants.KeySettings keySettings(@Nullable KeyBody body) {
+  private static Tenants.KeySettings keySettings(@Nullable KeyRequest body) {
     if (body == null || body.name() == null) {
       throw Parameters.invalid("send a JSON object with at least name");
     }
@@ -491,9 +495,9 @@ public class AdminTenantResource {
     return names.stream().map(String::valueOf).toList();
   }
 
-  private static TenantShown shown(Tenants.Known tenant) {
+  private static TenantView view(Tenants.TenantInfo tenant) {
     Tenants.Settings settings = tenant.settings();
-    return new TenantShown(
+    return new TenantView(
         tenant.id(),
         settings.name(),
         settings.maxQueued(),
@@ -506,21 +510,21 @@ public class AdminTenantResource {
         Rfc3339.format(tenant.createdAt()));
   }
 
-  private static Keys keys(List<Tenants.KnownKey> keys) {
-    return new Keys(keys.stream().map(key -> shown(key, null, null)).toList());
+  private static Keys keys(List<Tenants.KeyInfo> keys) {
+    return new Keys(keys.stream().map(key -> view(key, null, null)).toList());
   }
 
-  private static Response made(Tenants.MadeKey made) {
+  private static Response made(Tenants.CreatedKey made) {
     return Response.status(Response.Status.CREATED)
         .header("Cache-Control", "no-store")
-        .entity(shown(made.key(), made.apiKey(), made.secretKey()))
+        .entity(view(made.key(), made.apiKey(), made.secretKey()))
         .build();
   }
 
-  private static KeyShown shown(
-      Tenants.KnownKey key, @Nullable String apiKey, @Nullable String secretKey) {
+  private static KeyView view(
+      Tenants.KeyInfo key, @Nullable String apiKey, @Nullable String secretKey) {
     Tenants.KeySettings settings = key.settings();
-    return new KeyShown(
+    return new KeyView(
         key.id().toString(),
         settings.name(),
         key.prefix(),

@@ -17,7 +17,7 @@ import io.klingtracker.secret.SecretConfig;
 import io.klingtracker.target.TargetConfig;
 import io.klingtracker.target.TargetPolicy;
 import io.klingtracker.task.TaskConfig;
-import io.klingtracker.tenant.PeopleConfig;
+import io.klingtracker.tenant.OidcConfig;
 import io.klingtracker.tenant.TenantConfig;
 import io.klingtracker.upstream.ResultConfig;
 import io.klingtracker.upstream.UpstreamConfig;
@@ -70,7 +70,7 @@ public final class StartupCheck {
           UpstreamConfig.class,
           ResultConfig.class,
           TenantConfig.class,
-          PeopleConfig.class,
+          OidcConfig.class,
           KlingConfig.class,
           TaskConfig.class,
           GroupCommitConfig.class,

@@ -36,27 +36,27 @@ public class AuthenticationFilter implements ContainerRequestFilter, ContainerRe
 
   private static final String AUDITED = "kling-task-tracker.audited";
 
-  private final KeyRing keys;
-  private final KeyUse use;
+  private final KeyAuthenticator authenticator;
+  private final LastUsed lastUsed;
   private final RateLimits rates;
   private final AuditLog audit;
   private final CurrentCaller current;
-  private final People people;
+  private final OidcUsers oidcUsers;
   private final CurrentIdentityAssociation identities;
 
   @Inject
   AuthenticationFilter(
-      KeyRing keys,
-      People people,
+      KeyAuthenticator authenticator,
+      OidcUsers oidcUsers,
       CurrentIdentityAssociation identities,
-      KeyUse use,
+      LastUsed lastUsed,
       RateLimits rates,
       AuditLog audit,
       CurrentCaller current) {
-    this.keys = keys;
-    this.people = people;
+    this.authenticator = authenticator;
+    this.oidcUsers = oidcUsers;
     this.identities = identities;
-    this.use = use;
+    this.lastUsed = lastUsed;
     this.rates = rates;
     this.audit = audit;
     this.current = current;
@@ -85,7 +85,7 @@ public class AuthenticationFilter implements ContainerRequestFilter, ContainerRe
     CurrentCaller caller = ClientProxy.unwrap(current);
     // Authentication is lazy: the identity provider's keys are only looked at for people's tokens.
     Uni<SecurityIdentity> person =
-        authorization != null && people.come(authorization)
+        authorization != null && oidcUsers.isOidcToken(authorization)
             ? identities.getDeferredIdentity()
             : null;
     // Streams are set up on an event loop, which must not wait for the database.
@@ -118,12 +118,12 @@ public class AuthenticationFilter implements ContainerRequestFilter, ContainerRe
       Entry entry, @Nullable List<String> authorization, @Nullable Uni<SecurityIdentity> person) {
     if (authorization != null && person != null) {
       return entry.isForAdministrators()
-          ? people.administrator(authorization, person)
-          : people.inTenant(authorization, person);
+          ? oidcUsers.administrator(authorization, person)
+          : oidcUsers.inTenant(authorization, person);
     }
     return entry.isForAdministrators()
-        ? keys.adminKey(authorization)
-        : keys.tenantKey(authorization);
+        ? authenticator.adminKey(authorization)
+        : authenticator.tenantKey(authorization);
   }
 
   private void admit(
@@ -133,14 +133,14 @@ public class AuthenticationFilter implements ContainerRequestFilter, ContainerRe
       CurrentCaller current) {
     Scope needed = entry.needed();
     if (needed == null) {
-      current.is(caller);
+      current.set(caller);
       if (!request.getMethod().equals("GET")) {
         UUID id = UUID.randomUUID();
         String path = request.getUriInfo().getPath();
         audit.begun(id, caller.name(), address(request), request.getMethod(), path);
         request.setProperty(AUDITED, id);
       }
-      use.used(caller.key());
+      lastUsed.used(caller.key());
       return;
     }
     if (!caller.scopes().contains(needed)) {
@@ -153,8 +153,8 @@ public class AuthenticationFilter implements ContainerRequestFilter, ContainerRe
                   needed.word()));
     }
     rates.take(caller);
-    current.is(caller);
-    use.used(caller.key());
+    current.set(caller);
+    lastUsed.used(caller.key());
   }
 
   @Override

@@ -56,17 +56,17 @@ class Bootstrap {
       // An operator may make it over the API at this moment.
       tenants.insert(config.tenant(), config.tenant(), clock.instant());
     }
-    byte[] hash = KeyRing.hash(key);
+    byte[] hash = KeyAuthenticator.hash(key);
     if (keys.byHash(hash).isEmpty()) {
-      String secret = config.secretKey().orElseGet(KeyForm.API::make);
+      String secret = config.secretKey().orElseGet(KeyFormat.API::make);
       keys.persist(
           new ApiKey(
               UUID.randomUUID(),
               config.tenant(),
               "bootstrap",
-              KeyForm.shown(key),
+              KeyFormat.shown(key),
               hash,
-              config.accessKey().orElseGet(KeyForm.ACCESS::make),
+              config.accessKey().orElseGet(KeyFormat.ACCESS::make),
               secrets.seal(secret.getBytes(StandardCharsets.UTF_8)),
               clock.instant()));
     }

@@ -41,7 +41,7 @@ record Caller(
     @Nullable Instant expiresAt) {
 
   /** By what the requests are counted: the key, or the person in the tenant. */
-  @Nullable UUID meter() {
+  @Nullable UUID rateKey() {
     if (key != null || tenant == null) {
       return key;
     }

@@ -13,7 +13,7 @@ public class CurrentCaller {
   private @Nullable Caller caller;
   private @Nullable String detail;
 
-  void is(Caller caller) {
+  void set(Caller caller) {
     this.caller = caller;
   }
 

@@ -49,8 +49,8 @@ class KeyFilter {
 
   private static final BiConsumer<RoutingContext, Throwable> ANSWERED_HERE = (call, failure) -> {};
 
-  private final KeyRing keys;
-  private final People people;
+  private final KeyAuthenticator authenticator;
+  private final OidcUsers oidcUsers;
   private final Refusals refusals;
   private final FailedKeys failures;
   private final Vertx vertx;
@@ -59,15 +59,15 @@ class KeyFilter {
 
   @Inject
   KeyFilter(
-      KeyRing keys,
-      People people,
+      KeyAuthenticator authenticator,
+      OidcUsers oidcUsers,
       Refusals refusals,
       Clock clock,
       TenantConfig config,
       Vertx vertx,
       MeterRegistry meters) {
-    this.keys = keys;
-    this.people = people;
+    this.authenticator = authenticator;
+    this.oidcUsers = oidcUsers;
     this.refusals = refusals;
     this.failures = new FailedKeys(clock, config.keys().cacheSize());
     this.vertx = vertx;
@@ -101,14 +101,14 @@ class KeyFilter {
     }
     List<String> headers = call.request().headers().getAll(HttpHeaders.AUTHORIZATION);
     List<String> authorization = headers.isEmpty() ? null : headers;
-    if (authorization != null && people.come(authorization)) {
+    if (authorization != null && oidcUsers.isOidcToken(authorization)) {
       person(call, authorization);
       return;
     }
     boolean admin = front == Front.ADMIN;
     String address = address(call);
-    String name = keys.name(admin, authorization);
-    if (name == null || keys.isKnown(name)) {
+    String name = authenticator.name(admin, authorization);
+    if (name == null || authenticator.isKnown(name)) {
       try {
         pass(call, name, caller(admin, authorization));
       } catch (RuntimeException e) {
@@ -124,7 +124,7 @@ class KeyFilter {
   }
 
   private Caller caller(boolean admin, @Nullable List<String> authorization) {
-    return admin ? keys.adminKey(authorization) : keys.tenantKey(authorization);
+    return admin ? authenticator.adminKey(authorization) : authenticator.tenantKey(authorization);
   }
 
   private void pass(RoutingContext call, @Nullable String name, Caller caller) {
@@ -157,7 +157,7 @@ class KeyFilter {
                       if (someone == null || someone.isAnonymous()) {
                         refusePerson(call, null);
                       } else {
-                        RequestTenant.set(call, people.tenantOf(authorization, someone));
+                        RequestTenant.set(call, oidcUsers.tenantOf(authorization, someone));
                         call.next();
                       }
                     }),
@@ -166,7 +166,7 @@ class KeyFilter {
 
   private void refusePerson(RoutingContext call, @Nullable Throwable failure) {
     List<String> authorization = call.request().headers().getAll(HttpHeaders.AUTHORIZATION);
-    refuse(call, address(call), people.refusal(authorization, failure));
+    refuse(call, address(call), oidcUsers.refusal(authorization, failure));
   }
 
   private void refuse(RoutingContext call, String address, Throwable failure) {

@@ -52,7 +52,7 @@ class RateLimits {
   private static final Duration IDLE = Duration.ofMinutes(10);
 
   /** What another replica says that it let through of a key, ever. */
-  private record Told(UUID key, UUID replica, long used, Instant at) {}
+  private record RemoteUse(UUID key, UUID replica, long used, Instant at) {}
 
   private final Jdbi jdbi;
   private final Clock clock;
@@ -76,7 +76,7 @@ class RateLimits {
    * @throws ProblemException when the key has used up its rate
    */
   void take(Caller caller) {
-    UUID key = caller.meter();
+    UUID key = caller.rateKey();
     double rate =
         caller.rate() != null ? caller.rate().doubleValue() : config.rate().orElse(Double.NaN);
     if (key == null || Double.isNaN(rate)) {
@@ -105,7 +105,7 @@ class RateLimits {
     }
   }
 
-  /** Tells the other replicas and hears from them. */
+  /** Shares with the other replicas and counts what they shared. */
   boolean sync() {
     Instant now = clock.instant();
     Map<UUID, Long> used = new HashMap<>();
@@ -142,19 +142,19 @@ class RateLimits {
                 .bindArray("used", Long.class, used.stream().map(Map.Entry::getValue).toList())
                 .map(
                     (row, context) ->
-                        new Told(
+                        new RemoteUse(
                             row.getObject("key_id", UUID.class),
                             row.getObject("replica", UUID.class),
                             row.getLong("used"),
                             row.getTimestamp("at").toInstant()))
-                .forEach(this::hear));
-    keys.stream().map(buckets::get).filter(Objects::nonNull).forEach(TokenBucket::heard);
+                .forEach(this::addRemote));
+    keys.stream().map(buckets::get).filter(Objects::nonNull).forEach(TokenBucket::synced);
   }
 
-  private void hear(Told told) {
-    TokenBucket bucket = buckets.get(told.key());
+  private void addRemote(RemoteUse remote) {
+    TokenBucket bucket = buckets.get(remote.key());
     if (bucket != null) {
-      bucket.other(told.replica(), told.used(), told.at());
+      bucket.addRemote(remote.replica(), remote.used(), remote.at());
     }
   }
 }

@@ -7,7 +7,7 @@ import java.util.Set;
 import java.util.stream.Collectors;
 
 /**
- * What a key may do. Another scope is a constant here, its role in {@link PeopleConfig}, and {@link
+ * What a key may do. Another scope is a constant here, its role in {@link OidcConfig}, and {@link
  * Needs} at the methods that it opens.
  */
 public enum Scope {

@@ -46,7 +46,7 @@ public class Tenants {
   private final TenantRepository tenants;
   private final ApiKeyRepository keys;
   private final AdminKeyRepository adminKeys;
-  private final KeyRing ring;
+  private final KeyAuthenticator authenticator;
   private final Secrets secrets;
   private final Clock clock;
   private final SortedSet<String> accounts;
@@ -78,7 +78,7 @@ public class Tenants {
    *
    * @param trackAccounts as they are now, decided or not
    */
-  public record Known(
+  public record TenantInfo(
       String id, Settings settings, List<String> trackAccounts, Instant createdAt) {}
 
   /**
@@ -99,7 +99,7 @@ public class Tenants {
       boolean suspended) {}
 
   /** A key without its secrets; administrators' keys have no pair, scopes or rate. */
-  public record KnownKey(
+  public record KeyInfo(
       UUID id,
       String prefix,
       @Nullable String accessKey,
@@ -109,10 +109,10 @@ public class Tenants {
       @Nullable Instant lastUsedAt) {}
 
   /** A key just made: the only time its secrets are shown. */
-  public record MadeKey(KnownKey key, String apiKey, @Nullable String secretKey) {
+  public record CreatedKey(KeyInfo key, String apiKey, @Nullable String secretKey) {
     @Override
     public String toString() {
-      return "MadeKey[" + key.prefix() + "…]";
+      return "CreatedKey[" + key.prefix() + "…]";
     }
   }
 
@@ -121,7 +121,7 @@ public class Tenants {
       TenantRepository tenants,
       ApiKeyRepository keys,
       AdminKeyRepository adminKeys,
-      KeyRing ring,
+      KeyAuthenticator authenticator,
       Secrets secrets,
       Clock clock,
       KlingConfig kling) {
@@ -129,27 +129,27 @@ public class Tenants {
     this.tenants = tenants;
     this.keys = keys;
     this.adminKeys = adminKeys;
-    this.ring = ring;
+    this.authenticator = authenticator;
     this.secrets = secrets;
     this.clock = clock;
   }
 
   /** By id, after {@code after}. */
   @Transactional
-  public List<Known> page(String after, int limit) {
+  public List<TenantInfo> page(String after, int limit) {
     boolean alone = isAlone();
     return tenants.page(after, limit).stream().map(tenant -> known(tenant, alone)).toList();
   }
 
   /** One tenant. */
   @Transactional
-  public Known get(String id) {
+  public TenantInfo get(String id) {
     return known(find(id));
   }
 
   /** Makes a tenant. */
   @Transactional
-  public Known create(@Nullable String id, Settings settings) {
+  public TenantInfo create(@Nullable String id, Settings settings) {
     if (id == null || !ID.matcher(id).matches()) {
       throw invalid("id must be 1 to 63 of a-z, 0-9, _ and -, beginning with a letter or digit");
     }
@@ -170,41 +170,41 @@ public class Tenants {
    * @param change makes the new settings of those before, which nobody changes meanwhile
    */
   @Transactional
-  public Known change(String id, UnaryOperator<Settings> change) {
+  public TenantInfo change(String id, UnaryOperator<Settings> change) {
     Tenant tenant =
         tenants.locked(ID.matcher(id).matches() ? id : "").orElseThrow(Tenants::noTenant);
     apply(tenant, change.apply(settings(tenant)));
-    ring.forget();
+    authenticator.forget();
     return known(tenant);
   }
 
   /** A tenant's keys, newest first. */
   @Transactional
-  public List<KnownKey> keys(String tenant) {
+  public List<KeyInfo> keys(String tenant) {
     return keys.page(find(tenant).id, MAX_KEYS).stream().map(Tenants::known).toList();
   }
 
   /** Makes a key with its pair. */
   @Transactional
-  public MadeKey createKey(String tenant, KeySettings settings) {
+  public CreatedKey createKey(String tenant, KeySettings settings) {
     Tenant owner =
         tenants.locked(ID.matcher(tenant).matches() ? tenant : "").orElseThrow(Tenants::noTenant);
     checkRoom(keys.live(owner.id, clock.instant()));
-    String apiKey = KeyForm.API.make();
-    String secretKey = KeyForm.API.make().substring(3);
+    String apiKey = KeyFormat.API.make();
+    String secretKey = KeyFormat.API.make().substring(3);
     ApiKey key =
         new ApiKey(
             UUID.randomUUID(),
             owner.id,
             settings.name(),
-            KeyForm.shown(apiKey),
-            KeyRing.hash(apiKey),
-            KeyForm.ACCESS.make(),
+            KeyFormat.shown(apiKey),
+            KeyAuthenticator.hash(apiKey),
+            KeyFormat.ACCESS.make(),
             secrets.seal(secretKey.getBytes(StandardCharsets.UTF_8)),
             clock.instant());
     apply(key, settings);
     keys.persist(key);
-    return new MadeKey(known(key), apiKey, secretKey);
+    return new CreatedKey(known(key), apiKey, secretKey);
   }
 
   /**
@@ -213,56 +213,56 @@ public class Tenants {
    * @param change makes the new settings of those before, which nobody changes meanwhile
    */
   @Transactional
-  public KnownKey changeKey(String tenant, UUID id, UnaryOperator<KeySettings> change) {
+  public KeyInfo changeKey(String tenant, UUID id, UnaryOperator<KeySettings> change) {
     ApiKey key = keys.locked(tenant, id).orElseThrow(Tenants::noKey);
     if (key.revokedAt != null) {
       throw revoked();
     }
     apply(key, change.apply(settings(key)));
-    ring.forget();
+    authenticator.forget();
     return known(key);
   }
 
   /** Ends a key for good; felt by all replicas within {@code tracker.keys.cache}. */
   @Transactional
-  public KnownKey revokeKey(String tenant, UUID id) {
+  public KeyInfo revokeKey(String tenant, UUID id) {
     ApiKey key = keys.locked(tenant, id).orElseThrow(Tenants::noKey);
     if (key.revokedAt == null) {
       key.revokedAt = clock.instant();
     }
-    ring.forget();
+    authenticator.forget();
     return known(key);
   }
 
   /** Administrators' keys, newest first; the configured one is not among them. */
   @Transactional
-  public List<KnownKey> adminKeys() {
+  public List<KeyInfo> adminKeys() {
     return adminKeys.page(MAX_KEYS).stream().map(Tenants::known).toList();
   }
 
   /** Makes a key for an administrator. */
   @Transactional
-  public MadeKey createAdminKey(String name, @Nullable Instant expiresAt) {
+  public CreatedKey createAdminKey(String name, @Nullable Instant expiresAt) {
     checkName(name);
     checkExpiry(null, expiresAt);
     tenants.oneAtATime("admin-keys");
     checkRoom(adminKeys.live(clock.instant()));
-    String text = KeyForm.ADMIN.make();
+    String text = KeyFormat.ADMIN.make();
     AdminKey key =
         new AdminKey(
             UUID.randomUUID(),
             name,
-            KeyForm.shown(text),
-            KeyRing.hash(text),
+            KeyFormat.shown(text),
+            KeyAuthenticator.hash(text),
             clock.instant(),
             expiresAt);
     adminKeys.persist(key);
-    return new MadeKey(known(key), text, null);
+    return new CreatedKey(known(key), text, null);
   }
 
   /** Changes an administrator's key: its name, its end, whether it is suspended. */
   @Transactional
-  public KnownKey changeAdminKey(UUID id, UnaryOperator<KeySettings> change) {
+  public KeyInfo changeAdminKey(UUID id, UnaryOperator<KeySettings> change) {
     AdminKey key = adminKeys.locked(id).orElseThrow(Tenants::noAdminKey);
     if (key.revokedAt != null) {
       throw revoked();
@@ -273,18 +273,18 @@ public class Tenants {
     key.name = settings.name();
     key.expiresAt = settings.expiresAt();
     key.suspendedAt = suspendedAt(key.suspendedAt, settings.suspended());
-    ring.forget();
+    authenticator.forget();
     return known(key);
   }
 
   /** Ends an administrator's key. */
   @Transactional
-  public KnownKey revokeAdminKey(UUID id) {
+  public KeyInfo revokeAdminKey(UUID id) {
     AdminKey key = adminKeys.locked(id).orElseThrow(Tenants::noAdminKey);
     if (key.revokedAt == null) {
       key.revokedAt = clock.instant();
     }
-    ring.forget();
+    authenticator.forget();
     return known(key);
   }
 
@@ -399,16 +399,16 @@ public class Tenants {
     return tenants.page("", 2).size() < 2;
   }
 
-  private Known known(Tenant tenant) {
+  private TenantInfo known(Tenant tenant) {
     return known(tenant, isAlone());
   }
 
-  private Known known(Tenant tenant, boolean alone) {
+  private TenantInfo known(Tenant tenant, boolean alone) {
     List<String> granted = tenant.trackAccounts;
     if (granted == null || granted.contains(KeyStore.ALL_ACCOUNTS)) {
       granted = granted != null || alone ? List.copyOf(accounts) : List.of();
     }
-    return new Known(tenant.id, settings(tenant), granted, tenant.createdAt);
+    return new TenantInfo(tenant.id, settings(tenant), granted, tenant.createdAt);
   }
 
   private static KeySettings settings(ApiKey key) {
@@ -421,8 +421,8 @@ public class Tenants {
         key.suspendedAt != null);
   }
 
-  private static KnownKey known(ApiKey key) {
-    return new KnownKey(
+  private static KeyInfo known(ApiKey key) {
+    return new KeyInfo(
         key.id,
         key.prefix,
         key.accessKey,
@@ -432,8 +432,8 @@ public class Tenants {
         key.lastUsedAt);
   }
 
-  private static KnownKey known(AdminKey key) {
-    return new KnownKey(
+  private static KeyInfo known(AdminKey key) {
+    return new KeyInfo(
         key.id,
         key.prefix,
         null,

@@ -23,9 +23,9 @@ final class TokenBucket {
   private double tokens;
   private Instant at;
   private long used;
-  private long told = -1;
+  private long shared = -1;
   private boolean asked;
-  private boolean heard;
+  private boolean synced;
   private final Map<UUID, Long> others = new HashMap<>();
   private double owed;
 
@@ -57,38 +57,38 @@ final class TokenBucket {
   }
 
   /**
-   * What another replica ever took, as far as it is remembered, and when it said so. Of what it
+   * What another replica ever took, as far as it is remembered, and when it shared it. Of what it
    * took before this bucket was there no more counts than a burst, and nothing if it has been
    * silent since.
    */
-  synchronized void other(UUID replica, long total, Instant saidAt) {
+  synchronized void addRemote(UUID replica, long total, Instant saidAt) {
     Long known = others.put(replica, total);
     if (known != null) {
       owed += Math.max(0, total - known);
-    } else if (heard) {
+    } else if (synced) {
       owed += total;
     } else if (!saidAt.isBefore(begun)) {
       owed += Math.min(total, burst);
     }
   }
 
-  /** Everybody else who has said something has been heard. */
-  synchronized void heard() {
-    heard = true;
+  /** All that the other replicas have shared is counted. */
+  synchronized void synced() {
+    synced = true;
   }
 
   synchronized long used() {
-    told = used;
+    shared = used;
     asked = false;
     return used;
   }
 
-  /** Whether there is something to tell, or somebody to whom it matters what others say. */
+  /** Whether there is something to share, or somebody whom the use of others limits. */
   synchronized boolean isActive() {
-    return asked || told != used;
+    return asked || shared != used;
   }
 
   synchronized boolean idleSince(Instant time) {
-    return at.isBefore(time) && told == used;
+    return at.isBefore(time) && shared == used;
   }
 }

@@ -47,7 +47,7 @@ class KeysTest {
   private static final String CREATE = "/kling/v1/videos/text2video";
 
   @Inject Jdbi jdbi;
-  @Inject KeyUse use;
+  @Inject LastUsed lastUsed;
   @Inject RateLimits rates;
   @Inject MeterRegistry meters;
 
@@ -93,7 +93,7 @@ class KeysTest {
   void a_key_is_shown_once_and_stored_as_a_hash() {
     TestTenant tenant = TestTenant.create();
 
-    assertTrue(KeyForm.API.fits(tenant.apiKey()));
+    assertTrue(KeyFormat.API.fits(tenant.apiKey()));
     TestTenant.admin()
         .get("/admin/v1/tenants/" + tenant.id() + "/keys")
         .then()
@@ -111,7 +111,7 @@ class KeysTest {
                     .bind("id", tenant.keyId())
                     .mapTo(byte[].class)
                     .one());
-    assertArrayEquals(KeyRing.hash(tenant.apiKey()), stored);
+    assertArrayEquals(KeyAuthenticator.hash(tenant.apiKey()), stored);
   }
 
   @ParameterizedTest
@@ -235,7 +235,7 @@ class KeysTest {
   void well_formed_keys_that_nobody_made_are_refused_however_many() {
     for (int i = 0; i < 200; i++) {
       given()
-          .header("Authorization", "Bearer " + KeyForm.API.make())
+          .header("Authorization", "Bearer " + KeyFormat.API.make())
           .get("/v1/tasks")
           .then()
           .statusCode(401);
@@ -304,7 +304,7 @@ class KeysTest {
         .then()
         .statusCode(401)
         .body("code", equalTo(1000));
-    String nobody = jwt(KeyForm.ACCESS.make(), tenant.secretKey(), now - 5, now + 1800);
+    String nobody = jwt(KeyFormat.ACCESS.make(), tenant.secretKey(), now - 5, now + 1800);
     given()
         .header("Authorization", "Bearer " + nobody)
         .get(CREATE)
@@ -327,7 +327,7 @@ class KeysTest {
             .statusCode(201)
             .extract()
             .path("api_key");
-    assertTrue(KeyForm.ADMIN.fits(key));
+    assertTrue(KeyFormat.ADMIN.fits(key));
     String id =
         given()
             .header("Authorization", "Bearer " + key)
@@ -346,7 +346,7 @@ class KeysTest {
     TestTenant tenant = TestTenant.create();
     tenant.caller().get("/v1/tasks").then().statusCode(200);
 
-    use.write();
+    lastUsed.write();
 
     TestTenant.admin()
         .get("/admin/v1/tenants/" + tenant.id() + "/keys")

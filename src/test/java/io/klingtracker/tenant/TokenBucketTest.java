@@ -68,10 +68,10 @@ class TokenBucketTest {
   void what_others_took_is_paid_back() {
     TokenBucket bucket = new TokenBucket(4, NOW);
     UUID other = UUID.randomUUID();
-    bucket.other(other, 100, NOW.minusSeconds(5));
-    bucket.heard();
+    bucket.addRemote(other, 100, NOW.minusSeconds(5));
+    bucket.synced();
     assertEquals(4, taken(bucket, NOW));
-    bucket.other(other, 106, NOW);
+    bucket.addRemote(other, 106, NOW);
 
     // Six tokens of debt at two a second, and one to take.
     assertEquals(Duration.ofMillis(3500), bucket.take(2, 4, NOW));
@@ -81,11 +81,11 @@ class TokenBucketTest {
   @Test
   void what_others_took_before_is_a_burst_at_most_and_a_newcomer_counts_in_full() {
     TokenBucket bucket = new TokenBucket(4, NOW);
-    bucket.other(UUID.randomUUID(), 1000, NOW);
-    bucket.heard();
+    bucket.addRemote(UUID.randomUUID(), 1000, NOW);
+    bucket.synced();
     assertEquals(Duration.ofMillis(500), bucket.take(2, 4, NOW));
 
-    bucket.other(UUID.randomUUID(), 3, NOW);
+    bucket.addRemote(UUID.randomUUID(), 3, NOW);
     assertEquals(Duration.ofMillis(2000), bucket.take(2, 4, NOW));
   }
 

@@ -28,12 +28,12 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 
 /** What is refused before anybody asks the database. */
-class KeyRingTest {
+class KeyAuthenticatorTest {
 
   private static final Instant NOW = Instant.parse("2026-01-31T12:00:00Z");
 
-  private final KeyRing ring =
-      new KeyRing(
+  private final KeyAuthenticator authenticator =
+      new KeyAuthenticator(
           new KeyStore(
               Jdbi.create(
                   () -> {
@@ -122,14 +122,14 @@ class KeyRingTest {
   }
 
   static Stream<List<String>> malformed() {
-    String key = KeyForm.API.make();
+    String key = KeyFormat.API.make();
     String wrong = key.substring(0, key.length() - 1) + (key.endsWith("x") ? 'y' : 'x');
     return Stream.of(
         List.of("Bearer " + wrong),
         List.of("Bearer " + key.substring(0, 20)),
         List.of("Bearer " + key + "0"),
-        List.of("Bearer " + KeyForm.ADMIN.make()),
-        List.of("Bearer " + KeyForm.ACCESS.make()),
+        List.of("Bearer " + KeyFormat.ADMIN.make()),
+        List.of("Bearer " + KeyFormat.ACCESS.make()),
         List.of("Bearer sk-"),
         List.of("Bearer a.b.c"),
         List.of("Bearer " + jwt("{\"alg\":\"none\"}", "{\"iss\":\"x\"}")),
@@ -148,27 +148,27 @@ class KeyRingTest {
   @MethodSource("malformed")
   void a_malformed_key_is_refused_without_a_query(List<String> authorization) {
     ProblemException refused =
-        assertThrows(ProblemException.class, () -> ring.tenantKey(authorization));
+        assertThrows(ProblemException.class, () -> authenticator.tenantKey(authorization));
 
     assertEquals(ErrorCode.AUTHORIZATION_INVALID, refused.code());
-    assertNull(ring.name(false, authorization));
+    assertNull(authenticator.name(false, authorization));
   }
 
   @ParameterizedTest
   @MethodSource("malformed")
   void a_malformed_admin_key_is_refused_without_a_query(List<String> authorization) {
     if (!authorization.get(0).contains("adm-")) {
-      assertThrows(ProblemException.class, () -> ring.adminKey(authorization));
+      assertThrows(ProblemException.class, () -> authenticator.adminKey(authorization));
     }
   }
 
   @Test
   void no_header_is_1001_and_the_configured_admin_needs_no_query() {
     for (List<String> none : Arrays.<List<String>>asList(null, List.of(), List.of(" "))) {
-      ProblemException refused = assertThrows(ProblemException.class, () -> ring.tenantKey(none));
+      ProblemException refused = assertThrows(ProblemException.class, () -> authenticator.tenantKey(none));
       assertEquals(ErrorCode.AUTHORIZATION_MISSING, refused.code());
     }
-    assertEquals("tracker.admin-key", ring.adminKey(List.of("Bearer an-admin-key")).name());
+    assertEquals("tracker.admin-key", authenticator.adminKey(List.of("Bearer an-admin-key")).name());
   }
 
   private static String jwt(String header, String claims) {

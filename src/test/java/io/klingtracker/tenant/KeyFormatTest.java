@@ -7,11 +7,11 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 
-class KeyFormTest {
+class KeyFormatTest {
 
   @ParameterizedTest
-  @EnumSource(KeyForm.class)
-  void what_is_made_fits_and_is_not_made_twice(KeyForm form) {
+  @EnumSource(KeyFormat.class)
+  void what_is_made_fits_and_is_not_made_twice(KeyFormat form) {
     String key = form.make();
 
     assertTrue(form.fits(key), key);
@@ -19,8 +19,8 @@ class KeyFormTest {
   }
 
   @ParameterizedTest
-  @EnumSource(KeyForm.class)
-  void one_wrong_missing_or_extra_character_does_not_fit(KeyForm form) {
+  @EnumSource(KeyFormat.class)
+  void one_wrong_missing_or_extra_character_does_not_fit(KeyFormat form) {
     String key = form.make();
 
     for (int i = 0; i < key.length(); i++) {
@@ -33,9 +33,9 @@ class KeyFormTest {
   }
 
   @ParameterizedTest
-  @EnumSource(KeyForm.class)
-  void a_key_of_another_form_does_not_fit(KeyForm form) {
-    for (KeyForm other : KeyForm.values()) {
+  @EnumSource(KeyFormat.class)
+  void a_key_of_another_form_does_not_fit(KeyFormat form) {
+    for (KeyFormat other : KeyFormat.values()) {
       assertEquals(form == other, form.fits(other.make()));
     }
   }

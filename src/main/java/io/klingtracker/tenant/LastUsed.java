@@ -20,9 +20,9 @@ import org.jspecify.annotations.Nullable;
 /** Writes when keys were last used: at most once a minute each, and never on a request's way. */
 @Startup
 @ApplicationScoped
-class KeyUse {
+class LastUsed {
 
-  private static final Logger LOG = Logger.getLogger(KeyUse.class);
+  private static final Logger LOG = Logger.getLogger(LastUsed.class);
   private static final Duration AT_MOST_EVERY = Duration.ofMinutes(1);
   private static final Duration POLL = Duration.ofSeconds(5);
 
@@ -33,7 +33,7 @@ class KeyUse {
   private final Set<UUID> pending = ConcurrentHashMap.newKeySet();
 
   @Inject
-  KeyUse(KeyStore store, Clock clock, TenantConfig config, Loops loops) {
+  LastUsed(KeyStore store, Clock clock, TenantConfig config, Loops loops) {
     this.store = store;
     this.clock = clock;
     this.most = config.keys().cacheSize();

@@ -9,7 +9,7 @@ import java.util.zip.CRC32;
  * The form of the keys that we make: a prefix that tells what it is, random bytes in base 62, and a
  * checksum, so that a mistyped or made-up key is refused without asking the database.
  */
-enum KeyForm {
+enum KeyFormat {
   /** A tenant's API key. */
   API("sk-", 32),
   /** The public half of a tenant's pair, the {@code iss} of its tokens. */
@@ -28,7 +28,7 @@ enum KeyForm {
   private final int bytes;
   private final int characters;
 
-  KeyForm(String prefix, int bytes) {
+  KeyFormat(String prefix, int bytes) {
     this.prefix = prefix;
     this.bytes = bytes;
     // log(256) / log(62) characters a byte.

@@ -9,7 +9,7 @@ import io.smallrye.config.WithDefault;
  * realm_access/roles}.
  */
 @ConfigMapping(prefix = "tracker.oidc")
-public interface PeopleConfig {
+public interface OidcConfig {
 
   /** Claim that names the person's tenant. */
   @WithDefault("tenant")

@@ -33,9 +33,9 @@ import org.jspecify.annotations.Nullable;
  * the signature.
  */
 @ApplicationScoped
-class People {
+class OidcUsers {
 
-  private static final Logger LOG = Logger.getLogger(People.class);
+  private static final Logger LOG = Logger.getLogger(OidcUsers.class);
   private static final Set<String> ALGORITHMS =
       Set.of("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512");
 
@@ -48,32 +48,32 @@ class People {
   private static final Duration TRY_AGAIN = Duration.ofSeconds(5);
 
   private final boolean enabled;
-  private final PeopleConfig config;
-  private final KeyRing keys;
+  private final OidcConfig config;
+  private final KeyAuthenticator authenticator;
   private final ObjectMapper json;
   private final Clock clock;
 
   @Inject
-  People(
+  OidcUsers(
       @ConfigProperty(name = "quarkus.oidc.tenant-enabled", defaultValue = "false") boolean enabled,
-      PeopleConfig config,
-      KeyRing keys,
+      OidcConfig config,
+      KeyAuthenticator authenticator,
       ObjectMapper json,
       Clock clock) {
     this.enabled = enabled;
     this.config = config;
-    this.keys = keys;
+    this.authenticator = authenticator;
     this.json = json;
     this.clock = clock;
   }
 
   /** Whether these {@code Authorization} headers are a person's, if anybody's. */
-  boolean come(@Nullable List<String> authorization) {
+  boolean isOidcToken(@Nullable List<String> authorization) {
     if (!enabled || authorization == null || authorization.size() != 1) {
       return false;
     }
     try {
-      String[] parts = KeyRing.token(authorization).split("\\.", -1);
+      String[] parts = KeyAuthenticator.token(authorization).split("\\.", -1);
       return parts.length == 3 && ALGORITHMS.contains(part(parts[0]).path("alg").asText());
     } catch (ProblemException e) {
       return false;
@@ -93,7 +93,7 @@ class People {
       throw forbidden("the token names no tenant in its claim " + config.tenantClaim());
     }
     Caller known =
-        keys.tenant(tenant)
+        authenticator.tenant(tenant)
             .orElseThrow(() -> forbidden("the token's tenant is not known to this service"))
             .notSuspended();
     return new Caller(
@@ -113,7 +113,7 @@ class People {
 
   /** The tenant that a person's checked token names, whether or not there is one; else nothing. */
   String tenantOf(List<String> authorization, SecurityIdentity person) {
-    JsonNode claims = claims(KeyRing.token(authorization), person.getPrincipal());
+    JsonNode claims = claims(KeyAuthenticator.token(authorization), person.getPrincipal());
     return claims == null ? "" : claim(claims, config.tenantClaim()).asText("");
   }
 
@@ -147,7 +147,7 @@ class People {
    * was verified must be the one in {@code Authorization}.
    */
   private JsonNode checked(List<String> authorization, Uni<SecurityIdentity> identity) {
-    String token = KeyRing.token(authorization);
+    String token = KeyAuthenticator.token(authorization);
     try {
       JsonNode claims = claims(token, identity.await().atMost(LONGEST_CHECK).getPrincipal());
       if (claims != null) {
@@ -179,7 +179,7 @@ class People {
           ErrorCode.UNAVAILABLE, "the identity provider cannot be asked; try again", TRY_AGAIN);
     }
     // Unverified, so good for the choice between two refusals and nothing else.
-    long expires = part(KeyRing.token(authorization).split("\\.", -1)[1]).path("exp").asLong(0);
+    long expires = part(KeyAuthenticator.token(authorization).split("\\.", -1)[1]).path("exp").asLong(0);
     if (expires > 0
         && clock.instant().isAfter(Instant.ofEpochSecond(Math.min(expires, 1L << 40)))) {
       return new ProblemException(

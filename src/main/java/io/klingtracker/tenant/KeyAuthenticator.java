@@ -28,7 +28,7 @@ import org.jspecify.annotations.Nullable;
  * refused without asking the database; what could be is asked about every few seconds at most.
  */
 @ApplicationScoped
-class KeyRing {
+class KeyAuthenticator {
 
   /** Tokens longer than this are not looked at. */
   private static final int MAX_TOKEN = 4096;
@@ -66,15 +66,15 @@ class KeyRing {
   private final Optional<byte[]> configuredAdminKey;
 
   @Inject
-  KeyRing(KeyStore store, Secrets secrets, Clock clock, ObjectMapper json, TenantConfig config) {
+  KeyAuthenticator(KeyStore store, Secrets secrets, Clock clock, ObjectMapper json, TenantConfig config) {
     this.store = store;
     this.secrets = secrets;
     this.clock = clock;
     this.json = json;
     this.cache = new KeyCache(clock, config.keys().cache(), config.keys().cacheSize());
-    this.configuredKey = config.bootstrap().apiKey().map(KeyRing::hash);
+    this.configuredKey = config.bootstrap().apiKey().map(KeyAuthenticator::hash);
     this.configuredAccessKey = config.bootstrap().accessKey();
-    this.configuredAdminKey = config.adminKey().map(KeyRing::hash);
+    this.configuredAdminKey = config.adminKey().map(KeyAuthenticator::hash);
   }
 
   /**
@@ -98,7 +98,7 @@ class KeyRing {
     if (isSame(configuredAdminKey, hash)) {
       return CONFIGURED_ADMIN;
     }
-    if (!KeyForm.ADMIN.fits(token)) {
+    if (!KeyFormat.ADMIN.fits(token)) {
       throw unknownKey("admin key");
     }
     return cache
@@ -115,7 +115,7 @@ class KeyRing {
     try {
       String token = token(authorization);
       if (admin) {
-        return KeyForm.ADMIN.fits(token) && !isSame(configuredAdminKey, hash(token))
+        return KeyFormat.ADMIN.fits(token) && !isSame(configuredAdminKey, hash(token))
             ? "m:" + text(hash(token))
             : null;
       }
@@ -157,11 +157,11 @@ class KeyRing {
   }
 
   private boolean couldBeKey(String token) {
-    return KeyForm.API.fits(token) || isSame(configuredKey, hash(token));
+    return KeyFormat.API.fits(token) || isSame(configuredKey, hash(token));
   }
 
   private boolean couldBeAccessKey(String issuer) {
-    return KeyForm.ACCESS.fits(issuer)
+    return KeyFormat.ACCESS.fits(issuer)
         || configuredAccessKey.map(key -> key.equals(issuer)).orElse(false);
   }
 

@@ -47,13 +47,13 @@ import org.junit.jupiter.api.Test;
 @Tag("story")
 @QuarkusTest
 @QuarkusTestResource(TrackerStack.class)
-class PeopleTest {
+class OidcUsersTest {
 
   private static final String CREATE = "/kling/v1/videos/text2video";
   private static final String BODY = "{\"model_name\":\"kling-v3\",\"prompt\":\"a cat\"}";
 
-  @Inject KeyRing keys;
-  @Inject People people;
+  @Inject KeyAuthenticator authenticator;
+  @Inject OidcUsers oidcUsers;
 
   @TestHTTPResource URI base;
 
@@ -233,10 +233,10 @@ class PeopleTest {
                     .build());
     for (Uni<SecurityIdentity> identity : List.of(somebody, byCookie)) {
       List<String> header = List.of("Bearer " + forged);
-      assertThrows(ProblemException.class, () -> people.administrator(header, identity));
-      assertThrows(ProblemException.class, () -> people.inTenant(header, identity));
+      assertThrows(ProblemException.class, () -> oidcUsers.administrator(header, identity));
+      assertThrows(ProblemException.class, () -> oidcUsers.inTenant(header, identity));
     }
-    assertEquals(tenant.id(), people.inTenant(List.of("Bearer " + verified), somebody).tenant());
+    assertEquals(tenant.id(), oidcUsers.inTenant(List.of("Bearer " + verified), somebody).tenant());
   }
 
   private record VerifiedToken(String token) implements JsonWebToken {
@@ -261,8 +261,8 @@ class PeopleTest {
   void without_a_provider_its_tokens_are_as_good_as_any_text() {
     List<String> header = List.of("Bearer " + person("tracker-read"));
 
-    // As KeyRing has it when People does not take the token, which is so while it is switched off.
-    ProblemException refused = assertThrows(ProblemException.class, () -> keys.tenantKey(header));
+    // As KeyAuthenticator has it when OidcUsers does not take the token, which is so while it is switched off.
+    ProblemException refused = assertThrows(ProblemException.class, () -> authenticator.tenantKey(header));
     assertEquals(ErrorCode.AUTHORIZATION_INVALID, refused.code());
   }
 
