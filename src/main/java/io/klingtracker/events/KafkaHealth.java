@@ -26,14 +26,14 @@ class KafkaHealth implements HealthCheck {
   private static final Duration KEEP = Duration.ofSeconds(1);
   private static final long WAIT_SECONDS = 2;
 
-  private final Channels channels;
+  private final KafkaChannels channels;
   private final Clock clock;
   private @Nullable Admin admin;
   private long askedAt = Long.MIN_VALUE;
   private @Nullable String trouble;
 
   @Inject
-  KafkaHealth(Channels channels, Clock clock) {
+  KafkaHealth(KafkaChannels channels, Clock clock) {
     this.channels = channels;
     this.clock = clock;
   }
@@ -61,7 +61,7 @@ class KafkaHealth implements HealthCheck {
           .map(why -> "the producer has failed for good, restart this replica: " + why)
           .orElse(null);
     } catch (ExecutionException e) {
-      return String.valueOf(Poison.cause(e).getMessage());
+      return String.valueOf(SendFailures.cause(e).getMessage());
     } catch (KafkaException e) {
       return String.valueOf(e.getMessage());
     } catch (TimeoutException e) {

@@ -22,12 +22,12 @@ final class KafkaSink implements EventSink {
   private static final byte[] JSON = bytes("application/json");
   private static final byte[] TRUE = bytes("true");
 
-  private final Outlet events;
-  private final Outlet states;
+  private final KafkaChannel events;
+  private final KafkaChannel states;
   private final KafkaTopics topics;
   private final boolean replays;
 
-  KafkaSink(Outlet events, Outlet states, KafkaTopics topics, boolean replays) {
+  KafkaSink(KafkaChannel events, KafkaChannel states, KafkaTopics topics, boolean replays) {
     this.events = events;
     this.states = states;
     this.topics = topics;

@@ -83,7 +83,7 @@ final class KafkaTopics {
       made.get(WAIT_SECONDS, TimeUnit.SECONDS);
       LOG.infof("made the Kafka topic %s", topic);
     } catch (ExecutionException e) {
-      Throwable cause = Poison.cause(e);
+      Throwable cause = SendFailures.cause(e);
       if (cause instanceof RetriableException) {
         throw new IllegalStateException("Kafka cannot be asked for " + topic, cause);
       }

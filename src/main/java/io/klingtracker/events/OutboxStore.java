@@ -255,7 +255,7 @@ class OutboxStore {
 
   /** How many lanes nobody holds. */
   int unownedLanes() {
-    return jdbi.withHandle(Lanes::unowned);
+    return jdbi.withHandle(LaneLocks::unowned);
   }
 
   /** Tasks that retention removed. */

@@ -58,7 +58,7 @@ final class Relay implements AutoCloseable {
   private final RelayConfig config;
   private final RelayMetrics metrics;
   private final Clock clock;
-  private final Lanes lanes;
+  private final LaneLocks lanes;
   private final ConcurrentLinkedQueue<Answer> answers = new ConcurrentLinkedQueue<>();
   private final AtomicBoolean news = new AtomicBoolean(true);
   private final List<OutboxMessage> unsettled = new ArrayList<>();
@@ -68,7 +68,7 @@ final class Relay implements AutoCloseable {
    */
   private final Map<String, Owed> doubtful = new HashMap<>();
 
-  private Window window = new Window();
+  private InFlightWindow window = new InFlightWindow();
   private @Nullable Handle session;
   private final WorkLoop loop;
   private volatile int held;
@@ -76,7 +76,7 @@ final class Relay implements AutoCloseable {
   private volatile int owned;
   private long nextRead;
   private long provedAt;
-  private long gatheredAt = System.nanoTime();
+  private long lingerUntil = System.nanoTime();
   private long nextRebalance;
   private volatile long lastAck;
   private volatile long pausedUntil;
@@ -90,7 +90,7 @@ final class Relay implements AutoCloseable {
    * @param othersFlow whether Kafka has taken something since it was sent
    */
   private record Answer(
-      Window window,
+      InFlightWindow window,
       OutboxMessage message,
       @Nullable Throwable failure,
       boolean othersFlow,
@@ -105,7 +105,7 @@ final class Relay implements AutoCloseable {
 
   Relay(OutboxStore store, EventSink sink, RelayConfig config, RelayMetrics metrics, Clock clock) {
     this.store = store;
-    this.lanes = new Lanes(store.replica());
+    this.lanes = new LaneLocks(store.replica());
     this.sink = sink;
     this.config = config;
     this.metrics = metrics;
@@ -132,7 +132,7 @@ final class Relay implements AutoCloseable {
 
   /** One pass; true when another should follow at once. */
   boolean runOnce() {
-    gather();
+    linger();
     try {
       Handle current = session == null ? connect() : session;
       take(current);
@@ -162,10 +162,10 @@ final class Relay implements AutoCloseable {
   }
 
   /** After a read that found many, lets more of them come together. */
-  private void gather() {
-    for (long left = gatheredAt - System.nanoTime();
+  private void linger() {
+    for (long left = lingerUntil - System.nanoTime();
         left > 0 && !Thread.currentThread().isInterrupted();
-        left = gatheredAt - System.nanoTime()) {
+        left = lingerUntil - System.nanoTime()) {
       LockSupport.parkNanos(left);
     }
   }
@@ -196,7 +196,7 @@ final class Relay implements AutoCloseable {
       if (failure == null) {
         window.acknowledged(message);
       } else if (isHopeless(answer, failure)) {
-        setAside(current, message, Poison.cause(failure), window.attempts(message.taskId()) + 1);
+        setAside(current, message, SendFailures.cause(failure), window.attempts(message.taskId()) + 1);
       } else {
         metrics.failed();
         window.failed(message, answer.at() + delay(window.attempts(message.taskId())));
@@ -209,9 +209,9 @@ final class Relay implements AutoCloseable {
   }
 
   private boolean isHopeless(Answer answer, Throwable failure) {
-    return Poison.is(failure)
+    return SendFailures.isPermanent(failure)
         || answer.othersFlow()
-            && !(Poison.cause(failure) instanceof RetriableException)
+            && !(SendFailures.cause(failure) instanceof RetriableException)
             && window.attempts(answer.message().taskId()) + 1 >= SetAside.MOST_ATTEMPTS;
   }
 
@@ -325,7 +325,7 @@ final class Relay implements AutoCloseable {
       news.set(true);
     } else {
       lanes.readOnce();
-      gatheredAt = System.nanoTime() + (next.size() >= MANY ? config.gather().toNanos() : 0);
+      lingerUntil = System.nanoTime() + (next.size() >= MANY ? config.linger().toNanos() : 0);
     }
     return full && window.size() < config.window() && window.bytes() < config.windowBytes();
   }
@@ -343,7 +343,7 @@ final class Relay implements AutoCloseable {
   }
 
   private void send(Handle current) {
-    Window from = window;
+    InFlightWindow from = window;
     while (clock.millis() >= pausedUntil) {
       if (System.nanoTime() - provedAt > PROOF.toNanos()) {
         // We may have been paused, and the lanes be others' by now.
@@ -371,7 +371,7 @@ final class Relay implements AutoCloseable {
 
   /** On the producer's thread, or on ours when Kafka cannot even be asked. */
   private void answered(
-      Window from, OutboxMessage message, long sentAt, @Nullable Throwable failure) {
+      InFlightWindow from, OutboxMessage message, long sentAt, @Nullable Throwable failure) {
     long now = clock.millis();
     if (failure == null) {
       lastAck = System.nanoTime();
@@ -380,7 +380,7 @@ final class Relay implements AutoCloseable {
         metrics.acknowledged(
             Duration.ofMillis(Math.max(0, now - message.occurredAt().toEpochMilli())));
       }
-    } else if (!Poison.is(failure) && lastAck - sentAt <= 0) {
+    } else if (!SendFailures.isPermanent(failure) && lastAck - sentAt <= 0) {
       // Nothing at all was taken since this one was sent: Kafka is away, not just one partition.
       if (now >= pausedUntil) {
         int failures = failuresInARow;
@@ -388,7 +388,7 @@ final class Relay implements AutoCloseable {
         pausedUntil = now + delay(failures);
         LOG.warnf(
             "Kafka takes nothing; events wait in the outbox: %s",
-            Poison.cause(failure).getMessage());
+            SendFailures.cause(failure).getMessage());
       }
     }
     answers.add(new Answer(from, message, failure, lastAck - sentAt > 0, now));
@@ -443,7 +443,7 @@ final class Relay implements AutoCloseable {
     // Kafka took these, and we cannot say whether the lanes were ours all the time.
     unsettled.forEach(message -> doubt(message, Duration.ZERO));
     // What is in flight may still be acknowledged, but the lanes may be somebody else's now.
-    window = new Window();
+    window = new InFlightWindow();
     if (old != null) {
       LongSessions.discard(old);
     }
@@ -520,7 +520,7 @@ final class Relay implements AutoCloseable {
   }
 
   /** Ends as a killed process does: nothing is settled, the locks go with the session. */
-  void die() {
+  void abort() {
     loop.stop();
     disconnect();
   }

@@ -51,7 +51,7 @@ public interface RelayConfig {
    * read, whose price is to look into every lane.
    */
   @WithDefault("25ms")
-  Duration gather();
+  Duration linger();
 
   /** The net under the wake-ups. */
   @WithDefault("250ms")

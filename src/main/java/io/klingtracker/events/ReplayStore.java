@@ -60,27 +60,27 @@ class ReplayStore {
 
   private static final String CLAIM =
       """
-      update event_replay set claimed_by = :worker, claimed_until = cast(:until as timestamptz)
+      update event_replay set claimed_by = :owner, claimed_until = cast(:until as timestamptz)
       where id = (
         select id from event_replay
         where state = 'running'
-          and (claimed_until is null or claimed_until < cast(:now as timestamptz) or claimed_by = :worker)
+          and (claimed_until is null or claimed_until < cast(:now as timestamptz) or claimed_by = :owner)
         limit 1 for update skip locked)
       returning *
       """;
 
-  /** Nothing is written by a worker whose claim somebody else has by now. */
+  /** Nothing is written by a replica whose claim somebody else has by now. */
   private static final String ADVANCE =
       """
       update event_replay set sent = sent + :sent, skipped = skipped + :skipped,
         after_tenant = :afterTenant, after_position = :afterPosition, after_id = :afterId
-      where id = :replay and state = 'running' and claimed_by = :worker
+      where id = :replay and state = 'running' and claimed_by = :owner
       """;
 
   private static final String FINISH =
       """
       update event_replay set state = 'done', finished_at = cast(:now as timestamptz)
-      where id = :replay and state = 'running' and claimed_by = :worker
+      where id = :replay and state = 'running' and claimed_by = :owner
       """;
 
   private static final String CANCEL =
@@ -90,7 +90,7 @@ class ReplayStore {
       """;
 
   private static final String RELEASE =
-      "update event_replay set claimed_by = null, claimed_until = null where state = 'running' and claimed_by = :worker";
+      "update event_replay set claimed_by = null, claimed_until = null where state = 'running' and claimed_by = :owner";
 
   private static final String LATEST =
       "select * from event_replay order by requested_at desc, id limit 1";
@@ -103,17 +103,17 @@ class ReplayStore {
   }
 
   /** Where a replay stands. */
-  record Place(String tenant, long position, long id) {}
+  record Position(String tenant, long position, long id) {}
 
-  /** An event and its place. */
-  record Replayed(Place place, OutboxMessage message) {}
+  /** An event and its position. */
+  record Replayed(Position position, OutboxMessage message) {}
 
   long count(Replays.Selection selection) {
     return jdbi.withHandle(
         handle -> bind(handle.createQuery(COUNT), selection).mapTo(Long.class).one());
   }
 
-  List<Replayed> page(Replays.Selection selection, Place after, int limit) {
+  List<Replayed> page(Replays.Selection selection, Position after, int limit) {
     return jdbi.withHandle(
         handle ->
             bind(handle.createQuery(PAGE), selection)
@@ -124,7 +124,7 @@ class ReplayStore {
                 .map(
                     (row, context) ->
                         new Replayed(
-                            new Place(
+                            new Position(
                                 row.getString("tenant_id"),
                                 row.getLong("feed_position"),
                                 row.getLong("id")),
@@ -161,43 +161,43 @@ class ReplayStore {
         });
   }
 
-  /** The replay under way, if it is this worker's or nobody's. */
-  Optional<Replays.Replay> claim(String worker, Instant now, Instant until) {
+  /** The replay under way, if it is this replica's or nobody's. */
+  Optional<Replays.Replay> claim(String owner, Instant now, Instant until) {
     return jdbi.withHandle(
         handle ->
             handle
                 .createQuery(CLAIM)
-                .bind("worker", worker)
+                .bind("owner", owner)
                 .bind("now", now)
                 .bind("until", until)
                 .map((row, context) -> replay(row))
                 .findOne());
   }
 
-  /** Kafka has another page; false when the replay is not this worker's any more. */
-  boolean advance(UUID replay, String worker, Place place, int sent, int skipped) {
+  /** Kafka has another page; false when the replay is not this replica's any more. */
+  boolean advance(UUID replay, String owner, Position position, int sent, int skipped) {
     return jdbi.withHandle(
         handle ->
             handle
                     .createUpdate(ADVANCE)
                     .bind("replay", replay)
-                    .bind("worker", worker)
+                    .bind("owner", owner)
                     .bind("sent", sent)
                     .bind("skipped", skipped)
-                    .bind("afterTenant", place.tenant())
-                    .bind("afterPosition", place.position())
-                    .bind("afterId", place.id())
+                    .bind("afterTenant", position.tenant())
+                    .bind("afterPosition", position.position())
+                    .bind("afterId", position.id())
                     .execute()
                 == 1);
   }
 
-  void finish(UUID replay, String worker, Instant now) {
+  void finish(UUID replay, String owner, Instant now) {
     jdbi.useHandle(
         handle ->
             handle
                 .createUpdate(FINISH)
                 .bind("replay", replay)
-                .bind("worker", worker)
+                .bind("owner", owner)
                 .bind("now", now)
                 .execute());
   }
@@ -214,8 +214,8 @@ class ReplayStore {
   }
 
   /** Lets another replica go on at once. */
-  void release(String worker) {
-    jdbi.useHandle(handle -> handle.createUpdate(RELEASE).bind("worker", worker).execute());
+  void release(String owner) {
+    jdbi.useHandle(handle -> handle.createUpdate(RELEASE).bind("owner", owner).execute());
   }
 
   /** The replay that was asked for last. */
@@ -233,7 +233,7 @@ class ReplayStore {
             row.getString("tenant_id"),
             from == null ? null : from.toInstant(),
             row.getTimestamp("to_at").toInstant()),
-        new Place(
+        new Position(
             row.getString("after_tenant"), row.getLong("after_position"), row.getLong("after_id")),
         row.getString("state"),
         row.getLong("events"),

@@ -45,7 +45,7 @@ class Replays {
   private final EventSink sink;
   private final RelayConfig.Replay config;
   private final Clock clock;
-  private final String worker;
+  private final String owner;
   private final Attempts attempts = new Attempts();
   private final WorkLoop loop;
 
@@ -59,14 +59,14 @@ class Replays {
   /**
    * A replay and how far it is.
    *
-   * @param place Kafka has everything up to there
+   * @param position Kafka has everything up to there
    * @param state {@code running}, {@code done} or {@code canceled}
    * @param skipped events that Kafka will never take
    */
   record Replay(
       UUID id,
       Selection selection,
-      ReplayStore.Place place,
+      ReplayStore.Position position,
       String state,
       long events,
       long sent,
@@ -75,7 +75,7 @@ class Replays {
   @Inject
   Replays(
       ReplayStore store,
-      Channels channels,
+      KafkaChannels channels,
       RelayConfig config,
       Clock clock,
       ReplicaId me,
@@ -92,7 +92,7 @@ class Replays {
       Clock clock,
       ReplicaId me,
       Loops loops) {
-    this.worker = me.id();
+    this.owner = me.id();
     this.store = store;
     this.sink = sink;
     this.config = config.replay();
@@ -101,7 +101,7 @@ class Replays {
         loops.add(
             WorkLoop.named("replay")
                 .every(this.config.poll())
-                .atEnd(() -> store.release(worker))
+                .atEnd(() -> store.release(owner))
                 .work(this::runOnce));
   }
 
@@ -130,7 +130,7 @@ class Replays {
           ErrorCode.CONFLICT, "a replay is under way; see GET /admin/v1/events/replay");
     }
     loop.wake();
-    return new Replay(id, closed, new ReplayStore.Place("", 0, 0), "running", events, 0, 0);
+    return new Replay(id, closed, new ReplayStore.Position("", 0, 0), "running", events, 0, 0);
   }
 
   Optional<Replay> latest() {
@@ -146,19 +146,19 @@ class Replays {
   boolean runOnce() throws InterruptedException, ExecutionException, TimeoutException {
     long began = System.nanoTime();
     Instant now = clock.instant();
-    Replay replay = store.claim(worker, now, now.plus(Presence.CLAIM)).orElse(null);
+    Replay replay = store.claim(owner, now, now.plus(Presence.CLAIM)).orElse(null);
     if (replay == null) {
       return false;
     }
     int size = Math.max(1, config.rate() / PAGES_PER_SECOND);
-    List<ReplayStore.Replayed> page = store.page(replay.selection(), replay.place(), size);
+    List<ReplayStore.Replayed> page = store.page(replay.selection(), replay.position(), size);
     if (page.isEmpty()) {
-      store.finish(replay.id(), worker, clock.instant());
+      store.finish(replay.id(), owner, clock.instant());
       return false;
     }
     int skipped = send(page);
-    ReplayStore.Place place = page.get(page.size() - 1).place();
-    boolean ours = store.advance(replay.id(), worker, place, page.size() - skipped, skipped);
+    ReplayStore.Position position = page.get(page.size() - 1).position();
+    boolean ours = store.advance(replay.id(), owner, position, page.size() - skipped, skipped);
     pause(began, page.size());
     return ours;
   }
@@ -180,12 +180,12 @@ class Replays {
     boolean othersFlow = refused.size() < page.size();
     for (Map.Entry<OutboxMessage, ExecutionException> entry : refused.entrySet()) {
       ExecutionException failure = entry.getValue();
-      if (!Poison.is(failure) && !(othersFlow && isHopeless(entry.getKey(), failure))) {
+      if (!SendFailures.isPermanent(failure) && !(othersFlow && isHopeless(entry.getKey(), failure))) {
         throw failure;
       }
       LOG.warnf(
           "the replay leaves out event %s, which can never be sent: %s",
-          entry.getKey().eventId(), Poison.cause(failure).getMessage());
+          entry.getKey().eventId(), SendFailures.cause(failure).getMessage());
     }
     return refused.size();
   }
@@ -201,7 +201,7 @@ class Replays {
 
   /** Refused again and again by a Kafka that is there. */
   private boolean isHopeless(OutboxMessage message, ExecutionException failure) {
-    return !(Poison.cause(failure) instanceof RetriableException)
+    return !(SendFailures.cause(failure) instanceof RetriableException)
         && attempts.failed(message.eventId().toString()) >= SetAside.MOST_ATTEMPTS;
   }
 

@@ -43,8 +43,8 @@ class KafkaWays {
   /** A started relay and its producers. */
   final class Publisher implements AutoCloseable {
     final Relay relay;
-    private final String events = Channels.EVENTS + "-" + UUID.randomUUID();
-    private final String states = Channels.STATES + "-" + UUID.randomUUID();
+    private final String events = KafkaChannels.EVENTS + "-" + UUID.randomUUID();
+    private final String states = KafkaChannels.STATES + "-" + UUID.randomUUID();
 
     private Publisher(RelayRig rig, Map<String, String> kafka) {
       relay =
@@ -60,7 +60,7 @@ class KafkaWays {
     /** Ends as a process does that is killed: what the producer holds is gone too. */
     void die() {
       endProducers();
-      relay.die();
+      relay.abort();
     }
 
     @Override
@@ -93,7 +93,7 @@ class KafkaWays {
   }
 
   @SuppressWarnings("unchecked")
-  private Outlet outlet(String channel, String topic, Map<String, String> kafka) {
+  private KafkaChannel outlet(String channel, String topic, Map<String, String> kafka) {
     Map<String, String> settings = new HashMap<>();
     for (String name : service.getPropertyNames()) {
       if (name.startsWith(CONNECTOR)) {
@@ -111,7 +111,7 @@ class KafkaWays {
             .build();
     UnicastProcessor<Message<?>> messages = UnicastProcessor.create();
     messages.subscribe((Flow.Subscriber<Message<?>>) connector.getSubscriber(config));
-    return new Outlet(
+    return new KafkaChannel(
         message -> {
           synchronized (messages) {
             messages.onNext(message);

@@ -32,7 +32,7 @@ public final class RelayParts implements AutoCloseable {
         ProducerSettings.of(Map.of("bootstrap.servers", bootstrapServers));
     rig = new RelayRig(jdbi, Map.of("topic", topic, "state.enabled", "false"));
     producer = new KafkaProducer<>(settings, new StringSerializer(), new StringSerializer());
-    Outlet outlet = new Outlet(message -> send(topic, message));
+    KafkaChannel outlet = new KafkaChannel(message -> send(topic, message));
     relay =
         rig.relay(
             new KafkaSink(outlet, outlet, new KafkaTopics(() -> settings, rig.config), false));

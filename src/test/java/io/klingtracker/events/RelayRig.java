@@ -65,8 +65,8 @@ final class RelayRig {
         false);
   }
 
-  private static Outlet outlet(Producer<String, String> producer, String topic) {
-    return new Outlet(
+  private static KafkaChannel outlet(Producer<String, String> producer, String topic) {
+    return new KafkaChannel(
         message ->
             producer.send(
                 new ProducerRecord<>(

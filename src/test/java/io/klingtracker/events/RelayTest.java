@@ -156,7 +156,7 @@ class RelayTest {
   void replicas_share_the_lanes_and_hand_them_over_without_reordering() {
     try (Relay first = rig.relay(kafka)) {
       first.loop().start();
-      await().atMost(LIMIT).until(() -> first.owned() == Lanes.COUNT);
+      await().atMost(LIMIT).until(() -> first.owned() == LaneLocks.COUNT);
       List<String> ids = new ArrayList<>(tasks(40, 0));
       try (Relay second = rig.relay(kafka)) {
         second.loop().start();
@@ -165,12 +165,12 @@ class RelayTest {
         }
         await()
             .atMost(LIMIT)
-            .until(() -> first.owned() == Lanes.COUNT / 2 && second.owned() == Lanes.COUNT / 2);
+            .until(() -> first.owned() == LaneLocks.COUNT / 2 && second.owned() == LaneLocks.COUNT / 2);
       }
       for (int i = 0; i < 5; i++) {
         jdbi.useTransaction(handle -> RelayRig.change(handle, ids));
       }
-      await().atMost(LIMIT).until(() -> first.owned() == Lanes.COUNT);
+      await().atMost(LIMIT).until(() -> first.owned() == LaneLocks.COUNT);
       await().atMost(LIMIT).until(() -> rig.unpublished() == 0);
       for (String id : ids) {
         List<Integer> sequences = kafka.sequencesOf(id);
@@ -229,7 +229,7 @@ class RelayTest {
     Relay killed = rig.relay(kafka);
     killed.runOnce();
     assertEquals(List.of(1), kafka.sequencesOf(id), "in flight as it is killed");
-    killed.die();
+    killed.abort();
 
     ToldSink others = new ToldSink();
     RelayRig other = new RelayRig(jdbi, Map.of("retry-delay", "10ms", "retry-cap", "20ms"));
@@ -375,7 +375,7 @@ class RelayTest {
       relay.runOnce();
       assertTrue(relay.held() <= 50, "held " + relay.held());
     }
-    relay.die();
+    relay.abort();
   }
 
   @Test
@@ -445,7 +445,7 @@ class RelayTest {
     Relay relay = rig.relay(kafka);
     relay.loop().start();
     await().atMost(LIMIT).until(() -> rig.unpublished() == 1);
-    relay.die();
+    relay.abort();
     assertEquals(40, kafka.taken.size());
   }
 
@@ -454,7 +454,7 @@ class RelayTest {
     Duration apart = Duration.ofMillis(200);
     List<String> busy = tasks(Relay.MANY, 0);
     long start = System.nanoTime();
-    try (Relay relay = new RelayRig(jdbi, Map.of("gather", apart.toMillis() + "ms")).relay(kafka)) {
+    try (Relay relay = new RelayRig(jdbi, Map.of("linger", apart.toMillis() + "ms")).relay(kafka)) {
       publish(relay, Relay.MANY);
       jdbi.useTransaction(handle -> RelayRig.change(handle, busy.subList(0, 1)));
       publish(relay, Relay.MANY + 1);
@@ -465,7 +465,7 @@ class RelayTest {
     assertTimeoutPreemptively(
         LIMIT,
         () -> {
-          try (Relay relay = new RelayRig(jdbi, Map.of("gather", "1h")).relay(kafka)) {
+          try (Relay relay = new RelayRig(jdbi, Map.of("linger", "1h")).relay(kafka)) {
             publish(relay, 2 * Relay.MANY);
             jdbi.useTransaction(handle -> RelayRig.change(handle, busy.subList(0, 1)));
             publish(relay, 2 * Relay.MANY + 1);

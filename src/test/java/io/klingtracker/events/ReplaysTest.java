@@ -147,7 +147,7 @@ class ReplaysTest {
     clock.advance(Duration.ofSeconds(2));
     Replays other = worker(kafka);
     assertTrue(other.runOnce());
-    assertFalse(store.advance(replay, "paused", new ReplayStore.Place("acme", 1, 1), 3, 0));
+    assertFalse(store.advance(replay, "paused", new ReplayStore.Position("acme", 1, 1), 3, 0));
     finish(other);
     assertEquals(EVENTS, kafka.taken.size());
   }

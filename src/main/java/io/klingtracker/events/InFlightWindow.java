@@ -20,7 +20,7 @@ import org.jspecify.annotations.Nullable;
  *
  * <p>Plain data, for one thread.
  */
-final class Window {
+final class InFlightWindow {
 
   private final Map<String, Deque<OutboxMessage>> tasks = new HashMap<>();
   private final Map<Long, OutboxMessage> known = new LinkedHashMap<>();

@@ -10,11 +10,11 @@ import org.apache.kafka.common.errors.RecordTooLargeException;
 import org.apache.kafka.common.errors.SerializationException;
 
 /** Tells records that Kafka will never take from those that it does not take now. */
-final class Poison {
+final class SendFailures {
 
-  private Poison() {}
+  private SendFailures() {}
 
-  static boolean is(Throwable failure) {
+  static boolean isPermanent(Throwable failure) {
     Throwable cause = cause(failure);
     return cause instanceof RecordTooLargeException
         || cause instanceof RecordBatchTooLargeException

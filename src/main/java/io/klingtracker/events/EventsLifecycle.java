@@ -12,14 +12,14 @@ import java.time.Duration;
 /** Runs what brings events to Kafka, as configured. */
 @Startup
 @Singleton
-class Events {
+class EventsLifecycle {
 
   private static final Duration EMPTY_EVERY = Duration.ofSeconds(1);
   private static final int EMPTY_BATCH = 10_000;
 
   @Inject
-  Events(
-      Channels channels,
+  EventsLifecycle(
+      KafkaChannels channels,
       OutboxStore store,
       RelayConfig config,
       RelayMetrics metrics,

@@ -17,7 +17,7 @@ import org.jspecify.annotations.Nullable;
  * bound of their own, since nobody sends more than the relay's window and a replay's page.
  */
 @Singleton
-class Channels {
+class KafkaChannels {
 
   /** Status changes. */
   static final String EVENTS = "task-events";
@@ -25,21 +25,21 @@ class Channels {
   /** Latest states. */
   static final String STATES = "task-state";
 
-  private final Outlet events;
-  private final Outlet states;
+  private final KafkaChannel events;
+  private final KafkaChannel states;
   private final KafkaClientService clients;
   private final KafkaTopics topics;
 
   @Inject
-  Channels(
+  KafkaChannels(
       @Channel(EVENTS) @OnOverflow(OnOverflow.Strategy.UNBOUNDED_BUFFER)
           Emitter<Record<String, @Nullable String>> events,
       @Channel(STATES) @OnOverflow(OnOverflow.Strategy.UNBOUNDED_BUFFER)
           Emitter<Record<String, @Nullable String>> states,
       KafkaClientService clients,
       RelayConfig config) {
-    this.events = new Outlet(events::send);
-    this.states = new Outlet(states::send);
+    this.events = new KafkaChannel(events::send);
+    this.states = new KafkaChannel(states::send);
     this.clients = clients;
     this.topics = new KafkaTopics(this::connection, config);
   }

@@ -13,7 +13,7 @@ import org.jdbi.v3.core.Handle;
  * The lanes that one session holds, as advisory locks that die with it. Each replica holds one
  * shared lock besides, by which the others count it, and as many lanes as its fair share.
  */
-final class Lanes {
+final class LaneLocks {
 
   static final int COUNT = 64;
 
@@ -72,7 +72,7 @@ final class Lanes {
    *
    * @param me names this replica
    */
-  Lanes(String me) {
+  LaneLocks(String me) {
     this.me = me;
     List<Integer> all = new ArrayList<>();
     for (int lane = 0; lane < COUNT; lane++) {

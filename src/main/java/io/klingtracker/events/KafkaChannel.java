@@ -13,7 +13,7 @@ import org.eclipse.microprofile.reactive.messaging.Metadata;
 import org.jspecify.annotations.Nullable;
 
 /** A channel to one topic of Kafka, with an acknowledgement for each record. */
-final class Outlet {
+final class KafkaChannel {
 
   private final Consumer<Message<Record<String, @Nullable String>>> channel;
   private volatile @Nullable String broken;
@@ -24,7 +24,7 @@ final class Outlet {
    * @param channel takes messages without waiting, acknowledges each that Kafka has and refuses the
    *     others
    */
-  Outlet(Consumer<Message<Record<String, @Nullable String>>> channel) {
+  KafkaChannel(Consumer<Message<Record<String, @Nullable String>>> channel) {
     this.channel = channel;
   }
 
