@@ -88,7 +88,8 @@ public class KlingResource {
       @HeaderParam("Prefer") @Nullable String prefer) {
     SyncPath sync = Kinds.syncOfPath(withoutSlash(path)).orElse(null);
     if (sync != null) {
-      return bodies.read(sync.takesMedia(), sound -> passthrough.forward(caller.tenant(), sync, sound));
+      return bodies.read(
+          sync.takesMedia(), sound -> passthrough.forward(caller.tenant(), sync, sound));
     }
     Kind kind =
         Kinds.ofPath(withoutSlash(path))

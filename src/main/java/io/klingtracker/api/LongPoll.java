@@ -2,8 +2,8 @@ package io.klingtracker.api;
 
 import io.klingtracker.task.Task;
 import io.klingtracker.task.Tasks;
+import io.klingtracker.watch.ChangeNotifier;
 import io.klingtracker.watch.Waits;
-import io.klingtracker.watch.Watch;
 import io.smallrye.mutiny.Uni;
 import io.smallrye.mutiny.infrastructure.Infrastructure;
 import io.smallrye.mutiny.subscription.UniEmitter;
@@ -21,13 +21,13 @@ import org.jspecify.annotations.Nullable;
 class LongPoll {
 
   private final Tasks tasks;
-  private final Watch watch;
+  private final ChangeNotifier notifier;
   private final Waits waits;
 
   @Inject
-  LongPoll(Tasks tasks, Watch watch, Waits waits) {
+  LongPoll(Tasks tasks, ChangeNotifier notifier, Waits waits) {
     this.tasks = tasks;
-    this.watch = watch;
+    this.notifier = notifier;
     this.waits = waits;
   }
 
@@ -61,7 +61,7 @@ class LongPoll {
     private volatile Task latest;
     private volatile boolean over;
     private volatile Waits.@Nullable Wait wait;
-    private volatile Watch.@Nullable Watching watching;
+    private volatile ChangeNotifier.@Nullable Subscription subscription;
     private volatile @Nullable ScheduledFuture<?> timer;
 
     Poll(Task first, Predicate<Task> enough, UniEmitter<? super Waited> emitter) {
@@ -74,7 +74,7 @@ class LongPoll {
       // A caller who goes away ends the wait.
       emitter.onTermination(this::end);
       wait = waits.begin(latest.tenant(), this::placeNeeded);
-      watching = watch.task(latest.id(), this::woken);
+      subscription = notifier.task(latest.id(), this::woken);
       timer =
           Infrastructure.getDefaultWorkerPool()
               .schedule(this::timeOver, most.toMillis(), TimeUnit.MILLISECONDS);
@@ -129,7 +129,7 @@ class LongPoll {
 
     private void end() {
       over = true;
-      Watch.Watching open = watching;
+      ChangeNotifier.Subscription open = subscription;
       if (open != null) {
         open.close();
       }

@@ -86,7 +86,8 @@ class Passthrough {
   }
 
   /** What Kling refused costs nothing; a call without an answer may have been made. */
-  private CompletionStage<PassthroughAnswer> settled(CountedCalls.Call call, PassthroughAnswer answer) {
+  private CompletionStage<PassthroughAnswer> settled(
+      CountedCalls.Call call, PassthroughAnswer answer) {
     if (!(answer instanceof PassthroughAnswer.Answered given) || given.code() <= 0) {
       return CompletableFuture.completedFuture(answer);
     }

@@ -22,8 +22,8 @@ import io.klingtracker.tenant.Needs;
 import io.klingtracker.tenant.OpenCalls;
 import io.klingtracker.tenant.Scope;
 import io.klingtracker.upstream.QueueView;
-import io.klingtracker.upstream.QueueView.TaskInQueue;
 import io.klingtracker.upstream.QueueView.QueueStatus;
+import io.klingtracker.upstream.QueueView.TaskInQueue;
 import io.smallrye.common.annotation.NonBlocking;
 import io.smallrye.mutiny.Uni;
 import io.smallrye.mutiny.infrastructure.Infrastructure;
@@ -252,7 +252,8 @@ public class TaskResource {
                     "cursor is not one that we gave; leave it out to begin with the newest"));
   }
 
-  private Uni<Response> answer(TaskInQueue found, int past, Duration most, @Nullable String ifNoneMatch) {
+  private Uni<Response> answer(
+      TaskInQueue found, int past, Duration most, @Nullable String ifNoneMatch) {
     Task task = found.task();
     if (most.isZero()) {
       return Uni.createFrom()

@@ -45,7 +45,7 @@ public interface CallbackConfig {
 
   /** See {@link #work()}. */
   interface Work {
-    /** The net under the wake-ups. */
+    /** The fallback poll, should a wake-up be lost. */
     @WithDefault("1s")
     Duration poll();
 

@@ -40,7 +40,8 @@ sealed interface CallbackDecision {
   record NoTask() implements CallbackDecision {}
 
   /** Decides. */
-  static CallbackDecision of(PendingCallback callback, KlingNews news, CallbackConfig.Verify verify) {
+  static CallbackDecision of(
+      PendingCallback callback, KlingNews news, CallbackConfig.Verify verify) {
     PendingCallback.TaskState task = callback.task();
     if (task == null) {
       return new NoTask();

@@ -60,8 +60,7 @@ class CallbackIntake {
                     .webhookSecrets()
                     .ifPresent(
                         secrets ->
-                            signatures.put(
-                                name, new KlingSignature(secrets, config.tolerance()))));
+                            signatures.put(name, new KlingSignature(secrets, config.tolerance()))));
   }
 
   /**

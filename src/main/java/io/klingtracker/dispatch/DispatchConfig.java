@@ -17,12 +17,14 @@ public interface DispatchConfig {
   @WithDefault("200")
   int maxInFlight();
 
-  /** Most queues (a tenant's tasks for one model) looked at in one pass; the next continues there. */
+  /**
+   * Most queues (a tenant's tasks for one model) looked at in one pass; the next continues there.
+   */
   @WithDefault("1000")
   @WithName("lanes")
   int queues();
 
-  /** The net under the wake-ups. */
+  /** The fallback poll, should a wake-up be lost. */
   @WithDefault("500ms")
   Duration poll();
 

@@ -134,7 +134,8 @@ class DispatchMetrics {
     this.oldestSeconds = oldest.toMillis() / 1000.0;
   }
 
-  void accounts(List<KlingAccounts.State> accounts, java.util.function.ToIntFunction<String> breaker) {
+  void accounts(
+      List<KlingAccounts.State> accounts, java.util.function.ToIntFunction<String> breaker) {
     List<MultiGauge.Row<?>> usedRows = new ArrayList<>();
     List<MultiGauge.Row<?>> limitRows = new ArrayList<>();
     List<MultiGauge.Row<?>> parkedRows = new ArrayList<>();

@@ -2,9 +2,9 @@ package io.klingtracker.dispatch;
 
 import io.klingtracker.dispatch.SlotPlan.Assigned;
 import io.klingtracker.dispatch.SlotPlan.Candidate;
-import io.klingtracker.dispatch.SlotPlan.TenantQueue;
 import io.klingtracker.dispatch.SlotPlan.Model;
 import io.klingtracker.dispatch.SlotPlan.Plan;
+import io.klingtracker.dispatch.SlotPlan.TenantQueue;
 import io.klingtracker.dispatch.SlotPlan.Turn;
 import io.klingtracker.loops.SetAside;
 import io.klingtracker.presence.Presence;
@@ -292,7 +292,8 @@ class DispatchStore {
       @Nullable Set<String> only) {
     PoolStore.Snapshot snapshot = pools.snapshot(handle);
     Capacity capacity = judge.apply(snapshot);
-    pools.raise(capacity, snapshot, seen.stream().map(TenantQueue::model).collect(Collectors.toSet()));
+    pools.raise(
+        capacity, snapshot, seen.stream().map(TenantQueue::model).collect(Collectors.toSet()));
     Map<Model, Double> virtualClock = virtualClock(handle, seen);
     Map<Model, Integer> free = free(seen, capacity, snapshot.used(), room);
     BodyRoom.Pass pass = bodies.pass();
@@ -327,9 +328,12 @@ class DispatchStore {
     seen.stream()
         .sorted(
             Comparator.<TenantQueue>comparingDouble(
-                    queue -> Math.max(queue.virtualTime(), virtualClock.getOrDefault(queue.model(), 0.0)))
+                    queue ->
+                        Math.max(
+                            queue.virtualTime(), virtualClock.getOrDefault(queue.model(), 0.0)))
                 .thenComparing(TenantQueue::tenant))
-        .forEach(queue -> byModel.computeIfAbsent(queue.model(), m -> new ArrayDeque<>()).add(queue));
+        .forEach(
+            queue -> byModel.computeIfAbsent(queue.model(), m -> new ArrayDeque<>()).add(queue));
     Map<Model, Integer> wanted = new HashMap<>(free);
     List<TenantQueue> first = new ArrayList<>();
     while (true) {
@@ -553,7 +557,8 @@ class DispatchStore {
   }
 
   private Claim claim(ResultSet row, Capacity capacity) throws SQLException {
-    SlotPool pool = new SlotPool(row.getString("account"), row.getString("family"), row.getString("model"));
+    SlotPool pool =
+        new SlotPool(row.getString("account"), row.getString("family"), row.getString("model"));
     return new Claim(
         row.getString("task_id"),
         row.getString("kind"),

@@ -33,7 +33,8 @@ final class SlotPlan {
    * @param virtualTime where it stands in virtual time
    * @param waiting its first tasks, in order
    */
-  record TenantQueue(String tenant, Model model, int weight, double virtualTime, List<Candidate> waiting) {
+  record TenantQueue(
+      String tenant, Model model, int weight, double virtualTime, List<Candidate> waiting) {
 
     /** The same queue with only those of its tasks that are named. */
     TenantQueue with(Set<String> taskIds) {

@@ -2,7 +2,7 @@ package io.klingtracker.events;
 
 import io.klingtracker.loops.Loops;
 import io.klingtracker.loops.WorkLoop;
-import io.klingtracker.watch.Watch;
+import io.klingtracker.watch.ChangeNotifier;
 import io.quarkus.runtime.Startup;
 import jakarta.inject.Inject;
 import jakarta.inject.Singleton;
@@ -23,13 +23,13 @@ class EventsLifecycle {
       OutboxStore store,
       RelayConfig config,
       RelayMetrics metrics,
-      Watch watch,
+      ChangeNotifier notifier,
       Clock clock,
       Loops loops) {
     if (config.relay() == RelayConfig.Mode.BUILTIN) {
       Relay relay = new Relay(store, channels.sink(false), config, metrics, clock);
       loops.add(relay.loop());
-      watch.anything(relay::wake);
+      notifier.anything(relay::wake);
     } else {
       loops.add(
           WorkLoop.named("outbox")

@@ -196,7 +196,8 @@ final class Relay implements AutoCloseable {
       if (failure == null) {
         window.acknowledged(message);
       } else if (isHopeless(answer, failure)) {
-        setAside(current, message, SendFailures.cause(failure), window.attempts(message.taskId()) + 1);
+        setAside(
+            current, message, SendFailures.cause(failure), window.attempts(message.taskId()) + 1);
       } else {
         metrics.failed();
         window.failed(message, answer.at() + delay(window.attempts(message.taskId())));

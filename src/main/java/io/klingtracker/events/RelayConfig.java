@@ -53,7 +53,7 @@ public interface RelayConfig {
   @WithDefault("25ms")
   Duration linger();
 
-  /** The net under the wake-ups. */
+  /** The fallback poll, should a wake-up be lost. */
   @WithDefault("250ms")
   Duration poll();
 

@@ -180,7 +180,8 @@ class Replays {
     boolean othersFlow = refused.size() < page.size();
     for (Map.Entry<OutboxMessage, ExecutionException> entry : refused.entrySet()) {
       ExecutionException failure = entry.getValue();
-      if (!SendFailures.isPermanent(failure) && !(othersFlow && isHopeless(entry.getKey(), failure))) {
+      if (!SendFailures.isPermanent(failure)
+          && !(othersFlow && isHopeless(entry.getKey(), failure))) {
         throw failure;
       }
       LOG.warnf(

@@ -1,8 +1,8 @@
 package io.klingtracker.feed;
 
 import io.klingtracker.task.TaskStatus;
+import io.klingtracker.watch.ChangeNotifier;
 import io.klingtracker.watch.Waits;
-import io.klingtracker.watch.Watch;
 import io.smallrye.mutiny.Multi;
 import io.smallrye.mutiny.operators.multi.MultiSelectFirstUntilOtherOp;
 import jakarta.inject.Inject;
@@ -17,15 +17,15 @@ public class Feed {
 
   private final FeedStore store;
   private final FeedHub hub;
-  private final Watch watch;
+  private final ChangeNotifier notifier;
   private final Waits waits;
   private final FeedConfig config;
 
   @Inject
-  Feed(FeedStore store, FeedHub hub, Watch watch, Waits waits, FeedConfig config) {
+  Feed(FeedStore store, FeedHub hub, ChangeNotifier notifier, Waits waits, FeedConfig config) {
     this.store = store;
     this.hub = hub;
-    this.watch = watch;
+    this.notifier = notifier;
     this.waits = waits;
     this.config = config;
   }
@@ -73,7 +73,7 @@ public class Feed {
    * needed. Empty lists say that nothing came for a heartbeat.
    */
   public Multi<List<FeedEvent>> stream(String tenant, String taskId, int after) {
-    TaskReader reader = new TaskReader(store, watch, waits, config, tenant, taskId, after);
+    TaskReader reader = new TaskReader(store, notifier, waits, config, tenant, taskId, after);
     return Multi.createBy()
         .repeating()
         .uni(reader::next)

@@ -8,7 +8,7 @@ import java.time.Duration;
 @ConfigMapping(prefix = "tracker.feed")
 public interface FeedConfig {
 
-  /** The net under the wake-ups of followers. */
+  /** The fallback poll, should a wake-up be lost of followers. */
   @WithDefault("1s")
   Duration poll();
 

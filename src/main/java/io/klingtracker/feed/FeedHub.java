@@ -4,7 +4,7 @@ import io.klingtracker.loops.Batch;
 import io.klingtracker.loops.Loops;
 import io.klingtracker.loops.SetAside;
 import io.klingtracker.loops.WorkLoop;
-import io.klingtracker.watch.Watch;
+import io.klingtracker.watch.ChangeNotifier;
 import io.quarkus.runtime.Startup;
 import io.smallrye.mutiny.subscription.UniEmitter;
 import jakarta.inject.Inject;
@@ -21,7 +21,7 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * Reads the news of every followed tenant once, however many follow it, and hands it to them. Woken
- * after each change of such a tenant, whichever replica made it; the poll is a net.
+ * after each change of such a tenant, whichever replica made it; the poll is the fallback.
  */
 @Startup
 @Singleton
@@ -36,29 +36,29 @@ class FeedHub {
   private static final int EAGER_LOOKS = 6;
 
   private final FeedStore store;
-  private final Watch watch;
+  private final ChangeNotifier notifier;
   private final FeedConfig config;
-  private final Map<String, Followed> tenants = new HashMap<>();
+  private final Map<String, TenantFeed> tenants = new HashMap<>();
   private final Set<FeedReader> lagging = new HashSet<>();
   private final AtomicInteger eagerLooks = new AtomicInteger();
   private final WorkLoop loop;
 
   /** A tenant that somebody follows. */
-  private static final class Followed {
+  private static final class TenantFeed {
     private Cursor cursor;
     private final Set<FeedReader> readers = new HashSet<>();
-    private final Watch.Watching watching;
+    private final ChangeNotifier.Subscription subscription;
 
-    Followed(Cursor cursor, Watch.Watching watching) {
+    TenantFeed(Cursor cursor, ChangeNotifier.Subscription subscription) {
       this.cursor = cursor;
-      this.watching = watching;
+      this.subscription = subscription;
     }
   }
 
   @Inject
-  FeedHub(FeedStore store, Watch watch, FeedConfig config, Loops loops) {
+  FeedHub(FeedStore store, ChangeNotifier notifier, FeedConfig config, Loops loops) {
     this.store = store;
-    this.watch = watch;
+    this.notifier = notifier;
     this.config = config;
     this.loop = loops.add(WorkLoop.named("feed").every(config.poll()).work(this::runOnce));
   }
@@ -71,15 +71,15 @@ class FeedHub {
 
   /** One look at all followed tenants; true when another should follow at once. */
   boolean runOnce() throws InterruptedException {
-    cutOff();
-    Map<String, Followed> followed;
+    evictSlow();
+    Map<String, TenantFeed> feeds;
     Map<String, Cursor> cursors = new HashMap<>();
     synchronized (this) {
       if (tenants.isEmpty()) {
         return false;
       }
-      followed = new HashMap<>(tenants);
-      followed.forEach((tenant, feed) -> cursors.put(tenant, feed.cursor));
+      feeds = new HashMap<>(tenants);
+      feeds.forEach((tenant, feed) -> cursors.put(tenant, feed.cursor));
     }
     Map<String, List<FeedEvent>> news = new HashMap<>();
     Batch.apply(
@@ -91,9 +91,9 @@ class FeedHub {
     synchronized (this) {
       for (Map.Entry<String, List<FeedEvent>> entry : news.entrySet()) {
         more |= entry.getValue().size() == config.page() || isLarge(entry.getValue());
-        Followed feed = tenants.get(entry.getKey());
+        TenantFeed feed = tenants.get(entry.getKey());
         // Left by all and followed anew since we read: that one starts from a cursor of its own.
-        if (feed != null && feed == followed.get(entry.getKey())) {
+        if (feed != null && feed == feeds.get(entry.getKey())) {
           entry.getValue().forEach(event -> push(feed, event, signals));
         }
       }
@@ -113,11 +113,11 @@ class FeedHub {
     LOG.errorf("tenant=%s its feed cannot be read: %s", tenant, SetAside.reason(failure));
     List<FeedReader> cut;
     synchronized (this) {
-      Followed feed = tenants.remove(tenant);
+      TenantFeed feed = tenants.remove(tenant);
       if (feed == null) {
         return;
       }
-      feed.watching.close();
+      feed.subscription.close();
       cut = List.copyOf(feed.readers);
       cut.forEach(reader -> reader.attached = false);
     }
@@ -131,7 +131,7 @@ class FeedHub {
   }
 
   /** Ends the streams of those who had their time to catch up, or who take nothing any more. */
-  private void cutOff() {
+  private void evictSlow() {
     List<Runnable> ends = new ArrayList<>();
     synchronized (this) {
       long now = System.nanoTime();
@@ -154,7 +154,7 @@ class FeedHub {
     return true;
   }
 
-  private void push(Followed feed, FeedEvent event, List<UniEmitter<? super Boolean>> signals) {
+  private void push(TenantFeed feed, FeedEvent event, List<UniEmitter<? super Boolean>> signals) {
     feed.cursor = event.cursor();
     for (FeedReader reader : List.copyOf(feed.readers)) {
       if (event.cursor().compareTo(reader.cursor()) <= 0) {
@@ -177,7 +177,7 @@ class FeedHub {
     }
     if (feed.readers.isEmpty()) {
       tenants.values().remove(feed);
-      feed.watching.close();
+      feed.subscription.close();
     }
   }
 
@@ -199,10 +199,10 @@ class FeedHub {
     if (reader.closed) {
       return true;
     }
-    Followed feed =
+    TenantFeed feed =
         tenants.computeIfAbsent(
             reader.tenant(),
-            tenant -> new Followed(reader.cursor(), watch.tenant(tenant, this::wake)));
+            tenant -> new TenantFeed(reader.cursor(), notifier.tenant(tenant, this::wake)));
     if (feed.cursor.compareTo(reader.cursor()) > 0) {
       return false;
     }
@@ -232,10 +232,10 @@ class FeedHub {
     reader.waiting = null;
     reader.buffer.clear();
     lagging.remove(reader);
-    Followed feed = tenants.get(reader.tenant());
+    TenantFeed feed = tenants.get(reader.tenant());
     if (feed != null && feed.readers.remove(reader) && feed.readers.isEmpty()) {
       tenants.remove(reader.tenant());
-      feed.watching.close();
+      feed.subscription.close();
     }
     return true;
   }

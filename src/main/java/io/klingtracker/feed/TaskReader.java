@@ -1,7 +1,7 @@
 package io.klingtracker.feed;
 
+import io.klingtracker.watch.ChangeNotifier;
 import io.klingtracker.watch.Waits;
-import io.klingtracker.watch.Watch;
 import io.smallrye.mutiny.Uni;
 import io.smallrye.mutiny.infrastructure.Infrastructure;
 import io.smallrye.mutiny.subscription.UniEmitter;
@@ -15,7 +15,7 @@ final class TaskReader implements AutoCloseable {
   private final FeedConfig config;
   private final String taskId;
   private final Waits.Wait wait;
-  private final Watch.Watching watching;
+  private final ChangeNotifier.Subscription subscription;
   private int seen;
   private boolean over;
   private boolean news;
@@ -23,7 +23,7 @@ final class TaskReader implements AutoCloseable {
 
   TaskReader(
       FeedStore store,
-      Watch watch,
+      ChangeNotifier notifier,
       Waits waits,
       FeedConfig config,
       String tenant,
@@ -35,7 +35,7 @@ final class TaskReader implements AutoCloseable {
     this.seen = after;
     this.wait = waits.begin(tenant, this::cutShort);
     // Watched before the first look: what comes in between wakes us.
-    this.watching = watch.task(taskId, this::wake);
+    this.subscription = notifier.task(taskId, this::wake);
   }
 
   /** Whether the last event was given out, or the stream is to end before. */
@@ -113,7 +113,7 @@ final class TaskReader implements AutoCloseable {
 
   @Override
   public void close() {
-    watching.close();
+    subscription.close();
     wait.close();
   }
 }

@@ -1,4 +1,4 @@
-/** Loops that process queues: woken when there is work, polling as a net. */
+/** Loops that process queues: woken when there is work, polling in case a wake-up is lost. */
 @NullMarked
 package io.klingtracker.loops;
 

@@ -121,7 +121,8 @@ class CheckSettler {
    * whoever named its id sees what he would see with one that Kling does not know.
    */
   void settle(List<AnswerMatcher.Match> all) {
-    List<AnswerMatcher.Match> tracked = all.stream().filter(match -> match.check().tracked()).toList();
+    List<AnswerMatcher.Match> tracked =
+        all.stream().filter(match -> match.check().tracked()).toList();
     Set<String> others = new HashSet<>();
     Set<String> unknown = new HashSet<>();
     Batch.apply(
@@ -178,7 +179,10 @@ class CheckSettler {
   }
 
   private void reschedule(List<ReconcileStore.Reschedule> rescheduled) {
-    Batch.apply(rescheduled, store::reschedule, (reschedule, failure) -> failed(reschedule.check(), failure));
+    Batch.apply(
+        rescheduled,
+        store::reschedule,
+        (reschedule, failure) -> failed(reschedule.check(), failure));
   }
 
   /** What was to become of one failed: it is asked about again later, or not any more. */
@@ -296,7 +300,9 @@ class CheckSettler {
   }
 
   private void refused(
-      AnswerMatcher.Match match, RuntimeException failure, List<ReconcileStore.Reschedule> rescheduled) {
+      AnswerMatcher.Match match,
+      RuntimeException failure,
+      List<ReconcileStore.Reschedule> rescheduled) {
     if (!Tasks.isOtherTasksId(failure)) {
       failed(match.check(), failure);
       return;

@@ -59,11 +59,17 @@ final class ListReader {
   }
 
   private Silence.Lists byPage(
-      String account, Kind kind, int asked, AnswerMatcher matcher, Consumer<List<AnswerMatcher.Match>> then) {
+      String account,
+      Kind kind,
+      int asked,
+      AnswerMatcher matcher,
+      Consumer<List<AnswerMatcher.Match>> then) {
     String path = kind.createPath(null);
     int pages = mostPages(asked);
     int idle = 0;
-    for (int page = 1; page <= pages && !matcher.unanswered().isEmpty() && idle < IDLE_PAGES; page++) {
+    for (int page = 1;
+        page <= pages && !matcher.unanswered().isEmpty() && idle < IDLE_PAGES;
+        page++) {
       int number = page;
       ListAnswer answer = call(account, matcher, () -> lists.page(account, path, number));
       if (!(answer instanceof ListAnswer.Found found)) {
@@ -81,7 +87,10 @@ final class ListReader {
 
   /** The newer generation has one list for all kinds, by the time of their creation. */
   private Silence.Lists byTime(
-      String account, Collection<Check> asked, AnswerMatcher matcher, Consumer<List<AnswerMatcher.Match>> then) {
+      String account,
+      Collection<Check> asked,
+      AnswerMatcher matcher,
+      Consumer<List<AnswerMatcher.Match>> then) {
     Instant now = clock.instant();
     Instant from =
         asked.stream().map(Check::startedAt).min(Comparator.naturalOrder()).orElse(now).minus(SKEW);

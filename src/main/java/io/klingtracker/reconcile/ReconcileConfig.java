@@ -38,7 +38,7 @@ public interface ReconcileConfig {
   @WithDefault("8")
   int parallel();
 
-  /** The net under the wake-ups. */
+  /** The fallback poll, should a wake-up be lost. */
   @WithDefault("1s")
   Duration poll();
 

@@ -301,7 +301,8 @@ class ReconcileStore {
     return others;
   }
 
-  private static Object[] each(List<AnswerMatcher.Match> matches, Function<AnswerMatcher.Match, @Nullable String> of) {
+  private static Object[] each(
+      List<AnswerMatcher.Match> matches, Function<AnswerMatcher.Match, @Nullable String> of) {
     return matches.stream().map(of).toArray();
   }
 
@@ -318,14 +319,21 @@ class ReconcileStore {
                 .bindArray(
                     "ids", String.class, rescheduled.stream().map(p -> p.check().taskId()).toList())
                 .bindArray(
-                    "checks", Integer.class, rescheduled.stream().map(p -> p.check().checks()).toList())
+                    "checks",
+                    Integer.class,
+                    rescheduled.stream().map(p -> p.check().checks()).toList())
                 .bindArray(
                     "due", String.class, rescheduled.stream().map(p -> p.due().toString()).toList())
                 .bindArray(
-                    "proving", String.class, (Object[]) rescheduled.stream().map(this::claim).toArray())
-                .bindArray("proofs", Integer.class, rescheduled.stream().map(Reschedule::proofs).toList())
+                    "proving",
+                    String.class,
+                    (Object[]) rescheduled.stream().map(this::claim).toArray())
                 .bindArray(
-                    "unasked", Integer.class, rescheduled.stream().map(p -> p.unasked() ? 1 : 0).toList())
+                    "proofs", Integer.class, rescheduled.stream().map(Reschedule::proofs).toList())
+                .bindArray(
+                    "unasked",
+                    Integer.class,
+                    rescheduled.stream().map(p -> p.unasked() ? 1 : 0).toList())
                 .execute());
   }
 

@@ -205,7 +205,8 @@ class Reconciler {
       Silence.Lists seen = Silence.Lists.UNREAD;
       if (listed) {
         AnswerMatcher matcher = new AnswerMatcher(CheckShares.inTurn(left));
-        seen = reader.read(group.account(), kind.orElseThrow(), left, matcher, checkSettler::settle);
+        seen =
+            reader.read(group.account(), kind.orElseThrow(), left, matcher, checkSettler::settle);
         left = leftOut(left, matcher);
       }
       ask(new Round(group, kind.orElseThrow(), seen), left);
@@ -311,10 +312,12 @@ class Reconciler {
   private void settle(
       Round round, Check check, @Nullable QueryAnswer answer, @Nullable Throwable failure) {
     if (answer instanceof QueryAnswer.Found found) {
-      List<AnswerMatcher.Match> matches = new AnswerMatcher(List.of(check)).among(List.of(found.news()));
+      List<AnswerMatcher.Match> matches =
+          new AnswerMatcher(List.of(check)).among(List.of(found.news()));
       checkSettler.settle(matches);
       if (matches.isEmpty()) {
-        checkSettler.unanswered(List.of(check), Silence.unasked("Kling answered about another task"));
+        checkSettler.unanswered(
+            List.of(check), Silence.unasked("Kling answered about another task"));
       }
     } else if (answer instanceof QueryAnswer.NotFound) {
       checkSettler.unanswered(List.of(check), Silence.unknown(round.seen()));

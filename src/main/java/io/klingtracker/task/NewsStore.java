@@ -252,7 +252,9 @@ class NewsStore {
   /** See {@link #APPLY_AT_ONCE}; in the transaction of the handle. */
   List<AppliedCallback> applyAtOnce(Handle handle, List<News> batch, @Nullable String traceparent) {
     plans.on(handle);
-    return given(handle, APPLY_AT_ONCE, batch, traceparent).map((row, context) -> appliedCallback(row)).list();
+    return given(handle, APPLY_AT_ONCE, batch, traceparent)
+        .map((row, context) -> appliedCallback(row))
+        .list();
   }
 
   private Query given(

@@ -284,8 +284,7 @@ class TaskStore {
                     (row, context) -> {
                       SubmissionWriter.Entry entry =
                           Objects.requireNonNull(byId.get(row.getString("id")));
-                      submission(entry, row, now)
-                          .ifPresent(answer -> answers.put(entry, answer));
+                      submission(entry, row, now).ifPresent(answer -> answers.put(entry, answer));
                       return entry;
                     })
                 .list();

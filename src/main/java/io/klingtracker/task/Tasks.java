@@ -133,7 +133,9 @@ public class Tasks {
     try {
       changes.fire(changed);
     } catch (RuntimeException e) {
-      LOG.errorf(e, "a change is stored, but not all observers were notified; they find it by their polls");
+      LOG.errorf(
+          e,
+          "a change is stored, but not all observers were notified; they find it by their polls");
     }
   }
 
@@ -160,9 +162,9 @@ public class Tasks {
 
   /**
    * Applies what callbacks say to those tasks that it moves without a second look, and also writes
-   * something in the same transaction; durable when this returns. News of any other task is
-   * left alone: one that nobody sent to Kling or another program did, that has another id there,
-   * that another transaction holds, or for which an older callback waits.
+   * something in the same transaction; durable when this returns. News of any other task is left
+   * alone: one that nobody sent to Kling or another program did, that has another id there, that
+   * another transaction holds, or for which an older callback waits.
    *
    * @param batch from Kling without doubt; at most one piece for each task
    * @param also receives what moved, and runs before the commit
@@ -222,7 +224,8 @@ public class Tasks {
    * proved; durable when this returns. False when the claim is lost.
    */
   public boolean refuse(String taskId, ClaimToken claim, Source source, TaskSignal signal) {
-    return publish(store.endQueued(List.of(taskId), source, signal, claim, null, traceparent())) > 0;
+    return publish(store.endQueued(List.of(taskId), source, signal, claim, null, traceparent()))
+        > 0;
   }
 
   private int publish(List<TaskChanged> ended) {

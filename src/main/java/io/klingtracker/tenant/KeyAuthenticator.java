@@ -66,7 +66,8 @@ class KeyAuthenticator {
   private final Optional<byte[]> configuredAdminKey;
 
   @Inject
-  KeyAuthenticator(KeyStore store, Secrets secrets, Clock clock, ObjectMapper json, TenantConfig config) {
+  KeyAuthenticator(
+      KeyStore store, Secrets secrets, Clock clock, ObjectMapper json, TenantConfig config) {
     this.store = store;
     this.secrets = secrets;
     this.clock = clock;

@@ -93,7 +93,8 @@ class OidcUsers {
       throw forbidden("the token names no tenant in its claim " + config.tenantClaim());
     }
     Caller known =
-        authenticator.tenant(tenant)
+        authenticator
+            .tenant(tenant)
             .orElseThrow(() -> forbidden("the token's tenant is not known to this service"))
             .notSuspended();
     return new Caller(
@@ -179,7 +180,8 @@ class OidcUsers {
           ErrorCode.UNAVAILABLE, "the identity provider cannot be asked; try again", TRY_AGAIN);
     }
     // Unverified, so good for the choice between two refusals and nothing else.
-    long expires = part(KeyAuthenticator.token(authorization).split("\\.", -1)[1]).path("exp").asLong(0);
+    long expires =
+        part(KeyAuthenticator.token(authorization).split("\\.", -1)[1]).path("exp").asLong(0);
     if (expires > 0
         && clock.instant().isAfter(Instant.ofEpochSecond(Math.min(expires, 1L << 40)))) {
       return new ProblemException(

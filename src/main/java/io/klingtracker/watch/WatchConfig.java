@@ -22,7 +22,9 @@ public interface WatchConfig {
   @WithDefault("25ms")
   Duration announcePause();
 
-  /** The net: nobody sleeps longer than this without a look, should an announcement be lost. */
+  /**
+   * The fallback: nobody sleeps longer than this without a look, should an announcement be lost.
+   */
   @WithDefault("10s")
-  Duration net();
+  Duration fallbackPoll();
 }

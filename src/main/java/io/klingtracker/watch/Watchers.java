@@ -12,7 +12,7 @@ final class Watchers {
 
   private static final Logger LOG = Logger.getLogger(Watchers.class);
 
-  /** Of one pass of the net, so that a pass is short and its look-ups are spread. */
+  /** Of one fallback pass, so that a pass is short and its look-ups are spread. */
   private static final int MAX_PER_PASS = 1000;
 
   private final ConcurrentHashMap<String, Set<Watcher>> byName = new ConcurrentHashMap<>();
@@ -23,7 +23,7 @@ final class Watchers {
   }
 
   /** One who waits. */
-  private final class Watcher implements Watch.Watching {
+  private final class Watcher implements ChangeNotifier.Subscription {
 
     private final String name;
     private final Runnable wake;
@@ -55,7 +55,7 @@ final class Watchers {
     }
   }
 
-  Watch.Watching add(String name, Runnable wake) {
+  ChangeNotifier.Subscription add(String name, Runnable wake) {
     Watcher watcher = new Watcher(name, wake);
     byName.compute(
         name,

@@ -24,9 +24,9 @@ import org.jdbi.v3.core.Jdbi;
  * The waiting deliveries. One statement each: claim what may go now, settle what has come back.
  *
  * <p>Only the oldest waiting change of a task is ever claimed, so a task's changes arrive in order.
- * Tenants with something due are looked at alike, and a host queue (a tenant's deliveries to one host)
- * without room is parked until it has some, so that neither a dead receiver's backlog nor a busy
- * tenant, nor one with thousands of hosts, delays anybody else.
+ * Tenants with something due are looked at alike, and a host queue (a tenant's deliveries to one
+ * host) without room is parked until it has some, so that neither a dead receiver's backlog nor a
+ * busy tenant, nor one with thousands of hosts, delays anybody else.
  */
 final class DeliveryQueue {
 
@@ -64,7 +64,8 @@ final class DeliveryQueue {
    * What a claim brought.
    *
    * @param behind rows that were looked at and stand behind an older change of their task
-   * @param tidied whether rows or host queues without room were set aside, behind which there may be more
+   * @param tidied whether rows or host queues without room were set aside, behind which there may
+   *     be more
    */
   record Claimed(List<Delivery> deliveries, List<Position> behind, boolean tidied) {}
 
@@ -81,8 +82,8 @@ final class DeliveryQueue {
   /**
    * Tenants with something due are looked at alike, each no deeper than its part of the batch, its
    * oldest first: the cost is that of what is due and can be sent, not of what waits. A due row
-   * whose host queue is closed is parked, and so is one without room when its tenant has more to look at
-   * behind it.
+   * whose host queue is closed is parked, and so is one without room when its tenant has more to
+   * look at behind it.
    */
   static final String CLAIM =
       """

@@ -23,8 +23,8 @@ import org.jboss.logging.Logger;
 import org.jdbi.v3.core.Jdbi;
 
 /**
- * Brings pauses and their ends to Kafka, at least once and in order per host queue. What Kafka did not
- * take is tried again after a pause.
+ * Brings pauses and their ends to Kafka, at least once and in order per host queue. What Kafka did
+ * not take is tried again after a pause.
  */
 @Singleton
 class HostEventRelay {
@@ -48,7 +48,8 @@ class HostEventRelay {
   private final Clock clock;
 
   @Inject
-  HostEventRelay(HostEventStore store, HostEventProducer producer, SetAside setAside, Jdbi jdbi, Clock clock) {
+  HostEventRelay(
+      HostEventStore store, HostEventProducer producer, SetAside setAside, Jdbi jdbi, Clock clock) {
     this.store = store;
     this.producer = producer;
     this.setAside = setAside;

@@ -32,7 +32,8 @@ record Settlement(
     @Nullable String answer) {
 
   /** What the outcome of an attempt means for the delivery. */
-  static Settlement of(Delivery delivery, AttemptResult result, AttemptOutcome outcome, Instant at) {
+  static Settlement of(
+      Delivery delivery, AttemptResult result, AttemptOutcome outcome, Instant at) {
     String word = "delivered";
     Instant dueAt = null;
     String reason = null;

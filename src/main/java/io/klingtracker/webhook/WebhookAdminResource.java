@@ -54,7 +54,8 @@ public class WebhookAdminResource {
   @Consumes(MediaType.APPLICATION_JSON)
   @Operation(summary = "Deliver again what has failed since a time (count first)")
   public Redelivery.Result redeliver(@Nullable RedeliveryRequest request) {
-    RedeliveryRequest given = request == null ? new RedeliveryRequest(null, null, null, null, null) : request;
+    RedeliveryRequest given =
+        request == null ? new RedeliveryRequest(null, null, null, null, null) : request;
     return redelivery.request(
         given.since(), given.until(), given.tenant(), given.host(), given.confirm());
   }

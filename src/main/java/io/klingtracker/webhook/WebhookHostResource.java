@@ -22,9 +22,7 @@ import org.eclipse.microprofile.openapi.annotations.Operation;
 import org.eclipse.microprofile.openapi.annotations.responses.APIResponse;
 import org.jspecify.annotations.Nullable;
 
-/**
- * A tenant's failing hosts: which they are, what became of them, and letting them flow again.
- */
+/** A tenant's failing hosts: which they are, what became of them, and letting them flow again. */
 @Path("/v1/webhooks/hosts")
 @Produces(MediaType.APPLICATION_JSON)
 public class WebhookHostResource {

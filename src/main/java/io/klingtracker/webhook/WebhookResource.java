@@ -194,7 +194,8 @@ public class WebhookResource {
   }
 
   private DeliveryQueries.Entry find(UUID id) {
-    return queries.find(caller.tenant(), id)
+    return queries
+        .find(caller.tenant(), id)
         .orElseThrow(
             () ->
                 new ProblemException(ErrorCode.NOT_FOUND, "no webhook delivery has the id " + id));
@@ -207,7 +208,8 @@ public class WebhookResource {
   @Consumes(MediaType.APPLICATION_JSON)
   @Operation(summary = "Deliver again what has failed since a time (count first)")
   public Redelivery.Result redeliver(@Nullable RedeliveryRequest request) {
-    RedeliveryRequest given = request == null ? new RedeliveryRequest(null, null, null, null) : request;
+    RedeliveryRequest given =
+        request == null ? new RedeliveryRequest(null, null, null, null) : request;
     return redelivery.request(
         given.since(), given.until(), caller.tenant(), given.host(), given.confirm());
   }
@@ -228,12 +230,14 @@ public class WebhookResource {
   @Consumes(MediaType.APPLICATION_JSON)
   @Operation(summary = "Rotate the webhook secret")
   public Settings change(@Nullable SettingsRequest request) {
-    if (request == null || !Boolean.TRUE.equals(request.rotateSecret()) && request.secret() == null) {
+    if (request == null
+        || !Boolean.TRUE.equals(request.rotateSecret()) && request.secret() == null) {
       throw invalid(
           "send {\"rotate_secret\": true} for a new secret, or {\"secret\": \"whsec_…\"} for one of yours");
     }
     SigningSecret made =
-        secrets.rotate(caller.tenant(), chosen(request.secret()), overlap(request.overlapSeconds()));
+        secrets.rotate(
+            caller.tenant(), chosen(request.secret()), overlap(request.overlapSeconds()));
     return shown(made.reveal());
   }
 

@@ -215,7 +215,8 @@ class WebhookSender {
       LOG.errorf(
           e, "deliveryId=%s taskId=%s: could not be made", delivery.eventId(), delivery.taskId());
       return CompletableFuture.completedFuture(
-          new AttemptResult.Unanswered(Failure.INTERNAL, "the request could not be made", Duration.ZERO));
+          new AttemptResult.Unanswered(
+              Failure.INTERNAL, "the request could not be made", Duration.ZERO));
     }
   }
 

@@ -61,8 +61,8 @@ class WebhookSweep {
       "delete from webhook_secret where expires_at < :before";
 
   /**
-   * A host queue that has long had nothing to send does not count as failing any more. One that is not paused
-   * says nothing after a day, when the count of its days begins again.
+   * A host queue that has long had nothing to send does not count as failing any more. One that is
+   * not paused says nothing after a day, when the count of its days begins again.
    */
   private static final String FORGET_HOSTS =
       """
@@ -82,8 +82,8 @@ class WebhookSweep {
       """;
 
   /**
-   * A tenant keeps so many failing hosts, those that have failed longest; what waits for any more is given
-   * up, whatever of it is not under way.
+   * A tenant keeps so many failing hosts, those that have failed longest; what waits for any more
+   * is given up, whatever of it is not under way.
    */
   private static final String GIVE_UP_HOSTS =
       """

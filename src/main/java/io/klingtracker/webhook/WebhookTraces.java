@@ -41,7 +41,9 @@ class WebhookTraces {
 
   /** Spans an attempt; its context goes out in {@code headers}. */
   CompletionStage<AttemptResult> around(
-      Delivery delivery, Map<String, String> headers, Supplier<CompletionStage<AttemptResult>> attempt) {
+      Delivery delivery,
+      Map<String, String> headers,
+      Supplier<CompletionStage<AttemptResult>> attempt) {
     String parent = delivery.traceparent();
     Context context =
         parent == null

@@ -11,7 +11,7 @@ import io.klingtracker.task.TaskSignal;
 import io.klingtracker.task.Tasks;
 import io.klingtracker.task.TasksOnDatabase;
 import io.klingtracker.testing.TestDatabase;
-import io.klingtracker.watch.Watch;
+import io.klingtracker.watch.ChangeNotifier;
 import io.klingtracker.watch.Watches;
 import java.time.Clock;
 import java.time.Duration;
@@ -36,8 +36,8 @@ class LongPollTest {
         .useHandle(
             h ->
                 h.execute("insert into tenant (id, name, created_at) values ('acme', 'A', now())"));
-    Watch watchHere = Watches.listening(DATABASE.jdbi());
-    Watch watchThere = Watches.listening(DATABASE.jdbi());
+    ChangeNotifier watchHere = Watches.listening(DATABASE.jdbi());
+    ChangeNotifier watchThere = Watches.listening(DATABASE.jdbi());
     try {
       Tasks here =
           TasksOnDatabase.of(

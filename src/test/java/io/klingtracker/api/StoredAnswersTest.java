@@ -19,8 +19,8 @@ import io.klingtracker.task.Tasks;
 import io.klingtracker.task.TasksChanged;
 import io.klingtracker.task.TasksOnDatabase;
 import io.klingtracker.testing.TestDatabase;
+import io.klingtracker.watch.ChangeNotifier;
 import io.klingtracker.watch.Waits;
-import io.klingtracker.watch.Watch;
 import io.klingtracker.watch.Watches;
 import jakarta.ws.rs.core.Response;
 import java.sql.SQLException;
@@ -49,19 +49,19 @@ class StoredAnswersTest {
   private static final KlingTask CREATED = KlingTask.created("task_1", null, Instant.EPOCH);
 
   private final Tasks tasks = TasksOnDatabase.of(DATABASE.jdbi(), Clock.systemUTC());
-  private static Watch watch;
+  private static ChangeNotifier notifier;
 
   private final Waits waits = Watches.waits(2);
   private String task = "";
 
   @BeforeAll
   static void a_replica() throws Exception {
-    watch = Watches.listening(DATABASE.jdbi());
+    notifier = Watches.listening(DATABASE.jdbi());
   }
 
   @AfterAll
   static void stop() {
-    Watches.stop(watch);
+    Watches.stop(notifier);
   }
 
   @BeforeEach
@@ -131,7 +131,7 @@ class StoredAnswersTest {
 
     assertCreated(join(ask(behindAFault, LONG, KlingTask::of)));
     Watches.changed(
-        watch,
+        notifier,
         new TasksChanged(List.of(new TaskChanged(task, "acme", 2, TaskStatus.SUBMITTED, false))));
     assertCreated(join(during));
   }
@@ -186,7 +186,7 @@ class StoredAnswersTest {
 
   private CompletableFuture<Response> ask(
       Tasks tasks, Duration wait, Function<Task, Object> shown) {
-    return new StoredAnswers(tasks, new LongPoll(tasks, watch, waits), new ObjectMapper())
+    return new StoredAnswers(tasks, new LongPoll(tasks, notifier, waits), new ObjectMapper())
         .answer(
             new Submissions.Accepted(UUID.randomUUID(), task, null, Instant.EPOCH, false),
             "acme",

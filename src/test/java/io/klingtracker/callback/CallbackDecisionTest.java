@@ -16,7 +16,8 @@ class CallbackDecisionTest {
   void a_callback_of_a_create_that_was_given_up_as_lost_waits_until_the_task_is_sent_again() {
     assertEquals(new CallbackDecision.Wait(), ruling(false, true));
     assertEquals(new CallbackDecision.Apply(), ruling(true, true));
-    assertEquals(new CallbackDecision.Note("untrue", "nothing was sent to Kling yet"), ruling(false, false));
+    assertEquals(
+        new CallbackDecision.Note("untrue", "nothing was sent to Kling yet"), ruling(false, false));
   }
 
   private static CallbackDecision ruling(boolean open, boolean lost) {

@@ -93,7 +93,8 @@ class CredentialsTest {
     String shown = String.valueOf(health.getData().orElseThrow().get("default"));
     assertTrue(shown.startsWith("its " + credential.label() + " parked with 1002"), shown);
     clock.advance(Duration.ofSeconds(1));
-    String reason = replica.explainer.explain("acme", waitsToo).orElseThrow().queueStatus().reason();
+    String reason =
+        replica.explainer.explain("acme", waitsToo).orElseThrow().queueStatus().reason();
     assertTrue(reason.contains("its " + credential.label() + ", is parked: 1002"), reason);
 
     // A probe with one task; the acceptance is proof that it is over.

@@ -77,7 +77,8 @@ final class Replica implements AutoCloseable {
     this.setAside = new SetAside(jdbi, clock);
     this.pools = new PoolStore(jdbi, clock, new ConfiguredBackoff(config));
     this.store = new DispatchStore(jdbi, pools, clock, config, bodies, new ReplicaId());
-    this.accounts = new ConfiguredAccounts(pools, read.getConfigMapping(KlingConfig.class), config, clock);
+    this.accounts =
+        new ConfiguredAccounts(pools, read.getConfigMapping(KlingConfig.class), config, clock);
     this.doubts = new Doubts(jdbi, setAside, clock);
     this.dispatcher =
         new Dispatcher(
@@ -97,7 +98,8 @@ final class Replica implements AutoCloseable {
             metrics,
             clock,
             executor);
-    this.explainer = new QueueExplainer(jdbi, tasks, pools, accounts, config, upstream.models, clock);
+    this.explainer =
+        new QueueExplainer(jdbi, tasks, pools, accounts, config, upstream.models, clock);
     this.reconciler =
         new ReconcileParts(
             jdbi, clock, tasks, upstream, gate, gate, new SameThread(), all(settings));

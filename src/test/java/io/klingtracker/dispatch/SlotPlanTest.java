@@ -6,9 +6,9 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import io.klingtracker.dispatch.Capacity.Account;
 import io.klingtracker.dispatch.SlotPlan.Assigned;
 import io.klingtracker.dispatch.SlotPlan.Candidate;
-import io.klingtracker.dispatch.SlotPlan.TenantQueue;
 import io.klingtracker.dispatch.SlotPlan.Model;
 import io.klingtracker.dispatch.SlotPlan.Plan;
+import io.klingtracker.dispatch.SlotPlan.TenantQueue;
 import io.klingtracker.dispatch.SlotPlan.Turn;
 import java.time.Instant;
 import java.util.Arrays;
@@ -153,7 +153,8 @@ class SlotPlanTest {
     return new PoolState.Parking(1102, "empty", NOW);
   }
 
-  private static TenantQueue queue(String tenant, Model model, int weight, double turn, int waiting) {
+  private static TenantQueue queue(
+      String tenant, Model model, int weight, double turn, int waiting) {
     return new TenantQueue(
         tenant,
         model,

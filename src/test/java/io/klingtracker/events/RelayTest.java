@@ -165,7 +165,9 @@ class RelayTest {
         }
         await()
             .atMost(LIMIT)
-            .until(() -> first.owned() == LaneLocks.COUNT / 2 && second.owned() == LaneLocks.COUNT / 2);
+            .until(
+                () ->
+                    first.owned() == LaneLocks.COUNT / 2 && second.owned() == LaneLocks.COUNT / 2);
       }
       for (int i = 0; i < 5; i++) {
         jdbi.useTransaction(handle -> RelayRig.change(handle, ids));

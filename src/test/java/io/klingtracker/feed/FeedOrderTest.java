@@ -7,8 +7,8 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import io.klingtracker.loops.Loops;
 import io.klingtracker.problem.ProblemException;
 import io.klingtracker.testing.TestDatabase;
+import io.klingtracker.watch.ChangeNotifier;
 import io.klingtracker.watch.Waits;
-import io.klingtracker.watch.Watch;
 import io.klingtracker.watch.Watches;
 import io.smallrye.mutiny.helpers.test.AssertSubscriber;
 import java.sql.SQLException;
@@ -239,9 +239,9 @@ class FeedOrderTest {
   void a_reader_that_takes_nothing_is_cut_off_and_misses_nothing_when_it_comes_back()
       throws Exception {
     FeedConfig config = new Bounds(5, 3, Duration.ofNanos(1), Duration.ofMillis(10));
-    Watch watch = Watches.over(jdbi);
-    FeedHub hub = new FeedHub(store, watch, config, new Loops());
-    Feed feed = new Feed(store, hub, watch, Watches.waits(10), config);
+    ChangeNotifier notifier = Watches.over(jdbi);
+    FeedHub hub = new FeedHub(store, notifier, config, new Loops());
+    Feed feed = new Feed(store, hub, notifier, Watches.waits(10), config);
     AssertSubscriber<List<FeedEvent>> stuck =
         feed.stream(TENANT, Cursor.START).subscribe().withSubscriber(AssertSubscriber.create(1));
     // A sign of life: the hub has it on its list. It asks for no more.
@@ -268,10 +268,10 @@ class FeedOrderTest {
   @Test
   void a_stream_whose_place_is_needed_ends_and_a_poll_is_answered_at_once() {
     FeedConfig config = new Bounds(5, 3, Duration.ofMinutes(1), Duration.ofHours(1));
-    Watch watch = Watches.over(jdbi);
+    ChangeNotifier notifier = Watches.over(jdbi);
     Waits waits = Watches.waits(4);
-    FeedHub hub = new FeedHub(store, watch, config, new Loops());
-    Feed feed = new Feed(store, hub, watch, waits, config);
+    FeedHub hub = new FeedHub(store, notifier, config, new Loops());
+    Feed feed = new Feed(store, hub, notifier, waits, config);
     FeedReader poll = feed.follow(TENANT, feed.now());
     CompletableFuture<List<FeedEvent>> polled =
         poll.next(Duration.ofHours(1)).subscribeAsCompletionStage();

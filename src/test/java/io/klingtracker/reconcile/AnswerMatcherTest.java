@@ -49,7 +49,8 @@ class AnswerMatcherTest {
       boolean counts) {
     Check check = check(TASK, klingId, tracked, askId);
     AnswerMatcher matcher = new AnswerMatcher(List.of(check));
-    List<AnswerMatcher.Match> matches = matcher.among(List.of(said(named(saidId), named(saidExternal))));
+    List<AnswerMatcher.Match> matches =
+        matcher.among(List.of(said(named(saidId), named(saidExternal))));
     assertEquals(counts ? 1 : 0, matches.size());
     assertEquals(counts ? 0 : 1, matcher.unanswered().size());
   }

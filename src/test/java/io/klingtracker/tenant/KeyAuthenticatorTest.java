@@ -165,10 +165,12 @@ class KeyAuthenticatorTest {
   @Test
   void no_header_is_1001_and_the_configured_admin_needs_no_query() {
     for (List<String> none : Arrays.<List<String>>asList(null, List.of(), List.of(" "))) {
-      ProblemException refused = assertThrows(ProblemException.class, () -> authenticator.tenantKey(none));
+      ProblemException refused =
+          assertThrows(ProblemException.class, () -> authenticator.tenantKey(none));
       assertEquals(ErrorCode.AUTHORIZATION_MISSING, refused.code());
     }
-    assertEquals("tracker.admin-key", authenticator.adminKey(List.of("Bearer an-admin-key")).name());
+    assertEquals(
+        "tracker.admin-key", authenticator.adminKey(List.of("Bearer an-admin-key")).name());
   }
 
   private static String jwt(String header, String claims) {

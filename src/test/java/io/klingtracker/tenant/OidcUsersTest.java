@@ -261,8 +261,10 @@ class OidcUsersTest {
   void without_a_provider_its_tokens_are_as_good_as_any_text() {
     List<String> header = List.of("Bearer " + person("tracker-read"));
 
-    // As KeyAuthenticator has it when OidcUsers does not take the token, which is so while it is switched off.
-    ProblemException refused = assertThrows(ProblemException.class, () -> authenticator.tenantKey(header));
+    // As KeyAuthenticator has it when OidcUsers does not take the token, which is so while it is
+    // switched off.
+    ProblemException refused =
+        assertThrows(ProblemException.class, () -> authenticator.tenantKey(header));
     assertEquals(ErrorCode.AUTHORIZATION_INVALID, refused.code());
   }
 

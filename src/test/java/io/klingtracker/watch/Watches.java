@@ -12,16 +12,16 @@ import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import org.jdbi.v3.core.Jdbi;
 
-/** Makes a {@link Watch} for tests of other packages. */
+/** Makes a {@link ChangeNotifier} for tests of other packages. */
 public final class Watches {
 
-  private static final Map<Watch, Loops> RUNNING = new ConcurrentHashMap<>();
+  private static final Map<ChangeNotifier, Loops> RUNNING = new ConcurrentHashMap<>();
 
   private Watches() {}
 
   /** Over the given database; it is not started, so it wakes nobody. */
-  public static Watch over(Jdbi jdbi) {
-    return new Watch(
+  public static ChangeNotifier over(Jdbi jdbi) {
+    return new ChangeNotifier(
         jdbi, jdbi, Settings.of(WatchConfig.class, Map.of()), Clock.systemUTC(), new Loops());
   }
 
@@ -40,38 +40,38 @@ public final class Watches {
   }
 
   /** A replica's that hears what other replicas say; it never looks by itself. */
-  public static Watch listening(Jdbi jdbi) throws InterruptedException {
+  public static ChangeNotifier listening(Jdbi jdbi) throws InterruptedException {
     Loops loops = new Loops();
-    Watch watch =
-        new Watch(
+    ChangeNotifier notifier =
+        new ChangeNotifier(
             jdbi,
             jdbi,
-            Settings.of(WatchConfig.class, Map.of("tracker.watch.net", "1h")),
+            Settings.of(WatchConfig.class, Map.of("tracker.watch.fallback-poll", "1h")),
             Clock.systemUTC(),
             loops);
-    RUNNING.put(watch, loops);
+    RUNNING.put(notifier, loops);
     loops.start();
-    awaitListening(watch, jdbi);
-    return watch;
+    awaitListening(notifier, jdbi);
+    return notifier;
   }
 
   /** As the commit of changes on the watch's own replica does. */
-  public static void changed(Watch watch, TasksChanged changes) {
-    watch.onChange(changes);
+  public static void changed(ChangeNotifier notifier, TasksChanged changes) {
+    notifier.onChange(changes);
   }
 
   /** Ends what {@link #listening} began. */
-  public static void stop(Watch watch) {
-    Loops loops = RUNNING.remove(watch);
+  public static void stop(ChangeNotifier notifier) {
+    Loops loops = RUNNING.remove(notifier);
     if (loops != null) {
       loops.close();
     }
   }
 
   /** The first thing a listener does once it is heard is to wake everybody. */
-  static void awaitListening(Watch watch, Jdbi jdbi) throws InterruptedException {
+  static void awaitListening(ChangeNotifier notifier, Jdbi jdbi) throws InterruptedException {
     CountDownLatch heard = new CountDownLatch(1);
-    try (Watch.Watching waiting = watch.task("task_listening", heard::countDown)) {
+    try (ChangeNotifier.Subscription waiting = notifier.task("task_listening", heard::countDown)) {
       while (!heard.await(20, TimeUnit.MILLISECONDS)) {
         jdbi.useHandle(
             handle ->

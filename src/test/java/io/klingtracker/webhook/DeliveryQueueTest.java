@@ -476,7 +476,8 @@ class DeliveryQueueTest {
     Instant probe = at.plus(Duration.ofHours(1));
     Delivery delivery = claim(probe).get(0);
     assertEquals(
-        List.of(new HostQueueChange("acme", "dead.example", false)), settle(delivered(delivery, probe)));
+        List.of(new HostQueueChange("acme", "dead.example", false)),
+        settle(delivered(delivery, probe)));
     assertEquals(List.of(), planned.hosts());
     // Both are written where they cannot be lost, and Kafka is told in this order.
     HostEventStore events = new HostEventStore(database.jdbi(), new ReplicaId());

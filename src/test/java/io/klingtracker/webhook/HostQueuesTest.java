@@ -259,7 +259,8 @@ class HostQueuesTest {
     assertEquals(List.of(), planned.waiting());
     Instant later = T0.plusSeconds(60);
 
-    assertEquals(120, log(later).redeliver(new DeliveryQueries.Failed(T0, later, "acme", null), 5000));
+    assertEquals(
+        120, log(later).redeliver(new DeliveryQueries.Failed(T0, later, "acme", null), 5000));
 
     assertEquals(
         List.of("25 0", "25 1", "25 2", "25 3", "20 4"),

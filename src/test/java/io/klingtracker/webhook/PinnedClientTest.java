@@ -71,7 +71,8 @@ class PinnedClientTest {
     "/500, 500, nope",
   })
   void an_answer_is_read(String path, int status, String excerpt) {
-    AttemptResult.Answered answer = assertInstanceOf(AttemptResult.Answered.class, post(receiver.url(path)));
+    AttemptResult.Answered answer =
+        assertInstanceOf(AttemptResult.Answered.class, post(receiver.url(path)));
 
     assertEquals(status, answer.status());
     assertEquals(excerpt, answer.excerpt());
@@ -134,7 +135,8 @@ class PinnedClientTest {
   void an_ipv6_literal_is_written_with_brackets() throws Exception {
     // Nothing listens there: it is the failure that must be an honest one.
     AttemptResult.Unanswered answer =
-        assertInstanceOf(AttemptResult.Unanswered.class, post("http://[::1]:" + receiver.port() + "/200"));
+        assertInstanceOf(
+            AttemptResult.Unanswered.class, post("http://[::1]:" + receiver.port() + "/200"));
     assertEquals(Failure.CONNECT, answer.failure());
   }
 

@@ -75,7 +75,8 @@ class RetryScheduleTest {
       long seconds,
       boolean hostFailed) {
     expect(
-        STEADY.judge(new AttemptResult.Answered(status, retryAfter, "", Duration.ZERO), attempts, NOW, 7),
+        STEADY.judge(
+            new AttemptResult.Answered(status, retryAfter, "", Duration.ZERO), attempts, NOW, 7),
         verdict,
         seconds,
         hostFailed);
@@ -84,7 +85,8 @@ class RetryScheduleTest {
   @ParameterizedTest
   @EnumSource
   void silence_has_its_documented_outcome(Failure failure) {
-    AttemptOutcome outcome = STEADY.judge(new AttemptResult.Unanswered(failure, "…", Duration.ZERO), 1, NOW, 7);
+    AttemptOutcome outcome =
+        STEADY.judge(new AttemptResult.Unanswered(failure, "…", Duration.ZERO), 1, NOW, 7);
     switch (failure) {
       case URL_REFUSED -> expect(outcome, "failed", 0, false);
       case STATUS, INTERNAL -> expect(outcome, "retry", 5, false);
@@ -102,7 +104,8 @@ class RetryScheduleTest {
       Instant at = NOW;
       for (int attempts = 1; attempts <= DELAYS.size(); attempts++) {
         AttemptOutcome.Retry retry =
-            assertInstanceOf(AttemptOutcome.Retry.class, SCHEDULE.judge(result, attempts, at, seed));
+            assertInstanceOf(
+                AttemptOutcome.Retry.class, SCHEDULE.judge(result, attempts, at, seed));
         double ratio =
             Duration.between(at, retry.at()).toMillis()
                 / (double) DELAYS.get(attempts - 1).toMillis();
@@ -129,7 +132,8 @@ class RetryScheduleTest {
         IllegalArgumentException.class, () -> new RetrySchedule(DELAYS, 1.5, Duration.ZERO));
   }
 
-  private static void expect(AttemptOutcome outcome, String word, long seconds, boolean hostFailed) {
+  private static void expect(
+      AttemptOutcome outcome, String word, long seconds, boolean hostFailed) {
     switch (word) {
       case "delivered" -> assertInstanceOf(AttemptOutcome.Delivered.class, outcome);
       case "retry" -> {

@@ -39,9 +39,9 @@ import org.postgresql.PGNotification;
  */
 @Startup
 @Singleton
-public class Watch {
+public class ChangeNotifier {
 
-  private static final Logger LOG = Logger.getLogger(Watch.class);
+  private static final Logger LOG = Logger.getLogger(ChangeNotifier.class);
   private static final String CHANNEL = "kling_task_tracker_changes";
   private static final String ANNOUNCE =
       "select pg_notify('" + CHANNEL + "', text) from unnest(cast(:texts as text[])) as a(text)";
@@ -73,13 +73,14 @@ public class Watch {
   private int silentTurns;
 
   /** A wait; closing it ends it, more than once does no harm. */
-  public interface Watching extends AutoCloseable {
+  public interface Subscription extends AutoCloseable {
     @Override
     void close();
   }
 
   @Inject
-  Watch(Jdbi jdbi, @LongLived Jdbi sessions, WatchConfig config, Clock clock, Loops loops) {
+  ChangeNotifier(
+      Jdbi jdbi, @LongLived Jdbi sessions, WatchConfig config, Clock clock, Loops loops) {
     this.jdbi = jdbi;
     this.sessions = sessions;
     this.config = config;
@@ -91,10 +92,13 @@ public class Watch {
             .atEnd(this::closeSession)
             .work(this::listen));
     this.announcer =
-        loops.add(WorkLoop.named("watch-announcer").every(config.net()).work(this::announce));
+        loops.add(
+            WorkLoop.named("watch-announcer").every(config.fallbackPoll()).work(this::announce));
     this.waker =
         loops.add(
-            WorkLoop.named("watch").every(config.net().dividedBy(10)).work(this::wakeWatchers));
+            WorkLoop.named("watch")
+                .every(config.fallbackPoll().dividedBy(10))
+                .work(this::wakeWatchers));
   }
 
   /**
@@ -103,17 +107,17 @@ public class Watch {
    * @param wake is run on the hub's thread after each change, and now and then for nothing; it must
    *     neither block nor ask the database
    */
-  public Watching task(String taskId, Runnable wake) {
+  public Subscription task(String taskId, Runnable wake) {
     return watchers.add(taskId, wake);
   }
 
   /** Waits for changes of any task of a tenant; see {@link #task}. */
-  public Watching tenant(String tenant, Runnable wake) {
+  public Subscription tenant(String tenant, Runnable wake) {
     return watchers.add(TENANT + tenant, wake);
   }
 
   /** Waits for changes of anything, made by any replica; see {@link #task}. */
-  public Watching anything(Runnable wake) {
+  public Subscription anything(Runnable wake) {
     return watchers.add(ANY, wake);
   }
 
@@ -142,7 +146,7 @@ public class Watch {
       if (!names.isEmpty()) {
         watchers.wake(ANY);
       }
-      watchers.wakeSleepers(config.net());
+      watchers.wakeSleepers(config.fallbackPoll());
     }
     if (everything || !names.isEmpty()) {
       synchronized (unannounced) {
@@ -197,11 +201,11 @@ public class Watch {
         watchers.wakeAll();
       }
       Connection connection = current.getConnection();
-      PGNotification[] heard =
+      PGNotification[] notifications =
           connection
               .unwrap(PGConnection.class)
               .getNotifications(Math.toIntExact(LISTEN_TURN.toMillis()));
-      if (heard == null || heard.length == 0) {
+      if (notifications == null || notifications.length == 0) {
         if (++silentTurns >= TURNS_TO_PROBE) {
           silentTurns = 0;
           LongSessions.requireWritable(current);
@@ -209,9 +213,9 @@ public class Watch {
       } else {
         silentTurns = 0;
         Set<String> names = new LinkedHashSet<>();
-        for (PGNotification notification : heard) {
+        for (PGNotification notification : notifications) {
           try {
-            hear(Announcement.of(notification.getParameter()), names);
+            receive(Announcement.of(notification.getParameter()), names);
           } catch (RuntimeException e) {
             LOG.warnf("an announcement is none of ours: %s", SetAside.reason(e));
           }
@@ -228,7 +232,7 @@ public class Watch {
     }
   }
 
-  private void hear(Announcement announcement, Set<String> names) {
+  private void receive(Announcement announcement, Set<String> names) {
     if (announcement.replica().equals(replica)) {
       return;
     }

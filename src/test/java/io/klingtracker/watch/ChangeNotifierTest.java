@@ -21,7 +21,7 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.RegisterExtension;
 
-class WatchTest {
+class ChangeNotifierTest {
 
   @RegisterExtension static final TestDatabase DATABASE = TestDatabase.fresh();
 
@@ -30,7 +30,7 @@ class WatchTest {
 
   private final List<Loops> replicas = new ArrayList<>();
 
-  private record Limits(int maxWatchers, int queue, Duration announcePause, Duration net)
+  private record Limits(int maxWatchers, int queue, Duration announcePause, Duration fallbackPoll)
       implements WatchConfig {}
 
   @AfterEach
@@ -40,18 +40,18 @@ class WatchTest {
 
   @Test
   void a_change_wakes_who_waits_for_the_task_and_for_the_tenant_and_nobody_else() throws Exception {
-    Watch watch = replica();
+    ChangeNotifier notifier = replica();
     CountDownLatch task = new CountDownLatch(1);
     CountDownLatch tenant = new CountDownLatch(1);
     AtomicInteger others = new AtomicInteger();
-    watch.task("task_a", task::countDown);
-    watch.tenant("acme", tenant::countDown);
+    notifier.task("task_a", task::countDown);
+    notifier.tenant("acme", tenant::countDown);
     // A replica that has just begun to listen wakes everybody once.
-    Watches.awaitListening(watch, DATABASE.jdbi());
-    watch.task("task_b", others::incrementAndGet);
-    watch.tenant("umbrella", others::incrementAndGet);
+    Watches.awaitListening(notifier, DATABASE.jdbi());
+    notifier.task("task_b", others::incrementAndGet);
+    notifier.tenant("umbrella", others::incrementAndGet);
 
-    watch.onChange(change("task_a", "acme"));
+    notifier.onChange(change("task_a", "acme"));
 
     assertTrue(task.await(60, TimeUnit.SECONDS));
     assertTrue(tenant.await(60, TimeUnit.SECONDS));
@@ -60,8 +60,8 @@ class WatchTest {
 
   @Test
   void a_change_on_one_replica_wakes_who_waits_on_another() throws Exception {
-    Watch here = replica();
-    Watch there = replica();
+    ChangeNotifier here = replica();
+    ChangeNotifier there = replica();
     Watches.awaitListening(there, DATABASE.jdbi());
     CountDownLatch woken = new CountDownLatch(1);
     there.task("task_a", woken::countDown);
@@ -91,10 +91,10 @@ class WatchTest {
     assertEquals(List.of("r"), Announcement.texts("r", List.of("task_a"), true));
   }
 
-  private Watch replica() {
+  private ChangeNotifier replica() {
     Loops loops = new Loops();
-    Watch watch =
-        new Watch(
+    ChangeNotifier notifier =
+        new ChangeNotifier(
             DATABASE.jdbi(),
             DATABASE.jdbi(),
             new Limits(10, 100, Duration.ofMillis(5), Duration.ofHours(1)),
@@ -102,7 +102,7 @@ class WatchTest {
             loops);
     loops.start();
     replicas.add(loops);
-    return watch;
+    return notifier;
   }
 
   private static TasksChanged change(String task, String tenant) {
