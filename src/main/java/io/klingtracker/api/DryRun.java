@@ -31,12 +31,15 @@ record DryRun(
     List<String> warnings) {
 
   static DryRun of(
-      Submissions.Ask ask, Checked checked, KlingConfig kling, UpstreamConfig upstream) {
+      Submissions.SubmissionRequest request,
+      Checked checked,
+      KlingConfig kling,
+      UpstreamConfig upstream) {
     String base = upstream.publicUrl().map(Object::toString).orElse("").replaceAll("/+$", "");
     return new DryRun(
         UpstreamBody.of(
-            ask.kind(),
-            ask.body(),
+            request.kind(),
+            request.body(),
             checked.upstreamModel(),
             "{task_id}",
             base + "/callbacks/kling/{task_id}/{token}"),

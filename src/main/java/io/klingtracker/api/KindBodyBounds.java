@@ -29,7 +29,7 @@ class KindBodyBounds implements BodyBounds {
   }
 
   @Override
-  public int most() {
+  public int max() {
     return media;
   }
 

@@ -140,7 +140,7 @@ public class KlingOpenApi implements OASFilter {
         .schema(OASFactory.createSchema().addType(Schema.SchemaType.STRING));
   }
 
-  private static Parameter number(String name, int most, int preset) {
+  private static Parameter number(String name, int max, int defaultValue) {
     return OASFactory.createParameter()
         .name(name)
         .in(Parameter.In.QUERY)
@@ -148,8 +148,8 @@ public class KlingOpenApi implements OASFilter {
             OASFactory.createSchema()
                 .addType(Schema.SchemaType.INTEGER)
                 .minimum(BigDecimal.ONE)
-                .maximum(BigDecimal.valueOf(most))
-                .defaultValue(preset));
+                .maximum(BigDecimal.valueOf(max))
+                .defaultValue(defaultValue));
   }
 
   /** A schema of the rule data as the document's model has it. */

@@ -101,24 +101,25 @@ public class KlingResource {
     return bodies.read(
         kind.takesMedia(),
         sound -> {
-          Submissions.Ask ask = new Submissions.Ask(caller.tenant(), kind, null, sound);
+          Submissions.SubmissionRequest request =
+              new Submissions.SubmissionRequest(caller.tenant(), kind, null, sound);
           return dry
-              ? CompletableFuture.completedFuture(dryRun(ask, options))
-              : submit(ask, options, wait);
+              ? CompletableFuture.completedFuture(dryRun(request, options))
+              : submit(request, options, wait);
         });
   }
 
-  private Response dryRun(Submissions.Ask ask, Submissions.Options options) {
-    DryRun answer = submissions.dryRun(ask, options);
+  private Response dryRun(Submissions.SubmissionRequest request, Submissions.Options options) {
+    DryRun answer = submissions.dryRun(request, options);
     return Response.ok(KlingEnvelope.of(UUID.randomUUID(), answer)).build();
   }
 
   private CompletionStage<Response> submit(
-      Submissions.Ask ask, Submissions.Options options, Duration wait) {
-    Submissions.Accepted accepted = submissions.submit(ask, options);
+      Submissions.SubmissionRequest request, Submissions.Options options, Duration wait) {
+    Submissions.Accepted accepted = submissions.submit(request, options);
     return answers.answer(
         accepted,
-        ask.tenant(),
+        request.tenant(),
         wait,
         KlingTask.created(accepted.taskId(), accepted.externalTaskId(), accepted.createdAt()),
         KlingTask::of);
@@ -175,9 +176,9 @@ public class KlingResource {
   }
 
   /** An empty one is none, as it is with Kling. */
-  private static int number(String name, @Nullable String value, int preset, int most) {
+  private static int number(String name, @Nullable String value, int defaultValue, int max) {
     return Parameters.number(
-        name, value == null || value.isEmpty() ? null : value, preset, 1, most);
+        name, value == null || value.isEmpty() ? null : value, defaultValue, 1, max);
   }
 
   static int maxPageSize(Kind kind) {

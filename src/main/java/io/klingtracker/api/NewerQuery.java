@@ -25,7 +25,7 @@ record NewerQuery(
     Set<String> statuses,
     Set<String> products) {
 
-  private static final int MOST_LISTED = 500;
+  private static final int MAX_LISTED = 500;
   private static final int PRESET_LISTED = 100;
   private static final Duration WINDOW = Duration.ofDays(30);
 
@@ -77,15 +77,15 @@ record NewerQuery(
     if (!value.isIntegralNumber()
         || !value.canConvertToInt()
         || value.intValue() < 1
-        || value.intValue() > MOST_LISTED) {
-      throw invalid("limit must be a whole number from 1 to " + MOST_LISTED);
+        || value.intValue() > MAX_LISTED) {
+      throw invalid("limit must be a whole number from 1 to " + MAX_LISTED);
     }
     return value.intValue();
   }
 
-  private static Instant time(String name, JsonNode value, Instant preset) {
+  private static Instant time(String name, JsonNode value, Instant defaultValue) {
     if (value.isMissingNode()) {
-      return preset;
+      return defaultValue;
     }
     try {
       long ms = Long.parseLong(value.asText());

@@ -45,10 +45,10 @@ import org.jspecify.annotations.Nullable;
 @Produces(MediaType.APPLICATION_JSON)
 public class NewerResource {
 
-  private static final int MOST_IDS = 20;
+  private static final int MAX_IDS = 20;
 
   /** Rows that one page may read to find those that its filters want. */
-  private static final int MOST_STEPS = 10;
+  private static final int MAX_STEPS = 10;
 
   private final BodyReader bodies;
   private final Submissions submissions;
@@ -124,11 +124,12 @@ public class NewerResource {
     return bodies.read(
         kind.takesMedia(),
         sound -> {
-          Submissions.Ask ask = new Submissions.Ask(caller.tenant(), kind, model, sound);
+          Submissions.SubmissionRequest request =
+              new Submissions.SubmissionRequest(caller.tenant(), kind, model, sound);
           return dry
               ? CompletableFuture.completedFuture(
-                  Response.ok(envelope(submissions.dryRun(ask, options))).build())
-              : submit(ask, options, wait);
+                  Response.ok(envelope(submissions.dryRun(request, options))).build())
+              : submit(request, options, wait);
         });
   }
 
@@ -186,7 +187,7 @@ public class NewerResource {
     boolean more = true;
     boolean full = false;
     long bytes = 0;
-    for (int step = 0; step < MOST_STEPS && more && !full; step++) {
+    for (int step = 0; step < MAX_STEPS && more && !full; step++) {
       TaskPage read = tasks.page(caller.tenant(), query.filter(), last, query.limit() + 1);
       List<Task> all = read.tasks();
       more = read.cut() || all.size() > query.limit();
@@ -212,11 +213,11 @@ public class NewerResource {
   }
 
   private CompletionStage<Response> submit(
-      Submissions.Ask ask, Submissions.Options options, Duration wait) {
-    Submissions.Accepted accepted = submissions.submit(ask, options);
+      Submissions.SubmissionRequest request, Submissions.Options options, Duration wait) {
+    Submissions.Accepted accepted = submissions.submit(request, options);
     return answers.answer(
         accepted,
-        ask.tenant(),
+        request.tenant(),
         wait,
         NewerTask.created(accepted.taskId(), accepted.externalTaskId(), accepted.createdAt()),
         task -> NewerTask.of(task, json));
@@ -234,8 +235,8 @@ public class NewerResource {
             .filter(id -> !id.isEmpty())
             .distinct()
             .toList();
-    if (ids.size() > MOST_IDS) {
-      throw invalid("the number of ids cannot exceed " + MOST_IDS + " in total");
+    if (ids.size() > MAX_IDS) {
+      throw invalid("the number of ids cannot exceed " + MAX_IDS + " in total");
     }
     return ids;
   }

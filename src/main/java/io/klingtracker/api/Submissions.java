@@ -60,7 +60,7 @@ class Submissions {
    * @param tenant who asks
    * @param pathModel the model that the path names, in the newer generation
    */
-  record Ask(String tenant, Kind kind, @Nullable String pathModel, Body body) {}
+  record SubmissionRequest(String tenant, Kind kind, @Nullable String pathModel, Body body) {}
 
   /** A stored task as its create is answered. */
   record Accepted(
@@ -103,33 +103,33 @@ class Submissions {
   }
 
   /** What would be sent and what it would cost; nothing is stored. */
-  DryRun dryRun(Ask ask, Options options) {
-    Checked checked = check(ask);
+  DryRun dryRun(SubmissionRequest request, Options options) {
+    Checked checked = check(request);
     priority(options.priority());
     deadline(options.deadline());
     String externalTaskId = checked.externalTaskId();
-    if (externalTaskId != null && tasks.find(ask.tenant(), externalTaskId).isPresent()) {
+    if (externalTaskId != null && tasks.find(request.tenant(), externalTaskId).isPresent()) {
       throw taken(externalTaskId);
     }
-    return DryRun.of(ask, checked, kling, upstream);
+    return DryRun.of(request, checked, kling, upstream);
   }
 
   /** Stores the task, or finds the answer that its idempotency key had before. */
-  Accepted submit(Ask ask, Options options) {
+  Accepted submit(SubmissionRequest request, Options options) {
     try {
-      return stored(ask, options);
+      return stored(request, options);
     } catch (ProblemException refused) {
       // Rules, models and quotas change; the answer to a repeated request does not.
-      return replayed(ask, options).orElseThrow(() -> refused);
+      return replayed(request, options).orElseThrow(() -> refused);
     }
   }
 
-  private Optional<Accepted> replayed(Ask ask, Options options) {
+  private Optional<Accepted> replayed(SubmissionRequest request, Options options) {
     String key = options.idempotencyKey();
     return key == null
         ? Optional.empty()
         : tasks
-            .replay(ask.tenant(), key, hash(ask))
+            .replay(request.tenant(), key, hash(request))
             .map(
                 first ->
                     new Accepted(
@@ -140,16 +140,16 @@ class Submissions {
                         true));
   }
 
-  private Accepted stored(Ask ask, Options options) {
-    Checked checked = check(ask);
-    Kind kind = ask.kind();
+  private Accepted stored(SubmissionRequest request, Options options) {
+    Checked checked = check(request);
+    Kind kind = request.kind();
     String externalTaskId = checked.externalTaskId();
     UUID requestId = UUID.randomUUID();
     NewTask task =
         new NewTask(
-                ask.tenant(),
+                request.tenant(),
                 kind.name(),
-                ask.body().text(),
+                request.body().text(),
                 externalTaskId,
                 checked.callbackUrl(),
                 checked.model(),
@@ -159,7 +159,7 @@ class Submissions {
                 checked.units(),
                 priority(options.priority()),
                 deadline(options.deadline()),
-                idempotency(options.idempotencyKey(), ask, requestId))
+                idempotency(options.idempotencyKey(), request, requestId))
             .onSlotsOf(checked.slotModel());
     Submission submission = store(task);
     if (submission instanceof Submission.Stored stored) {
@@ -183,8 +183,8 @@ class Submissions {
         Duration.ofSeconds(1));
   }
 
-  private Checked check(Ask ask) {
-    if (ask.kind().dialect() == Kind.Dialect.NEWER
+  private Checked check(SubmissionRequest request) {
+    if (request.kind().dialect() == Kind.Dialect.NEWER
         && kling.accounts().values().stream().anyMatch(a -> a.apiKey().isEmpty())) {
       // Kling refuses a JWT there, and would make us park an account that is in order.
       throw new ProblemException(
@@ -193,7 +193,7 @@ class Submissions {
               + " or use /kling/v1");
     }
     Checked checked =
-        RequestRules.check(ask.kind(), ask.pathModel(), ask.body(), models.of(caller));
+        RequestRules.check(request.kind(), request.pathModel(), request.body(), models.of(caller));
     checkCallbackUrl(checked.callbackUrl());
     return checked;
   }
@@ -222,20 +222,20 @@ class Submissions {
   }
 
   private static NewTask.@Nullable Idempotency idempotency(
-      @Nullable String key, Ask ask, UUID requestId) {
+      @Nullable String key, SubmissionRequest request, UUID requestId) {
     if (key == null) {
       return null;
     }
     Parameters.filled("Idempotency-Key", key, MAX_KEY);
-    return new NewTask.Idempotency(key, hash(ask), requestId);
+    return new NewTask.Idempotency(key, hash(request), requestId);
   }
 
-  private static byte[] hash(Ask ask) {
+  private static byte[] hash(SubmissionRequest request) {
     try {
       MessageDigest sha = MessageDigest.getInstance("SHA-256");
-      sha.update(ask.kind().createPath(ask.pathModel()).getBytes(StandardCharsets.UTF_8));
+      sha.update(request.kind().createPath(request.pathModel()).getBytes(StandardCharsets.UTF_8));
       sha.update((byte) 0);
-      return sha.digest(ask.body().text().getBytes(StandardCharsets.UTF_8));
+      return sha.digest(request.body().text().getBytes(StandardCharsets.UTF_8));
     } catch (NoSuchAlgorithmException e) {
       throw new IllegalStateException("SHA-256 is part of every JDK", e);
     }

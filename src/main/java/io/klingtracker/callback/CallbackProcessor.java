@@ -259,7 +259,7 @@ class CallbackProcessor {
     if (store.prove(callback, proof.claimed(), read.news().klingTaskId())) {
       note(read, "to-confirm", "asking Kling before it counts", verdicts);
       checkRequested.fire(new CheckRequested(callback.taskId()));
-    } else if (callback.attempts() < SetAside.MOST_ATTEMPTS) {
+    } else if (callback.attempts() < SetAside.MAX_ATTEMPTS) {
       // It has ended since we looked, or stands where nobody can be asked: look again.
       store.later(callback, retryAt(callback));
     } else {
@@ -269,7 +269,7 @@ class CallbackProcessor {
 
   private void await(Read read, Map<Long, String> verdicts) {
     PendingCallback callback = read.callback();
-    if (callback.attempts() < SetAside.MOST_ATTEMPTS) {
+    if (callback.attempts() < SetAside.MAX_ATTEMPTS) {
       store.later(callback, retryAt(callback));
     } else {
       note(read, "untrue", "Kling did not have it, and it was not sent again yet", verdicts);

@@ -213,7 +213,7 @@ final class Relay implements AutoCloseable {
     return SendFailures.isPermanent(failure)
         || answer.othersFlow()
             && !(SendFailures.cause(failure) instanceof RetriableException)
-            && window.attempts(answer.message().taskId()) + 1 >= SetAside.MOST_ATTEMPTS;
+            && window.attempts(answer.message().taskId()) + 1 >= SetAside.MAX_ATTEMPTS;
   }
 
   /** How many events are worth a statement of their own while others are under way. */

@@ -203,7 +203,7 @@ class Replays {
   /** Refused again and again by a Kafka that is there. */
   private boolean isHopeless(OutboxMessage message, ExecutionException failure) {
     return !(SendFailures.cause(failure) instanceof RetriableException)
-        && attempts.failed(message.eventId().toString()) >= SetAside.MOST_ATTEMPTS;
+        && attempts.failed(message.eventId().toString()) >= SetAside.MAX_ATTEMPTS;
   }
 
   private void pause(long began, int events) throws InterruptedException {

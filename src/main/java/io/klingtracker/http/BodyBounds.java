@@ -7,7 +7,7 @@ public interface BodyBounds {
   int usual();
 
   /** Bytes that the largest body on any path may have. */
-  int most();
+  int max();
 
   /** Bytes that a body on this path may have; asked only for one that is larger than the usual. */
   int of(String path);

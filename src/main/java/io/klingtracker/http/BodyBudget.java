@@ -62,7 +62,7 @@ class BodyBudget {
       LargeBodyWork copies) {
     long bytes = memory(config);
     // Two of the largest may arrive, one of which is worked on: so no body is above its share.
-    long arriving = Math.max(bytes / 16 * 3, 2L * bounds.most());
+    long arriving = Math.max(bytes / 16 * 3, 2L * bounds.max());
     this.callbacks = shares.of(bound("callback-bytes", "bytes of callbacks", bytes / 8, 0));
     this.small =
         shares.of(

@@ -35,7 +35,7 @@ public class LargeBodyWork {
                 "large-body-copies",
                 "bytes for work on large requests",
                 // One of the largest always fits, whatever was configured.
-                Math.max(BodyBudget.memory(config) / 16 * 5, (long) bounds.most() * COPIES),
+                Math.max(BodyBudget.memory(config) / 16 * 5, (long) bounds.max() * COPIES),
                 ErrorCode.RATE_LIMITED,
                 RETRY)));
   }

@@ -22,7 +22,7 @@ import org.jspecify.annotations.Nullable;
 public class SetAside {
 
   /** An item that fails so often for a reason of its own is set aside. */
-  public static final int MOST_ATTEMPTS = 20;
+  public static final int MAX_ATTEMPTS = 20;
 
   /** What a constraint refuses may be allowed a moment later, but hardly more often than this. */
   private static final int REFUSED_ATTEMPTS = 3;
@@ -117,7 +117,7 @@ public class SetAside {
       // No try makes such text or such a number fit.
       return true;
     }
-    return attempts >= (SqlStates.isRefused(failure) ? REFUSED_ATTEMPTS : MOST_ATTEMPTS);
+    return attempts >= (SqlStates.isRefused(failure) ? REFUSED_ATTEMPTS : MAX_ATTEMPTS);
   }
 
   /**

@@ -54,10 +54,10 @@ class CheckSettler {
   private static final String SET_ASIDE = "check";
 
   private static final Duration AFTER_FAILURE = Duration.ofSeconds(5);
-  private static final Duration MOST_AFTER_FAILURE = Duration.ofMinutes(5);
+  private static final Duration MAX_AFTER_FAILURE = Duration.ofMinutes(5);
 
   /** So many questions, half a minute apart, are about a day of them. */
-  private static final int MOST_PROOF_CHECKS = 2880;
+  private static final int MAX_PROOF_CHECKS = 2880;
 
   /** Kling named the id of another task: of a create in doubt that is no proof that it has none. */
   private static final Silence OTHERS_ID = Silence.unknown(Silence.Lists.NAMED);
@@ -77,7 +77,7 @@ class CheckSettler {
   private final Clock clock;
   private final Backoff proofs;
   private final Backoff unknowns;
-  private final Backoff failures = new Backoff(AFTER_FAILURE, MOST_AFTER_FAILURE, JITTER);
+  private final Backoff failures = new Backoff(AFTER_FAILURE, MAX_AFTER_FAILURE, JITTER);
   private final Attempts attempts = new Attempts();
   private final Event<CheckRequested> checkRequested;
   private final Jdbi jdbi;
@@ -397,7 +397,7 @@ class CheckSettler {
     }
     // A claim that Kling does not confirm is not asked about for ever.
     boolean endless =
-        overdue && (check.neverSpokenOf() || check.checks() > MOST_PROOF_CHECKS || doubt != null);
+        overdue && (check.neverSpokenOf() || check.checks() > MAX_PROOF_CHECKS || doubt != null);
     if (check.proving() != null && !check.aside() && !endless) {
       return Optional.of(askAgain(check, check.proofs()));
     }

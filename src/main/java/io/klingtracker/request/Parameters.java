@@ -33,9 +33,10 @@ public final class Parameters {
 
   private Parameters() {}
 
-  /** A whole number; {@code preset} when it is left out. */
-  public static int number(String name, @Nullable String value, int preset, int least, int most) {
-    return (int) whole(name, value, preset, least, most);
+  /** A whole number; {@code defaultValue} when it is left out. */
+  public static int number(
+      String name, @Nullable String value, int defaultValue, int least, int most) {
+    return (int) whole(name, value, defaultValue, least, most);
   }
 
   /** What was given; null where it is empty, as forms send what nobody filled in. */
@@ -43,11 +44,11 @@ public final class Parameters {
     return value == null || value.isEmpty() ? null : value;
   }
 
-  /** A whole number; {@code preset} when it is left out. */
+  /** A whole number; {@code defaultValue} when it is left out. */
   public static long whole(
-      String name, @Nullable String value, long preset, long least, long most) {
+      String name, @Nullable String value, long defaultValue, long least, long most) {
     if (value == null || value.isEmpty()) {
-      return preset;
+      return defaultValue;
     }
     // Only digits of ASCII: the JDK would take those of every script.
     if (WHOLE.matcher(value).matches()) {

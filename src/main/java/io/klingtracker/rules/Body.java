@@ -251,7 +251,7 @@ public final class Body {
   }
 
   private static String firstLine(String message) {
-    return Values.shorten(message.lines().findFirst().orElse("unreadable").strip(), 160);
+    return Excerpts.shorten(message.lines().findFirst().orElse("unreadable").strip(), 160);
   }
 
   private static String at(JsonProcessingException e) {
@@ -492,7 +492,7 @@ public final class Body {
       } catch (NumberFormatException e) {
         // An exponent that no number has.
       }
-      throw invalid("has the number " + Values.shorten(digits, 40) + ", which is too small");
+      throw invalid("has the number " + Excerpts.shorten(digits, 40) + ", which is too small");
     }
 
     /** 1e999 is grammatical, yet no reader after us could hold it. */
@@ -500,7 +500,7 @@ public final class Body {
       if (digits.length() > 15 || digits.indexOf('e') >= 0 || digits.indexOf('E') >= 0) {
         double value = Double.parseDouble(digits);
         if (Double.isInfinite(value)) {
-          throw invalid("has the number " + Values.shorten(digits, 40) + ", which is not finite");
+          throw invalid("has the number " + Excerpts.shorten(digits, 40) + ", which is not finite");
         }
       }
     }

@@ -71,7 +71,7 @@ public final class Catalog {
           .forEach(
               (field, type) -> {
                 boolean known = kind.fields().stream().anyMatch(f -> f.name().equals(field));
-                if (known && !(type instanceof Type.Shape)) {
+                if (known && !(type instanceof FieldType.Shape)) {
                   rules.add("%s with %s %s".formatted(field, model.name(), type.rule()));
                 }
               });
@@ -87,8 +87,8 @@ public final class Catalog {
         "A public model name; known ones: "
             + String.join(", ", kind.models().stream().map(Model::name).toList())
             + ".");
-    if (kind.presetModel() != null) {
-      schema.put("default", kind.presetModel());
+    if (kind.defaultModel() != null) {
+      schema.put("default", kind.defaultModel());
     }
     return schema;
   }

@@ -8,7 +8,7 @@ import org.jspecify.annotations.Nullable;
  * A request that Kling should take, and what we need to know of it.
  *
  * @param kind what it asks for
- * @param model the public model name, given or preset; null where the kind has none
+ * @param model the public model name, given or default; null where the kind has none
  * @param upstreamModel Kling's name of the model
  * @param slotModel the name its slots go by, see {@link ModelMapping#slotModel}
  * @param externalTaskId the caller's own id, if any

@@ -12,10 +12,15 @@ import org.jspecify.annotations.Nullable;
  * @param name its name in the body
  * @param type what it may hold
  * @param need whether it has to be there
- * @param preset what Kling assumes without it, for the documentation
- * @param used when Kling looks at it; otherwise it is neither checked nor dropped
+ * @param defaultValue what Kling assumes without it, for the documentation
+ * @param appliesWhen when Kling looks at it; otherwise it is neither checked nor dropped
  */
-record Field(String name, Type type, Need need, @Nullable String preset, Used used) {
+record Field(
+    String name,
+    FieldType type,
+    Need need,
+    @Nullable String defaultValue,
+    AppliesWhen appliesWhen) {
 
   /** Whether a field has to be there, given that it is used at all. */
   enum Need {
@@ -24,7 +29,7 @@ record Field(String name, Type type, Need need, @Nullable String preset, Used us
   }
 
   /** Circumstances under which Kling looks at a field. */
-  enum Used {
+  enum AppliesWhen {
     ALWAYS(""),
     SINGLE_SHOT_OR_INTELLIGENCE(
         "used unless multi_shot is true, and also when shot_type is intelligence"),
@@ -33,7 +38,7 @@ record Field(String name, Type type, Need need, @Nullable String preset, Used us
 
     private final String doc;
 
-    Used(String doc) {
+    AppliesWhen(String doc) {
       this.doc = doc;
     }
 
@@ -41,7 +46,7 @@ record Field(String name, Type type, Need need, @Nullable String preset, Used us
       if (this == ALWAYS) {
         return true;
       }
-      boolean multi = Type.Flag.read(root.path("multi_shot"));
+      boolean multi = FieldType.Flag.read(root.path("multi_shot"));
       String shots = root.path("shot_type").asText();
       return switch (this) {
         case SINGLE_SHOT_OR_INTELLIGENCE -> !multi || shots.equals("intelligence");
@@ -51,33 +56,33 @@ record Field(String name, Type type, Need need, @Nullable String preset, Used us
     }
   }
 
-  static Field optional(String name, Type type) {
-    return new Field(name, type, Need.OPTIONAL, null, Used.ALWAYS);
+  static Field optional(String name, FieldType type) {
+    return new Field(name, type, Need.OPTIONAL, null, AppliesWhen.ALWAYS);
   }
 
-  static Field required(String name, Type type) {
-    return new Field(name, type, Need.REQUIRED, null, Used.ALWAYS);
+  static Field required(String name, FieldType type) {
+    return new Field(name, type, Need.REQUIRED, null, AppliesWhen.ALWAYS);
   }
 
-  Field preset(String value) {
-    return new Field(name, type, need, value, used);
+  Field defaultValue(String value) {
+    return new Field(name, type, need, value, appliesWhen);
   }
 
-  Field used(Used when) {
-    return new Field(name, type, need, preset, when);
+  Field appliesWhen(AppliesWhen when) {
+    return new Field(name, type, need, defaultValue, when);
   }
 
-  Field type(Type other) {
-    return new Field(name, other, need, preset, used);
+  Field type(FieldType other) {
+    return new Field(name, other, need, defaultValue, appliesWhen);
   }
 
   /** True when no request may be without it. */
   boolean always() {
-    return need == Need.REQUIRED && used == Used.ALWAYS;
+    return need == Need.REQUIRED && appliesWhen == AppliesWhen.ALWAYS;
   }
 
   void check(String prefix, JsonNode object, Findings findings) {
-    if (!used.in(object)) {
+    if (!appliesWhen.in(object)) {
       return;
     }
     JsonNode value = object.path(name);
@@ -85,7 +90,9 @@ record Field(String name, Type type, Need need, @Nullable String preset, Used us
       if (need == Need.REQUIRED) {
         findings.missing(
             prefix + name,
-            used == Used.ALWAYS ? "it is required" : "it is required, being " + used.doc);
+            appliesWhen == AppliesWhen.ALWAYS
+                ? "it is required"
+                : "it is required, being " + appliesWhen.doc);
       }
       return;
     }
@@ -97,11 +104,11 @@ record Field(String name, Type type, Need need, @Nullable String preset, Used us
     Map<String, Object> properties = new LinkedHashMap<>();
     for (Field field : fields) {
       Map<String, Object> schema = new LinkedHashMap<>(field.type.schema());
-      if (field.preset != null) {
-        schema.put("default", field.preset);
+      if (field.defaultValue != null) {
+        schema.put("default", field.defaultValue);
       }
-      if (field.used != Used.ALWAYS) {
-        schema.put("description", "Only " + field.used.doc + ".");
+      if (field.appliesWhen != AppliesWhen.ALWAYS) {
+        schema.put("description", "Only " + field.appliesWhen.doc + ".");
       }
       properties.put(field.name, schema);
     }

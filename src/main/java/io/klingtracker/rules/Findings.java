@@ -22,7 +22,7 @@ final class Findings {
 
   /** A value that breaks a rule; the wording is Kling's own as far as it goes. */
   void refuse(String field, JsonNode value, String rule) {
-    add("%s value '%s' is invalid: %s".formatted(field, Values.shown(value), rule) + suffix);
+    add("%s value '%s' is invalid: %s".formatted(field, Excerpts.shown(value), rule) + suffix);
   }
 
   /** A value that is not there although a rule needs it. */

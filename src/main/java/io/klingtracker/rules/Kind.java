@@ -22,7 +22,7 @@ public final class Kind {
   private final List<String> results;
   private final List<Field> fields;
   private final List<Model> models;
-  private final @Nullable String presetModel;
+  private final @Nullable String defaultModel;
   private final List<Rule> rules;
 
   private Kind(
@@ -31,14 +31,14 @@ public final class Kind {
       List<String> results,
       List<Field> fields,
       List<Model> models,
-      @Nullable String presetModel,
+      @Nullable String defaultModel,
       List<Rule> rules) {
     this.path = path;
     this.family = family;
     this.results = results;
     this.fields = fields;
     this.models = models;
-    this.presetModel = presetModel;
+    this.defaultModel = defaultModel;
     this.rules = rules;
   }
 
@@ -48,21 +48,21 @@ public final class Kind {
 
   /** Fields that are known; whatever else a body has passes. */
   Kind fields(List<Field> known) {
-    return new Kind(path, family, results, List.copyOf(known), models, presetModel, rules);
+    return new Kind(path, family, results, List.copyOf(known), models, defaultModel, rules);
   }
 
   /** The model versions of this kind; without this row every name passes. */
   Kind models(Model... versions) {
-    return new Kind(path, family, results, fields, List.of(versions), presetModel, rules);
+    return new Kind(path, family, results, fields, List.of(versions), defaultModel, rules);
   }
 
   /** The version Kling takes when a request names none. */
-  Kind presetModel(String name) {
+  Kind defaultModel(String name) {
     return new Kind(path, family, results, fields, models, name, rules);
   }
 
   Kind rules(Rule... across) {
-    return new Kind(path, family, results, fields, models, presetModel, List.of(across));
+    return new Kind(path, family, results, fields, models, defaultModel, List.of(across));
   }
 
   /**
@@ -131,8 +131,8 @@ public final class Kind {
     return models.stream().filter(m -> m.name().equals(name)).findAny();
   }
 
-  @Nullable String presetModel() {
-    return presetModel;
+  @Nullable String defaultModel() {
+    return defaultModel;
   }
 
   List<Rule> rules() {
@@ -150,12 +150,12 @@ public final class Kind {
     return encoded.chars().allMatch(c -> c == '.') ? encoded.replace(".", "%2E") : encoded;
   }
 
-  private static boolean holdsMedia(Type type) {
-    if (type instanceof Type.Items items) {
+  private static boolean holdsMedia(FieldType type) {
+    if (type instanceof FieldType.Items items) {
       return holdsMedia(items.of());
     }
-    return type instanceof Type.Media
-        || type instanceof Type.Shape shape
+    return type instanceof FieldType.Media
+        || type instanceof FieldType.Shape shape
             && shape.fields().stream().anyMatch(f -> holdsMedia(f.type()));
   }
 }

@@ -3,21 +3,21 @@ package io.klingtracker.rules;
 import static io.klingtracker.rules.Field.optional;
 import static io.klingtracker.rules.Field.required;
 
-import io.klingtracker.rules.Field.Used;
-import io.klingtracker.rules.Type.Choice;
-import io.klingtracker.rules.Type.Decimal;
-import io.klingtracker.rules.Type.Flag;
-import io.klingtracker.rules.Type.Id;
-import io.klingtracker.rules.Type.Items;
-import io.klingtracker.rules.Type.Media;
-import io.klingtracker.rules.Type.OneOrMore;
-import io.klingtracker.rules.Type.OwnId;
-import io.klingtracker.rules.Type.Seconds;
-import io.klingtracker.rules.Type.Shape;
-import io.klingtracker.rules.Type.Text;
-import io.klingtracker.rules.Type.Url;
-import io.klingtracker.rules.Type.Whole;
-import io.klingtracker.rules.Type.WholeOr;
+import io.klingtracker.rules.Field.AppliesWhen;
+import io.klingtracker.rules.FieldType.Choice;
+import io.klingtracker.rules.FieldType.Decimal;
+import io.klingtracker.rules.FieldType.Flag;
+import io.klingtracker.rules.FieldType.Id;
+import io.klingtracker.rules.FieldType.Items;
+import io.klingtracker.rules.FieldType.Media;
+import io.klingtracker.rules.FieldType.OneOrMore;
+import io.klingtracker.rules.FieldType.OwnId;
+import io.klingtracker.rules.FieldType.Seconds;
+import io.klingtracker.rules.FieldType.Shape;
+import io.klingtracker.rules.FieldType.Text;
+import io.klingtracker.rules.FieldType.Url;
+import io.klingtracker.rules.FieldType.Whole;
+import io.klingtracker.rules.FieldType.WholeOr;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -45,41 +45,42 @@ public final class Kinds {
 
   private static final int ID = 255;
 
-  private static final Type MODES = new Choice(List.of("std", "pro", "4k"));
-  private static final Type TWO_MODES = new Choice(List.of("std", "pro"));
-  private static final Type YES_NO = new Choice(List.of("yes", "no"));
-  private static final Type VIDEO_RATIOS = new Choice(List.of("16:9", "9:16", "1:1"));
-  private static final Type AXIS = Decimal.between("-10", "10");
-  private static final Type UNIT_RANGE = Decimal.between("0", "1");
+  private static final FieldType MODES = new Choice(List.of("std", "pro", "4k"));
+  private static final FieldType TWO_MODES = new Choice(List.of("std", "pro"));
+  private static final FieldType YES_NO = new Choice(List.of("yes", "no"));
+  private static final FieldType VIDEO_RATIOS = new Choice(List.of("16:9", "9:16", "1:1"));
+  private static final FieldType AXIS = Decimal.between("-10", "10");
+  private static final FieldType UNIT_RANGE = Decimal.between("0", "1");
 
   private static final Field PROMPT = required("prompt", new Text(Models.PROMPT));
   private static final Field FREE_PROMPT = optional("prompt", new Text(Models.PROMPT));
   private static final Field NEGATIVE = optional("negative_prompt", new Text(Models.PROMPT));
-  private static final Field MODE = optional("mode", MODES).preset("std");
-  private static final Field RATIO = optional("aspect_ratio", VIDEO_RATIOS).preset("16:9");
-  private static final Field DURATION = optional("duration", Seconds.between(3, 15)).preset("5");
+  private static final Field MODE = optional("mode", MODES).defaultValue("std");
+  private static final Field RATIO = optional("aspect_ratio", VIDEO_RATIOS).defaultValue("16:9");
+  private static final Field DURATION =
+      optional("duration", Seconds.between(3, 15)).defaultValue("5");
   private static final Field SOUND =
-      optional("sound", new Choice(List.of("on", "off"))).preset("off");
-  private static final Field CFG_SCALE = optional("cfg_scale", UNIT_RANGE).preset("0.5");
-  private static final Field IMAGES_N = optional("n", new Whole(1, 9)).preset("1");
+      optional("sound", new Choice(List.of("on", "off"))).defaultValue("off");
+  private static final Field CFG_SCALE = optional("cfg_scale", UNIT_RANGE).defaultValue("0.5");
+  private static final Field IMAGES_N = optional("n", new Whole(1, 9)).defaultValue("1");
 
   private static final List<Field> MULTI_SHOT =
       List.of(
-          optional("multi_shot", new Flag()).preset("false"),
+          optional("multi_shot", new Flag()).defaultValue("false"),
           required("shot_type", new Choice(List.of("customize", "intelligence")))
-              .used(Used.MULTI_SHOT),
-          PROMPT.used(Used.SINGLE_SHOT_OR_INTELLIGENCE),
+              .appliesWhen(AppliesWhen.MULTI_SHOT),
+          PROMPT.appliesWhen(AppliesWhen.SINGLE_SHOT_OR_INTELLIGENCE),
           required(
                   "multi_prompt",
                   new Items(
                       1,
-                      Models.MOST_SHOTS,
+                      Models.MAX_SHOTS,
                       new Shape(
                           List.of(
                               required("index", new Whole(0, Integer.MAX_VALUE)),
                               required("prompt", new Text(Models.SHOT_PROMPT)),
                               required("duration", Seconds.between(1, 15))))))
-              .used(Used.CUSTOMIZED_SHOTS));
+              .appliesWhen(AppliesWhen.CUSTOMIZED_SHOTS));
 
   private static final Field VOICES =
       optional(
@@ -112,12 +113,12 @@ public final class Kinds {
           optional("callback_url", new Url()),
           optional("external_task_id", new OwnId(OWN_ID)));
 
-  private static Field elements(int most) {
+  private static Field elements(int max) {
     return optional(
-        "element_list", new Items(0, most, new Shape(List.of(required("element_id", new Id())))));
+        "element_list", new Items(0, max, new Shape(List.of(required("element_id", new Id())))));
   }
 
-  private static Type pictures(int min, int max, String field) {
+  private static FieldType pictures(int min, int max, String field) {
     return new Items(min, max, new Shape(List.of(required(field, new Media()))));
   }
 
@@ -144,7 +145,7 @@ public final class Kinds {
               Models.V2_5_TURBO,
               Models.V2_6,
               Models.V3)
-          .presetModel("kling-v1")
+          .defaultModel("kling-v1")
           .rules(
               Rule.SHOTS_ADD_UP,
               Rule.SHOTS_ARE_NUMBERED_ONCE,
@@ -162,9 +163,9 @@ public final class Kinds {
                   List.of(
                       optional("image", new Media()),
                       optional("image_tail", new Media()),
-                      optional("multi_shot", new Flag()).preset("false"),
+                      optional("multi_shot", new Flag()).defaultValue("false"),
                       MULTI_SHOT.get(1),
-                      FREE_PROMPT.used(Used.SINGLE_SHOT_OR_INTELLIGENCE),
+                      FREE_PROMPT.appliesWhen(AppliesWhen.SINGLE_SHOT_OR_INTELLIGENCE),
                       MULTI_SHOT.get(3)),
                   NEGATIVE,
                   VOICES,
@@ -195,7 +196,7 @@ public final class Kinds {
               Models.V2_5_TURBO,
               Models.V2_6,
               Models.V3)
-          .presetModel("kling-v1")
+          .defaultModel("kling-v1")
           .rules(
               // Kling's own words for it.
               Rule.anyOf("image can not be null", "image", "image_tail"),
@@ -237,23 +238,23 @@ public final class Kinds {
                               List.of(
                                   required("video_url", new Url()),
                                   optional("refer_type", new Choice(List.of("feature", "base")))
-                                      .preset("base"),
+                                      .defaultValue("base"),
                                   optional("keep_original_sound", YES_NO))))),
                   SOUND,
-                  MODE.preset("pro"),
+                  MODE.defaultValue("pro"),
                   optional("aspect_ratio", VIDEO_RATIOS),
                   DURATION))
           .models(Models.O1, Models.V3_OMNI)
-          .presetModel("kling-video-o1")
+          .defaultModel("kling-video-o1")
           .rules(Rule.RATIO_WITHOUT_FRAME, Rule.SHOTS_ADD_UP, Rule.SHOTS_ARE_NUMBERED_ONCE);
 
   private static final List<Field> NEWER_SETTINGS =
       List.of(
-          optional("resolution", new Choice(List.of("720p", "1080p", "4k"))).preset("720p"),
-          optional("aspect_ratio", VIDEO_RATIOS).preset("16:9"),
-          optional("duration", Seconds.between(3, 15)).preset("5"),
-          optional("audio", new Choice(List.of("native", "off"))).preset("off"),
-          optional("multi_shot", new Flag()).preset("true"));
+          optional("resolution", new Choice(List.of("720p", "1080p", "4k"))).defaultValue("720p"),
+          optional("aspect_ratio", VIDEO_RATIOS).defaultValue("16:9"),
+          optional("duration", Seconds.between(3, 15)).defaultValue("5"),
+          optional("audio", new Choice(List.of("native", "off"))).defaultValue("off"),
+          optional("multi_shot", new Flag()).defaultValue("true"));
 
   private static final Field SETTINGS = optional("settings", new Shape(NEWER_SETTINGS));
   private static final Field OPTIONS = optional("options", new Shape(COMMON));
@@ -272,7 +273,7 @@ public final class Kinds {
                       RATIO,
                       DURATION))
               .models(Models.V1_6)
-              .presetModel("kling-v1-6"),
+              .defaultModel("kling-v1-6"),
           OMNI_VIDEO,
           Kind.of("videos/motion-control", Family.VIDEO, "videos")
               .fields(
@@ -285,7 +286,7 @@ public final class Kinds {
                       FREE_PROMPT,
                       optional("keep_original_sound", YES_NO)))
               .models(Models.plain("kling-v2-6"), Models.plain("kling-v3"))
-              .presetModel("kling-v2-6"),
+              .defaultModel("kling-v2-6"),
           Kind.of("videos/video-extend", Family.VIDEO, "videos")
               .fields(
                   with(
@@ -321,7 +322,7 @@ public final class Kinds {
                           optional("audio_id", new Text(ID)),
                           optional("sound_file", new Media())),
                       FREE_PROMPT,
-                      optional("mode", TWO_MODES).preset("std")))
+                      optional("mode", TWO_MODES).defaultValue("std")))
               .rules(Rule.oneOf("audio_id", "sound_file")),
           Kind.of("videos/multi-elements", Family.VIDEO, "videos")
               .fields(
@@ -332,8 +333,8 @@ public final class Kinds {
                               "edit_mode", new Choice(List.of("addition", "swap", "removal")))),
                       PROMPT,
                       NEGATIVE,
-                      optional("mode", TWO_MODES).preset("std"),
-                      optional("duration", Seconds.of(5, 10)).preset("5"))),
+                      optional("mode", TWO_MODES).defaultValue("std"),
+                      optional("duration", Seconds.of(5, 10)).defaultValue("5"))),
           Kind.of("images/generations", Family.IMAGE, "images")
               .fields(
                   with(
@@ -343,7 +344,7 @@ public final class Kinds {
                       optional("image_reference", new Choice(List.of("subject", "face"))),
                       optional("image_fidelity", UNIT_RANGE),
                       optional("human_fidelity", UNIT_RANGE),
-                      optional("resolution", new Choice(List.of("1k", "2k"))).preset("1k"),
+                      optional("resolution", new Choice(List.of("1k", "2k"))).defaultValue("1k"),
                       IMAGES_N))
               .models(
                   Models.plain("kling-v1"),
@@ -358,9 +359,10 @@ public final class Kinds {
                       List.of(PROMPT),
                       optional("image_list", pictures(0, 10, "image")),
                       elements(10),
-                      optional("resolution", new Choice(List.of("1k", "2k", "4k"))).preset("1k"),
+                      optional("resolution", new Choice(List.of("1k", "2k", "4k")))
+                          .defaultValue("1k"),
                       optional("result_type", new Choice(List.of("single", "series")))
-                          .preset("single"),
+                          .defaultValue("single"),
                       optional("series_amount", new WholeOr(2, 9, "auto")),
                       IMAGES_N))
               .models(Models.plain("kling-image-o1"), Models.plain("kling-v3-omni")),

@@ -10,9 +10,10 @@ import java.util.Set;
  * @param name Kling's name of it
  * @param narrowed types that take the place of the kind's, by field
  * @param soundModes modes in which {@code sound: on} is possible; empty for every mode
- * @param idle fields that are taken and have no effect, which is worth a warning
+ * @param ignored fields that are taken and have no effect, which is worth a warning
  */
-record Model(String name, Map<String, Type> narrowed, Set<String> soundModes, Set<String> idle) {
+record Model(
+    String name, Map<String, FieldType> narrowed, Set<String> soundModes, Set<String> ignored) {
 
   /** The kind's fields as this version takes them. */
   List<Field> fields(List<Field> common) {

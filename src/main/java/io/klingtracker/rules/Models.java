@@ -16,7 +16,7 @@ final class Models {
   /** Seconds of a video whose request does not say. */
   static final int DEFAULT_SECONDS = 5;
 
-  static final int MOST_SHOTS = 6;
+  static final int MAX_SHOTS = 6;
 
   // CONFLICT: the legacy tables say 2500, the newer generation's pages 3072; each path keeps its
   // own.
@@ -24,16 +24,16 @@ final class Models {
   static final int PROMPT_NEWER = 3072;
   static final int SHOT_PROMPT = 512;
 
-  private static final Type TWO_MODES = new Type.Choice(List.of("std", "pro"));
-  private static final Type FIVE_OR_TEN = Type.Seconds.of(5, 10);
-  private static final Type SILENT = new Type.Choice(List.of("off"));
+  private static final FieldType TWO_MODES = new FieldType.Choice(List.of("std", "pro"));
+  private static final FieldType FIVE_OR_TEN = FieldType.Seconds.of(5, 10);
+  private static final FieldType SILENT = new FieldType.Choice(List.of("off"));
 
-  private static final Map<String, Type> BEFORE_SOUND =
+  private static final Map<String, FieldType> BEFORE_SOUND =
       Map.of(
           "mode", TWO_MODES,
           "duration", FIVE_OR_TEN,
           "sound", SILENT,
-          "multi_shot", new Type.Never());
+          "multi_shot", new FieldType.Never());
 
   // cfg_scale: "V2.x and later do not support it", yet the kling-v3 pages list it: taken, no
   // effect.
@@ -59,7 +59,7 @@ final class Models {
   static final Model V2_6 =
       new Model(
           "kling-v2-6",
-          Map.of("mode", TWO_MODES, "duration", FIVE_OR_TEN, "multi_shot", new Type.Never()),
+          Map.of("mode", TWO_MODES, "duration", FIVE_OR_TEN, "multi_shot", new FieldType.Never()),
           Set.of("pro"),
           V2_IDLE);
 
@@ -77,14 +77,14 @@ final class Models {
               "mode",
               TWO_MODES,
               "duration",
-              Type.Seconds.between(3, 10),
+              FieldType.Seconds.between(3, 10),
               "multi_shot",
-              new Type.Never()),
+              new FieldType.Never()),
           Set.of(),
           Set.of());
 
-  private static final Type HD = new Type.Choice(List.of("720p", "1080p"));
-  private static final Type OFF = new Type.Choice(List.of("off"));
+  private static final FieldType HD = new FieldType.Choice(List.of("720p", "1080p"));
+  private static final FieldType OFF = new FieldType.Choice(List.of("off"));
 
   /** The newer generation's models, of text-to-video and of image-to-video. */
   static List<Model> newer(List<Field> settings) {
@@ -104,9 +104,10 @@ final class Models {
             Set.of()));
   }
 
-  private static Map<String, Type> narrowed(List<Field> settings, Map<String, Type> types) {
+  private static Map<String, FieldType> narrowed(
+      List<Field> settings, Map<String, FieldType> types) {
     return Map.of(
-        "settings", new Type.Shape(new Model("", types, Set.of(), Set.of()).fields(settings)));
+        "settings", new FieldType.Shape(new Model("", types, Set.of(), Set.of()).fields(settings)));
   }
 
   private Models() {}

@@ -2,7 +2,7 @@ package io.klingtracker.rules;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.MissingNode;
-import io.klingtracker.rules.Rule.Ask;
+import io.klingtracker.rules.Rule.RequestView;
 import java.io.BufferedReader;
 import java.io.IOException;
 import java.io.InputStream;
@@ -27,13 +27,13 @@ import org.jspecify.annotations.Nullable;
 final class Prices {
 
   /** Longer than anything that Kling renders. */
-  private static final int MOST_SECONDS = 300;
+  private static final int MAX_SECONDS = 300;
 
   /** Kling makes nine pictures at most. */
-  private static final int MOST_PICTURES = 9;
+  private static final int MAX_PICTURES = 9;
 
   /** Motion control with the orientation of an image renders ten seconds at most. */
-  private static final int MOST_SECONDS_OF_IMAGE = 10;
+  private static final int MAX_SECONDS_OF_IMAGE = 10;
 
   /** The fields that say how many seconds are ordered, and are checked. */
   private static final Set<String> ORDERED = Set.of("duration", "settings");
@@ -43,9 +43,9 @@ final class Prices {
   private Prices() {}
 
   /** What a sound request counts until Kling tells its deduction. */
-  static BigDecimal of(Kind kind, @Nullable String upstreamModel, Ask ask) {
-    String mode = mode(kind, ask);
-    String priceClass = priceClass(kind, ask);
+  static BigDecimal of(Kind kind, @Nullable String upstreamModel, RequestView request) {
+    String mode = mode(kind, request);
+    String priceClass = priceClass(kind, request);
     return ROWS.stream()
         .filter(
             row ->
@@ -54,8 +54,8 @@ final class Prices {
                     && fits(row.mode, mode)
                     && fits(row.priceClass, priceClass))
         .findFirst()
-        .map(row -> row.times(count(row, kind, ask)))
-        .orElseGet(() -> dearest(kind, upstreamModel, ask));
+        .map(row -> row.times(count(row, kind, request)))
+        .orElseGet(() -> dearest(kind, upstreamModel, request));
   }
 
   /** What a synchronous call counts: its price, or the dearest known of such calls. */
@@ -76,102 +76,108 @@ final class Prices {
     return Kinds.syncOfPath(name).isPresent();
   }
 
-  private static BigDecimal dearest(Kind kind, @Nullable String upstreamModel, Ask ask) {
-    return dearest(kind, ask, row -> row.isOf(kind) && row.model.equals(upstreamModel))
-        .or(() -> dearest(kind, ask, row -> row.isOf(kind)))
-        .or(() -> dearest(kind, ask, row -> row.most == 0 && row.isOf(kind.family())))
+  private static BigDecimal dearest(
+      Kind kind, @Nullable String upstreamModel, RequestView request) {
+    return dearest(kind, request, row -> row.isOf(kind) && row.model.equals(upstreamModel))
+        .or(() -> dearest(kind, request, row -> row.isOf(kind)))
+        .or(() -> dearest(kind, request, row -> row.max == 0 && row.isOf(kind.family())))
         .orElse(BigDecimal.ZERO);
   }
 
-  private static Optional<BigDecimal> dearest(Kind kind, Ask ask, Predicate<Row> near) {
+  private static Optional<BigDecimal> dearest(Kind kind, RequestView request, Predicate<Row> near) {
     return ROWS.stream()
         .filter(near)
-        .map(row -> row.times(count(row, kind, ask)))
+        .map(row -> row.times(count(row, kind, request)))
         .max(Comparator.naturalOrder());
   }
 
-  private static int count(Row row, Kind kind, Ask ask) {
+  private static int count(Row row, Kind kind, RequestView request) {
     return switch (row.per) {
-      case "second" -> seconds(kind, ask);
-      case "image" -> pictures(ask);
+      case "second" -> seconds(kind, request);
+      case "image" -> pictures(request);
       case "call" -> 1;
       case "most" ->
-          ask.word("character_orientation", "").equals("image")
-              ? Math.min(row.most, MOST_SECONDS_OF_IMAGE)
-              : row.most;
+          request.word("character_orientation", "").equals("image")
+              ? Math.min(row.max, MAX_SECONDS_OF_IMAGE)
+              : row.max;
       default -> throw new IllegalStateException(kind + " has a price per " + row.per);
     };
   }
 
   /** How many pictures are ordered; a series of unknown length may have as many as there can be. */
-  static int pictures(Ask ask) {
+  static int pictures(RequestView request) {
     int ordered =
-        ask.word("result_type", "single").equals("series")
-            ? ask.get("series_amount").asInt(MOST_PICTURES)
-            : ask.get("n").asInt(1);
-    return Math.max(1, Math.min(MOST_PICTURES, ordered));
+        request.word("result_type", "single").equals("series")
+            ? request.get("series_amount").asInt(MAX_PICTURES)
+            : request.get("n").asInt(1);
+    return Math.max(1, Math.min(MAX_PICTURES, ordered));
   }
 
   /** Of a kind that has no such field in our table a duration may say anything. */
-  private static int seconds(Kind kind, Ask ask) {
+  private static int seconds(Kind kind, RequestView request) {
     JsonNode ordered =
-        Stream.of(ask.settings("duration"), ask.get("duration"), ask.get("input").path("duration"))
+        Stream.of(
+                request.settings("duration"),
+                request.get("duration"),
+                request.get("input").path("duration"))
             .filter(value -> !Empty.is(value))
             .findFirst()
             .orElse(MissingNode.getInstance());
     int seconds =
         ordered.isMissingNode()
             ? Models.DEFAULT_SECONDS
-            : Type.Seconds.read(ordered).orElse(MOST_SECONDS);
+            : FieldType.Seconds.read(ordered).orElse(MAX_SECONDS);
     int least =
         kind.fields().stream().anyMatch(f -> ORDERED.contains(f.name()))
             ? 1
             : Models.DEFAULT_SECONDS;
-    return Math.max(least, Math.min(MOST_SECONDS, seconds));
+    return Math.max(least, Math.min(MAX_SECONDS, seconds));
   }
 
-  private static String mode(Kind kind, Ask ask) {
+  private static String mode(Kind kind, RequestView request) {
     if (kind.dialect() == Kind.Dialect.NEWER) {
-      return ask.settings("resolution").asText("720p");
+      return request.settings("resolution").asText("720p");
     }
     return kind.family() == Family.IMAGE
-        ? ask.word("resolution", "1k")
-        : ask.word("mode", presetMode(kind));
+        ? request.word("resolution", "1k")
+        : request.word("mode", defaultMode(kind));
   }
 
-  private static String priceClass(Kind kind, Ask ask) {
+  private static String priceClass(Kind kind, RequestView request) {
     if (kind.dialect() == Kind.Dialect.NEWER) {
-      return newerClass(ask);
+      return newerClass(request);
     }
-    return kind.family() == Family.IMAGE ? ask.has("image") ? "image" : "text" : priceClass(ask);
+    return kind.family() == Family.IMAGE
+        ? request.has("image") ? "image" : "text"
+        : priceClass(request);
   }
 
-  private static String presetMode(Kind kind) {
+  private static String defaultMode(Kind kind) {
     return kind.fields().stream()
         .filter(f -> f.name().equals("mode"))
-        .map(Field::preset)
+        .map(Field::defaultValue)
         .filter(Objects::nonNull)
         .findAny()
         .orElse("std");
   }
 
-  private static String priceClass(Ask ask) {
-    if (ask.get("video_list").size() > 0) {
+  private static String priceClass(RequestView request) {
+    if (request.get("video_list").size() > 0) {
       return "video";
     }
-    if (!ask.word("sound", "off").equals("on")) {
+    if (!request.word("sound", "off").equals("on")) {
       return "silent";
     }
-    return ask.speaks() ? "voice" : "audio";
+    return request.speaks() ? "voice" : "audio";
   }
 
-  private static String newerClass(Ask ask) {
-    for (JsonNode content : ask.get("contents")) {
+  private static String newerClass(RequestView request) {
+    for (JsonNode content : request.get("contents")) {
       if (content.path("type").asText().equals("voice")) {
         return "voice";
       }
     }
-    return ask.settings("audio").asText("off").equals("native") ? "audio" : "silent";
+    return request.settings("audio").asText("off").equals("native") ? "audio" : "silent";
   }
 
   private static boolean fits(String pattern, @Nullable String value) {
@@ -200,7 +206,7 @@ final class Prices {
       String mode,
       String priceClass,
       String per,
-      int most,
+      int max,
       BigDecimal units) {
 
     static Row of(String line) {

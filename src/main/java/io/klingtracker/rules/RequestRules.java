@@ -37,7 +37,7 @@ public final class RequestRules {
     checkName(member == null ? "model_name" : member, model);
     String upstream = model == null ? null : upstream(kind, model, mapping, member);
     Model version = upstream == null ? null : kind.model(upstream).orElse(null);
-    Rule.Ask ask = new Rule.Ask(body.root(), version);
+    Rule.RequestView request = new Rule.RequestView(body.root(), version);
 
     for (Field field : version == null ? kind.fields() : version.fields(kind.fields())) {
       boolean own = version != null && version.narrowed().containsKey(field.name());
@@ -45,11 +45,11 @@ public final class RequestRules {
       field.check("", body.root(), findings);
     }
     findings.forModel(null);
-    kind.rules().forEach(rule -> rule.check().accept(ask, findings));
+    kind.rules().forEach(rule -> rule.check().accept(request, findings));
     if (!findings.none()) {
       throw new ProblemException(ErrorCode.INVALID_REQUEST, findings.message());
     }
-    warn(kind, ask, model, findings);
+    warn(kind, request, model, findings);
     return new Checked(
         kind,
         model,
@@ -57,8 +57,8 @@ public final class RequestRules {
         mapping.slotModel(upstream),
         own(kind, body, "external_task_id"),
         own(kind, body, "callback_url"),
-        slots(kind, ask),
-        Prices.of(kind, upstream, ask),
+        slots(kind, request),
+        Prices.of(kind, upstream, request),
         findings.warnings());
   }
 
@@ -71,7 +71,7 @@ public final class RequestRules {
       throw new ProblemException(
           ErrorCode.INVALID_REQUEST,
           "%s value '%s' is invalid: must have at most %s characters, none of them control characters"
-              .formatted(member, Values.shorten(model, 60), ModelMapping.MAX_NAME));
+              .formatted(member, Excerpts.shorten(model, 60), ModelMapping.MAX_NAME));
     }
   }
 
@@ -86,7 +86,7 @@ public final class RequestRules {
   private static @Nullable String modelOf(Kind kind, Body body, Findings findings) {
     String member = given(body);
     if (member == null) {
-      return kind.presetModel();
+      return kind.defaultModel();
     }
     JsonNode value = body.get(member);
     if (!value.isTextual()) {
@@ -115,7 +115,7 @@ public final class RequestRules {
           "%s value '%s' is invalid: no such model on %s, which takes %s"
               .formatted(
                   member == null ? "model_name" : member,
-                  Values.shorten(model, 60),
+                  Excerpts.shorten(model, 60),
                   kind.path(),
                   String.join(", ", kind.models().stream().map(Model::name).toList())));
     }
@@ -130,8 +130,9 @@ public final class RequestRules {
     return upstream;
   }
 
-  private static void warn(Kind kind, Rule.Ask ask, @Nullable String model, Findings findings) {
-    Model version = ask.model();
+  private static void warn(
+      Kind kind, Rule.RequestView request, @Nullable String model, Findings findings) {
+    Model version = request.model();
     if (version == null) {
       if (model != null && !kind.models().isEmpty()) {
         findings.warn(model + " is not in our table of models; only common limits were checked");
@@ -139,14 +140,14 @@ public final class RequestRules {
       return;
     }
     for (Field field : kind.fields()) {
-      if (version.idle().contains(field.name()) && ask.has(field.name())) {
+      if (version.ignored().contains(field.name()) && request.has(field.name())) {
         findings.warn(field.name() + " has no documented effect with " + model);
       }
     }
   }
 
-  private static int slots(Kind kind, Rule.Ask ask) {
-    return kind.family() == Family.IMAGE ? Prices.pictures(ask) : 1;
+  private static int slots(Kind kind, Rule.RequestView request) {
+    return kind.family() == Family.IMAGE ? Prices.pictures(request) : 1;
   }
 
   private static @Nullable String own(Kind kind, Body body, String name) {

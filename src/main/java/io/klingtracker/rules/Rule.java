@@ -19,7 +19,7 @@ import org.jspecify.annotations.Nullable;
  * @param doc the rule in a sentence, for documents
  * @param check refuses or warns
  */
-record Rule(String doc, BiConsumer<Ask, Findings> check) {
+record Rule(String doc, BiConsumer<RequestView, Findings> check) {
 
   /** Kling's axes; which of pan and tilt is which the sources dispute, the range they share. */
   static final List<String> AXES = List.of("horizontal", "vertical", "pan", "tilt", "roll", "zoom");
@@ -28,7 +28,7 @@ record Rule(String doc, BiConsumer<Ask, Findings> check) {
   private static final Pattern ELEMENT = Pattern.compile("<<<element_([0-9]{1,9})>>>");
 
   /** What is asked, and of which model version; null when the version is not in our table. */
-  record Ask(JsonNode root, @Nullable Model model) {
+  record RequestView(JsonNode root, @Nullable Model model) {
 
     JsonNode get(String field) {
       return root.path(field);
@@ -39,20 +39,20 @@ record Rule(String doc, BiConsumer<Ask, Findings> check) {
     }
 
     boolean has(JsonNode object, String field) {
-      return new Ask(object, model).has(field);
+      return new RequestView(object, model).has(field);
     }
 
-    String word(String field, String preset) {
-      return root.path(field).asText(preset);
+    String word(String field, String defaultValue) {
+      return root.path(field).asText(defaultValue);
     }
 
     /** The texts that the video will be made from. */
     List<String> prompts() {
       List<String> texts = new ArrayList<>();
-      if (Field.Used.SINGLE_SHOT_OR_INTELLIGENCE.in(root)) {
+      if (Field.AppliesWhen.SINGLE_SHOT_OR_INTELLIGENCE.in(root)) {
         texts.add(word("prompt", ""));
       }
-      if (Field.Used.CUSTOMIZED_SHOTS.in(root)) {
+      if (Field.AppliesWhen.CUSTOMIZED_SHOTS.in(root)) {
         get("multi_prompt").forEach(shot -> texts.add(shot.path("prompt").asText("")));
       }
       return texts;
@@ -73,13 +73,13 @@ record Rule(String doc, BiConsumer<Ask, Findings> check) {
   static final Rule SHOTS_ADD_UP =
       new Rule(
           "the seconds of multi_prompt add up to duration",
-          (ask, findings) -> {
+          (request, findings) -> {
             OptionalInt whole =
-                ask.has("duration")
-                    ? Type.Seconds.read(ask.get("duration"))
+                request.has("duration")
+                    ? FieldType.Seconds.read(request.get("duration"))
                     : OptionalInt.of(Models.DEFAULT_SECONDS);
-            JsonNode shots = ask.get("multi_prompt");
-            if (!Field.Used.CUSTOMIZED_SHOTS.in(ask.root())
+            JsonNode shots = request.get("multi_prompt");
+            if (!Field.AppliesWhen.CUSTOMIZED_SHOTS.in(request.root())
                 || !shots.isArray()
                 || shots.isEmpty()
                 || whole.isEmpty()) {
@@ -88,7 +88,7 @@ record Rule(String doc, BiConsumer<Ask, Findings> check) {
             int sum = 0;
             for (int i = 0; i < shots.size(); i++) {
               JsonNode seconds = shots.get(i).path("duration");
-              OptionalInt read = Type.Seconds.read(seconds);
+              OptionalInt read = FieldType.Seconds.read(seconds);
               if (read.isEmpty()) {
                 return;
               }
@@ -114,16 +114,16 @@ record Rule(String doc, BiConsumer<Ask, Findings> check) {
   static final Rule SHOTS_ARE_NUMBERED_ONCE =
       new Rule(
           "no two items of multi_prompt have the same index",
-          (ask, findings) -> {
-            if (!Field.Used.CUSTOMIZED_SHOTS.in(ask.root())) {
+          (request, findings) -> {
+            if (!Field.AppliesWhen.CUSTOMIZED_SHOTS.in(request.root())) {
               return;
             }
-            JsonNode shots = ask.get("multi_prompt");
+            JsonNode shots = request.get("multi_prompt");
             if (!shots.isArray()) {
               return;
             }
             List<Long> seen = new ArrayList<>();
-            for (int i = 0; i < Math.min(shots.size(), Models.MOST_SHOTS); i++) {
+            for (int i = 0; i < Math.min(shots.size(), Models.MAX_SHOTS); i++) {
               JsonNode index = shots.get(i).path("index");
               if (index.isIntegralNumber() && seen.contains(index.longValue())) {
                 findings.refuse(
@@ -136,18 +136,19 @@ record Rule(String doc, BiConsumer<Ask, Findings> check) {
   static final Rule VOICES_NEED_SOUND =
       new Rule(
           "voice_list needs sound: on",
-          (ask, findings) -> {
-            if (ask.get("voice_list").size() > 0 && !ask.word("sound", "off").equals("on")) {
-              findings.refuse("voice_list", ask.get("voice_list"), "needs sound to be on");
+          (request, findings) -> {
+            if (request.get("voice_list").size() > 0
+                && !request.word("sound", "off").equals("on")) {
+              findings.refuse("voice_list", request.get("voice_list"), "needs sound to be on");
             }
           });
 
   static final Rule VOICES_EXIST =
       new Rule(
           "<<<voice_n>>> in a prompt names an entry of voice_list, counted from 1",
-          (ask, findings) -> {
-            int voices = ask.get("voice_list").size();
-            for (String text : ask.prompts()) {
+          (request, findings) -> {
+            int voices = request.get("voice_list").size();
+            for (String text : request.prompts()) {
               Matcher reference = VOICE.matcher(text);
               while (reference.find()) {
                 int n = Integer.parseInt(reference.group(1));
@@ -159,7 +160,7 @@ record Rule(String doc, BiConsumer<Ask, Findings> check) {
                 }
               }
             }
-            if (voices > 0 && !ask.speaks()) {
+            if (voices > 0 && !request.speaks()) {
               findings.warn("voice_list is given and no prompt refers to it with <<<voice_1>>>");
             }
           });
@@ -167,11 +168,11 @@ record Rule(String doc, BiConsumer<Ask, Findings> check) {
   static final Rule VOICES_OR_ELEMENTS =
       new Rule(
           "voice_list and element_list exclude each other",
-          (ask, findings) -> {
-            if (ask.get("voice_list").size() > 0 && ask.get("element_list").size() > 0) {
+          (request, findings) -> {
+            if (request.get("voice_list").size() > 0 && request.get("element_list").size() > 0) {
               findings.refuse(
                   "element_list",
-                  ask.get("element_list"),
+                  request.get("element_list"),
                   "cannot be combined with voice_list; leave one of them out");
             }
           });
@@ -179,12 +180,12 @@ record Rule(String doc, BiConsumer<Ask, Findings> check) {
   static final Rule ELEMENTS_EXIST =
       new Rule(
           "<<<element_n>>> in a prompt should name an entry of element_list (a warning)",
-          (ask, findings) -> {
-            for (String text : ask.prompts()) {
+          (request, findings) -> {
+            for (String text : request.prompts()) {
               Matcher reference = ELEMENT.matcher(text);
               while (reference.find()) {
                 int n = Integer.parseInt(reference.group(1));
-                if (n < 1 || n > ask.get("element_list").size()) {
+                if (n < 1 || n > request.get("element_list").size()) {
                   findings.warn(reference.group() + " names no entry of element_list");
                 }
               }
@@ -194,18 +195,21 @@ record Rule(String doc, BiConsumer<Ask, Findings> check) {
   static final Rule SOUND_FITS_MODE =
       new Rule(
           "sound: on only in a mode of the model that has sound",
-          (ask, findings) -> {
-            if (ask.model() == null || ask.model().soundModes().isEmpty()) {
+          (request, findings) -> {
+            if (request.model() == null || request.model().soundModes().isEmpty()) {
               return;
             }
-            String mode = ask.word("mode", "std");
-            if (ask.word("sound", "off").equals("on") && !ask.model().soundModes().contains(mode)) {
+            String mode = request.word("mode", "std");
+            if (request.word("sound", "off").equals("on")
+                && !request.model().soundModes().contains(mode)) {
               findings.refuse(
                   "sound",
-                  ask.get("sound"),
+                  request.get("sound"),
                   "%s in mode %s is silent; sound needs mode %s"
                       .formatted(
-                          ask.model().name(), mode, String.join(" or ", ask.model().soundModes())));
+                          request.model().name(),
+                          mode,
+                          String.join(" or ", request.model().soundModes())));
             }
           });
 
@@ -213,8 +217,8 @@ record Rule(String doc, BiConsumer<Ask, Findings> check) {
       new Rule(
           "camera_control of type simple has exactly one axis that is not zero; no other type has"
               + " config",
-          (ask, findings) -> {
-            JsonNode camera = ask.get("camera_control");
+          (request, findings) -> {
+            JsonNode camera = request.get("camera_control");
             JsonNode config = camera.path("config");
             boolean configured = !config.isMissingNode();
             if (!camera.path("type").asText().equals("simple")) {
@@ -245,8 +249,8 @@ record Rule(String doc, BiConsumer<Ask, Findings> check) {
     String doc = "needs " + String.join(" or ", fields);
     return new Rule(
         doc,
-        (ask, findings) -> {
-          if (List.of(fields).stream().noneMatch(ask::has)) {
+        (request, findings) -> {
+          if (List.of(fields).stream().noneMatch(request::has)) {
             findings.missing(String.join(", ", fields), literal);
           }
         });
@@ -257,12 +261,12 @@ record Rule(String doc, BiConsumer<Ask, Findings> check) {
     String doc = "needs exactly one of " + String.join(", ", fields);
     return new Rule(
         doc,
-        (ask, findings) -> {
-          List<String> given = List.of(fields).stream().filter(ask::has).toList();
+        (request, findings) -> {
+          List<String> given = List.of(fields).stream().filter(request::has).toList();
           if (given.isEmpty()) {
             findings.missing(String.join(", ", fields), doc);
           } else if (given.size() > 1) {
-            findings.refuse(given.get(1), ask.get(given.get(1)), doc);
+            findings.refuse(given.get(1), request.get(given.get(1)), doc);
           }
         });
   }
@@ -275,11 +279,11 @@ record Rule(String doc, BiConsumer<Ask, Findings> check) {
             + " exclude each other";
     return new Rule(
         doc,
-        (ask, findings) -> {
+        (request, findings) -> {
           List<String> given =
-              groups.stream().flatMap(g -> g.stream().filter(ask::has).limit(1)).toList();
+              groups.stream().flatMap(g -> g.stream().filter(request::has).limit(1)).toList();
           if (given.size() > 1) {
-            findings.refuse(given.get(1), ask.get(given.get(1)), doc);
+            findings.refuse(given.get(1), request.get(given.get(1)), doc);
           }
         });
   }
@@ -288,15 +292,15 @@ record Rule(String doc, BiConsumer<Ask, Findings> check) {
   static final Rule RATIO_WITHOUT_FRAME =
       new Rule(
           "aspect_ratio is required without a first frame or a video to edit",
-          (ask, findings) -> {
+          (request, findings) -> {
             boolean framed = false;
-            for (JsonNode image : ask.get("image_list")) {
+            for (JsonNode image : request.get("image_list")) {
               framed |= image.path("type").asText().equals("first_frame");
             }
-            for (JsonNode video : ask.get("video_list")) {
+            for (JsonNode video : request.get("video_list")) {
               framed |= video.path("refer_type").asText("base").equals("base");
             }
-            if (!framed && !ask.has("aspect_ratio")) {
+            if (!framed && !request.has("aspect_ratio")) {
               findings.missing(
                   "aspect_ratio", "it is required without a first frame or a video to edit");
             }
@@ -306,16 +310,16 @@ record Rule(String doc, BiConsumer<Ask, Findings> check) {
   static final Rule CONTENTS_HAVE_A_FIRST_FRAME =
       new Rule(
           "contents holds a prompt with text and a first_frame with url",
-          (ask, findings) -> {
-            if (ask.get("contents").isArray()) {
-              content(ask, "prompt", "text", findings);
-              content(ask, "first_frame", "url", findings);
+          (request, findings) -> {
+            if (request.get("contents").isArray()) {
+              content(request, "prompt", "text", findings);
+              content(request, "first_frame", "url", findings);
             }
           });
 
-  private static void content(Ask ask, String type, String field, Findings findings) {
-    for (JsonNode part : ask.get("contents")) {
-      if (part.path("type").asText().equals(type) && ask.has(part, field)) {
+  private static void content(RequestView request, String type, String field, Findings findings) {
+    for (JsonNode part : request.get("contents")) {
+      if (part.path("type").asText().equals(type) && request.has(part, field)) {
         return;
       }
     }
@@ -326,9 +330,9 @@ record Rule(String doc, BiConsumer<Ask, Findings> check) {
   static final Rule EFFECT_INPUT =
       new Rule(
           "input holds image, or images",
-          (ask, findings) -> {
-            JsonNode input = ask.get("input");
-            if (input.isObject() && !ask.has(input, "image") && !ask.has(input, "images")) {
+          (request, findings) -> {
+            JsonNode input = request.get("input");
+            if (input.isObject() && !request.has(input, "image") && !request.has(input, "images")) {
               findings.missing("input.image, input.images", "one of them is required");
             }
           });
@@ -337,8 +341,8 @@ record Rule(String doc, BiConsumer<Ask, Findings> check) {
   static final Rule EXPANDED_AREA =
       new Rule(
           "the expanded picture is at most 3 times the original",
-          (ask, findings) -> {
-            BigDecimal area = side(ask, "left", "right").multiply(side(ask, "up", "down"));
+          (request, findings) -> {
+            BigDecimal area = side(request, "left", "right").multiply(side(request, "up", "down"));
             if (area.compareTo(BigDecimal.valueOf(3)) > 0) {
               findings.refuse(
                   "expansion ratios",
@@ -347,12 +351,12 @@ record Rule(String doc, BiConsumer<Ask, Findings> check) {
             }
           });
 
-  private static BigDecimal side(Ask ask, String one, String other) {
-    return BigDecimal.ONE.add(ratio(ask, one)).add(ratio(ask, other));
+  private static BigDecimal side(RequestView request, String one, String other) {
+    return BigDecimal.ONE.add(ratio(request, one)).add(ratio(request, other));
   }
 
-  private static BigDecimal ratio(Ask ask, String side) {
-    JsonNode value = ask.get(side + "_expansion_ratio");
+  private static BigDecimal ratio(RequestView request, String side) {
+    JsonNode value = request.get(side + "_expansion_ratio");
     boolean sound =
         value.isNumber()
             && value.decimalValue().signum() >= 0

@@ -37,8 +37,8 @@ public final class UpstreamBody {
     }
     String member = RequestRules.given(body);
     if (upstreamModel != null && member == null) {
-      // What Kling presets we need not say.
-      if (!upstreamModel.equals(kind.presetModel())) {
+      // What Kling takes by default we need not say.
+      if (!upstreamModel.equals(kind.defaultModel())) {
         edit.set("model_name", upstreamModel);
       }
     } else if (upstreamModel != null && member != null) {
@@ -51,13 +51,13 @@ public final class UpstreamBody {
     if (kind.fields().stream().anyMatch(f -> takesSeconds(f))) {
       edit.quoteSeconds("duration");
     }
-    if (Field.Used.CUSTOMIZED_SHOTS.in(body.root())) {
+    if (Field.AppliesWhen.CUSTOMIZED_SHOTS.in(body.root())) {
       edit.quoteSeconds("multi_prompt[].duration");
     }
     return edit.set("external_task_id", externalTaskId).set("callback_url", callbackUrl).text();
   }
 
   private static boolean takesSeconds(Field field) {
-    return field.name().equals("duration") && field.type() instanceof Type.Seconds;
+    return field.name().equals("duration") && field.type() instanceof FieldType.Seconds;
   }
 }

@@ -10,7 +10,7 @@ import java.util.UUID;
 final class TokenBucket {
 
   /** Debts to other replicas beyond so many seconds of the rate are forgiven. */
-  private static final int MOST_DEBT = 10;
+  private static final int MAX_DEBT = 10;
 
   /**
    * Parallel callers bring their times a little out of order; whoever is later than this after
@@ -46,7 +46,7 @@ final class TokenBucket {
     }
     asked = true;
     tokens = Math.min(burst, tokens + seconds * rate);
-    tokens = Math.max(tokens - owed, -rate * MOST_DEBT);
+    tokens = Math.max(tokens - owed, -rate * MAX_DEBT);
     owed = 0;
     if (tokens >= 1) {
       tokens -= 1;

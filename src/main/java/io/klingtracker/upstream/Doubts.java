@@ -24,7 +24,7 @@ public class Doubts {
   public static final String QUEUE = "dispatch";
 
   /** After so many creates that got lost the task is set aside: sending more is of no use. */
-  static final int MOST_LOST = SetAside.MOST_ATTEMPTS;
+  static final int MAX_LOST = SetAside.MAX_ATTEMPTS;
 
   /**
    * For so long a create in doubt holds a slot. What Kling accepted has been rendered by then, and
@@ -198,14 +198,14 @@ public class Doubts {
 
   /**
    * Kling certainly does not have it: the slot is free, and the task waits for its turn again, or,
-   * after {@link #MOST_LOST} creates that got lost, until an administrator has it tried again.
+   * after {@link #MAX_LOST} creates that got lost, until an administrator has it tried again.
    *
    * @param checks as of the question that Kling answered
    * @param due not to be sent before this
    * @return false when something was heard of it meanwhile, or it is another create by now
    */
   public boolean free(String taskId, Doubt doubt, int checks, Instant due) {
-    boolean useless = doubt.lost() + 1 >= MOST_LOST;
+    boolean useless = doubt.lost() + 1 >= MAX_LOST;
     return jdbi.inTransaction(
         handle -> {
           boolean freed = free(handle, taskId, doubt, checks, useless ? SetAside.NEVER : due);
@@ -254,7 +254,7 @@ public class Doubts {
 
     Lost() {
       super(
-          MOST_LOST
+          MAX_LOST
               + " creates in a row were not answered, and Kling has none of them; see what answers"
               + " in its place");
     }

@@ -103,7 +103,7 @@ class OneBadAnswerTest {
     for (String state : List.of("22003", "23514", "P0001")) {
       poison = news("7", BigDecimal.ONE, "processing");
       try (Refusing refusing = Refusing.rows(jdbi, table, column, bad, state)) {
-        for (int i = 0; i < (state.equals("P0001") ? SetAside.MOST_ATTEMPTS + 1 : 4); i++) {
+        for (int i = 0; i < (state.equals("P0001") ? SetAside.MAX_ATTEMPTS + 1 : 4); i++) {
           neighbourEnds();
           clock.advance(Duration.ofMinutes(10));
         }
@@ -117,7 +117,7 @@ class OneBadAnswerTest {
   void what_is_set_aside_is_listed_survives_a_restart_and_can_be_tried_again() {
     poison = news("7", BigDecimal.ONE, "succeed");
     try (Refusing refusing = Refusing.rows(jdbi, "task_event", "task_id", bad, "P0001")) {
-      for (int i = 0; i < SetAside.MOST_ATTEMPTS; i++) {
+      for (int i = 0; i < SetAside.MAX_ATTEMPTS; i++) {
         reconciler.runOnce();
         clock.advance(Duration.ofMinutes(10));
       }
@@ -125,7 +125,7 @@ class OneBadAnswerTest {
     SetAside.Item item = reconciler.setAside.page("check", SetAside.Position.START, 10).get(0);
     assertEquals("check:" + bad, item.id());
     assertEquals("acme", item.tenant());
-    assertEquals(SetAside.MOST_ATTEMPTS, item.attempts());
+    assertEquals(SetAside.MAX_ATTEMPTS, item.attempts());
     assertTrue(item.reason().contains("refused INSERT of task_event"), item.reason());
 
     start();
@@ -141,7 +141,7 @@ class OneBadAnswerTest {
   @Test
   void a_question_that_fails_is_asked_again_and_nothing_is_set_aside() {
     breaks = true;
-    for (int i = 0; i < SetAside.MOST_ATTEMPTS + 1; i++) {
+    for (int i = 0; i < SetAside.MAX_ATTEMPTS + 1; i++) {
       neighbourEnds();
       clock.advance(Duration.ofMinutes(10));
     }

@@ -130,9 +130,7 @@ class OneBadCallbackTest {
               ? Long.toString(number("select max(id) from callback_receipt"))
               : bad;
       try (Refusing refusing = Refusing.rows(jdbi, table, column, item, state)) {
-        for (int pass = 0;
-            pass < (state.equals("P0001") ? SetAside.MOST_ATTEMPTS + 1 : 4);
-            pass++) {
+        for (int pass = 0; pass < (state.equals("P0001") ? SetAside.MAX_ATTEMPTS + 1 : 4); pass++) {
           receive(good, "{\"task_id\":\"2\",\"task_status\":\"word-%d\"}".formatted(pass));
           callbacks.workOff();
           assertEquals(
@@ -158,7 +156,7 @@ class OneBadCallbackTest {
     try (Refusing refusing = Refusing.rows(jdbi, "task_event", "task_id", bad, "P0001")) {
       receive(bad, "{\"task_id\":\"1\",\"task_status\":\"processing\"}");
       receipt = number("select max(id) from callback_receipt");
-      for (int i = 0; i < SetAside.MOST_ATTEMPTS; i++) {
+      for (int i = 0; i < SetAside.MAX_ATTEMPTS; i++) {
         assertEquals(1, waiting(), "tries " + i);
         callbacks.workOff();
         clock.advance(LONGER_THAN_ANY_WAIT);
@@ -169,7 +167,7 @@ class OneBadCallbackTest {
     assertEquals("callback:" + receipt, item.id());
     assertEquals(bad, item.taskId());
     assertEquals("acme", item.tenant());
-    assertEquals(SetAside.MOST_ATTEMPTS, item.attempts());
+    assertEquals(SetAside.MAX_ATTEMPTS, item.attempts());
     assertTrue(item.reason().contains("refused INSERT of task_event"), item.reason());
     assertEquals("set-aside", text("select reason from task_news"));
     assertTrue(text("select detail from task_news").contains("refused INSERT of task_event"));

@@ -185,13 +185,13 @@ class DoubtsTest {
     settings.put("kling.accounts.default.max-parallel", "1");
     Replica replica = replica();
     String task = submit(replica);
-    for (int i = 0; i < SetAside.MOST_ATTEMPTS; i++) {
+    for (int i = 0; i < SetAside.MAX_ATTEMPTS; i++) {
       kling.creates.add(new CreateAnswer.Unknown("HTTP 200 with an unreadable body"));
     }
 
     rounds(replica, Duration.ofHours(5), Duration.ofMinutes(7));
 
-    assertEquals(SetAside.MOST_ATTEMPTS, kling.created.size());
+    assertEquals(SetAside.MAX_ATTEMPTS, kling.created.size());
     assertEquals(0, number("select count(*) from open_task"));
     assertTrue(explain(replica, task).reason().contains("administrator"));
     SetAside.Item item = replica.setAside.page("dispatch", SetAside.Position.START, 10).get(0);

@@ -53,7 +53,7 @@ class OneBadDispatchTest {
     String bad = submit(replica);
     String body = text("select body from task_request");
     jdbi.useHandle(h -> h.execute("update task_request set body = '{\"broken'"));
-    for (int i = 0; i < SetAside.MOST_ATTEMPTS; i++) {
+    for (int i = 0; i < SetAside.MAX_ATTEMPTS; i++) {
       neighbourIsSent(replica);
       clock.advance(Duration.ofMinutes(2));
     }
@@ -93,7 +93,7 @@ class OneBadDispatchTest {
       Replica replica = replica();
       String bad = submit(replica);
       try (Refusing refusing = Refusing.rows(jdbi, table, column, bad, state)) {
-        for (int i = 0; i < (state.equals("P0001") ? SetAside.MOST_ATTEMPTS + 1 : 4); i++) {
+        for (int i = 0; i < (state.equals("P0001") ? SetAside.MAX_ATTEMPTS + 1 : 4); i++) {
           neighbourIsSent(replica);
           clock.advance(Duration.ofMinutes(2));
         }

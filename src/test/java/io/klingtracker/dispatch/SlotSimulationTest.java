@@ -19,7 +19,7 @@ class SlotSimulationTest {
 
   private static final long SEED = Long.getLong("slots.seed", 1);
   private static final int SEEDS = 6;
-  private static final double MOST_REFUSED = 0.02;
+  private static final double MAX_REFUSED = 0.02;
   private static final Duration RECOVERY = Duration.ofMinutes(1);
   private static final int MINUTE = 60_000;
 
@@ -100,7 +100,7 @@ class SlotSimulationTest {
       SlotWorld.Seen seen = world.run(Duration.ofMinutes(scenario.minutes()));
       String what = tell(scenario.name(), seed, seen);
       assertTrue(seen.used() >= SlotWorld.ENOUGH, what);
-      assertTrue(seen.refused() <= MOST_REFUSED, what);
+      assertTrue(seen.refused() <= MAX_REFUSED, what);
       assertTrue(seen.low().compareTo(RECOVERY) <= 0, what);
     }
   }

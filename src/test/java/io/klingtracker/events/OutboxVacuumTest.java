@@ -32,7 +32,7 @@ class OutboxVacuumTest {
   /** From so many seconds on PostgreSQL's own vacuum has to have come by. */
   private static final int AUTOVACUUM_SECONDS = 30;
 
-  private static final long MOST_BYTES = 16L << 20;
+  private static final long MAX_BYTES = 16L << 20;
 
   private final Jdbi jdbi = DATABASE.jdbi();
 
@@ -94,7 +94,7 @@ class OutboxVacuumTest {
     // Again, since a session that ends reports its dead rows then, those of before the vacuum too.
     jdbi.useHandle(handle -> handle.execute("vacuum outbox"));
     assertEquals(0, number("select n_dead_tup from pg_stat_user_tables where relname = 'outbox'"));
-    assertTrue(most < MOST_BYTES, "the outbox grew to " + most + " bytes");
+    assertTrue(most < MAX_BYTES, "the outbox grew to " + most + " bytes");
   }
 
   private void autovacuum(String change) {

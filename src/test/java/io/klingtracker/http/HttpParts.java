@@ -43,7 +43,7 @@ public final class HttpParts {
           }
 
           @Override
-          public int most() {
+          public int max() {
             return MOST;
           }
 

@@ -187,7 +187,8 @@ class KindsTest {
   @Test
   void no_kind_is_without_a_price_of_its_family() {
     for (Kind kind : Kinds.all()) {
-      BigDecimal units = Prices.of(kind, "invented", new Rule.Ask(Body.parse("{}").root(), null));
+      BigDecimal units =
+          Prices.of(kind, "invented", new Rule.RequestView(Body.parse("{}").root(), null));
       assertTrue(
           units.signum() > 0 || kind.name().equals("advanced-custom-elements"),
           kind + " counts " + units);

@@ -270,14 +270,14 @@ class Text2VideoRulesTest {
   void a_rule_accepts_up_to_its_boundary_and_refuses_beyond(Rule rule) {
     assertTrue(!rule.accepted.isEmpty() && !rule.refused.isEmpty() || rule.name.startsWith("what"));
     for (String accepted : rule.accepted) {
-      assertDoesNotThrow(() -> check(accepted), () -> Values.shorten(accepted, 300));
+      assertDoesNotThrow(() -> check(accepted), () -> Excerpts.shorten(accepted, 300));
     }
     for (Refused refused : rule.refused) {
       ProblemException refusal =
           assertThrows(
               ProblemException.class,
               () -> check(refused.members),
-              () -> Values.shorten(refused.members, 300));
+              () -> Excerpts.shorten(refused.members, 300));
       assertEquals(ErrorCode.INVALID_REQUEST, refusal.code());
       for (String word : refused.words) {
         assertTrue(
@@ -357,7 +357,7 @@ class Text2VideoRulesTest {
             () ->
                 RequestRules.check(
                     TEXT2VIDEO, body("{'model_name':'kling-v1','prompt':'a'}"), mapping));
-    ProblemException preset =
+    ProblemException unnamed =
         assertThrows(
             ProblemException.class,
             () -> RequestRules.check(TEXT2VIDEO, body("{'prompt':'a'}"), mapping));
@@ -367,8 +367,8 @@ class Text2VideoRulesTest {
         "The model 'kling-v1' has been discontinued and is no longer available.",
         named.getMessage());
     assertTrue(
-        String.valueOf(preset.getMessage()).startsWith(named.getMessage()), preset.getMessage());
-    assertTrue(String.valueOf(preset.getMessage()).contains("model_name"), preset.getMessage());
+        String.valueOf(unnamed.getMessage()).startsWith(named.getMessage()), unnamed.getMessage());
+    assertTrue(String.valueOf(unnamed.getMessage()).contains("model_name"), unnamed.getMessage());
   }
 
   @Test

@@ -30,7 +30,7 @@ class UpstreamBodyTest {
   }
 
   @Test
-  void a_mapped_preset_is_named() {
+  void a_mapped_default_is_named() {
     assertEquals(
         """
         {"prompt":"a","model_name":"kling-v3","external_task_id":"task_1",\

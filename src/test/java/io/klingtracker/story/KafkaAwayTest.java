@@ -40,7 +40,7 @@ class KafkaAwayTest {
   private static final int RATE = Integer.getInteger("kafka.away.rate", 15);
   private static final int SECONDS = Integer.getInteger("kafka.away", 2);
 
-  private static final long MOST_HEAP = 192L << 20;
+  private static final long MAX_HEAP = 192L << 20;
 
   @TestHTTPResource("/")
   URI root;
@@ -105,7 +105,7 @@ class KafkaAwayTest {
         drained);
     assertTrue(backlog >= 3L * during.size(), "every change waits");
     assertTrue(mostHeld <= config.window(), "held " + mostHeld);
-    assertTrue(heapAfter - heapBefore < MOST_HEAP, "the heap grew");
+    assertTrue(heapAfter - heapBefore < MAX_HEAP, "the heap grew");
     await()
         .atMost(LIMIT)
         .until(() -> given().get("/q/health/well").then().extract().statusCode() == 200);

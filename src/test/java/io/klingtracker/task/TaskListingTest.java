@@ -26,7 +26,7 @@ class TaskListingTest {
   private static final int ROWS = 1_000_000;
 
   /** A page of 51 may touch this many pages of 8 KiB; a scan of the table would touch thousands. */
-  private static final int MOST_PAGES = 1_500;
+  private static final int MAX_PAGES = 1_500;
 
   private static final Instant NOW = Instant.parse("2026-01-31T12:00:00Z");
 
@@ -167,7 +167,7 @@ class TaskListingTest {
                 String plan = plan(filter, before.isEmpty() ? null : before);
                 if (plan.contains("Seq Scan on task ")
                     || plan.contains("Seq Scan on task_event")
-                    || pages(plan) > MOST_PAGES) {
+                    || pages(plan) > MAX_PAGES) {
                   bad.add(filter + " before " + before + "\n" + plan);
                 }
               }

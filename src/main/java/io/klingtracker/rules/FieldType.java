@@ -19,7 +19,7 @@ import java.util.stream.IntStream;
  * What one field may hold: its check, its sentence and its JSON Schema come from the same values.
  * An {@link Empty} value counts as absent everywhere, so no field's type sees one.
  */
-sealed interface Type {
+sealed interface FieldType {
 
   /** The rule as a message ends with it, for example {@code must be one of std, pro}. */
   String rule();
@@ -31,7 +31,7 @@ sealed interface Type {
   void check(String field, JsonNode value, Findings findings);
 
   /** Text of at most so many Unicode code points. */
-  record Text(int max) implements Type {
+  record Text(int max) implements FieldType {
     @Override
     public String rule() {
       return "must be text of at most " + max + " characters";
@@ -57,7 +57,7 @@ sealed interface Type {
   }
 
   /** One of a few words, as Kling spells them. */
-  record Choice(List<String> words) implements Type {
+  record Choice(List<String> words) implements FieldType {
     @Override
     public String rule() {
       return words.size() == 1
@@ -79,7 +79,7 @@ sealed interface Type {
   }
 
   /** A word of a list, or a whole number in a range; Kling's way to say "or auto". */
-  record WholeOr(long min, long max, String word) implements Type {
+  record WholeOr(long min, long max, String word) implements FieldType {
     @Override
     public String rule() {
       return new Whole(min, max).rule() + ", or " + word;
@@ -106,7 +106,7 @@ sealed interface Type {
    * Whole seconds. The legacy generation documents a string, the newer one a number, which Kling
    * takes as text too; either is taken, since whoever writes the other cannot mean anything else.
    */
-  record Seconds(SortedSet<Integer> allowed) implements Type {
+  record Seconds(SortedSet<Integer> allowed) implements FieldType {
 
     private static final Pattern DIGITS = Pattern.compile("[1-9][0-9]{0,3}");
 
@@ -157,7 +157,7 @@ sealed interface Type {
   }
 
   /** A number in a range, ends included. */
-  record Decimal(BigDecimal min, BigDecimal max) implements Type {
+  record Decimal(BigDecimal min, BigDecimal max) implements FieldType {
 
     static Decimal between(String min, String max) {
       return new Decimal(new BigDecimal(min), new BigDecimal(max));
@@ -184,7 +184,7 @@ sealed interface Type {
   }
 
   /** A whole number in a range, ends included. */
-  record Whole(long min, long max) implements Type {
+  record Whole(long min, long max) implements FieldType {
     static boolean fits(JsonNode value, long min, long max) {
       return value.isIntegralNumber()
           && value.canConvertToLong()
@@ -214,7 +214,7 @@ sealed interface Type {
    * One of Kling's ids. Documented as a long; its digits in a string are taken too, since many
    * clients cannot hold so long a number.
    */
-  record Id() implements Type {
+  record Id() implements FieldType {
 
     private static final Pattern DIGITS = Pattern.compile("[0-9]{1,19}");
 
@@ -248,7 +248,7 @@ sealed interface Type {
    * True or false. CONFLICT: the table says boolean, an official example sends {@code "true"}; the
    * words are taken as strings too.
    */
-  record Flag() implements Type {
+  record Flag() implements FieldType {
 
     static boolean read(JsonNode value) {
       return value.isBoolean() ? value.booleanValue() : "true".equals(value.asText());
@@ -277,7 +277,7 @@ sealed interface Type {
   }
 
   /** An absolute http or https address, as {@link Target} reads it. */
-  record Url() implements Type {
+  record Url() implements FieldType {
     @Override
     public String rule() {
       return "must be an absolute http or https URL of at most "
@@ -305,7 +305,7 @@ sealed interface Type {
   }
 
   /** The caller's own id of a task: a key in our tables, so only what can be seen and stored. */
-  record OwnId(int max) implements Type {
+  record OwnId(int max) implements FieldType {
     @Override
     public String rule() {
       return "must be text of at most " + max + " characters without control characters";
@@ -336,7 +336,7 @@ sealed interface Type {
   }
 
   /** A switch that this model version does not have: false, or nothing. */
-  record Never() implements Type {
+  record Never() implements FieldType {
     @Override
     public String rule() {
       return "must be false or left out";
@@ -356,7 +356,7 @@ sealed interface Type {
   }
 
   /** A picture, sound or mask: a URL, or its bytes in base64. */
-  record Media() implements Type {
+  record Media() implements FieldType {
     @Override
     public String rule() {
       return "must be a URL, or base64 without a data: prefix";
@@ -379,7 +379,7 @@ sealed interface Type {
   }
 
   /** An array of so many items. */
-  record Items(int min, int max, Type of) implements Type {
+  record Items(int min, int max, FieldType of) implements FieldType {
     @Override
     public String rule() {
       return min == max
@@ -405,7 +405,7 @@ sealed interface Type {
   }
 
   /** An object with some fields we know; others pass. */
-  record Shape(List<Field> fields) implements Type {
+  record Shape(List<Field> fields) implements FieldType {
     @Override
     public String rule() {
       return "must be an object";
@@ -438,7 +438,7 @@ sealed interface Type {
   /**
    * An object, or an array of such objects where the documentation says array and shows objects.
    */
-  record OneOrMore(Shape shape) implements Type {
+  record OneOrMore(Shape shape) implements FieldType {
     @Override
     public String rule() {
       return shape.rule();

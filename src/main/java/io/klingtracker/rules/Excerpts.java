@@ -3,11 +3,11 @@ package io.klingtracker.rules;
 import com.fasterxml.jackson.databind.JsonNode;
 
 /** How values read in a message: short, on one line, and harmless. */
-final class Values {
+final class Excerpts {
 
   private static final int SHOWN = 40;
 
-  private Values() {}
+  private Excerpts() {}
 
   /** A value as a message shows it. */
   static String shown(JsonNode value) {
