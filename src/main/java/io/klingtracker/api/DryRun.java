@@ -44,7 +44,7 @@ record DryRun(
             "{task_id}",
             base + "/callbacks/kling/{task_id}/{token}"),
         new TreeSet<>(kling.accounts().keySet()).stream().findFirst().orElse(null),
-        checked.family().word(),
+        checked.family().wireName(),
         checked.slots(),
         checked.units(),
         checked.warnings());

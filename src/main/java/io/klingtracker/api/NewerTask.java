@@ -82,7 +82,7 @@ record NewerTask(
     if (units == null) {
       return null;
     }
-    String family = Kinds.ofName(task.kind()).map(Kind::family).orElse(Family.VIDEO).word();
+    String family = Kinds.ofName(task.kind()).map(Kind::family).orElse(Family.VIDEO).wireName();
     return List.of(
         Map.of("charge_type", "unit", "amount", units.toPlainString(), "package_type", family));
   }

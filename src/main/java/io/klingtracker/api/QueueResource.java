@@ -70,7 +70,7 @@ public class QueueResource {
     QueueStatus queueStatus = found.queueStatus();
     return new Explanation(
         task.id(),
-        task.status().word(),
+        task.status().wireName(),
         queueStatus.reason(),
         queueStatus.next(),
         time(queueStatus.nextAt()),

@@ -154,7 +154,7 @@ class Submissions {
                 checked.callbackUrl(),
                 checked.model(),
                 checked.upstreamModel(),
-                checked.family().word(),
+                checked.family().wireName(),
                 checked.slots(),
                 checked.units(),
                 priority(options.priority()),

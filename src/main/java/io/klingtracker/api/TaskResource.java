@@ -61,7 +61,7 @@ public class TaskResource {
   private static final int MAX_LIMIT = 200;
   private static final int MAX_BATCH = 200;
   private static final List<String> STATUSES =
-      Arrays.stream(TaskStatus.values()).map(TaskStatus::word).toList();
+      Arrays.stream(TaskStatus.values()).map(TaskStatus::wireName).toList();
 
   private final Tasks tasks;
   private final QueueView queue;

@@ -125,7 +125,7 @@ public class TrackResource {
                 klingTaskId,
                 externalId(request.externalTaskId()),
                 text("model", request.model(), MAX_MODEL),
-                kind.family().word(),
+                kind.family().wireName(),
                 caller.key()));
     if (submission instanceof Submission.Stored stored) {
       askSoon(stored.taskId());

@@ -421,7 +421,7 @@ class ReceiptStore {
                 handle
                     .createUpdate(statement)
                     .bind("task", callback.taskId())
-                    .bind("claimed", claimed.word())
+                    .bind("claimed", claimed.wireName())
                     .bind("named", named)
                     .bind("received", callback.receivedAt())
                     .bind("now", clock.instant())

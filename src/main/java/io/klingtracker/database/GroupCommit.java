@@ -36,7 +36,7 @@ public final class GroupCommit<T, R> implements AutoCloseable {
   private final String what;
   private final int batch;
   private final Write<T, R> write;
-  private final List<Lane> lanes;
+  private final List<Writer> writers;
   private volatile boolean stopped;
 
   /** One statement. */
@@ -69,8 +69,8 @@ public final class GroupCommit<T, R> implements AutoCloseable {
     this.write = write;
     int writers = bounds.enabled() ? Math.max(1, bounds.writers()) : 0;
     int room = Math.max(1, bounds.queue() / Math.max(1, writers));
-    this.lanes = IntStream.range(0, writers).mapToObj(number -> new Lane(number, room)).toList();
-    lanes.forEach(lane -> lane.thread.start());
+    this.writers = IntStream.range(0, writers).mapToObj(number -> new Writer(number, room)).toList();
+    this.writers.forEach(writer -> writer.thread.start());
   }
 
   /**
@@ -82,10 +82,10 @@ public final class GroupCommit<T, R> implements AutoCloseable {
    */
   public CompletionStage<R> add(Object key, T item) {
     Waiting<T, R> waiting = new Waiting<>(item, new CompletableFuture<>());
-    if (lanes.isEmpty()) {
+    if (writers.isEmpty()) {
       writeAlone(waiting);
     } else {
-      lanes.get(Math.floorMod(key.hashCode(), lanes.size())).add(waiting);
+      writers.get(Math.floorMod(key.hashCode(), writers.size())).add(waiting);
     }
     return waiting.answer;
   }
@@ -94,10 +94,10 @@ public final class GroupCommit<T, R> implements AutoCloseable {
   @Override
   public void close() {
     stopped = true;
-    lanes.forEach(Lane::wake);
-    for (Lane lane : lanes) {
+    writers.forEach(Writer::wake);
+    for (Writer writer : writers) {
       try {
-        lane.thread.join(STOP_MILLIS);
+        writer.thread.join(STOP_MILLIS);
       } catch (InterruptedException e) {
         Thread.currentThread().interrupt();
       }
@@ -127,7 +127,7 @@ public final class GroupCommit<T, R> implements AutoCloseable {
   }
 
   /** One writer and what waits for it. */
-  private final class Lane {
+  private final class Writer {
 
     private final Thread thread;
     private final int room;
@@ -136,7 +136,7 @@ public final class GroupCommit<T, R> implements AutoCloseable {
     private final Queue<Waiting<T, R>> queue = new ArrayDeque<>();
     private boolean writing;
 
-    Lane(int number, int room) {
+    Writer(int number, int room) {
       this.room = room;
       this.thread = new Thread(this::run, what + "-writer-" + number);
       thread.setDaemon(true);

@@ -17,7 +17,7 @@ final class Breaker {
     HALF_OPEN,
     OPEN;
 
-    String word() {
+    String wireName() {
       return name().toLowerCase(java.util.Locale.ROOT).replace('_', '-');
     }
   }

@@ -207,7 +207,7 @@ class ConfiguredAccounts implements KlingAccounts {
         account.slots(),
         account.weight(),
         snapshot.paused().contains(name),
-        breaker(name).word(),
+        breaker(name).wireName(),
         parked,
         models.stream()
             .map(

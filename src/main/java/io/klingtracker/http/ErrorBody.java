@@ -55,11 +55,11 @@ public record ErrorBody(int status, String type, String text, @Nullable String r
             code.httpStatus(),
             "application/problem+json",
             new JsonObject()
-                .put("type", "urn:kling-task-tracker:problem:" + code.word())
-                .put("title", code.word().replace('-', ' '))
+                .put("type", "urn:kling-task-tracker:problem:" + code.wireName())
+                .put("title", code.wireName().replace('-', ' '))
                 .put("status", code.httpStatus())
                 .put("detail", message)
-                .put("code", code.word())
+                .put("code", code.wireName())
                 .put("instance", "urn:uuid:" + id)
                 .encode(),
             wait);

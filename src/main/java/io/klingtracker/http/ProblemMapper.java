@@ -38,7 +38,7 @@ public class ProblemMapper {
   /** A refusal that was meant. */
   @ServerExceptionMapper
   public Response refused(ProblemException e, UriInfo uri) {
-    LOG.debugf("%s: %s", e.code().word(), e.getMessage());
+    LOG.debugf("%s: %s", e.code().wireName(), e.getMessage());
     return answer(e.code(), String.valueOf(e.getMessage()), e.retryAfter(), uri, UUID.randomUUID());
   }
 

@@ -61,7 +61,7 @@ public class Refusals {
     HttpServerRequest request = call.request();
     Front front = Front.of(request.path());
     count(front, bound);
-    LOG.debugf("%s: %s", problem.code().word(), problem.getMessage());
+    LOG.debugf("%s: %s", problem.code().wireName(), problem.getMessage());
     ErrorBody body = ErrorBody.of(front, problem);
     if (request.isEnded() || !mayHaveBody(request)) {
       body.send(call.response());

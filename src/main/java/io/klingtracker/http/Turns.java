@@ -27,8 +27,8 @@ class Turns {
   /** Threads that no caller gets. */
   private static final int RESERVED = 8;
 
-  private final Lane reads;
-  private final Lane changes;
+  private final TurnPool reads;
+  private final TurnPool changes;
 
   @Inject
   Turns(
@@ -37,8 +37,8 @@ class Turns {
           int connections) {
     // A read holds a connection all the time; changes wait for one another in groups.
     int forReads = Math.max(1, Math.min(connections * 3 / 4, threads / 2));
-    this.reads = new Lane(forReads);
-    this.changes = new Lane(Math.max(1, threads - forReads - RESERVED));
+    this.reads = new TurnPool(forReads);
+    this.changes = new TurnPool(Math.max(1, threads - forReads - RESERVED));
   }
 
   void register(@Observes Filters filters) {
@@ -51,29 +51,29 @@ class Turns {
       call.next();
       return;
     }
-    Lane lane = place.isRead() ? reads : changes;
-    Turn turn = new Turn(lane, RequestTenant.of(call), call, Vertx.currentContext());
+    TurnPool pool = place.isRead() ? reads : changes;
+    Turn turn = new Turn(pool, RequestTenant.of(call), call, Vertx.currentContext());
     place.turn(turn::end);
-    if (lane.begin(turn)) {
+    if (pool.begin(turn)) {
       call.next();
     }
   }
 
   /** One request's turn. */
   private static final class Turn {
-    private final Lane lane;
+    private final TurnPool pool;
     private final String tenant;
     private final RoutingContext call;
     private final Context context;
 
-    /** Guarded by the lane. */
+    /** Guarded by the pool. */
     private boolean begun;
 
-    /** Guarded by the lane. */
+    /** Guarded by the pool. */
     private boolean ended;
 
-    Turn(Lane lane, String tenant, RoutingContext call, Context context) {
-      this.lane = lane;
+    Turn(TurnPool pool, String tenant, RoutingContext call, Context context) {
+      this.pool = pool;
       this.tenant = tenant;
       this.call = call;
       this.context = context;
@@ -84,7 +84,7 @@ class Turns {
     }
 
     void end() {
-      lane.end(this);
+      pool.end(this);
     }
   }
 
@@ -95,12 +95,12 @@ class Turns {
   }
 
   /** So many at a time; a tenant's in the order in which they came. */
-  private static final class Lane {
+  private static final class TurnPool {
     private final int most;
     private final Map<String, Queue> tenants = new LinkedHashMap<>();
     private int running;
 
-    Lane(int most) {
+    TurnPool(int most) {
       this.most = most;
     }
 

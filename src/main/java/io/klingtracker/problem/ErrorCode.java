@@ -59,7 +59,7 @@ public enum ErrorCode {
   }
 
   /** The word of the code, as in {@code task-not-found}. */
-  public String word() {
+  public String wireName() {
     return name().toLowerCase(Locale.ROOT).replace('_', '-');
   }
 }

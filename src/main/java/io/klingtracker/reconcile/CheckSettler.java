@@ -363,8 +363,8 @@ class CheckSettler {
   }
 
   private void untrue(Check check, TaskStatus claimed, String said) {
-    tasks.note(check.taskId(), Source.POLL, claimed.word(), "untrue", "asked, Kling says " + said);
-    reports.untrue(check.taskId(), check.account(), claimed.word());
+    tasks.note(check.taskId(), Source.POLL, claimed.wireName(), "untrue", "asked, Kling says " + said);
+    reports.untrue(check.taskId(), check.account(), claimed.wireName());
   }
 
   /** Kling answered, and nothing ended. */

@@ -48,11 +48,11 @@ class DoubtWatch implements HealthCheck {
     for (Doubts.Cause cause : Doubts.Cause.values()) {
       Gauge.builder("tracker.doubts", () -> creates(cause))
           .description("Creates of which nobody knows whether Kling accepted them")
-          .tag("cause", cause.word())
+          .tag("cause", cause.wireName())
           .register(registry);
       Gauge.builder("tracker.doubts.oldest.seconds", () -> oldestSeconds(cause))
           .description("Age of the oldest of them")
-          .tag("cause", cause.word())
+          .tag("cause", cause.wireName())
           .register(registry);
     }
     loops.add(WorkLoop.named("doubt-gauges").every(EVERY).work(this::look));
@@ -85,7 +85,7 @@ class DoubtWatch implements HealthCheck {
     return counts.stream()
         .collect(
             Collectors.toMap(
-                count -> count.cause().word(),
+                count -> count.cause().wireName(),
                 count ->
                     "%s, the oldest for %s s"
                         .formatted(count.creates(), age(count.oldest()).toSeconds())));

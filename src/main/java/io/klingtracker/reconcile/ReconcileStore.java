@@ -339,7 +339,7 @@ class ReconcileStore {
 
   private @Nullable String claim(Reschedule reschedule) {
     TaskStatus proving = reschedule.check().proving();
-    return reschedule.proving() && proving != null ? proving.word() : null;
+    return reschedule.proving() && proving != null ? proving.wireName() : null;
   }
 
   /** Nobody will ask about this task again, unless something was heard of it meanwhile. */

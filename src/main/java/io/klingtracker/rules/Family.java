@@ -10,7 +10,7 @@ public enum Family {
   GENERAL;
 
   /** The word stored with a task and used in metrics. */
-  public String word() {
+  public String wireName() {
     return name().toLowerCase(Locale.ROOT);
   }
 }

@@ -27,6 +27,6 @@ public record News(
 
   /** News that names no id of Kling's and brings no units. */
   public static News of(String taskId, Source source, TaskSignal signal) {
-    return new News(taskId, source, signal, null, null, null, signal.status().word());
+    return new News(taskId, source, signal, null, null, null, signal.status().wireName());
   }
 }

@@ -278,8 +278,8 @@ class NewsStore {
     for (int i = 0; i < size; i++) {
       News item = news.get(i);
       ids[i] = item.taskId();
-      statuses[i] = item.signal().status().word();
-      sources[i] = item.source().word();
+      statuses[i] = item.signal().status().wireName();
+      sources[i] = item.source().wireName();
       words[i] = TaskSql.word(item.word());
       klingIds[i] = TaskSql.id(item.klingTaskId());
       messages[i] = TaskSql.detail(TaskSql.message(item.signal()));
@@ -352,7 +352,7 @@ class NewsStore {
                 .bind("newsLimit", NEWS_LIMIT)
                 .bind("id", taskId)
                 .bind("now", clock.instant())
-                .bind("source", source.word())
+                .bind("source", source.wireName())
                 .bind("status", status == null ? null : TaskSql.word(status))
                 .bind("reason", reason)
                 .bind("detail", detail == null ? null : TaskSql.detail(detail))

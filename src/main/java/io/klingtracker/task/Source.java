@@ -13,7 +13,7 @@ public enum Source {
   ADMIN;
 
   /** The word in events and the timeline. */
-  public String word() {
+  public String wireName() {
     return name().toLowerCase(Locale.ROOT);
   }
 }

@@ -54,7 +54,7 @@ final class TaskListing {
     if (status.compareTo(TaskStatus.EXPIRED) >= 0) {
       return SELECT
           + "task_event e join task t on t.id = e.task_id where e.tenant_id = :tenant and e.status = '"
-          + status.word()
+          + status.wireName()
           + "'"
           + where
           + range("e.task_id", filter, before, values)
@@ -79,7 +79,7 @@ final class TaskListing {
     } else if (status != null && (!status.isFinal() || filter.externalTaskId() != null)) {
       // A word of ours, written out, lets PostgreSQL prove which index will do. A task stays where
       // its final event has put it.
-      where.append(" and t.status = '").append(status.word()).append("'");
+      where.append(" and t.status = '").append(status.wireName()).append("'");
     }
     add(where, values, "t.kind = ", "kind", filter.kind());
     add(where, values, "t.model = ", "model", filter.model());

@@ -37,7 +37,7 @@ public enum TaskStatus {
   }
 
   /** The word in answers, events and the database. */
-  public String word() {
+  public String wireName() {
     return name().toLowerCase(Locale.ROOT);
   }
 
@@ -52,16 +52,16 @@ public enum TaskStatus {
   }
 
   /**
-   * Reads {@link #word}.
+   * Reads {@link #wireName}.
    *
    * @throws IllegalArgumentException for any other text
    */
-  public static TaskStatus of(String word) {
+  public static TaskStatus of(String wireName) {
     for (TaskStatus status : values()) {
-      if (status.word().equals(word)) {
+      if (status.wireName().equals(wireName)) {
         return status;
       }
     }
-    throw new IllegalArgumentException("no task status is called " + word);
+    throw new IllegalArgumentException("no task status is called " + wireName);
   }
 }

@@ -405,10 +405,10 @@ class TaskStore {
                 .bind("owner", claim == null ? null : claim.owner())
                 .bind("attempts", claim == null ? null : claim.attempts())
                 .bind("dueBy", dueBy)
-                .bind("status", signal.status().word())
+                .bind("status", signal.status().wireName())
                 .bind("message", TaskSql.detail(TaskSql.message(signal)))
                 .bind("code", signal instanceof TaskSignal.Failed failed ? failed.code() : null)
-                .bind("source", source.word())
+                .bind("source", source.wireName())
                 .bind("traceparent", traceparent)
                 .bind("now", now)
                 .map(

@@ -60,7 +60,7 @@ public record TaskView(
         task.model(),
         task.upstreamModel(),
         task.account(),
-        task.status().word(),
+        task.status().wireName(),
         task.statusMessage(),
         task.errorCode(),
         task.late(),

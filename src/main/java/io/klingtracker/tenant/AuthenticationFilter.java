@@ -150,7 +150,7 @@ public class AuthenticationFilter implements ContainerRequestFilter, ContainerRe
               .formatted(
                   caller.key() == null ? "person" : "key",
                   caller.scopes().isEmpty() ? "nothing" : Scope.words(caller.scopes()),
-                  needed.word()));
+                  needed.wireName()));
     }
     rates.take(caller);
     current.set(caller);

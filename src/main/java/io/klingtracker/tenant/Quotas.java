@@ -138,21 +138,21 @@ public class Quotas implements CountedCalls {
 
   Admission admit(String tenant, Quota quota, BigDecimal units) {
     if (quota.isNone()) {
-      return new Place(null, units, false);
+      return new Reservation(null, units, false);
     }
     Use use = uses.computeIfAbsent(tenant, Use::new);
     use.take(quota, units);
-    return new Place(use, units, quota.queued() != null);
+    return new Reservation(use, units, quota.queued() != null);
   }
 
-  private static final class Place implements Admission {
+  private static final class Reservation implements Admission {
 
     private final @Nullable Use use;
     private final BigDecimal units;
     private final boolean queues;
     private boolean open = true;
 
-    Place(@Nullable Use use, BigDecimal units, boolean queues) {
+    Reservation(@Nullable Use use, BigDecimal units, boolean queues) {
       this.use = use;
       this.units = units;
       this.queues = queues;

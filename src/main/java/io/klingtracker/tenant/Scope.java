@@ -23,7 +23,7 @@ public enum Scope {
 
   static final Set<Scope> ALL = Set.copyOf(EnumSet.allOf(Scope.class));
 
-  String word() {
+  String wireName() {
     return name().toLowerCase(Locale.ROOT);
   }
 
@@ -43,7 +43,7 @@ public enum Scope {
   static String words(Set<Scope> scopes) {
     return Arrays.stream(values())
         .filter(scopes::contains)
-        .map(Scope::word)
+        .map(Scope::wireName)
         .collect(Collectors.joining(" "));
   }
 }

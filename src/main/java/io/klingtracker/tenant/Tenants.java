@@ -414,7 +414,7 @@ public class Tenants {
   private static KeySettings settings(ApiKey key) {
     return new KeySettings(
         key.name,
-        Scope.of(key.scopes).stream().map(Scope::word).collect(Collectors.toSet()),
+        Scope.of(key.scopes).stream().map(Scope::wireName).collect(Collectors.toSet()),
         key.rate,
         key.burst,
         key.expiresAt,

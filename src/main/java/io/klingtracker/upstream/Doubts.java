@@ -111,7 +111,7 @@ public class Doubts {
     }
 
     /** As it is stored and shown. */
-    public String word() {
+    public String wireName() {
       return word;
     }
 
@@ -120,13 +120,13 @@ public class Doubts {
      *
      * @throws IllegalArgumentException for any other word
      */
-    public static Cause of(String word) {
+    public static Cause of(String wireName) {
       for (Cause cause : values()) {
-        if (cause.word.equals(word)) {
+        if (cause.word.equals(wireName)) {
           return cause;
         }
       }
-      throw new IllegalArgumentException("no cause of doubt: " + word);
+      throw new IllegalArgumentException("no cause of doubt: " + wireName);
     }
   }
 
@@ -173,7 +173,7 @@ public class Doubts {
                     .bind("id", taskId)
                     .bind("owner", held.owner())
                     .bind("attempts", held.attempts())
-                    .bind("cause", cause.word())
+                    .bind("cause", cause.wireName())
                     .bind("reason", clean(reason))
                     .bind("now", clock.instant())
                     .execute())
@@ -189,7 +189,7 @@ public class Doubts {
                 .createUpdate(KEEP)
                 .bind("id", taskId)
                 .bind("sentAt", doubt.sentAt())
-                .bind("cause", cause.word())
+                .bind("cause", cause.wireName())
                 .bind("reason", clean(reason))
                 .bind("now", now)
                 .bind("slotUntil", now.minus(HOLDS_SLOT))

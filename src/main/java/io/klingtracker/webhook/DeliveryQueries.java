@@ -346,7 +346,7 @@ class DeliveryQueries {
                 .bind("url", url)
                 .bind("now", clock.instant())
                 .bind("status", answered == null ? null : answered.status())
-                .bind("failure", unanswered == null ? null : unanswered.failure().word())
+                .bind("failure", unanswered == null ? null : unanswered.failure().wireName())
                 .bind("detail", unanswered == null ? null : unanswered.detail())
                 .bind("latency", result.latency().toMillis())
                 .bind("answer", answered == null ? null : answered.excerpt())

@@ -26,7 +26,7 @@ enum Failure {
   INTERNAL;
 
   /** The word outside, e.g. {@code address-refused}. */
-  String word() {
+  String wireName() {
     return name().toLowerCase(Locale.ROOT).replace('_', '-');
   }
 }

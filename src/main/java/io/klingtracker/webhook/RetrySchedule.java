@@ -54,7 +54,7 @@ record RetrySchedule(List<Duration> delays, double jitter, Duration retryAfterCa
       return again(reason, hostFailed, retryAfter(answered.retryAfter(), now), attempts, now, seed);
     }
     AttemptResult.Unanswered unanswered = (AttemptResult.Unanswered) result;
-    String reason = unanswered.failure().word() + ": " + unanswered.detail();
+    String reason = unanswered.failure().wireName() + ": " + unanswered.detail();
     return switch (unanswered.failure()) {
       case URL_REFUSED -> new AttemptOutcome.Failed(reason, false, false);
       case STATUS, INTERNAL -> again(reason, false, Duration.ZERO, attempts, now, seed);

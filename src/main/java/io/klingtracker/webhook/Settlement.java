@@ -71,8 +71,8 @@ record Settlement(
         at,
         answered == null ? null : answered.status(),
         unanswered != null
-            ? unanswered.failure().word()
-            : wrongStatus ? Failure.STATUS.word() : null,
+            ? unanswered.failure().wireName()
+            : wrongStatus ? Failure.STATUS.wireName() : null,
         unanswered == null ? null : unanswered.detail(),
         result.latency().toMillis(),
         answered == null ? null : answered.excerpt());

@@ -168,7 +168,7 @@ public class WebhookTestResource {
           id.toString(),
           delivered,
           answered.status(),
-          delivered ? null : Failure.STATUS.word(),
+          delivered ? null : Failure.STATUS.wireName(),
           null,
           latency,
           answered.excerpt());
@@ -178,7 +178,7 @@ public class WebhookTestResource {
         id.toString(),
         false,
         null,
-        unanswered.failure().word(),
+        unanswered.failure().wireName(),
         unanswered.detail(),
         latency,
         null);

@@ -79,7 +79,7 @@ class WebhookTraces {
         span.setStatus(StatusCode.ERROR);
       }
     } else if (result instanceof AttemptResult.Unanswered unanswered) {
-      span.setAttribute("error.type", unanswered.failure().word());
+      span.setAttribute("error.type", unanswered.failure().wireName());
       span.setStatus(StatusCode.ERROR);
     }
     span.end();

@@ -217,7 +217,7 @@ class CallbackLoadTest {
   }
 
   private static News news(String id, TaskSignal signal) {
-    return new News(id, Source.DISPATCH, signal, "k-" + id, null, null, signal.status().word());
+    return new News(id, Source.DISPATCH, signal, "k-" + id, null, null, signal.status().wireName());
   }
 
   private Receipt receipt(String taskId, String headers) {

@@ -167,8 +167,8 @@ class TaskStoreTest {
             h ->
                 h.createQuery(
                         "select task_accepts(cast(:from as task_status), cast(:to as task_status))")
-                    .bind("from", from.word())
-                    .bind("to", to.word())
+                    .bind("from", from.wireName())
+                    .bind("to", to.wireName())
                     .mapTo(Boolean.class)
                     .one());
     assertEquals(from.accepts(to), accepts);
@@ -470,7 +470,7 @@ class TaskStoreTest {
   }
 
   private static News news(String id, TaskSignal signal, String klingTaskId) {
-    return new News(id, Source.CALLBACK, signal, klingTaskId, null, null, signal.status().word());
+    return new News(id, Source.CALLBACK, signal, klingTaskId, null, null, signal.status().wireName());
   }
 
   private Submission submit(NewTask task, String traceparent) {

@@ -93,6 +93,6 @@ class UsageTest {
                         null)))
             .taskId();
     tasks.apply(News.of(id, Source.POLL, new TaskSignal.Submitted()));
-    tasks.apply(new News(id, Source.POLL, end, null, units, null, end.status().word()));
+    tasks.apply(new News(id, Source.POLL, end, null, units, null, end.status().wireName()));
   }
 }
