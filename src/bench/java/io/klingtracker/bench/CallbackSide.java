@@ -103,7 +103,7 @@ final class CallbackSide implements AutoCloseable {
     return published(load, before, start, atFirst);
   }
 
-  /** More than it can take; what is put off is sent again, until the time is over. */
+  /** More than it can take; what is deferred is sent again, until the time is over. */
   Result flood(int connections, double perSecond, Duration time) {
     int tasks = tasks(rate * SPARE, time);
     Loader.Requests callbacks = SignedCallbacks.repeated(reserve(tasks), tasks);

@@ -60,7 +60,7 @@ final class Events implements Bench.Group {
   }
 
   /**
-   * One engine at a time: nobody runs two, nor one beside a relay of ours, which goes on here but
+   * One engine at a time: nobody runs two, nor one beside a relay of ours, which continues here but
    * has little to do at this rate.
    */
   private static Histogram debezium(Bench bench, CallbackSide side, boolean tuned, Duration time) {

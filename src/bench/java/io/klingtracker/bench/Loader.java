@@ -45,7 +45,7 @@ final class Loader {
   interface Requests {
     byte @Nullable [] next();
 
-    /** What became of one, on the loader's thread: taken, or put off and to be sent again. */
+    /** What became of one, on the loader's thread: taken, or deferred and to be sent again. */
     default void answered(byte[] request, boolean taken) {}
   }
 
@@ -190,7 +190,7 @@ final class Loader {
     }
   }
 
-  /** A server that hangs up loses us a connection; the load goes on with the others. */
+  /** A server that hangs up loses us a connection; the load continues with the others. */
   private void broken(Connection connection, SelectionKey key) throws IOException {
     if (key.isValid()) {
       key.cancel();

@@ -1,6 +1,6 @@
 package io.klingtracker.bench;
 
-/** Three times what it can take: does it go on taking as much, and say no to the rest? */
+/** Three times what it can take: does it continue to take as much, and say no to the rest? */
 final class Overload implements Bench.Group {
 
   /** More than the service lets in at a time, so that it has to say no. */

@@ -14,7 +14,7 @@ final class Peers implements Bench.Group {
 
   private static final int CONNECTIONS = 128;
 
-  /** No goal hangs on them, and each takes its time to start, to warm up and to publish. */
+  /** No goal depends on them, and each takes its time to start, to warm up and to publish. */
   private static final int ROUNDS = 3;
 
   /** Who has not published by then is behind; what comes later is not counted. */

@@ -54,7 +54,7 @@ final class SignedCallbacks implements Loader.Requests {
   }
 
   /**
-   * The same for who may put them off: what was put off comes again before anything else, and a
+   * The same for who may defer them: what was deferred comes again before anything else, and a
    * task's second callback after its first was taken.
    */
   static Loader.Requests repeated(long first, int tasks) {

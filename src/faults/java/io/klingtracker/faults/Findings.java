@@ -3,7 +3,7 @@ package io.klingtracker.faults;
 import java.util.ArrayList;
 import java.util.List;
 
-/** What did not hold; a row goes on after it, so that one run tells of everything. */
+/** What did not hold; a row continues after it, so that one run tells of everything. */
 final class Findings {
 
   /** One cause can show ten thousand times. */

@@ -112,7 +112,7 @@ final class HonestTraffic implements AutoCloseable {
     return false;
   }
 
-  /** No more submissions; everything else goes on. */
+  /** No more submissions; everything else continues. */
   void stopSubmitting() {
     submitting = false;
   }

@@ -190,7 +190,7 @@ final class Row29ForgedCallbacks extends Row {
       flood.add(() -> scene.attacker().send(scene.port(), request, LIMIT));
     }
     List<Attacker.Answer> answers = scene.attacker().sendAll(flood, 32);
-    // Whoever floods may be put off or hung up on; nobody may be let in.
+    // Whoever floods may be answered 503 or hung up on; nobody may be let in.
     answers.forEach(
         answer ->
             scene

@@ -17,7 +17,7 @@ import org.junit.jupiter.api.AfterEach;
 
 /**
  * The database is dumped and restored into a fresh cluster, whose transaction numbers begin anew,
- * under a service that goes on and readers that hold cursors.
+ * under a service that continues and readers that hold cursors.
  */
 @Field
 final class Row49Restore extends Row {

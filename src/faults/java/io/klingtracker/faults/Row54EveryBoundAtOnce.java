@@ -21,7 +21,7 @@ final class Row54EveryBoundAtOnce extends Row {
   private static final int HOSTS = 3_000;
   private static final int MODELS = 400;
 
-  /** Of its requests so many, and one more, may be put off. */
+  /** Of its requests so many, and one more, may be deferred. */
   private static final double PUT_OFF = 0.1;
 
   Row54EveryBoundAtOnce() {

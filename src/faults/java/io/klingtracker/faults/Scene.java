@@ -94,7 +94,7 @@ final class Scene {
     return notes.toString();
   }
 
-  /** Lets the honest traffic go on for a while; ends early when the service has ended. */
+  /** Lets the honest traffic continue for a while; ends early when the service has ended. */
   void watch(Duration time) {
     long end = System.nanoTime() + time.toNanos();
     while (System.nanoTime() < end && installation.isAlive()) {

@@ -114,7 +114,7 @@ class SecretRotationIT {
     }
   }
 
-  /** What a replica makes that hangs on its secret. */
+  /** What a replica makes that is derived from its secret. */
   private void make(ServiceProcess replica) throws Exception {
     String key = Installation.HONEST.apiKey();
     for (int i = 0; i < 2; i++) {

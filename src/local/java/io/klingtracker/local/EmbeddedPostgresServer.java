@@ -62,7 +62,7 @@ public final class EmbeddedPostgresServer implements AutoCloseable {
   }
 
   /**
-   * The same, with settings of the server besides.
+   * The same, with further settings of the server.
    *
    * @param configuration as in {@code postgresql.conf}
    */

@@ -16,8 +16,8 @@ import java.util.Map;
 import java.util.function.Predicate;
 
 /**
- * Tasks on disk, a line for each change, so that a killed simulator goes on where it was. Read and
- * rewritten without history at each start; a last line that was torn by the kill is left out.
+ * Tasks on disk, a line for each change, so that a killed simulator continues where it was. Read
+ * and rewritten without history at each start; a last line that was torn by the kill is left out.
  */
 final class Journal implements AutoCloseable {
 

@@ -82,7 +82,7 @@ public final class KlingSimulator implements AutoCloseable {
     }
   }
 
-  /** Listens on both ports and goes on with the tasks of earlier runs. */
+  /** Listens on both ports and continues with the tasks of earlier runs. */
   public KlingSimulator start() {
     await(listen());
     await(control.listen(settings.controlPort(), settings.host()));

@@ -110,7 +110,9 @@ public final class SimulatorSettings {
     return this;
   }
 
-  /** Keeps tasks here, so that they go on after the process was killed; default: in memory only. */
+  /**
+   * Keeps tasks here, so that they continue after the process was killed; default: in memory only.
+   */
   public SimulatorSettings directory(Path value) {
     directory = value;
     return this;

@@ -115,7 +115,7 @@ public class AdminAccountResource {
     return accounts.one(name).map(this::view).orElseThrow(() -> unknown(name));
   }
 
-  /** Sends nothing new on it; tasks that run there go on. */
+  /** Sends nothing new on it; tasks that run there continue. */
   @POST
   @Admin
   @Path("/{name}/pause")

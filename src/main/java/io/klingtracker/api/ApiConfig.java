@@ -15,7 +15,7 @@ public interface ApiConfig {
   @WithDefault("33554432")
   int maxMediaBody();
 
-  /** Synchronous calls that may be waiting for Kling at a time; more are put off. */
+  /** Synchronous calls that may be waiting for Kling at a time; more are deferred. */
   @WithDefault("32")
   int maxPassedAtOnce();
 }

@@ -20,7 +20,7 @@ public interface CallbackConfig {
   @WithDefault("1048576")
   int maxBody();
 
-  /** Callbacks that may wait to be stored; more are put off with 503. */
+  /** Callbacks that may wait to be stored; more are answered 503. */
   @WithDefault("2048")
   int queue();
 
@@ -28,7 +28,7 @@ public interface CallbackConfig {
   @WithDefault("1")
   int writers();
 
-  /** Most callbacks stored, or worked off, in one statement. */
+  /** Most callbacks stored, or processed, in one statement. */
   @WithDefault("128")
   int batch();
 
@@ -40,7 +40,7 @@ public interface CallbackConfig {
   @WithDefault("30D")
   Duration keep();
 
-  /** How stored callbacks are worked off. */
+  /** How stored callbacks are processed. */
   Work work();
 
   /** See {@link #work()}. */

@@ -13,7 +13,7 @@ import org.jspecify.annotations.Nullable;
  * @param hash SHA-256 of the body, hexadecimal
  * @param headers JSON of the headers of interest
  * @param news the news in it; null when there is none to be read, which is kept for people
- * @param repeats how often the same body came besides, in the same moment
+ * @param repeats how often the same body came again, in the same moment
  */
 @SuppressWarnings("ArrayRecordComponent") // told apart by task and hash, never as a record
 record Receipt(

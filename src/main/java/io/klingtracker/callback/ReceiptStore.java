@@ -25,7 +25,7 @@ import org.jdbi.v3.core.Jdbi;
 import org.jdbi.v3.core.statement.Query;
 import org.jspecify.annotations.Nullable;
 
-/** Receipts of callbacks, and those of them whose news has not been worked off. */
+/** Receipts of callbacks, and those of them whose news has not been processed. */
 @Singleton
 class ReceiptStore {
 
@@ -245,7 +245,7 @@ class ReceiptStore {
    * Durable when this returns; the same body for the same task again is counted.
    *
    * @param receipts none of them twice
-   * @param applied keys of those whose news is worked off already, by this transaction
+   * @param applied keys of those whose news is processed already, by this transaction
    * @return the keys of those that are stored; a task with too many different ones gets no more
    */
   Set<String> keep(Collection<Receipt> receipts, Set<String> applied) {
@@ -352,7 +352,7 @@ class ReceiptStore {
         .bind("bytes", claimBytes);
   }
 
-  /** These are worked off, each with its verdict. */
+  /** These are processed, each with its verdict. */
   void settle(Map<Long, String> verdicts) {
     if (!verdicts.isEmpty()) {
       List<Map.Entry<Long, String>> sorted =

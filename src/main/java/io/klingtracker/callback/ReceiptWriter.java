@@ -32,7 +32,7 @@ import org.jboss.logging.Logger;
 /**
  * Stores receipts in groups; those of a task in the order in which they came. A callback that is
  * certainly Kling's and moves its task without a second look does so in the same transaction; what
- * all others change is worked off afterwards.
+ * all others change is processed afterwards.
  */
 @Singleton
 class ReceiptWriter {

@@ -50,7 +50,7 @@ public final class GroupCommit<T, R> implements AutoCloseable {
    * Bounds.
    *
    * @param enabled false: a statement for each item, in its caller's thread
-   * @param queue items that may wait; more are put off
+   * @param queue items that may wait; more are deferred
    * @param writers groups that are written at the same time; items of one key share a writer
    * @param batch most items in a group
    */
@@ -69,7 +69,8 @@ public final class GroupCommit<T, R> implements AutoCloseable {
     this.write = write;
     int writers = bounds.enabled() ? Math.max(1, bounds.writers()) : 0;
     int room = Math.max(1, bounds.queue() / Math.max(1, writers));
-    this.writers = IntStream.range(0, writers).mapToObj(number -> new Writer(number, room)).toList();
+    this.writers =
+        IntStream.range(0, writers).mapToObj(number -> new Writer(number, room)).toList();
     this.writers.forEach(writer -> writer.thread.start());
   }
 
@@ -78,7 +79,7 @@ public final class GroupCommit<T, R> implements AutoCloseable {
    *
    * @param key items with equal keys are written in the order in which they are added
    * @return ends when the item is durable, or with what is wrong with it, or with a {@link
-   *     ProblemException} when it was put off
+   *     ProblemException} when it was deferred
    */
   public CompletionStage<R> add(Object key, T item) {
     Waiting<T, R> waiting = new Waiting<>(item, new CompletableFuture<>());

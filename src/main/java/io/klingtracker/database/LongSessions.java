@@ -32,7 +32,7 @@ public final class LongSessions {
 
   /**
    * Finds that the session's server cannot write any more, because another one took its place: it
-   * would go on reading and listening there for ever.
+   * would continue to read and listen there for ever.
    *
    * @throws IllegalStateException whose cause has SQLSTATE 25006
    */

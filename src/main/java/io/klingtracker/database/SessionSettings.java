@@ -10,8 +10,8 @@ import java.util.stream.Stream;
 public final class SessionSettings {
 
   /**
-   * A statement, a lock, a transaction that nobody goes on with; and PostgreSQL finds out within
-   * about eleven seconds that our host is gone, instead of two hours.
+   * A statement, a lock, a transaction that nobody continues; and PostgreSQL finds out within about
+   * eleven seconds that our host is gone, instead of two hours.
    */
   private static final String BOUNDS =
       settings(

@@ -77,7 +77,7 @@ class BodyRoom {
     return new Pass();
   }
 
-  /** What was chosen is claimed: the next pass goes on from there. */
+  /** What was chosen is claimed: the next pass continues from there. */
   void chosen(Pass pass) {
     Set<String> next = new LinkedHashSet<>(pass.waiting);
     next.retainAll(pass.refused);

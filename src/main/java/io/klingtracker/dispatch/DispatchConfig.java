@@ -32,7 +32,7 @@ public interface DispatchConfig {
   @WithDefault("10ms")
   Duration rest();
 
-  /** First wait after a create that Kling put off. */
+  /** First wait after a create that Kling deferred. */
   @WithDefault("1s")
   Duration retryFirst();
 

@@ -171,7 +171,7 @@ class DispatchStore {
       "update dispatch_queue set due_at = :never, claimed_until = null, claimed_by = null where"
           + " task_id = :id and sent_at is null";
 
-  /** The attempts go on: they name the claims, and an answer may be under way to an old one. */
+  /** The attempts continue: they name the claims, and an answer may be under way to an old one. */
   private static final String PUT_BACK =
       "update dispatch_queue set due_at = :now, lost = 0 where task_id = :id and sent_at is null";
 
@@ -316,7 +316,7 @@ class DispatchStore {
 
   /**
    * Of each model the queues whose turn is first, with their first tasks: as many queues as there
-   * are free slots, not counting those whose tasks are all put off, or too large for now.
+   * are free slots, not counting those whose tasks are all deferred, or too large for now.
    */
   private List<TenantQueue> firstInTurn(
       Handle handle,

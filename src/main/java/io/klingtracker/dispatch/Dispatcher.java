@@ -413,7 +413,8 @@ class Dispatcher {
     String reason = UNSURE.formatted(why);
     if (doubts.begin(claim.taskId(), claim.held(), cause, reason)) {
       LOG.warnf(
-          "taskId=%s account=%s doubt=%s %s", claim.taskId(), claim.account(), cause.wireName(), why);
+          "taskId=%s account=%s doubt=%s %s",
+          claim.taskId(), claim.account(), cause.wireName(), why);
       tasks.note(claim.taskId(), Source.DISPATCH, null, "in-doubt", reason);
       checkRequested.fire(new CheckRequested(claim.taskId()));
     }

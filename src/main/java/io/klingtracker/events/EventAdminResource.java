@@ -104,7 +104,7 @@ public class EventAdminResource {
         RestResponse.Status.ACCEPTED, ReplayView.of(replays.start(selection)));
   }
 
-  /** The replay under way, or the last one, whichever replica works it off. */
+  /** The replay under way, or the last one, whichever replica processes it. */
   @GET
   @Admin
   @Path("/replay")

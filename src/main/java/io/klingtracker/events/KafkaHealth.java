@@ -17,7 +17,7 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * Whether Kafka answers, at {@code /q/health/well}. Neither liveness nor readiness asks: while
- * Kafka is away submissions and callbacks go on, and their events wait in the outbox.
+ * Kafka is away submissions and callbacks continue, and their events wait in the outbox.
  */
 @Wellness
 @ApplicationScoped

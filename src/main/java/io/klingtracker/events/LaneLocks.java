@@ -11,7 +11,7 @@ import org.jdbi.v3.core.Handle;
 
 /**
  * The lanes that one session holds, as advisory locks that die with it. Each replica holds one
- * shared lock besides, by which the others count it, and as many lanes as its fair share.
+ * further shared lock, by which the others count it, and as many lanes as its fair share.
  */
 final class LaneLocks {
 

@@ -213,7 +213,7 @@ class ReplayStore {
                 .findOne());
   }
 
-  /** Lets another replica go on at once. */
+  /** Lets another replica continue at once. */
   void release(String owner) {
     jdbi.useHandle(handle -> handle.createUpdate(RELEASE).bind("owner", owner).execute());
   }

@@ -8,8 +8,9 @@ import org.eclipse.microprofile.health.HealthCheckResponse;
 import org.eclipse.microprofile.health.HealthCheckResponseBuilder;
 
 /**
- * Whether the feed goes on, at {@code /q/health/well}: who holds it back, and when the database was
- * last found restored. Neither liveness nor readiness asks: a restart ends nobody's transaction.
+ * Whether the feed continues, at {@code /q/health/well}: who holds it back, and when the database
+ * was last found restored. Neither liveness nor readiness asks: a restart ends nobody's
+ * transaction.
  */
 @Wellness
 @ApplicationScoped

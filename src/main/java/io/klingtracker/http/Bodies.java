@@ -58,7 +58,7 @@ public class Bodies {
     this.router = router;
   }
 
-  /** The request goes on when its body is there. */
+  /** The request continues when its body is there. */
   void read(RoutingContext call) {
     HttpServerRequest request = call.request();
     Front front = Front.of(request.path());

@@ -26,7 +26,7 @@ import org.jspecify.annotations.Nullable;
  * another's.
  *
  * <p>A body that finds no room is refused and leaves what it held in one step, so of large ones
- * that arrive together one goes on. What is whole ends by itself: nobody can hold the part for
+ * that arrive together one continues. What is whole ends by itself: nobody can hold the part for
  * copies by sending slowly.
  */
 @ApplicationScoped

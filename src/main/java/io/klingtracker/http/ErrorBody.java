@@ -65,7 +65,7 @@ public record ErrorBody(int status, String type, String text, @Nullable String r
             wait);
   }
 
-  /** What goes with it besides the type. */
+  /** What goes with it, apart from the type. */
   public Map<String, String> headers() {
     Map<String, String> headers = new HashMap<>();
     if (retryAfter != null) {

@@ -8,7 +8,7 @@ import jakarta.enterprise.event.Observes;
 import jakarta.inject.Inject;
 
 /**
- * Every path that needs a key takes JSON and answers in one form, so that nothing hangs on what a
+ * Every path that needs a key takes JSON and answers in one form, so that nothing depends on what a
  * client says of media types: its body is JSON or it is not, and its reader gets what there is.
  * Clients send {@code Content-Type} doubled, misspelt or not at all, and {@code Accept:
  * text/plain}.

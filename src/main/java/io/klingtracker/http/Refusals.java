@@ -30,7 +30,7 @@ public class Refusals {
   /** So much of a refused body is read and dropped, so that its sender sees the answer. */
   private static final long DRAIN = 2 << 20;
 
-  /** What is left of a small body is waited for, and the connection goes on. */
+  /** What is left of a small body is waited for, and the connection continues. */
   private static final long LITTLE = 64 << 10;
 
   /** For so long; a connection that is closed while its peer still sends loses the answer. */
@@ -132,7 +132,7 @@ public class Refusals {
   /**
    * Drops what is left of a body, for a moment.
    *
-   * @param keep whether the connection goes on when it has come
+   * @param keep whether the connection continues when it has come
    * @param hangUp ends what is sent on
    */
   private void drain(HttpServerRequest request, boolean keep, Runnable hangUp) {

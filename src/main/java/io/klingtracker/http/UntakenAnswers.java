@@ -31,7 +31,7 @@ class UntakenAnswers {
 
   /**
    * Where closing others does not help in time, since their event loop is busy, whoever would write
-   * more than so many times the bound is closed itself, there and then.
+   * more than so many times the bound is closed itself, immediately.
    */
   private static final int HARD = 2;
 

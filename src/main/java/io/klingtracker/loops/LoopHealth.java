@@ -19,7 +19,7 @@ import org.eclipse.microprofile.health.HealthCheckResponseBuilder;
 @ApplicationScoped
 class LoopHealth implements HealthCheck {
 
-  /** A loop that has failed for so long does not go on by itself. */
+  /** A loop that has failed for so long does not recover by itself. */
   private static final Duration UNWELL = Duration.ofMinutes(1);
 
   private final Loops loops;

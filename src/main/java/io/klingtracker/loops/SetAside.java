@@ -150,7 +150,7 @@ public class SetAside {
         .bind("task", taskId)
         .bind("reason", reason(failure))
         .bind("attempts", Math.max(1, attempts))
-        // As it is kept, so that a page can go on behind it.
+        // As it is kept, so that a page can continue behind it.
         .bind("now", clock.instant().truncatedTo(ChronoUnit.MICROS))
         .execute();
   }

@@ -363,7 +363,8 @@ class CheckSettler {
   }
 
   private void untrue(Check check, TaskStatus claimed, String said) {
-    tasks.note(check.taskId(), Source.POLL, claimed.wireName(), "untrue", "asked, Kling says " + said);
+    tasks.note(
+        check.taskId(), Source.POLL, claimed.wireName(), "untrue", "asked, Kling says " + said);
     reports.untrue(check.taskId(), check.account(), claimed.wireName());
   }
 

@@ -104,7 +104,7 @@ public final class Kinds {
                       "config",
                       new Shape(Rule.AXES.stream().map(a -> optional(a, AXIS)).toList())))));
 
-  /** What every kind takes besides its own fields. */
+  /** What every kind takes in addition to its own fields. */
   private static final List<Field> COMMON =
       List.of(
           // CONFLICT: the tables call it an array, every example is an object.

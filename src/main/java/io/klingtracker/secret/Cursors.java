@@ -29,7 +29,7 @@ public class Cursors {
    *
    * @param list which list or feed it belongs to
    * @param tenant whose it is
-   * @param position what is needed to go on
+   * @param position what is needed to continue
    */
   public String seal(String list, String tenant, String position) {
     String text =

@@ -19,7 +19,7 @@ import javax.crypto.spec.SecretKeySpec;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Everything that hangs on {@code tracker.secret}: one derived key per purpose, sealing
+ * Everything that is derived from {@code tracker.secret}: one derived key per purpose, sealing
  * (AES-256-GCM) of secrets that we must store, and tokens. Reading also tries {@code
  * tracker.previous-secrets}, former values and those to come, so that a rotation breaks nothing.
  */

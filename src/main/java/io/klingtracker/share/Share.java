@@ -25,7 +25,7 @@ import org.jspecify.annotations.Nullable;
  *   <li>who would hold no more than an equal part if one more tenant came, or holds nothing, is let
  *       in as long as there is any room; what such a modest tenant is refused is kept for it until
  *       it should have come back, in the order of asking (a smaller wish may pass a larger one),
- *       and the others leave the reserve besides;
+ *       and the others leave the reserve as well;
  *   <li>where holdings last, there is always room for who holds less than an equal part: the oldest
  *       holdings of the greediest tenant are ended for it.
  * </ul>

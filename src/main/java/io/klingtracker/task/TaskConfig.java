@@ -31,7 +31,7 @@ public interface TaskConfig {
 
   /** See {@link #submit()}. */
   interface Submit {
-    /** Submissions that may wait to be stored; more are put off with 503. */
+    /** Submissions that may wait to be stored; more are answered 503. */
     @WithDefault("2048")
     int queue();
 

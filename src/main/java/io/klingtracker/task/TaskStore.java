@@ -24,9 +24,9 @@ import org.jdbi.v3.core.statement.UnableToExecuteStatementException;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The statements by which tasks come into being and are taken back. Each is one round trip and one
- * commit: the change, its event, and the queue rows of the work that it causes come into being
- * together or not at all.
+ * The statements by which tasks are created and taken back. Each is one round trip and one commit:
+ * the change, its event, and the queue rows of the work that it causes are created together or not
+ * at all.
  */
 @Singleton
 class TaskStore {

@@ -28,7 +28,7 @@ import org.jspecify.annotations.Nullable;
 /**
  * Lets nobody into a resource method without what its {@link Needs}, {@link Admin} or {@link Open}
  * says, and notes what administrators do before it is done. Filters are made before the
- * configuration can be read, so what it needs must be beans that come into being when first used.
+ * configuration can be read, so what it needs must be beans that are created when first used.
  */
 @Provider
 @Priority(Priorities.AUTHENTICATION)

@@ -17,7 +17,7 @@ public interface KlingAccounts {
   }
 
   /**
-   * Sends nothing new on this account until {@link #resume}; tasks that run there go on.
+   * Sends nothing new on this account until {@link #resume}; tasks that run there continue.
    *
    * @return false when no such account is configured
    */

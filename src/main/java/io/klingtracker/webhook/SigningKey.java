@@ -31,7 +31,7 @@ final class SigningKey {
     this.publicKey = publicKey;
   }
 
-  /** The service's pair, which hangs on {@code tracker.secret}. */
+  /** The service's pair, which is derived from {@code tracker.secret}. */
   static SigningKey of(Secrets secrets) {
     return ofSeed(secrets.derive(PURPOSE));
   }

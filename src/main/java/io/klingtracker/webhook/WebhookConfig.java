@@ -73,7 +73,7 @@ public interface WebhookConfig {
   @WithDefault("15s")
   Duration sweepEvery();
 
-  /** How long a replaced secret goes on signing. */
+  /** How long a replaced secret continues to sign. */
   @WithDefault("24h")
   Duration secretOverlap();
 

@@ -32,7 +32,7 @@ import org.eclipse.microprofile.openapi.annotations.media.Schema;
 import org.jboss.logging.Logger;
 import org.jspecify.annotations.Nullable;
 
-/** One signed webhook to a URL of the caller's, there and then, as Kling's console does it. */
+/** One signed webhook to a URL of the caller's, sent immediately, as Kling's console does it. */
 @Path("/v1/webhooks/test")
 @Produces(MediaType.APPLICATION_JSON)
 public class WebhookTestResource {

@@ -77,7 +77,7 @@ class ListedInputsTest {
   @ParameterizedTest
   @ValueSource(strings = {"a\\u0000b", "\\ud800"})
   void names_of_models_and_ids_that_nothing_holds(String text) {
-    // This kind has no table of models, so that every name goes on.
+    // This kind has no table of models, so that every name is passed on.
     tenant
         .caller()
         .body("{\"model_name\":\"" + text + "\",\"prompt\":\"a cat\"}")

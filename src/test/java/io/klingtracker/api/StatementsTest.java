@@ -53,7 +53,7 @@ class StatementsTest {
         .until(() -> tenant.caller().get("/v1/tasks/" + task).path("status").equals("succeed"));
   }
 
-  /** Background work goes on meanwhile, on a slow machine as often as there are requests. */
+  /** Background work continues meanwhile, on a slow machine as often as there are requests. */
   @ParameterizedTest
   @ValueSource(
       strings = {

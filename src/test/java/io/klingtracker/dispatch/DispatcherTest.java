@@ -263,7 +263,7 @@ class DispatcherTest {
     Replica replica = replica();
     String task = submit(replica);
     for (int i = 0; i < 3; i++) {
-      // What Kling itself puts off is not counted among them.
+      // What Kling itself defers is not counted among them.
       for (int j = 0; j < 10; j++) {
         kling.creates.add(new CreateAnswer.Throttled(5001, "maintenance"));
         pass(replica);

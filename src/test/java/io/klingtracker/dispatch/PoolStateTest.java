@@ -101,7 +101,7 @@ class PoolStateTest {
     PoolState proved = one.accepted(sent(2, NOW), later);
     assertEquals(21, limit(proved.raised(CONFIGURED, later.plusMillis(1_999), backoff)));
     assertEquals(23, limit(proved.raised(CONFIGURED, later.plusMillis(2_000), backoff)));
-    // Where nothing is ever accepted it goes on nevertheless: renders take minutes.
+    // Where nothing is ever accepted it continues nevertheless: renders take minutes.
     assertEquals(23, limit(one.raised(CONFIGURED, NOW.plusSeconds(15), backoff)));
   }
 

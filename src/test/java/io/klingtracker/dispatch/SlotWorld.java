@@ -11,7 +11,7 @@ import java.util.function.LongUnaryOperator;
 /**
  * Kling, several replicas and the pool that they share, in virtual time: the decisions of {@link
  * PoolState}, everything else made up. Replicas claim as the dispatcher does, when one of their
- * tasks ended or was put off, else every poll. Fields are milliseconds where nothing else is said.
+ * tasks ended or was deferred, else every poll. Fields are milliseconds where nothing else is said.
  */
 final class SlotWorld {
 
@@ -85,7 +85,7 @@ final class SlotWorld {
             Replica.config(Map.of()).getConfigMapping(DispatchConfig.class), new Random(-seed));
   }
 
-  /** Lets it go on for so long from its beginning. */
+  /** Lets it continue for so long from its beginning. */
   Seen run(Duration time) {
     long end = time.toMillis();
     wakeAt = new long[replicas];

@@ -250,7 +250,7 @@ class RelayTest {
     kafka.kept.put(id, new CompletableFuture<>());
     Relay killed = rig.relay(kafka);
     killed.runOnce();
-    killed.die();
+    killed.abort();
 
     // Its successor stops before what was in flight can be taken for lost.
     ToldSink others = new ToldSink();
@@ -295,7 +295,7 @@ class RelayTest {
     while (rig.unpublished() > 0) {
       successor.runOnce();
     }
-    successor.die();
+    successor.abort();
     assertThrows(UnableToExecuteStatementException.class, () -> runUntilItFails(paused));
 
     late.complete(null);
@@ -304,7 +304,7 @@ class RelayTest {
     assertEquals(1, rig.unpublished(), "the newest state is to be sent again");
   }
 
-  /** Of a relay that was paused: what it finds when it goes on. */
+  /** Of a relay that was paused: what it finds when it continues. */
   private static void runUntilItFails(Relay relay) {
     for (int pass = 0; pass < 3; pass++) {
       relay.runOnce();

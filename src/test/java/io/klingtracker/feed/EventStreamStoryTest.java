@@ -61,7 +61,7 @@ class EventStreamStoryTest {
       assertEquals(events.get(i).id(), events.get(i).data().get("event_id").asText());
     }
 
-    // Taken up after the second event it goes on with the third, and after the last there is no
+    // Taken up after the second event it continues with the third, and after the last there is no
     // more.
     List<Sent> rest = new ArrayList<>();
     try (BufferedReader lines = open("/v1/tasks/" + task + "/events", events.get(1).id())) {

@@ -21,7 +21,7 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 
-/** What is too much is put off while what was let in is still being answered. */
+/** What is too much is deferred while what was let in is still being answered. */
 class AdmissionTest {
 
   private final Vertx vertx = Vertx.vertx();

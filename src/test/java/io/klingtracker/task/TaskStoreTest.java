@@ -470,7 +470,8 @@ class TaskStoreTest {
   }
 
   private static News news(String id, TaskSignal signal, String klingTaskId) {
-    return new News(id, Source.CALLBACK, signal, klingTaskId, null, null, signal.status().wireName());
+    return new News(
+        id, Source.CALLBACK, signal, klingTaskId, null, null, signal.status().wireName());
   }
 
   private Submission submit(NewTask task, String traceparent) {
