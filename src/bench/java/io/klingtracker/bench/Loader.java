@@ -272,7 +272,7 @@ final class Loader {
       return (text[9] - '0') * 100 + (text[10] - '0') * 10 + (text[11] - '0');
     }
 
-    /** Bytes of the whole answer, if they can be told from what is there. */
+    /** Bytes of the whole answer, if what is there says so. */
     private int expected() throws IOException {
       byte[] text = in.array();
       for (int i = 3; i < in.position(); i++) {

@@ -61,7 +61,7 @@ final class Stack implements AutoCloseable {
                 "pg_stat_statements.track", "top"));
     kafka = EmbeddedKafkaBroker.persistent(data.resolve("kafka"), FreePort.find());
     kafka.start();
-    // Takes whatever it is sent and is not heard of again.
+    // Takes whatever it is sent and never answers.
     kling =
         new KlingSimulator(
                 new SimulatorSettings()

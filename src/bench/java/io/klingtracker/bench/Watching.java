@@ -51,8 +51,8 @@ final class Watching implements Bench.Group {
             .service(database, "bench.watch", Map.of(), bench.options().jar(), heap)
             .awaitReady()) {
       service.warmUp(
-          bench.options().seconds(30), step -> hear(bench, http, service, database, few));
-      hear(bench, http, service, database, waiters);
+          bench.options().seconds(30), step -> receive(bench, http, service, database, few));
+      receive(bench, http, service, database, waiters);
       report(bench.report(), database, "long-polls", polled);
       report(bench.report(), database, "streams", streamed);
     } finally {
@@ -62,8 +62,8 @@ final class Watching implements Bench.Group {
     bench.stack().drop(database);
   }
 
-  /** So many of both are held on fresh tasks, until each has heard of a change. */
-  private void hear(Bench bench, HttpClient http, Service service, Database database, int waiters) {
+  /** So many of both are held on fresh tasks, until each has received a change. */
+  private void receive(Bench bench, HttpClient http, Service service, Database database, int waiters) {
     long first = used + 1;
     used += waiters;
     Tasks.open(database, first, waiters);
@@ -139,9 +139,9 @@ final class Watching implements Bench.Group {
     CommitTimes.of(database, "task_id", "sequence = 3")
         .forEach(
             (task, at) -> {
-              Long heard = arrived.get(task);
-              if (heard != null) {
-                latency.recordValue(Math.max(0, heard - at));
+              Long received = arrived.get(task);
+              if (received != null) {
+                latency.recordValue(Math.max(0, received - at));
               }
             });
     double p99 = latency.getValueAtPercentile(99) / 1000.0;

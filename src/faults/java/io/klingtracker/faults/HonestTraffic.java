@@ -249,7 +249,7 @@ final class HonestTraffic implements AutoCloseable {
     note("callback", answer.nanos(), answer.status());
   }
 
-  /** Mostly at the end of the feed, where a reader has to be told of what comes. */
+  /** Mostly at the end of the feed, where a reader has to be notified of what comes. */
   private void followFeed(int turn) {
     String after = cursor.isEmpty() ? "" : "&after=" + URLEncoder.encode(cursor, UTF_8);
     JsonNode page = get("feed", turn, "/v1/events?wait=2&limit=200" + after).json();

@@ -77,11 +77,11 @@ final class Row46Failover extends Row {
   private static void refusesAndSaysSo(Scene scene, String what) {
     int submissions = refusedSubmissions(scene);
     int ready = refused(scene, "ready");
-    boolean told =
+    boolean answered =
         within(() -> refusedSubmissions(scene) > submissions && refused(scene, "ready") > ready);
     scene
         .findings()
-        .require(told, "503 and not ready while PostgreSQL is " + what, scene.measures().table());
+        .require(answered, "503 and not ready while PostgreSQL is " + what, scene.measures().table());
   }
 
   private static int refusedSubmissions(Scene scene) {

@@ -63,7 +63,7 @@ final class Row56OddGateway extends Row {
     Installation installation = scene.installation();
     for (KlingSimulator kling : installation.servers().klings()) {
       List<FaultRule> rules = RandomFaults.all(scene.random(), SHARE, LONGEST);
-      // What a callback says is row 29's and 52's; here it is not to be told apart from forgery.
+      // What a callback says is row 29's and 52's; here it cannot be distinguished from forgery.
       rules.stream().filter(rule -> rule.on() != Operation.CALLBACK).forEach(kling::fault);
     }
     long end = System.nanoTime() + scene.run().seconds(120).toNanos();

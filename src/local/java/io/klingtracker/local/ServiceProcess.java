@@ -26,7 +26,7 @@ public final class ServiceProcess implements AutoCloseable {
 
   private static final Duration START_LIMIT = Duration.ofSeconds(240);
 
-  /** A JVM may be told to write an AOT cache when it ends, which takes a while. */
+  /** A JVM may be set to write an AOT cache when it ends, which takes a while. */
   private static final Duration STOP_LIMIT = Duration.ofSeconds(120);
 
   private static final Duration CALL_LIMIT = Duration.ofSeconds(20);

@@ -104,7 +104,7 @@ final class ControlRoutes {
                   throw new IllegalArgumentException("parameter " + name + " is not known");
                 }
               });
-      reply(request, 200, told(order, request));
+      reply(request, 200, answer(order, request));
     } else if (order.equals("POST /faults")) {
       faults.add(Orders.rule(bytes.toString()));
       done(request);
@@ -113,7 +113,7 @@ final class ControlRoutes {
     }
   }
 
-  private Object told(String order, HttpServerRequest request) {
+  private Object answer(String order, HttpServerRequest request) {
     return switch (order) {
       case "GET /" -> overview();
       case "GET /ledger" -> ledger.totals(simulator.held());
@@ -162,10 +162,10 @@ final class ControlRoutes {
 
   /** All that can be ordered, and what is. */
   private ObjectNode overview() {
-    ObjectNode told = Json.object();
-    ObjectNode orders = told.putObject("orders");
+    ObjectNode answer = Json.object();
+    ObjectNode orders = answer.putObject("orders");
     ORDERS.forEach((order, fields) -> orders.set(order, words(fields)));
-    ArrayNode kinds = told.putArray("faults");
+    ArrayNode kinds = answer.putArray("faults");
     for (FaultKinds.Kind kind : FaultKinds.all()) {
       ObjectNode one = kinds.addObject().put("type", kind.type());
       ArrayNode on = one.putArray("on");
@@ -173,9 +173,9 @@ final class ControlRoutes {
       one.set("parameters", words(kind.parameters()));
       one.put("says", kind.says());
     }
-    told.set("ordered", Json.MAPPER.valueToTree(faults.ordered()));
+    answer.set("ordered", Json.MAPPER.valueToTree(faults.ordered()));
     SimulatorSettings settings = simulator.settings();
-    told.putObject("state")
+    answer.putObject("state")
         .put("holding", simulator.isHolding())
         .put("held", simulator.held())
         .put("tasks", book.size())
@@ -183,7 +183,7 @@ final class ControlRoutes {
         .put("submitted_millis", settings.submittedFor().toMillis())
         .put("total_millis", settings.rendersFor().toMillis())
         .put("seed", settings.seed());
-    return told;
+    return answer;
   }
 
   private static ObjectNode words(Map<String, Field> fields) {
@@ -201,8 +201,8 @@ final class ControlRoutes {
   }
 
   private static ObjectNode tell(SimulatedTask task) {
-    ObjectNode told = Json.MAPPER.valueToTree(task.order);
-    return told.put("status", task.status).put("updatedAt", task.updatedAt);
+    ObjectNode answer = Json.MAPPER.valueToTree(task.order);
+    return answer.put("status", task.status).put("updatedAt", task.updatedAt);
   }
 
   private void change(ObjectNode body) {

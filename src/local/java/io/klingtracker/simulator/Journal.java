@@ -37,8 +37,8 @@ final class Journal implements AutoCloseable {
       StringBuilder lines = new StringBuilder();
       for (SimulatedTask task : tasks) {
         lines.append(created(task.order)).append(moved(task));
-        if (task.told) {
-          lines.append(told(task.order.id()));
+        if (task.calledBack) {
+          lines.append(calledBack(task.order.id()));
         }
       }
       Files.writeString(next, lines);
@@ -83,9 +83,9 @@ final class Journal implements AutoCloseable {
       task.status = entry.get("moved").asText();
       task.message = entry.path("message").asText();
       task.updatedAt = entry.path("at").asLong();
-      task.told = false;
+      task.calledBack = false;
     } else {
-      task.told = true;
+      task.calledBack = true;
     }
   }
 
@@ -103,7 +103,7 @@ final class Journal implements AutoCloseable {
         + "\n";
   }
 
-  private static String told(String id) {
+  private static String calledBack(String id) {
     return Json.write(Json.object().put("told", true).put("id", id)) + "\n";
   }
 
@@ -116,7 +116,7 @@ final class Journal implements AutoCloseable {
   }
 
   void writeTold(SimulatedTask task) {
-    append(told(task.order.id()));
+    append(calledBack(task.order.id()));
   }
 
   /** Survives a kill of the process, not of the machine: that is all a local run promises. */

@@ -29,7 +29,7 @@ final class KlingRoutes {
    *
    * @param product null where the route is not a product's
    * @param id what a query asks for, or the external id of a create
-   * @param leftOut the share of tasks that are not told of
+   * @param leftOut the share of tasks that lists leave out
    */
   record Call(
       @Nullable Operation operation,

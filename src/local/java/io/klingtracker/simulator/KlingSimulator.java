@@ -175,7 +175,7 @@ public final class KlingSimulator implements AutoCloseable {
       answer.run();
     } else if (fault instanceof Fault.CallbackFirst first) {
       schedule(task);
-      finishBefore(task, first.status()).onComplete(told -> answer.run());
+      finishBefore(task, first.status()).onComplete(calledStatus -> answer.run());
     } else {
       if (holding && held.size() < MAX_HELD) {
         held.add(answer);
@@ -211,7 +211,7 @@ public final class KlingSimulator implements AutoCloseable {
   }
 
   private void resume(SimulatedTask task) {
-    if (!task.told) {
+    if (!task.calledBack) {
       tell(task);
     }
     if (!task.isFinal()) {
@@ -232,13 +232,13 @@ public final class KlingSimulator implements AutoCloseable {
   }
 
   private Future<?> tell(SimulatedTask task) {
-    String told = task.status;
+    String calledStatus = task.status;
     return callbacks
         .tell(task)
         .onSuccess(
             answered -> {
-              if (told.equals(task.status)) {
-                book.told(task);
+              if (calledStatus.equals(task.status)) {
+                book.calledBack(task);
               }
             });
   }

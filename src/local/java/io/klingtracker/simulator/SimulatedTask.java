@@ -52,7 +52,7 @@ final class SimulatedTask {
   long updatedAt;
 
   /** Whether the last status was called back, or needs no call. */
-  boolean told;
+  boolean calledBack;
 
   /** What the task's next callback waits for. */
   Future<?> lastCallback = Future.succeededFuture();

@@ -13,7 +13,7 @@ public final class SimulatorMain {
 
   private SimulatorMain() {}
 
-  /** Runs until it is told to stop. */
+  /** Runs until it is asked to stop. */
   public static void main(String[] args) {
     SimulatorSettings settings =
         new SimulatorSettings()

@@ -181,7 +181,7 @@ final class TaskBook implements AutoCloseable {
     task.status = status;
     task.message = message;
     task.updatedAt = Math.max(settings.clock().millis(), task.updatedAt);
-    task.told = false;
+    task.calledBack = false;
     if (task.isFinal()) {
       running.merge(task.order.slotKey(), -task.order.slots(), Integer::sum);
       if (status.equals("failed") && settings.refundsFailed()) {
@@ -192,8 +192,8 @@ final class TaskBook implements AutoCloseable {
     return true;
   }
 
-  synchronized void told(SimulatedTask task) {
-    task.told = true;
+  synchronized void calledBack(SimulatedTask task) {
+    task.calledBack = true;
     journal(j -> j.writeTold(task));
   }
 

@@ -209,7 +209,7 @@ class Submissions {
     }
   }
 
-  /** A receiver that can never be called is refused now rather than never told. */
+  /** A receiver that can never be called is refused now rather than never called. */
   private void checkCallbackUrl(@Nullable String url) {
     if (url == null) {
       return;

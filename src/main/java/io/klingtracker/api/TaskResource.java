@@ -147,7 +147,7 @@ public class TaskResource {
     return most.isZero() ? answer : calls.whileAllowed(answer);
   }
 
-  /** Everything that was heard of a task, applied or not. */
+  /** Everything that was received about a task, applied or not. */
   @GET
   @Needs(Scope.READ)
   @Path("/{id}/timeline")

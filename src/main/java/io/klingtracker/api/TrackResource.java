@@ -37,7 +37,7 @@ import org.jspecify.annotations.Nullable;
 /**
  * Watches tasks that another program submits to Kling itself, on the accounts that are granted to
  * the tenant. An id that is another tenant's is answered as one that nobody knows, and nothing is
- * ever heard of it. They hold no slot of ours: what that program sends is not ours to count, and
+ * ever received about it. They hold no slot of ours: what that program sends is not ours to count, and
  * where it uses up Kling's slots, Kling's own refusal makes our dispatches wait.
  */
 @Path("/v1/tasks/track")
@@ -146,7 +146,7 @@ public class TrackResource {
         ErrorCode.CONFLICT, "Kling's task " + klingTaskId + " is watched already");
   }
 
-  /** The task is stored; who is not told asks in its turn. */
+  /** The task is stored; who is not notified asks in its turn. */
   private void askSoon(String taskId) {
     try {
       checkRequested.fire(new CheckRequested(taskId));

@@ -101,7 +101,7 @@ class CallbackIntake {
     return true;
   }
 
-  /** A refusal, counted: somebody calls who does not know what only Kling was told. */
+  /** A refusal, counted: somebody calls who does not know what only Kling knows. */
   ProblemException forged(String why) {
     count("forged");
     return new ProblemException(ErrorCode.AUTHORIZATION_INVALID, why);

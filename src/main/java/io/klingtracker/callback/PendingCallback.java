@@ -10,7 +10,7 @@ import org.jspecify.annotations.Nullable;
  * @param attempts how often it was claimed, this time included
  * @param task null when there is no such task (any more)
  */
-@SuppressWarnings("ArrayRecordComponent") // told apart by id, never as a record
+@SuppressWarnings("ArrayRecordComponent") // distinguished by id, never as a record
 record PendingCallback(
     long receiptId,
     String taskId,

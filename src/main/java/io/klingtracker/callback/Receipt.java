@@ -15,7 +15,7 @@ import org.jspecify.annotations.Nullable;
  * @param news the news in it; null when there is none to be read, which is kept for people
  * @param repeats how often the same body came again, in the same moment
  */
-@SuppressWarnings("ArrayRecordComponent") // told apart by task and hash, never as a record
+@SuppressWarnings("ArrayRecordComponent") // distinguished by task and hash, never as a record
 record Receipt(
     String taskId,
     String hash,

@@ -196,7 +196,7 @@ class ReceiptStore {
       on conflict do nothing
       """;
 
-  /** The first name at Kling that we hear of a task submitted elsewhere. */
+  /** The first name at Kling that we receive for a task submitted elsewhere. */
   private static final String LEARN =
       """
       update open_task set ask_id = :named where task_id = :task and tracked and ask_id is null

@@ -24,7 +24,7 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * Whether PostgreSQL can serve now: asked once a second over the pool, so that nobody who wants to
- * know has to wait for it, and told by readiness, a gauge and one line of the log when it changes.
+ * know has to wait for it, and shown by readiness, a gauge and one line of the log when it changes.
  * While the pool has no connection free it is asked beside it: load is not PostgreSQL's failure,
  * unless it lasts. {@link SqlStates#isDatabaseAway} says it of a single failure.
  */
@@ -57,7 +57,7 @@ public class Availability {
   private volatile long refusedAt;
   private volatile long askedAt = System.nanoTime();
   private volatile boolean asking;
-  private @Nullable String told;
+  private @Nullable String shown;
   private long downSince;
   private @Nullable Long busySince;
 
@@ -85,7 +85,7 @@ public class Availability {
     thread.start();
   }
 
-  /** What a caller is told while PostgreSQL cannot serve. */
+  /** What a caller is answered while PostgreSQL cannot serve. */
   public static ProblemException problem() {
     return new ProblemException(
         ErrorCode.UNAVAILABLE,
@@ -191,24 +191,24 @@ public class Availability {
 
   /** Has the pool connect anew, to whichever server is the primary by now. */
   private void renew() {
-    if (told == null) {
+    if (shown == null) {
       pool.flush(AgroalDataSource.FlushMode.GRACEFUL);
     }
   }
 
   private void tell() {
     String now = trouble();
-    if (now != null && told == null) {
+    if (now != null && shown == null) {
       downSince = System.nanoTime();
       LOG.errorf("PostgreSQL cannot serve: %s", now);
-    } else if (now == null && told != null) {
+    } else if (now == null && shown != null) {
       // What was connected while it was away may lead to a server that is none any more.
       pool.flush(AgroalDataSource.FlushMode.GRACEFUL);
       LOG.infof(
           "PostgreSQL serves again, after %d s",
           Duration.ofNanos(System.nanoTime() - downSince).toSeconds());
     }
-    told = now;
+    shown = now;
   }
 
   @PreDestroy

@@ -14,7 +14,7 @@ import org.postgresql.PGConnection;
  * no vacuum comes by; one that was made while the queues were empty reads them whole when they are
  * full. Planning anew for every group would cost a small one as much as its work, and PostgreSQL
  * does so for a while whenever the kept plan looks dearer than those it made when the tables were
- * small; hence it is told not to, where that can be for one transaction.
+ * small; hence it is instructed not to, where that can be for one transaction.
  */
 public final class FreshPlans {
 

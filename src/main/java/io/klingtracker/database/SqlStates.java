@@ -48,17 +48,17 @@ public final class SqlStates {
    * pool, which has no SQLSTATE, or of a lock.
    */
   public static boolean isDatabaseAway(Throwable failure) {
-    boolean told = false;
+    boolean isSql = false;
     for (Throwable cause = failure; cause != null; cause = cause.getCause()) {
       if (cause instanceof SQLException sql) {
-        told = true;
+        isSql = true;
         if (isAway(sql.getSQLState())) {
           return true;
         }
       }
     }
     // A transaction manager keeps why it could not commit beside its failure.
-    return !told && suppressed(failure, 0);
+    return !isSql && suppressed(failure, 0);
   }
 
   private static boolean suppressed(Throwable failure, int depth) {

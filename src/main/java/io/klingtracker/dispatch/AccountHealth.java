@@ -39,7 +39,7 @@ class AccountHealth implements HealthCheck {
     return answer.status(well).build();
   }
 
-  /** Kling's words may quote what was sent, so only its code is told here. */
+  /** Kling's words may quote what was sent, so only its code is shown here. */
   private static String describe(KlingAccounts.Parked parked) {
     String what =
         parked.credential() != null

@@ -136,7 +136,7 @@ class Dispatcher {
   }
 
   /**
-   * Who is told when a task is free again for another account, or a full house, or memory that a
+   * Who is notified when a task is free again for another account, or a full house, or memory that a
    * body waits for, has room again.
    */
   void onSettled(Runnable action) {

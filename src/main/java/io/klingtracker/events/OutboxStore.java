@@ -78,7 +78,7 @@ class OutboxStore {
 
   /**
    * Asks the holders of the tasks' lanes for their newest states, behind whatever waits there. Of a
-   * task that is gone by now Kafka is to forget what it may have been told late.
+   * task that is gone by now Kafka is to forget what it may have received late.
    */
   private static final String AGAIN =
       """
@@ -142,7 +142,7 @@ class OutboxStore {
   /**
    * Reads on.
    *
-   * @param broken is told of an event that cannot be made into a message, and why
+   * @param broken receives an event that cannot be made into a message, and why
    */
   List<OutboxMessage> next(
       Handle session,

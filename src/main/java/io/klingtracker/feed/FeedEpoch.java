@@ -68,7 +68,7 @@ class FeedEpoch implements AgroalPoolInterceptor {
   /**
    * Looks until somebody could.
    *
-   * @param say told what is waited for, now and then
+   * @param say receives what is waited for, now and then
    * @throws IllegalStateException with one line, when that has lasted long enough or is of no use
    */
   void begin(Consumer<String> say) {

@@ -39,7 +39,7 @@ class FeedHold {
 
   /**
    * The oldest transaction that has a number, whoever's. What a session does, and since when, is
-   * told to its own user and to {@code pg_read_all_stats} alone; its pid and number to everybody.
+   * shown to its own user and to {@code pg_read_all_stats} alone; its pid and number to everybody.
    */
   private static final String LOOK =
       """

@@ -108,7 +108,7 @@ class FeedHub {
     return some;
   }
 
-  /** Who follows it reads for himself from now on, and is told what is wrong. */
+  /** Who follows it reads for himself from now on, and receives the error. */
   private void unreadable(String tenant, RuntimeException failure) {
     LOG.errorf("tenant=%s its feed cannot be read: %s", tenant, SetAside.reason(failure));
     List<FeedReader> cut;

@@ -90,7 +90,7 @@ final class TaskReader implements AutoCloseable {
 
   private void await(UniEmitter<? super Boolean> emitter) {
     synchronized (this) {
-      // Whoever was cut short before the first look is told of it here alone.
+      // Whoever was cut short before the first look is notified here alone.
       if (!news && !over) {
         waiting = emitter;
         return;

@@ -35,7 +35,7 @@ public record ErrorBody(int status, String type, String text, @Nullable String r
   /**
    * A refusal on a front.
    *
-   * @param retryAfter at least a second is told; null tells none
+   * @param retryAfter at least a second is sent; null sends none
    * @param id what the log has it under
    */
   public static ErrorBody of(

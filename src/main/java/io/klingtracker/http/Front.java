@@ -90,7 +90,7 @@ public enum Front {
 
   /**
    * Whether a path is one of callbacks and plain but for slashes at its beginning: a public URL
-   * that ends in a slash makes such, and what was told to Kling cannot be told otherwise.
+   * that ends in a slash makes such, and what was sent to Kling cannot be changed.
    */
   static boolean isCallbackOfDoubledSlash(@Nullable String path) {
     if (path == null || !path.startsWith("//")) {

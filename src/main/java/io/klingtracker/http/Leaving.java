@@ -9,7 +9,7 @@ import jakarta.enterprise.context.ApplicationScoped;
 import jakarta.enterprise.event.Observes;
 
 /**
- * Ends connections while a replica that was told to stop still serves ({@code
+ * Ends connections while a replica that was asked to stop still serves ({@code
  * quarkus.shutdown.delay}): each with its next answer, so that none is cut under a request later,
  * and a load balancer's connections go to other replicas.
  */

@@ -24,7 +24,7 @@ final class Pipelining extends ChannelDuplexHandler {
   /**
    * For one connection.
    *
-   * @param tooMany is told before the connection is closed
+   * @param tooMany is notified before the connection is closed
    */
   Pipelining(Runnable tooMany) {
     this.tooMany = tooMany;

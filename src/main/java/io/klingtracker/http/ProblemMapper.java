@@ -137,7 +137,7 @@ public class ProblemMapper {
     return answer.build();
   }
 
-  /** Whether the caller hung up: nobody's fault here, and nobody is left to be told. */
+  /** Whether the caller hung up: nobody's fault here, and nobody is left to answer. */
   static boolean isGone(Throwable failure) {
     for (Throwable cause = failure; cause != null; cause = cause.getCause()) {
       if (cause instanceof HttpClosedException

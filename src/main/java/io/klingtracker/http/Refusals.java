@@ -100,7 +100,7 @@ public class Refusals {
   }
 
   /**
-   * What a caller is told of a failure that no resource could turn into an answer; what we did not
+   * What a caller receives about a failure that no resource could turn into an answer; what we did not
    * foresee is logged.
    */
   public static ProblemException foreseen(Throwable failure) {

@@ -32,7 +32,7 @@ final class StrictDecoder extends VertxHttpRequestDecoder {
   /**
    * A decoder of one connection.
    *
-   * @param tooSlow is told before a connection is closed whose head does not come
+   * @param tooSlow is notified before a connection is closed whose head does not come
    */
   StrictDecoder(HttpServerOptions options, long headMillis, Runnable tooSlow) {
     super(options);

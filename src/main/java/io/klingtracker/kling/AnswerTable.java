@@ -130,7 +130,7 @@ public final class AnswerTable {
 
   private static final List<Row> CODES =
       List.of(
-          code(0, Proof.ACCEPTED, Question.FOUND, "done; a task that failed is told of so as well"),
+          code(0, Proof.ACCEPTED, Question.FOUND, "done; a task that failed is reported as failed"),
           // By whatever code: neither is ever back.
           text(
               "This API is no longer available…", Question.NO_ROUTE, "an API that is switched off"),

@@ -1,4 +1,4 @@
-/** What callers are told when something is refused or fails: one list of codes. */
+/** What callers receive when something is refused or fails: one list of codes. */
 @NullMarked
 package io.klingtracker.problem;
 

@@ -8,7 +8,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 
-/** Matches what Kling lists with the tasks that are asked about, each of which is heard of once. */
+/** Matches what Kling lists with the tasks that are asked about, each of which is matched once. */
 final class AnswerMatcher {
 
   /** Several tenants may have named the same id. */
@@ -59,7 +59,7 @@ final class AnswerMatcher {
     return matches;
   }
 
-  /** Those that were not heard of. */
+  /** Those that Kling did not list. */
   Collection<Check> unanswered() {
     return List.copyOf(unanswered.values());
   }

@@ -20,7 +20,7 @@ import org.jspecify.annotations.Nullable;
  * @param leadMillis how early the callback of the end was, if there was one
  * @param startedAt when Kling accepted it, as far as we know, or it was sent
  * @param updatedAt when it last changed, or was sent
- * @param checks how often it was asked about since it was last heard of, this time included
+ * @param checks how often it was asked about since Kling last spoke of it, this time included
  * @param aside whether what Kling says of it cannot be applied: it is not asked about, and expires
  * @param doubt the create of which nobody knows whether Kling accepted it, if there is one
  * @param claimedAt Kling is asked after this

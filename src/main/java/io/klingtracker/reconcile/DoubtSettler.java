@@ -128,7 +128,7 @@ class DoubtSettler {
     Instant now = clock.instant();
     Instant due = doubt.lost() == 0 ? now : now.plus(lost.after(doubt.lost(), random));
     if (!doubts.free(check.taskId(), doubt, check.checks(), due)) {
-      // Something was heard of it meanwhile.
+      // Something was received about it meanwhile.
       return again(check, null);
     }
     ended(check, "not-accepted");

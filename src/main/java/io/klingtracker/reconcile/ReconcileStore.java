@@ -342,7 +342,7 @@ class ReconcileStore {
     return reschedule.proving() && proving != null ? proving.wireName() : null;
   }
 
-  /** Nobody will ask about this task again, unless something was heard of it meanwhile. */
+  /** Nobody will ask about this task again, unless something was received about it meanwhile. */
   void giveUp(Check check) {
     jdbi.useHandle(
         handle ->

@@ -232,7 +232,7 @@ class Reconciler {
     checks.forEach(check -> inFlight.remove(check.taskId(), check));
   }
 
-  /** Those of which nothing was heard; the others are done. */
+  /** Those of which nothing was received; the others are done. */
   private List<Check> leftOut(List<Check> asked, AnswerMatcher matcher) {
     Collection<Check> unanswered = matcher.unanswered();
     Set<String> left = unanswered.stream().map(Check::taskId).collect(Collectors.toSet());

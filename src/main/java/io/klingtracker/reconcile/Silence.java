@@ -3,7 +3,7 @@ package io.klingtracker.reconcile;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Why nothing was heard of a task when Kling was asked about it. That it could not be asked is not
+ * Why nothing was received about a task when Kling was asked about it. That it could not be asked is not
  * that it knows nothing.
  *
  * @param failure why it could not be asked; null when it answered that it does not know the task

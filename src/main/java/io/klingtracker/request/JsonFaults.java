@@ -12,7 +12,7 @@ import java.util.List;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
-/** What is wrong with a JSON body that could not be read, told without a class or a stack. */
+/** What is wrong with a JSON body that could not be read, described without a class or a stack. */
 public final class JsonFaults {
 
   /** Of a field's path, in bytes: its names are the caller's. */

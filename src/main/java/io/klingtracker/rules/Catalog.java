@@ -7,7 +7,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 
-/** The rule data told to people: which models there are, and what each path takes of them. */
+/** The rule data as shown to people: which models there are, and what each path takes of them. */
 public final class Catalog {
 
   private Catalog() {}

@@ -288,7 +288,7 @@ record Rule(String doc, BiConsumer<RequestView, Findings> check) {
         });
   }
 
-  /** The aspect ratio of an omni video comes from its first frame or edited video, or is told. */
+  /** The aspect ratio of an omni video comes from its first frame or edited video, or is given. */
   static final Rule RATIO_WITHOUT_FRAME =
       new Rule(
           "aspect_ratio is required without a first frame or a video to edit",

@@ -10,7 +10,7 @@ import io.klingtracker.problem.ProblemException;
  */
 public record Refusal(Bound bound, String tenant, long held, boolean overShare) implements Entry {
 
-  /** As the caller is told. */
+  /** As the caller receives it. */
   public ProblemException problem() {
     return new ProblemException(bound.code(), message(), bound.retryAfter());
   }

@@ -63,7 +63,7 @@ public final class Share {
    * A bound that nobody holds any of.
    *
    * @param nanos a clock that only runs forward
-   * @param onRefused is told of each refusal; must not block
+   * @param onRefused is notified of each refusal; must not block
    */
   public Share(Bound bound, LongSupplier nanos, Consumer<Refusal> onRefused) {
     this.bound = bound;

@@ -49,7 +49,7 @@ final class DatabaseCheck {
    * Waits for PostgreSQL and looks at it.
    *
    * @param most how long it is waited for
-   * @param say told what is waited for, every few seconds
+   * @param say receives what is waited for, every few seconds
    * @return what keeps the service from starting, as one line that names the setting
    */
   static Optional<String> fault(Config config, Duration most, Consumer<String> say) {

@@ -110,7 +110,7 @@ class Migrations {
    * @param service how the service connects; its limits do not hold here
    * @param url where to
    * @param most how long others are waited for
-   * @param say told what is waited for, now and then
+   * @param say receives what is waited for, now and then
    * @throws IllegalStateException with one line, when others have been waited for long enough, or
    *     waiting is of no use
    */

@@ -114,7 +114,7 @@ public final class StartupCheck {
    * What a configuration is worth.
    *
    * @param faults keep the service from starting; each names its setting
-   * @param warnings are told and change nothing
+   * @param warnings are logged and change nothing
    * @param settings what would be run with, secrets masked
    */
   public record Findings(

@@ -12,7 +12,7 @@ public final class TrackerMain {
   private TrackerMain() {}
 
   /**
-   * Runs until it is told to stop; exits with 1 when the configuration is not usable. {@code
+   * Runs until it is asked to stop; exits with 1 when the configuration is not usable. {@code
    * --print-config} prints the settings, secrets masked, and exits.
    */
   public static void main(String... args) {

@@ -12,7 +12,7 @@ import org.jspecify.annotations.Nullable;
  * @param kind for example {@code text2video}
  * @param body the caller's body to the letter
  * @param externalTaskId the caller's own id
- * @param callbackUrl where the caller wants to be told
+ * @param callbackUrl where the caller wants to be notified
  * @param model public model name
  * @param upstreamModel Kling's model name
  * @param family which of Kling's slot counts it falls under

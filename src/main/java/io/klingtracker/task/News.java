@@ -13,7 +13,7 @@ import org.jspecify.annotations.Nullable;
  * @param klingTaskId Kling's id when the news names it; news that names another id than the task's
  *     is not applied
  * @param units what Kling deducted, when it says so
- * @param nextCheckAt when to ask Kling if nothing more is heard; null leaves the plan as it is
+ * @param nextCheckAt when to ask Kling if nothing more is received; null leaves the plan as it is
  * @param word the status as it was written, for the timeline
  */
 public record News(

@@ -18,7 +18,7 @@ import org.jspecify.annotations.Nullable;
  * @param upstreamModel Kling's model name
  * @param account the Kling account that runs it; null until dispatch
  * @param klingTaskId Kling's id; null until Kling accepted it
- * @param callbackUrl where the caller is told
+ * @param callbackUrl where the caller is notified
  * @param status where it stands
  * @param sequence number of its changes so far
  * @param statusMessage why it stands there, when there is something to say

@@ -9,7 +9,7 @@ import java.time.Duration;
 public interface TaskConfig {
 
   /**
-   * How long Kling keeps a result (30 days by its documentation); counted from when we heard of it.
+   * How long Kling keeps a result (30 days by its documentation); counted from when we received it.
    */
   @WithDefault("30D")
   Duration resultLife();

@@ -42,7 +42,7 @@ class TaskRepository {
 
   /**
    * Each given id with what it names; ids that name nothing are missing, and of those for which
-   * there is no room only the id is told.
+   * there is no room only the id is returned.
    */
   private static final String BATCH =
       """

@@ -2,7 +2,7 @@ package io.klingtracker.task;
 
 import org.jspecify.annotations.Nullable;
 
-/** What a task may hear about itself. Each carries only what belongs to its status. */
+/** What a task may receive about itself. Each carries only what belongs to its status. */
 public sealed interface TaskSignal {
 
   /** The status it speaks of. */

@@ -29,7 +29,7 @@ public enum TaskStatus {
   }
 
   /**
-   * Whether a task in this status moves when it hears of {@code next}: forward only, the first
+   * Whether a task in this status moves when it receives {@code next}: forward only, the first
    * final wins.
    */
   public boolean accepts(TaskStatus next) {

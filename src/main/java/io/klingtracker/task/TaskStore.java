@@ -33,7 +33,7 @@ class TaskStore {
 
   /**
    * Stores several submissions. Those that repeat an Idempotency-Key or an external id of before
-   * are left out, and told apart in the answer; of those that repeat each other's, the first is
+   * are left out, and distinguished in the answer; of those that repeat each other's, the first is
    * stored, and the others find it there when they are given again. Rows are written in one order,
    * so that two groups cannot deadlock.
    */

@@ -53,7 +53,7 @@ public class AuditLog {
    * @param address from where
    * @param path what it was done to
    * @param status the answer; null at the beginning
-   * @param detail what was set, where that is told
+   * @param detail what was set, where that is shown
    */
   public record Entry(
       long id,

@@ -6,7 +6,7 @@ import java.time.Instant;
 import org.jspecify.annotations.Nullable;
 
 /**
- * What the log is told of refused administrators' keys: the first at once, then one line a minute,
+ * What the log receives of refused administrators' keys: the first at once, then one line a minute,
  * however many there are; {@code tracker.auth.failures} counts them all. Never what was sent.
  */
 final class RefusedAdminKeys {

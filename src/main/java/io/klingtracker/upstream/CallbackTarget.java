@@ -4,7 +4,7 @@ import io.klingtracker.secret.Secrets;
 import jakarta.inject.Inject;
 import jakarta.inject.Singleton;
 
-/** The URL that Kling calls for one task, and the token in it that only Kling was told. */
+/** The URL that Kling calls for one task, and the token in it that only Kling knows. */
 @Singleton
 public class CallbackTarget {
 

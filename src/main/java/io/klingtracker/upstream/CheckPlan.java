@@ -13,7 +13,7 @@ import org.jspecify.annotations.Nullable;
 /**
  * When to ask Kling about a task that stays silent. The first time when 95 of a hundred renders of
  * its kind and model are done, then ever less often. The more callbacks of the account fail to
- * come, the sooner: asking is then the way to hear of an end at all.
+ * come, the sooner: asking is then the only way to learn of an end.
  */
 @Singleton
 public class CheckPlan {
@@ -45,7 +45,7 @@ public class CheckPlan {
   public record Watched(
       String kind, @Nullable String upstreamModel, String account, Instant startedAt) {}
 
-  /** For a task that was just heard of. */
+  /** For a task about which something was just received. */
   public Instant first(Watched task) {
     Instant now = clock.instant();
     double silence = stats.of(task.account()).silence();
@@ -60,7 +60,7 @@ public class CheckPlan {
   /**
    * For a task that has been asked about.
    *
-   * @param checks how often, since it was last heard of
+   * @param checks how often, since Kling last spoke of it
    */
   public Instant next(Watched task, int checks) {
     double silence = stats.of(task.account()).silence();

@@ -202,7 +202,7 @@ public class Doubts {
    *
    * @param checks as of the question that Kling answered
    * @param due not to be sent before this
-   * @return false when something was heard of it meanwhile, or it is another create by now
+   * @return false when something was received about it meanwhile, or it is another create by now
    */
   public boolean free(String taskId, Doubt doubt, int checks, Instant due) {
     boolean useless = doubt.lost() + 1 >= MAX_LOST;

@@ -19,7 +19,7 @@ public final class KlingWords {
    * Translates.
    *
    * @param taskId our id of the task that the words are about
-   * @param nextCheckAt when to ask if nothing more is heard
+   * @param nextCheckAt when to ask if nothing more is received
    * @return empty for a status word that we do not know
    */
   public static Optional<News> toNews(

@@ -36,7 +36,7 @@ public class Reports {
   /**
    * News and what it did.
    *
-   * @param leadMillis how much sooner a callback told of it than we would have asked; null when we
+   * @param leadMillis how much sooner a callback reported it than we would have asked; null when we
    *     asked
    * @param proved whether it certainly came from Kling
    */

@@ -14,7 +14,7 @@ import java.time.Instant;
 import java.util.List;
 
 /**
- * Kling's own callback body, told of our event: our {@code task_id}, the caller's {@code
+ * Kling's own callback body, made from our event: our {@code task_id}, the caller's {@code
  * external_task_id}, everything else as Kling writes it, so that a handler written for Kling works
  * unchanged. Made of the immutable event alone: every attempt sends the same bytes.
  */
@@ -40,12 +40,12 @@ final class CallbackBody {
    */
   static byte[] of(String event, Instant taskCreatedAt) {
     try {
-      JsonNode told = JSON.readTree(event);
+      JsonNode parsed = JSON.readTree(event);
       boolean newer =
-          Kinds.ofName(told.path("kind").asText())
+          Kinds.ofName(parsed.path("kind").asText())
               .filter(kind -> kind.dialect() == Kind.Dialect.NEWER)
               .isPresent();
-      return JSON.writeValueAsBytes(newer ? newer(told, taskCreatedAt) : body(told, taskCreatedAt));
+      return JSON.writeValueAsBytes(newer ? newer(parsed, taskCreatedAt) : body(parsed, taskCreatedAt));
     } catch (JsonProcessingException e) {
       throw new IllegalStateException("an event's payload is JSON", e);
     }

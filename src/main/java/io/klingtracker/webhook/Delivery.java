@@ -4,7 +4,7 @@ import java.time.Instant;
 import org.jspecify.annotations.Nullable;
 
 /**
- * One change that a receiver is to be told, as claimed.
+ * One change that a receiver is to be notified of, as claimed.
  *
  * @param attempts made before this one
  * @param claim proves to the queue that it is still ours

@@ -18,7 +18,7 @@ import org.jspecify.annotations.Nullable;
 @Singleton
 class DeliveryQueries {
 
-  /** Attempts of one delivery that are told; a schedule has ten. */
+  /** Attempts of one delivery that are shown; a schedule has ten. */
   private static final int MAX_ATTEMPTS = 200;
 
   private static final int MAX_HOSTS = 500;

@@ -34,7 +34,7 @@ import org.eclipse.microprofile.reactive.messaging.Metadata;
 import org.eclipse.microprofile.reactive.messaging.OnOverflow;
 import org.jboss.logging.Logger;
 
-/** The topic on which pauses and their ends are told: CloudEvents 1.0 in binary mode. */
+/** The topic on which pauses and their ends are published: CloudEvents 1.0 in binary mode. */
 @Singleton
 class HostEventProducer {
 

@@ -73,7 +73,7 @@ class SecretStore {
 
   private record Cached(List<SigningSecret> live, Instant until) {}
 
-  /** A live secret, of which only the dates can be told. */
+  /** A live secret, of which only the dates can be shown. */
   record Description(Instant createdAt, @Nullable Instant expiresAt) {}
 
   @Inject

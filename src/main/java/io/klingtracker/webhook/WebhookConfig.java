@@ -84,7 +84,7 @@ public interface WebhookConfig {
   /** Name server, {@code address:port}, asked instead of the machine's. */
   Optional<String> dnsServer();
 
-  /** Topic on which is told that a host was paused or flows again. */
+  /** Topic for hosts that were paused or flow again. */
   @WithDefault("kling.webhook.hosts")
   String hostTopic();
 

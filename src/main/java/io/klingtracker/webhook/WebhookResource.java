@@ -85,7 +85,7 @@ public class WebhookResource {
    *
    * @param since failed at or after this time
    * @param until failed before this time; now if left out
-   * @param confirm false or left out to be told the count only
+   * @param confirm false or left out to receive the count only
    */
   @Schema(name = "Order")
   public record RedeliveryRequest(

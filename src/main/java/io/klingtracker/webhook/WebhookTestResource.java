@@ -125,7 +125,7 @@ public class WebhookTestResource {
     }
   }
 
-  /** It was sent: what came of it is told even if it cannot be noted. */
+  /** It was sent: what came of it is shown even if it cannot be noted. */
   private void log(UUID id, String tenant, String url, AttemptResult result) {
     try {
       queries.logTest(id, tenant, url, result);

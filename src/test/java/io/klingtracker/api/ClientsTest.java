@@ -47,7 +47,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** What clients in the field send, and what they need to be told. */
+/** What clients in the field send, and what they need to receive. */
 @Tag("story")
 @QuarkusTest
 @QuarkusTestResource(TrackerStack.class)

@@ -154,7 +154,7 @@ class IsolationTest {
     stranger = TestTenant.create();
     String external = "theirs-" + UUID.randomUUID();
     String task = owner.submit(external);
-    String told = submitWithCallback();
+    String withCallback = submitWithCallback();
     await().atMost(SLOWEST).until(() -> klingTaskId(task) != null);
     String event =
         jdbi.withHandle(
@@ -177,12 +177,12 @@ class IsolationTest {
             () ->
                 owner
                         .caller()
-                        .get("/v1/webhooks/deliveries?task_id=" + told)
+                        .get("/v1/webhooks/deliveries?task_id=" + withCallback)
                         .<List<String>>path("deliveries.id")
                         .size()
                     >= 2);
     List<String> deliveries =
-        owner.caller().get("/v1/webhooks/deliveries?task_id=" + told).path("deliveries.id");
+        owner.caller().get("/v1/webhooks/deliveries?task_id=" + withCallback).path("deliveries.id");
     ownersIds.put(deliveries.get(0), UUID.randomUUID().toString());
     // More than a page of them, so that there is a cursor.
     jdbi.useHandle(

@@ -11,7 +11,7 @@ import io.klingtracker.presence.ReplicaId;
 import io.klingtracker.problem.ProblemException;
 import io.klingtracker.task.Tasks;
 import io.klingtracker.testing.Settings;
-import io.klingtracker.testing.Told;
+import io.klingtracker.testing.NotifyingEvent;
 import io.klingtracker.upstream.CallbackTarget;
 import io.klingtracker.upstream.UpstreamParts;
 import io.vertx.core.Vertx;
@@ -49,7 +49,7 @@ public final class CallbackParts implements AutoCloseable {
             tasks,
             upstream.plan,
             upstream.reports,
-            new Told<>(asked -> {}),
+            new NotifyingEvent<>(asked -> {}),
             config,
             clock,
             DeadClaims.silent(jdbi),

@@ -22,7 +22,7 @@ import org.junit.jupiter.api.extension.RegisterExtension;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
-/** Nothing is heard of a task. */
+/** Nothing is received about a task. */
 class SilenceTest {
 
   @RegisterExtension static final TestDatabase DATABASE = TestDatabase.fresh();

@@ -261,21 +261,21 @@ class GroupCommitTest {
       threads.shutdownNow();
     }
 
-    String told = "seed " + seed;
-    assertEquals(senders * each, answered.get(), told);
-    assertEquals(senders * each, answers.size(), told);
+    String message = "seed " + seed;
+    assertEquals(senders * each, answered.get(), message);
+    assertEquals(senders * each, answers.size(), message);
     for (int key = 0; key < senders; key++) {
       List<Integer> order = written.getOrDefault(key, List.of());
-      assertEquals(order.stream().sorted().distinct().toList(), order, told + " key " + key);
+      assertEquals(order.stream().sorted().distinct().toList(), order, message + " key " + key);
       int owner = key;
       List<Integer> acknowledged =
           IntStream.range(0, each)
               .filter(number -> answers.get(owner + ":" + number).equals(owner + ":" + number))
               .boxed()
               .toList();
-      assertEquals(acknowledged, order, told + " key " + key);
+      assertEquals(acknowledged, order, message + " key " + key);
     }
-    assertTrue(answers.values().stream().anyMatch("failed"::equals), told);
+    assertTrue(answers.values().stream().anyMatch("failed"::equals), message);
   }
 
   private static boolean isPoison(int[] item) {

@@ -817,7 +817,7 @@ class DispatcherTest {
     }
     ExecutorService reader = Executors.newSingleThreadExecutor();
     try {
-      Future<List<String>> told =
+      Future<List<String>> read =
           reader.submit(
               () -> {
                 List<String> reasons = new ArrayList<>();
@@ -833,7 +833,7 @@ class DispatcherTest {
       while (count("dispatch_queue") > 0) {
         pass(replica);
       }
-      assertFalse(told.get().stream().anyMatch(reason -> reason.contains("another program")));
+      assertFalse(read.get().stream().anyMatch(reason -> reason.contains("another program")));
     } finally {
       reader.shutdownNow();
     }

@@ -18,7 +18,7 @@ import io.klingtracker.task.Tasks;
 import io.klingtracker.task.TasksChanged;
 import io.klingtracker.task.TasksOnDatabase;
 import io.klingtracker.testing.SameThread;
-import io.klingtracker.testing.Told;
+import io.klingtracker.testing.NotifyingEvent;
 import io.klingtracker.upstream.Doubts;
 import io.klingtracker.upstream.UpstreamParts;
 import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
@@ -90,7 +90,7 @@ final class Replica implements AutoCloseable {
             tasks,
             gate,
             doubts,
-            new Told<>(asked -> {}),
+            new NotifyingEvent<>(asked -> {}),
             upstream.target("replica-test-0123456789abcdef0123456789abcdef"),
             upstream.plan,
             upstream.config,

@@ -24,7 +24,7 @@ import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Kling as a script: answers as told, accepts when not told anything, and writes down what came.
+ * Kling as a script: answers as scripted, accepts when nothing is scripted, and writes down what came.
  */
 final class ScriptedKling implements KlingClient, KlingLists {
 
@@ -71,9 +71,9 @@ final class ScriptedKling implements KlingClient, KlingLists {
     if (onCreate != null) {
       onCreate.run();
     }
-    CreateAnswer told = creates.poll();
+    CreateAnswer scripted = creates.poll();
     return CompletableFuture.completedFuture(
-        told == null ? new CreateAnswer.Accepted(news(taskId)) : told);
+        scripted == null ? new CreateAnswer.Accepted(news(taskId)) : scripted);
   }
 
   @Override
@@ -82,9 +82,9 @@ final class ScriptedKling implements KlingClient, KlingLists {
     if (id.find() && has.contains(id.group())) {
       return CompletableFuture.completedFuture(new QueryAnswer.Found(news(id.group())));
     }
-    QueryAnswer told = query != null ? query : queries.poll();
+    QueryAnswer scripted = query != null ? query : queries.poll();
     return CompletableFuture.completedFuture(
-        told == null ? new QueryAnswer.NotFound("Task not found") : told);
+        scripted == null ? new QueryAnswer.NotFound("Task not found") : scripted);
   }
 
   @Override

@@ -29,7 +29,7 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.RegisterExtension;
 
-/** The relay's decisions, with a Kafka that does as it is told. */
+/** The relay's decisions, with a Kafka that does as the test says. */
 class RelayTest {
 
   @RegisterExtension static final TestDatabase DATABASE = TestDatabase.fresh();
@@ -41,7 +41,7 @@ class RelayTest {
       new RelayRig(jdbi, Map.of("retry-delay", "10ms", "retry-cap", "20ms", "window", "50"));
   private final ToldSink kafka = new ToldSink();
 
-  /** Acknowledges at once, but for tasks it was told to refuse or to keep waiting. */
+  /** Acknowledges at once, but for tasks it has to refuse or to keep waiting. */
   private static final class ToldSink implements EventSink {
     final List<OutboxMessage> taken = Collections.synchronizedList(new ArrayList<>());
     final Set<String> forgotten = ConcurrentHashMap.newKeySet();

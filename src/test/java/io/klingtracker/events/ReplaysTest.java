@@ -49,7 +49,7 @@ class ReplaysTest {
       new TestClock(Instant.parse("2100-01-01T00:00:00Z").truncatedTo(ChronoUnit.MILLIS));
   private final Taking kafka = new Taking();
 
-  /** Takes everything, in order, unless told otherwise. */
+  /** Takes everything, in order, unless set otherwise. */
   private static class Taking implements EventSink {
     final List<OutboxMessage> taken = new ArrayList<>();
 

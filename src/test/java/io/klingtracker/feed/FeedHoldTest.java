@@ -15,7 +15,7 @@ import org.jdbi.v3.core.Jdbi;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.RegisterExtension;
 
-/** Whose open transaction holds the feed back is told, with the pid that an operator needs. */
+/** Whose open transaction holds the feed back is shown, with the pid that an operator needs. */
 class FeedHoldTest {
 
   @RegisterExtension static final TestDatabase DATABASE = TestDatabase.fresh();

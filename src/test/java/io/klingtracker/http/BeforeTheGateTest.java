@@ -280,7 +280,7 @@ class BeforeTheGateTest {
       String stored =
           answer(send(head("POST", CREATE, key(), "Content-Length: " + body.length()) + body));
       assertTrue(stored.startsWith("HTTP/1.1 200"), stored);
-      // Who stays has heard of it, so those who left were written to.
+      // Who stays has received it, so those who left were written to.
       readUntil(stays, "queued");
     } finally {
       all.removeHandler(listener);

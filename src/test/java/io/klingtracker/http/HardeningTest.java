@@ -186,7 +186,7 @@ class HardeningTest {
       ours.removeHandler(listener);
       ours.setLevel(before);
     }
-    // The refusals are told, so there was something to listen to.
+    // The refusals are answered, so there was something to listen to.
     assertTrue(lines.stream().anyMatch(line -> line.contains("authorization-invalid")));
     for (String line : lines) {
       assertFalse(line.contains(tenant.apiKey()) || line.contains(token), line);

@@ -131,7 +131,7 @@ class WebhookKillIT {
     return JSON.readTree(answer.body()).at("/data/task_id").asText();
   }
 
-  /** The sequences that a receiver is told of, once the task has ended. */
+  /** The sequences that a receiver receives, once the task has ended. */
   private static Set<Integer> changes(ServiceProcess service, String task) throws Exception {
     await()
         .atMost(LIMIT)
@@ -152,7 +152,7 @@ class WebhookKillIT {
     return JSON.readTree(service.get(path, TrackerStack.API_KEY).body());
   }
 
-  /** A receiver that was too slow for a "processing" is told the newer change only; it says so. */
+  /** A receiver that was too slow for a "processing" receives the newer change only; it says so. */
   private Map<String, Set<Integer>> arrivedOrSkipped(ServiceProcess service) throws Exception {
     Map<String, Set<Integer>> arrived = new HashMap<>();
     received.forEach(

@@ -9,7 +9,7 @@ import io.klingtracker.presence.ReplicaId;
 import io.klingtracker.task.Tasks;
 import io.klingtracker.testing.SameThread;
 import io.klingtracker.testing.Settings;
-import io.klingtracker.testing.Told;
+import io.klingtracker.testing.NotifyingEvent;
 import io.klingtracker.upstream.Doubts;
 import io.klingtracker.upstream.UpstreamParts;
 import java.time.Clock;
@@ -54,7 +54,7 @@ public final class ReconcileParts {
             store,
             settler,
             setAside,
-            new Told<>(asked -> {}),
+            new NotifyingEvent<>(asked -> {}),
             tasks,
             upstream.plan,
             upstream.reports,

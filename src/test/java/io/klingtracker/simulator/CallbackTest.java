@@ -53,7 +53,7 @@ class CallbackTest {
               new String(exchange.getRequestBody().readAllBytes(), StandardCharsets.UTF_8);
           Map<String, String> headers = new java.util.TreeMap<>(String.CASE_INSENSITIVE_ORDER);
           exchange.getRequestHeaders().forEach((name, all) -> headers.put(name, all.get(0)));
-          // Read before the test hears of the callback: it may change the answer to the next one.
+          // Read before the test receives the callback: it may change the answer to the next one.
           int status = answer;
           received.add(new Received(headers, body));
           exchange.sendResponseHeaders(status, -1);
@@ -226,12 +226,12 @@ class CallbackTest {
     simulator.close();
 
     start(quick().directory(directory));
-    String told = next().json().get("task_status").asText();
-    if (told.equals("processing")) {
-      // The kill came before its answer was noted: it is told again.
-      told = next().json().get("task_status").asText();
+    String status = next().json().get("task_status").asText();
+    if (status.equals("processing")) {
+      // The kill came before its answer was noted: it is sent again.
+      status = next().json().get("task_status").asText();
     }
-    assertEquals("succeed", told);
+    assertEquals("succeed", status);
     JsonNode body = Json.MAPPER.readTree(caller.get("/v1/videos/text2video/" + id).body());
     assertEquals("succeed", body.at("/data/task_status").asText());
     assertEquals(400, caller.post("/v1/videos/text2video", duplicate()).statusCode());

@@ -340,13 +340,13 @@ class WebhookStoryTest {
         .then()
         .body(containsString("tracker_webhook_hosts_changes_total{to=\"paused\"}"));
 
-    List<ConsumerRecord<String, String>> told = hostRecords(tenant.id() + "/" + host(), 2);
+    List<ConsumerRecord<String, String>> records = hostRecords(tenant.id() + "/" + host(), 2);
     assertEquals(
         List.of("kling.webhook.host-paused.v1", "kling.webhook.host-resumed.v1"),
-        told.stream().map(r -> header(r, "ce_type")).toList());
+        records.stream().map(r -> header(r, "ce_type")).toList());
     assertEquals(
-        List.of(ids.get(1), ids.get(0)), told.stream().map(r -> header(r, "ce_id")).toList());
-    for (ConsumerRecord<String, String> record : told) {
+        List.of(ids.get(1), ids.get(0)), records.stream().map(r -> header(r, "ce_id")).toList());
+    for (ConsumerRecord<String, String> record : records) {
       JsonNode event = Schemas.host(record.value());
       assertEquals(tenant.id(), event.path("tenant").asText());
       assertEquals(header(record, "ce_id"), event.path("event_id").asText());

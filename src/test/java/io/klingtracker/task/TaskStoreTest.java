@@ -396,7 +396,7 @@ class TaskStoreTest {
   @Test
   void a_change_says_whether_a_webhook_is_told() {
     String silent = stored();
-    String told = stored("https://hooks.example/kling");
+    String called = stored("https://hooks.example/kling");
     jdbi.useHandle(
         h ->
             h.execute(
@@ -404,19 +404,19 @@ class TaskStoreTest {
                     + " select id, 'default', 'kling-v3', 'video', 1, now() from task"));
 
     assertFalse(((Outcome.Moved) apply(submitted(silent))).change().webhook());
-    assertTrue(((Outcome.Moved) apply(submitted(told))).change().webhook());
+    assertTrue(((Outcome.Moved) apply(submitted(called))).change().webhook());
     jdbi.useHandle(
         handle ->
             news.applyAtOnce(
                     handle,
                     List.of(
                         News.of(silent, Source.CALLBACK, new TaskSignal.Processing()),
-                        News.of(told, Source.CALLBACK, new TaskSignal.Processing())),
+                        News.of(called, Source.CALLBACK, new TaskSignal.Processing())),
                     null)
                 .forEach(
                     moved ->
                         assertEquals(
-                            moved.change().taskId().equals(told), moved.change().webhook())));
+                            moved.change().taskId().equals(called), moved.change().webhook())));
     List<String> queued = List.of(stored(), stored("https://hooks.example/kling"));
     List<TaskChanged> ended =
         store.endQueued(

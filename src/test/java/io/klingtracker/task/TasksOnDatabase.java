@@ -2,7 +2,7 @@ package io.klingtracker.task;
 
 import io.klingtracker.share.Shares;
 import io.klingtracker.testing.Settings;
-import io.klingtracker.testing.Told;
+import io.klingtracker.testing.NotifyingEvent;
 import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
 import java.time.Clock;
 import java.util.Map;
@@ -14,7 +14,7 @@ public final class TasksOnDatabase {
 
   private TasksOnDatabase() {}
 
-  /** Tasks of whose changes nobody is told. */
+  /** Tasks of whose changes nobody is notified. */
   public static Tasks of(Jdbi jdbi, Clock clock) {
     return of(jdbi, clock, changes -> {});
   }
@@ -25,11 +25,11 @@ public final class TasksOnDatabase {
   }
 
   /** Tasks that tell of their changes after each commit. */
-  public static Tasks of(Jdbi jdbi, Clock clock, Consumer<TasksChanged> told) {
-    return of(jdbi, clock, told, new TaskStore(jdbi, clock));
+  public static Tasks of(Jdbi jdbi, Clock clock, Consumer<TasksChanged> listener) {
+    return of(jdbi, clock, listener, new TaskStore(jdbi, clock));
   }
 
-  private static Tasks of(Jdbi jdbi, Clock clock, Consumer<TasksChanged> told, TaskStore store) {
+  private static Tasks of(Jdbi jdbi, Clock clock, Consumer<TasksChanged> listener, TaskStore store) {
     TaskConfig config = Settings.of(TaskConfig.class, Map.of());
     return new Tasks(
         store,
@@ -37,6 +37,6 @@ public final class TasksOnDatabase {
         new SubmissionWriter(store, config, () -> false, new Shares(new SimpleMeterRegistry())),
         new TaskRepository(jdbi),
         jdbi,
-        new Told<>(told));
+        new NotifyingEvent<>(listener));
   }
 }

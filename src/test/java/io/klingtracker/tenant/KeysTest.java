@@ -38,7 +38,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
-/** Keys over HTTP: who gets in, who does not, and what they are told. */
+/** Keys over HTTP: who gets in, who does not, and what they receive. */
 @Tag("story")
 @QuarkusTest
 @QuarkusTestResource(TrackerStack.class)
@@ -369,7 +369,7 @@ class KeysTest {
         .header("Retry-After", matchesPattern("[1-9][0-9]*"))
         .body("code", equalTo("rate-limited"));
     tenant.caller().get(CREATE).then().statusCode(429).body("code", equalTo(1302));
-    // What another replica hears.
+    // What another replica receives.
     rates.sync();
     assertEquals(
         "2",

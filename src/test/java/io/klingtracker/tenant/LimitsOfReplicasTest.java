@@ -68,7 +68,7 @@ class LimitsOfReplicasTest {
             "from %d to %d: %d, allowed %s and %s".formatted(from, to, sum, allowed, error));
       }
     }
-    // Replicas that hear from one another give no less than the rate in the long run either.
+    // Replicas that share with one another give no less than the rate in the long run either.
     int whole = passed.stream().mapToInt(Integer::intValue).sum();
     assertTrue(whole >= rate * seconds * 0.7, "only " + whole);
   }

@@ -39,7 +39,7 @@ public final class Watches {
     waits.endAll();
   }
 
-  /** A replica's that hears what other replicas say; it never looks by itself. */
+  /** A replica's that receives what other replicas announce; it never looks by itself. */
   public static ChangeNotifier listening(Jdbi jdbi) throws InterruptedException {
     Loops loops = new Loops();
     ChangeNotifier notifier =
@@ -68,11 +68,11 @@ public final class Watches {
     }
   }
 
-  /** The first thing a listener does once it is heard is to wake everybody. */
+  /** The first thing a listener does once it listens is to wake everybody. */
   static void awaitListening(ChangeNotifier notifier, Jdbi jdbi) throws InterruptedException {
-    CountDownLatch heard = new CountDownLatch(1);
-    try (ChangeNotifier.Subscription waiting = notifier.task("task_listening", heard::countDown)) {
-      while (!heard.await(20, TimeUnit.MILLISECONDS)) {
+    CountDownLatch listening = new CountDownLatch(1);
+    try (ChangeNotifier.Subscription waiting = notifier.task("task_listening", listening::countDown)) {
+      while (!listening.await(20, TimeUnit.MILLISECONDS)) {
         jdbi.useHandle(
             handle ->
                 handle

@@ -479,7 +479,7 @@ class DeliveryQueueTest {
         List.of(new HostQueueChange("acme", "dead.example", false)),
         settle(delivered(delivery, probe)));
     assertEquals(List.of(), planned.hosts());
-    // Both are written where they cannot be lost, and Kafka is told in this order.
+    // Both are written where they cannot be lost, and Kafka receives them in this order.
     HostEventStore events = new HostEventStore(database.jdbi(), new ReplicaId());
     assertEquals(
         List.of("resumed delivered " + probe, "paused connect " + at),

@@ -7,13 +7,13 @@ import java.lang.annotation.Annotation;
 import java.util.concurrent.CompletionStage;
 import java.util.function.Consumer;
 
-/** A CDI event outside of CDI: whoever fires it tells one listener. */
-public final class Told<T> implements Event<T> {
+/** A CDI event outside of CDI: whoever fires it notifies one listener. */
+public final class NotifyingEvent<T> implements Event<T> {
 
   private final Consumer<T> listener;
 
-  /** Tells this listener. */
-  public Told(Consumer<T> listener) {
+  /** Notifies this listener. */
+  public NotifyingEvent(Consumer<T> listener) {
     this.listener = listener;
   }
 
