@@ -63,7 +63,8 @@ final class Watching implements Bench.Group {
   }
 
   /** So many of both are held on fresh tasks, until each has received a change. */
-  private void receive(Bench bench, HttpClient http, Service service, Database database, int waiters) {
+  private void receive(
+      Bench bench, HttpClient http, Service service, Database database, int waiters) {
     long first = used + 1;
     used += waiters;
     Tasks.open(database, first, waiters);

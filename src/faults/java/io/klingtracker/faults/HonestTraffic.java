@@ -27,7 +27,7 @@ import java.util.concurrent.locks.LockSupport;
  */
 final class HonestTraffic implements AutoCloseable {
 
-  /** Stands in everything that is the honest tenant's own, so that a leak can be seen. */
+  /** Part of everything that is the honest tenant's own, so that a leak can be seen. */
   static final String MARK = "honest-mark-7f3a";
 
   /** What is measured of it. */

@@ -37,7 +37,7 @@ final class Installation implements AutoCloseable {
   /**
    * Makes a fresh one and starts it.
    *
-   * @param size replicas; more than one stand behind a proxy that deals connections out
+   * @param size replicas; more than one run behind a proxy that deals connections out
    */
   Installation(Servers servers, Run run, int size) {
     this(servers, run, size, embedded(servers));
@@ -242,7 +242,7 @@ final class Installation implements AutoCloseable {
         .toList();
   }
 
-  /** What must not stand in any log, event or answer to a stranger. */
+  /** What must not be in any log, event or answer to a stranger. */
   List<String> secrets() {
     return Stream.of(
             SECRET,

@@ -81,7 +81,8 @@ final class Row46Failover extends Row {
         within(() -> refusedSubmissions(scene) > submissions && refused(scene, "ready") > ready);
     scene
         .findings()
-        .require(answered, "503 and not ready while PostgreSQL is " + what, scene.measures().table());
+        .require(
+            answered, "503 and not ready while PostgreSQL is " + what, scene.measures().table());
   }
 
   private static int refusedSubmissions(Scene scene) {

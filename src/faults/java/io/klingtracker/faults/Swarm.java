@@ -205,7 +205,7 @@ final class Swarm implements AutoCloseable {
     }
   }
 
-  /** Connections that still stand. */
+  /** Connections that are still open. */
   int openCount() {
     return peers.size() - closed;
   }

@@ -51,7 +51,7 @@ public final class ServiceProcess implements AutoCloseable {
     this.config.putAll(config);
     this.config.put("quarkus.http.port", Integer.toString(port));
     this.config.putIfAbsent("tracker.public-url", url());
-    // No load balancer stands before it that would have to notice.
+    // No load balancer is in front of it that would have to notice.
     this.config.putIfAbsent("quarkus.shutdown.delay", "0S");
     try {
       this.log = Files.createTempFile("service", ".log");

@@ -175,7 +175,8 @@ final class ControlRoutes {
     }
     answer.set("ordered", Json.MAPPER.valueToTree(faults.ordered()));
     SimulatorSettings settings = simulator.settings();
-    answer.putObject("state")
+    answer
+        .putObject("state")
         .put("holding", simulator.isHolding())
         .put("held", simulator.held())
         .put("tasks", book.size())

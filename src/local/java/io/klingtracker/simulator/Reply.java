@@ -54,7 +54,7 @@ record Reply(int status, String body, String type, String location) {
     if (!location.isEmpty()) {
       response.putHeader("Location", location);
     }
-    // These two have no body; what stood there would be taken for the next answer.
+    // These two have no body; what were there would be taken for the next answer.
     response.end(status == 204 || status == 304 ? "" : body);
   }
 

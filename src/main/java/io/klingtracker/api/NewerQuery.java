@@ -14,7 +14,7 @@ import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
 /**
- * What {@code POST /tasks} asks for. A cursor overrides the times, since it stands in the list that
+ * What {@code POST /tasks} asks for. A cursor overrides the times, since it is in the list that
  * gave it.
  */
 record NewerQuery(

@@ -86,7 +86,7 @@ public class NullableFields implements OASFilter {
             .addAnyOf(OASFactory.createSchema().addType(Schema.SchemaType.NULL));
   }
 
-  /** The names in JSON, and whether null may stand there. */
+  /** The names in JSON, and whether null may be there. */
   private static Map<String, Boolean> fields(ClassInfo type) {
     boolean snakeCase = type.hasDeclaredAnnotation(JsonNaming.class);
     Map<String, Boolean> fields = new HashMap<>();
@@ -114,7 +114,7 @@ public class NullableFields implements OASFilter {
     return value != null && !value.asEnum().equals(JsonInclude.Include.ALWAYS.name());
   }
 
-  /** Jackson's do not stand at components but at what is made of them. */
+  /** Jackson's annotations are not on components but on what is made of them. */
   private static @Nullable AnnotationInstance annotation(
       RecordComponentInfo component, DotName name) {
     return component.field().declaredAnnotation(name);

@@ -37,8 +37,8 @@ import org.jspecify.annotations.Nullable;
 /**
  * Watches tasks that another program submits to Kling itself, on the accounts that are granted to
  * the tenant. An id that is another tenant's is answered as one that nobody knows, and nothing is
- * ever received about it. They hold no slot of ours: what that program sends is not ours to count, and
- * where it uses up Kling's slots, Kling's own refusal makes our dispatches wait.
+ * ever received about it. They hold no slot of ours: what that program sends is not ours to count,
+ * and where it uses up Kling's slots, Kling's own refusal makes our dispatches wait.
  */
 @Path("/v1/tasks/track")
 @Produces(MediaType.APPLICATION_JSON)

@@ -6,7 +6,7 @@ import io.klingtracker.task.TaskStatus;
 import org.jspecify.annotations.Nullable;
 
 /**
- * What becomes of a callback: decided from what it says and where its task stands, nothing else.
+ * What becomes of a callback: decided from what it says and the state of its task, nothing else.
  */
 sealed interface CallbackDecision {
 

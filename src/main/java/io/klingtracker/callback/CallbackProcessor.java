@@ -260,7 +260,7 @@ class CallbackProcessor {
       note(read, "to-confirm", "asking Kling before it counts", verdicts);
       checkRequested.fire(new CheckRequested(callback.taskId()));
     } else if (callback.attempts() < SetAside.MAX_ATTEMPTS) {
-      // It has ended since we looked, or stands where nobody can be asked: look again.
+      // It has ended since we looked, or is in a state in which nobody can be asked: look again.
       store.later(callback, retryAt(callback));
     } else {
       note(read, "untrue", "nobody can be asked about it", verdicts);

@@ -287,7 +287,7 @@ class ReceiptStore {
                     .list()));
   }
 
-  /** Before how many others of its task each stands, so that a batch keeps to the bound too. */
+  /** The position of each among those of its task, so that a batch keeps to the bound too. */
   private static List<Integer> places(List<Receipt> sorted) {
     List<Integer> places = new ArrayList<>(sorted.size());
     String task = "";

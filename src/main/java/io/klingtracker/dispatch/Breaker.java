@@ -11,7 +11,7 @@ import java.util.random.RandomGenerator;
  */
 final class Breaker {
 
-  /** Where it stands; the order is that of the metric. */
+  /** Its states; the order is that of the metric. */
   enum State {
     CLOSED,
     HALF_OPEN,

@@ -69,8 +69,8 @@ class DispatchStore {
           + " any(:families) and model = any(:models)";
 
   /**
-   * The first tasks of each of some queues, each read from where it begins. The length of a body
-   * stands in its row: nothing of the body is read for it.
+   * The first tasks of each of some queues, each read from where it begins. The length of a body is
+   * in its row: nothing of the body is read for it.
    */
   static final String WAITING =
       """

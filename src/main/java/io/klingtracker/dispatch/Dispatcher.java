@@ -136,8 +136,8 @@ class Dispatcher {
   }
 
   /**
-   * Who is notified when a task is free again for another account, or a full house, or memory that a
-   * body waits for, has room again.
+   * Who is notified when a task is free again for another account, or a full house, or memory that
+   * a body waits for, has room again.
    */
   void onSettled(Runnable action) {
     whenSettled = action;

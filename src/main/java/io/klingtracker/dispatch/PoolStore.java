@@ -23,7 +23,7 @@ import org.jspecify.annotations.Nullable;
 @Singleton
 class PoolStore {
 
-  /** A replica that stands still with the lock in its hand must not hold up the others for long. */
+  /** A replica that hangs with the lock in its hand must not hold up the others for long. */
   private static final String ONE_AT_A_TIME =
       """
       select set_config('idle_in_transaction_session_timeout', '5s', true),

@@ -27,7 +27,7 @@ import java.util.stream.Collectors;
 import org.jdbi.v3.core.Jdbi;
 import org.jspecify.annotations.Nullable;
 
-/** Why each task stands where it stands, and for how long. */
+/** Why each task waits, and for how long. */
 @Singleton
 class QueueExplainer implements QueueView {
 

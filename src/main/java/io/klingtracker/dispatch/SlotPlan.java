@@ -30,7 +30,7 @@ final class SlotPlan {
   /**
    * One tenant's queue for one model.
    *
-   * @param virtualTime where it stands in virtual time
+   * @param virtualTime where it is in virtual time
    * @param waiting its first tasks, in order
    */
   record TenantQueue(

@@ -8,8 +8,8 @@ import java.util.Optional;
 
 /**
  * What Kling counts slots for; with an empty model a whole family of an account, with an empty
- * family all of it. What is sent with one of an account's two credentials stands beside the
- * families: each of them is taken or not for itself.
+ * family all of it. What is sent with one of an account's two credentials is beside the families:
+ * each of them is taken or not for itself.
  */
 record SlotPool(String account, String family, String model) {
 

@@ -102,7 +102,7 @@ class ReplayStore {
     this.jdbi = jdbi;
   }
 
-  /** Where a replay stands. */
+  /** How far a replay is. */
   record Position(String tenant, long position, long id) {}
 
   /** An event and its position. */

@@ -31,7 +31,7 @@ import org.jspecify.annotations.Nullable;
 /**
  * Sends events again that Kafka has had before, with the ids they had and marked as replayed. One
  * replay at a time, processed page by page beside the relay, at a bounded rate, by the replica that
- * has claimed it. How far it is stands in the database: after a crash, or while Kafka is away, it
+ * has claimed it. Its position is in the database: after a crash, or while Kafka is away, it
  * continues from there, and at most a page comes again.
  */
 @Startup

@@ -35,7 +35,7 @@ public class Feed {
     return store.page(tenant, after, limit);
   }
 
-  /** Where one of the tenant's events stands. */
+  /** The position of one of the tenant's events. */
   public Optional<Cursor> placeOf(String tenant, UUID eventId) {
     return store.placeOf(tenant, eventId);
   }

@@ -4,7 +4,7 @@ import io.klingtracker.task.TaskStatus;
 import java.util.UUID;
 
 /**
- * An event as it stands in the feed.
+ * An event as it is in the feed.
  *
  * @param payload the JSON that is also on Kafka
  */

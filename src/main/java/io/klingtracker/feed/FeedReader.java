@@ -79,7 +79,7 @@ public final class FeedReader implements AutoCloseable {
   private List<FeedEvent> read() {
     while (true) {
       Cursor from = cursor();
-      // Read before the page: whatever stands below it had ended before the page was read.
+      // Read before the page: whatever is below it had ended before the page was read.
       Cursor head = store.head();
       List<FeedEvent> events = store.page(tenant, from, page);
       if (!events.isEmpty()) {

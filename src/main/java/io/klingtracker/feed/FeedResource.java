@@ -164,7 +164,7 @@ public class FeedResource {
         "Last-Event-ID is not the event_id of an event here; leave it out, or catch up with GET /v1/events");
   }
 
-  /** Events as they stand on a stream; a comment where nothing came for a heartbeat. */
+  /** Events as they are on a stream; a comment where nothing came for a heartbeat. */
   static Multi<OutboundSseEvent> toSse(Multi<List<FeedEvent>> events, Sse sse) {
     // The first line goes out at once, so that the reader knows it is connected.
     OutboundSseEvent connected =

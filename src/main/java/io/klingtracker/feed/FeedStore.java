@@ -20,8 +20,8 @@ import org.jdbi.v3.core.Jdbi;
  * <p>An event's {@code feed_position} is the number of the transaction that wrote it, shifted as
  * {@code feed_epoch} says, or its task's previous position if that is higher. A reader is shown
  * positions below {@code pg_snapshot_xmin(pg_current_snapshot())}, likewise shifted, only: every
- * transaction with a lower number has ended, so whatever is still to come stands at that position
- * or above, hence behind every cursor given out so far.
+ * transaction with a lower number has ended, so whatever is still to come is at that position or
+ * above, hence behind every cursor given out so far.
  */
 @Singleton
 class FeedStore {
@@ -110,7 +110,7 @@ class FeedStore {
                 .list());
   }
 
-  /** Per tenant what stands behind its cursor, at most {@code limit} events each. */
+  /** Per tenant what follows its cursor, at most {@code limit} events each. */
   Map<String, List<FeedEvent>> news(Map<String, Cursor> cursors, int limit) {
     List<String> tenants = List.copyOf(cursors.keySet());
     Map<String, List<FeedEvent>> news = new HashMap<>();

@@ -34,7 +34,7 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * Bounds what a connection may hold before it has sent a request: how many there are, and how long
- * the head of a request may take. Stands at the listening socket, before anything is made for a
+ * the head of a request may take. Works at the listening socket, before anything is made for a
  * connection, since Quarkus and Vert.x have no place for it.
  */
 @ApplicationScoped
@@ -104,7 +104,7 @@ class Connections {
     onStart(start);
   }
 
-  /** Ends when the gate stands. */
+  /** Ends when the gate is in place. */
   CompletableFuture<Void> onStart(HttpServerStart start) {
     Gate gate = new Gate(start.options(), open, most);
     return stand(
@@ -149,7 +149,7 @@ class Connections {
     }
   }
 
-  /** What stands at the beginning of one connection. */
+  /** What guards the beginning of one connection. */
   ChannelHandler head(HttpServerOptions options) {
     return new Head(options);
   }

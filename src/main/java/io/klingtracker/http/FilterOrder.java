@@ -3,7 +3,7 @@ package io.klingtracker.http;
 /**
  * The order in which a request meets our filters, from what is cheapest for us to what is dearest:
  * its time, its bounds, its key, its tenant's share, its body, its turn for a thread. Nothing is
- * bought for a request before all that stands above it is in order. Higher ones come first;
+ * bought for a request before all that is listed above it is in order. Higher ones come first;
  * Quarkus' own authentication, which knows the people of OpenID Connect, is 200 and its
  * authorization 100.
  */

@@ -100,8 +100,8 @@ public class Refusals {
   }
 
   /**
-   * What a caller receives about a failure that no resource could turn into an answer; what we did not
-   * foresee is logged.
+   * What a caller receives about a failure that no resource could turn into an answer; what we did
+   * not foresee is logged.
    */
   public static ProblemException foreseen(Throwable failure) {
     Throwable cause =

@@ -21,7 +21,7 @@ import org.jspecify.annotations.Nullable;
  * Bounds the bytes of answers that have been written and that their callers have not taken off,
  * over all connections and all fronts: who asks and does not read would else fill the memory,
  * without a key. When there are too many, the connection is closed that holds the most of those
- * that stand still. Counted next to the socket, where nothing passes uncounted.
+ * that do not move. Counted next to the socket, where nothing passes uncounted.
  */
 @ApplicationScoped
 class UntakenAnswers {
@@ -38,7 +38,7 @@ class UntakenAnswers {
   /** One of the largest answers, twice. */
   private static final long LEAST = 16L << 20;
 
-  /** Whoever takes nothing for so long stands still. */
+  /** Whoever takes nothing for so long does not move. */
   private static final long STILL_NANOS = TimeUnit.SECONDS.toNanos(1);
 
   private final long most;

@@ -7,7 +7,7 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * What an answer means: the one table of Kling's codes and texts, and of the HTTP statuses of what
- * stands in front of Kling and does not use its words. The first row that fits decides; {@code
+ * is in front of Kling and does not use its words. The first row that fits decides; {@code
  * src/docs/dispatch.md} shows the rows, and a test keeps both alike.
  *
  * <p>Sources: Kling's published error codes (read 2026-09), and texts seen live until 2026-10.

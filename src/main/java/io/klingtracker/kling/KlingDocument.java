@@ -55,7 +55,7 @@ final class KlingDocument {
 
   private final JsonParser parser;
 
-  /** Whether a name may stand twice in an object; the last value counts then. */
+  /** Whether a name may occur twice in an object; the last value counts then. */
   private final boolean twice;
 
   private KlingDocument(JsonParser parser, boolean twice) {

@@ -1,6 +1,6 @@
 package io.klingtracker.kling;
 
-/** Ids of tasks as they stand in Kling's paths. */
+/** Ids of tasks as they are in Kling's paths. */
 public final class KlingIds {
 
   private static final int MAX = 512;

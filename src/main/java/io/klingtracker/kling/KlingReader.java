@@ -92,7 +92,7 @@ public final class KlingReader {
   }
 
   /**
-   * The task that an answer to a create is about. It is accepted by its id, whether a status stands
+   * The task that an answer to a create is about. It is accepted by its id, whether a status is
    * beside it or not.
    */
   static Optional<KlingNews> created(JsonNode body) {

@@ -72,7 +72,7 @@ public class Presence {
   private volatile @Nullable Long beatAt;
   private final AtomicInteger takenOver = new AtomicInteger();
 
-  /** Where claims stand, and who is to look when some are free again. */
+  /** Where claims are, and who is to look when some are free again. */
   private record Queue(String name, Release release, Runnable wake, Counter counter) {}
 
   /** Frees the claims of those that are {@link #GONE}. */
@@ -99,7 +99,7 @@ public class Presence {
    * Has the claims of a queue freed when their claimer is dead.
    *
    * @param name the queue, for operators
-   * @param table where {@code claimed_by} and {@code claimed_until} stand
+   * @param table where {@code claimed_by} and {@code claimed_until} are
    * @param wake what looks at the queue
    */
   public void frees(String name, String table, Runnable wake) {

@@ -3,8 +3,8 @@ package io.klingtracker.reconcile;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Why nothing was received about a task when Kling was asked about it. That it could not be asked is not
- * that it knows nothing.
+ * Why nothing was received about a task when Kling was asked about it. That it could not be asked
+ * is not that it knows nothing.
  *
  * @param failure why it could not be asked; null when it answered that it does not know the task
  * @param lists what its lists say, where it answered

@@ -265,7 +265,7 @@ public final class Body {
     return new ProblemException(ErrorCode.INVALID_REQUEST, "The request body " + fault + ".");
   }
 
-  /** Gathers changes and writes the text once; what no change covers is copied as it stands. */
+  /** Gathers changes and writes the text once; what no change covers is copied as it is. */
   final class Edit {
 
     private final NavigableMap<Integer, Change> changes = new TreeMap<>();
@@ -311,7 +311,7 @@ public final class Body {
     /**
      * Writes a {@code duration} that came as an int as a string.
      *
-     * @param path where it stands: {@code duration}, {@code multi_prompt[].duration}
+     * @param path where it is: {@code duration}, {@code multi_prompt[].duration}
      */
     Edit quoteSeconds(String path) {
       for (Seconds whole : seconds) {
@@ -339,23 +339,23 @@ public final class Body {
     }
   }
 
-  /** What stands from some position to this end instead of the original. */
+  /** What replaces the original from some position to this end. */
   private record Change(int end, String text) {}
 
-  /** Where a member, name and value, stands whose value is empty. */
+  /** The position of a member, name and value, whose value is empty. */
   private record Hole(int start, int end) {
     boolean isIn(Span member) {
       return start >= member.name && end <= member.end;
     }
   }
 
-  /** Where a duration stands that came as an int. */
+  /** The position of a duration that came as an int. */
   private record Seconds(String path, int start, int end) {}
 
-  /** Where a member stands in the text: its name with quotes, and its value. */
+  /** The position of a member in the text: its name with quotes, and its value. */
   private record Span(int name, int nameEnd, int start, int end) {}
 
-  /** One pass over the tokens: builds the tree and notes where the root's members stand. */
+  /** One pass over the tokens: builds the tree and notes where the root's members are. */
   private static final class Reader {
 
     private final String text;
@@ -459,7 +459,7 @@ public final class Body {
         String name = parser.currentName();
         int nameStart = (int) parser.currentTokenLocation().getCharOffset();
         parser.nextToken();
-        // Paths are only kept as far as durations may stand; deeper ones need none.
+        // Paths are only kept as far as durations may be; deeper ones need none.
         String below = name.equals("duration") ? path + "." + name : "";
         member(node, name, nameStart, below, seconds);
       }

@@ -4,8 +4,8 @@ import java.util.Set;
 import java.util.TreeSet;
 
 /**
- * Words that stand where an id may stand in our paths: a task with such an {@code external_task_id}
- * could not be asked for there.
+ * Words that our paths have where an id may be: a task with such an {@code external_task_id} could
+ * not be asked for there.
  */
 public final class ReservedIds {
 

@@ -19,7 +19,7 @@ import java.util.regex.Pattern;
 import org.eclipse.microprofile.config.spi.ConfigSource;
 
 /**
- * The names of our settings, with {@code *} where an operator's own name stands, and what is set
+ * The names of our settings, with {@code *} in place of an operator's own name, and what is set
  * under our prefixes without being one. A name in a file or a system property is meant for us: an
  * unknown one is a fault. The environment is everybody's, so there it is a warning.
  */

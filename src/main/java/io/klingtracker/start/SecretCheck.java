@@ -68,7 +68,7 @@ final class SecretCheck {
     return base.getHost() != null && !PRETENDED.matcher(base.getHost()).matches();
   }
 
-  /** Whether a value stands in an example of ours. */
+  /** Whether a value is that of an example of ours. */
   static boolean isExample(String value) {
     return EXAMPLES.contains(value) || value.startsWith(PLACEHOLDER);
   }
@@ -77,7 +77,7 @@ final class SecretCheck {
     SecretConfig root = config.getConfigMapping(SecretConfig.class);
     root.secret().ifPresent(secret -> root("tracker.secret", secret));
     root.previousSecrets()
-        // One that everybody knows may stand here: that is how it is rotated away.
+        // One that everybody knows is allowed here: that is how it is rotated away.
         .ifPresent(all -> all.forEach(old -> isLong("tracker.previous-secrets", old)));
     TenantConfig tenant = config.getConfigMapping(TenantConfig.class);
     tenant.adminKey().ifPresent(key -> key("tracker.admin-key", key));

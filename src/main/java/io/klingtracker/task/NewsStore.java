@@ -51,8 +51,8 @@ class NewsStore {
       """;
 
   /**
-   * From the rows in {@code before}: the tasks that the news moves. The lifecycle stands in the
-   * {@code where}, so repeated or late news updates no row.
+   * From the rows in {@code before}: the tasks that the news moves. The lifecycle is in the {@code
+   * where}, so repeated or late news updates no row.
    */
   private static final String MOVED =
       """

@@ -9,7 +9,7 @@ public sealed interface Outcome {
   /**
    * It changed nothing, and the timeline says so.
    *
-   * @param status where the task stands
+   * @param status its status
    * @param reason {@code repeated}, {@code older}, {@code contradicts} or {@code other-task}
    */
   record Ignored(TaskStatus status, String reason) implements Outcome {}

@@ -19,9 +19,9 @@ import org.jspecify.annotations.Nullable;
  * @param account the Kling account that runs it; null until dispatch
  * @param klingTaskId Kling's id; null until Kling accepted it
  * @param callbackUrl where the caller is notified
- * @param status where it stands
+ * @param status its status
  * @param sequence number of its changes so far
- * @param statusMessage why it stands there, when there is something to say
+ * @param statusMessage why it has that status, when there is something to say
  * @param errorCode Kling's error code, when it failed with one
  * @param late whether Kling's word came after we had given the task up
  * @param result Kling's whole {@code task_result}, JSON text

@@ -87,7 +87,7 @@ final class TaskSql {
     return ForeignText.clean(text, MAX_DETAIL);
   }
 
-  /** The word of a status as it was written; it stands in an index. */
+  /** The word of a status as it was written; it is in an index. */
   static String word(String text) {
     return ForeignText.clean(text, MAX_WORD);
   }

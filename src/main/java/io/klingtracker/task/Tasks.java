@@ -256,7 +256,7 @@ public class Tasks {
   }
 
   /**
-   * The same, with what stands beside the task in a feature's own table, in one statement.
+   * The same, with what is beside the task in a feature's own table, in one statement.
    *
    * @param beside a query about {@code t.id}; its columns must not be named as a task's are
    * @param values what it has beside {@code :id} and {@code :tenant}

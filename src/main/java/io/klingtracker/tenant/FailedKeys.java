@@ -10,9 +10,9 @@ import java.util.HexFormat;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Addresses from which keys fail. An address that has failed often is answered 429, and its
- * unknown keys are looked up at a slow pace; keys that were good lately pass from everywhere, so
- * that nobody is shut out by others behind the same proxy.
+ * Addresses from which keys fail. An address that has failed often is answered 429, and its unknown
+ * keys are looked up at a slow pace; keys that were good lately pass from everywhere, so that
+ * nobody is shut out by others behind the same proxy.
  */
 final class FailedKeys {
 

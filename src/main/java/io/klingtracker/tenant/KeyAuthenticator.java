@@ -212,7 +212,7 @@ class KeyAuthenticator {
     throw invalid("the JWT cannot be read");
   }
 
-  /** A second header could say something else to whatever stands before us. */
+  /** A second header could say something else to whatever is before us. */
   static String token(@Nullable List<String> authorization) {
     if (authorization == null || authorization.isEmpty()) {
       throw missing();

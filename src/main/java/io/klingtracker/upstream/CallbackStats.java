@@ -104,7 +104,7 @@ public class CallbackStats {
   public record End(String taskId, String account, @Nullable Long leadMillis) {}
 
   /**
-   * How one account stands.
+   * The callbacks of one account.
    *
    * @param expected tasks that ended, each of which should have been called back
    * @param arrived of them, those whose callback of the end came
@@ -138,7 +138,7 @@ public class CallbackStats {
     this.meters = meters;
   }
 
-  /** How an account stands, at most ten seconds ago. */
+  /** The callbacks of an account, as of at most ten seconds ago. */
   public Account of(String account) {
     if (!clock.instant().isBefore(refreshAt)) {
       refresh();

@@ -8,7 +8,7 @@ import org.jspecify.annotations.Nullable;
 /** Tasks on their way to Kling: why each still waits, and for how long it may. */
 public interface QueueView {
 
-  /** A task by any of its ids, with where it stands as long as it waits in our queue. */
+  /** A task by any of its ids, with its place as long as it waits in our queue. */
   Optional<TaskInQueue> find(String tenant, String id);
 
   /**
@@ -19,12 +19,12 @@ public interface QueueView {
   record TaskInQueue(Task task, @Nullable QueueStatus queueStatus) {}
 
   /**
-   * A task by any of its ids, with where it stands and what happens next, as of one moment. Says
+   * A task by any of its ids, with its place and what happens next, as of one moment. Says
    * something sensible of ended tasks too.
    */
   Optional<ExplainedTask> explain(String tenant, String id);
 
-  /** A task and where it stands. */
+  /** A task and its place. */
   record ExplainedTask(Task task, QueueStatus queueStatus) {}
 
   /**
@@ -34,7 +34,7 @@ public interface QueueView {
   boolean cancel(String taskId);
 
   /**
-   * Where a task stands.
+   * The place of a task in the queue, or what it waits for.
    *
    * @param reason why it is where it is, for people
    * @param next what happens next, or null when nothing does

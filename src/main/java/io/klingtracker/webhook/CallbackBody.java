@@ -45,7 +45,8 @@ final class CallbackBody {
           Kinds.ofName(parsed.path("kind").asText())
               .filter(kind -> kind.dialect() == Kind.Dialect.NEWER)
               .isPresent();
-      return JSON.writeValueAsBytes(newer ? newer(parsed, taskCreatedAt) : body(parsed, taskCreatedAt));
+      return JSON.writeValueAsBytes(
+          newer ? newer(parsed, taskCreatedAt) : body(parsed, taskCreatedAt));
     } catch (JsonProcessingException e) {
       throw new IllegalStateException("an event's payload is JSON", e);
     }

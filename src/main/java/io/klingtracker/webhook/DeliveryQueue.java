@@ -63,7 +63,7 @@ final class DeliveryQueue {
   /**
    * What a claim brought.
    *
-   * @param behind rows that were looked at and stand behind an older change of their task
+   * @param behind rows that were looked at and are behind an older change of their task
    * @param tidied whether rows or host queues without room were set aside, behind which there may
    *     be more
    */

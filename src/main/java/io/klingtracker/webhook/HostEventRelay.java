@@ -99,7 +99,7 @@ class HostEventRelay {
       // Kafka is there: what it does not take again and again is no matter of time.
       refused.forEach(this::failed);
     }
-    // Behind each that was taken another of its host queue may stand.
+    // Behind each that was taken another of its host queue may follow.
     return !acknowledged.isEmpty();
   }
 

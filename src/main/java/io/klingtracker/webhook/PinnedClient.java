@@ -62,7 +62,7 @@ final class PinnedClient implements AutoCloseable {
   /**
    * Bounds of one exchange.
    *
-   * @param connect until the connection stands
+   * @param connect until the connection is established
    * @param whole from look-up to the end of the answer
    * @param answerBytes read at most; the rest is cut off
    * @param perHost connections to one address of one host

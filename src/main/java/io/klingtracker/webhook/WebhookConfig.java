@@ -22,7 +22,7 @@ public interface WebhookConfig {
   @WithDefault("1h")
   Duration retryAfterCap();
 
-  /** Until a connection, TLS included, stands. */
+  /** Until a connection, TLS included, is established. */
   @WithDefault("5s")
   Duration connectTimeout();
 

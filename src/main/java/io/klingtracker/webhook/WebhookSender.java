@@ -35,7 +35,7 @@ class WebhookSender {
   private static final Logger LOG = Logger.getLogger(WebhookSender.class);
   private static final String USER_AGENT = "Kling-Task-Tracker/1";
 
-  /** A row that stands behind another is looked at again no sooner than this. */
+  /** A row that is behind another is looked at again no sooner than this. */
   private static final Duration BEHIND_PAUSE = Duration.ofSeconds(1);
 
   /** How often claims of ours are sought that nobody works on, once something has failed … */

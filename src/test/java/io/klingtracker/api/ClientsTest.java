@@ -70,7 +70,7 @@ class ClientsTest {
     tenant = made;
   }
 
-  /** Headers as they stand on the wire: REST Assured writes its own. */
+  /** Headers as they are on the wire: REST Assured writes its own. */
   @ParameterizedTest
   @CsvSource(
       delimiter = '|',

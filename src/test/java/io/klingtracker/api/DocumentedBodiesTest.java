@@ -229,7 +229,7 @@ class DocumentedBodiesTest {
     assertTrue(nulls.found > 30, "only " + nulls.found + " nulls");
   }
 
-  /** What stands in answers against what is documented. */
+  /** What answers contain against what is documented. */
   private final class Nulls {
     private final Set<String> wrong = new TreeSet<>();
     private int answers;

@@ -48,7 +48,7 @@ class HostileInputTest {
   private static final int MAX_FAULTS = 60;
   private static final String LONG = "x".repeat(100_000);
 
-  /** Texts, before they are encoded for the place where they stand. */
+  /** Texts, before they are encoded for the place where they are. */
   private static final List<String> TEXTS =
       List.of(
           "\u0000",
@@ -96,11 +96,11 @@ class HostileInputTest {
           "event:a\u0000b",
           "x:");
 
-  /** As they stand in a target, badly encoded. */
+  /** As they are in a target, badly encoded. */
   private static final List<String> RAW =
       List.of("%00", "%zz", "%", "%ED%A0%80", "%C0%80", "%FF", "a%00b", "+");
 
-  /** As they stand in a body, in place of a value. */
+  /** As they are in a body, in place of a value. */
   private static final List<String> VALUES =
       List.of(
           "\"\\u0000\"",

@@ -50,11 +50,11 @@ class IsolationTest {
 
   /** What the stranger tries. */
   private enum Try {
-    /** Each of A's ids where %s stands, against made-up ids: the answers must be the same. */
+    /** Each of A's ids in place of %s, against made-up ids: the answers must be the same. */
     IDS,
     /** The answer must have nothing of A's in it. */
     OWN,
-    /** Both: A's cursor where %s stands, against a changed one. */
+    /** Both: A's cursor in place of %s, against a changed one. */
     CURSOR,
     /** A stream begun at A's position must be answered as one begun at a made-up position. */
     STREAM,

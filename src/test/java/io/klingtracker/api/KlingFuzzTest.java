@@ -35,8 +35,8 @@ import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
 /**
- * Whatever stands in a callback or an answer of Kling's is stored, and read back clean on every
- * front. What is said is drawn by a seed, which is printed.
+ * Whatever is in a callback or an answer of Kling's is stored, and read back clean on every front.
+ * What is said is drawn by a seed, which is printed.
  */
 @Tag("story")
 @QuarkusTest

@@ -28,7 +28,7 @@ final class RawClient {
   /**
    * One request on a connection of its own.
    *
-   * @param target as it stands in the request line
+   * @param target as it is in the request line
    * @param headers whole lines without their ends
    */
   Answer send(String method, String target, List<String> headers, byte[] body) throws IOException {

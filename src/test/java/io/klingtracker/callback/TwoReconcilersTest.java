@@ -51,7 +51,7 @@ class TwoReconcilersTest {
               "tracker.reconcile.batch", "80"));
   private final ExecutorService rounds = Executors.newFixedThreadPool(4);
 
-  /** By ids, and from lists in which the other's tasks stand too. */
+  /** By ids, and from lists in which the other's tasks are too. */
   @ParameterizedTest
   @ValueSource(strings = {"100000", "1"})
   void each_task_is_settled_by_one_of_them(String listFrom) throws Exception {

@@ -24,7 +24,8 @@ import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Kling as a script: answers as scripted, accepts when nothing is scripted, and writes down what came.
+ * Kling as a script: answers as scripted, accepts when nothing is scripted, and writes down what
+ * came.
  */
 final class ScriptedKling implements KlingClient, KlingLists {
 

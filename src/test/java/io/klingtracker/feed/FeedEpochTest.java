@@ -40,7 +40,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 import org.postgresql.ds.PGSimpleDataSource;
 
 /**
- * A database that was dumped and restored has events that stand above every transaction of its new
+ * A database that was dumped and restored has events that are above every transaction of its new
  * cluster. Events are written as the service writes them.
  */
 class FeedEpochTest {
@@ -77,7 +77,7 @@ class FeedEpochTest {
       throws SQLException {
     String before = submit();
     restored(of == null ? text(HERE).split("/")[0] + "/00000000" : of.replace("here", text(HERE)));
-    // Other events were read after the dump was made, and nothing at all stood at the last place.
+    // Other events were read after the dump was made, and the last place was empty.
     Cursor cursor = new Cursor(number("select max(feed_position) from task") + 1_000_000, 7);
 
     assertEquals(Optional.of(why), follow(true));
@@ -247,7 +247,7 @@ class FeedEpochTest {
     return sessions;
   }
 
-  /** As a dump looks in another cluster: whatever it held stands above all transactions. */
+  /** As a dump looks in another cluster: whatever it held is above all transactions. */
   private void restored(String cluster) {
     jdbi.useHandle(
         h -> {

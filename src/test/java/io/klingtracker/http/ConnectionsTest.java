@@ -24,7 +24,7 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 
-/** What stands at the listening socket. */
+/** What guards the listening socket. */
 class ConnectionsTest {
 
   private static final int MOST = 3;

@@ -3,7 +3,7 @@ package io.klingtracker.kling;
 import io.vertx.core.Vertx;
 import java.time.Clock;
 
-/** The real client without a container, for tests of what stands on it. */
+/** The real client without a container, for tests of what is built on it. */
 public final class KlingOverHttp {
 
   private KlingOverHttp() {}

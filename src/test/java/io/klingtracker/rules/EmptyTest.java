@@ -131,7 +131,7 @@ class EmptyTest {
     assertTrue(message.contains("missing"), message);
   }
 
-  /** Whatever stands where, with spaces or without. */
+  /** Whatever members it has, with spaces or without. */
   @ParameterizedTest
   @ValueSource(longs = {1, 2, 3, 4, 5, 6, 7, 8})
   void what_is_left_is_the_rest_to_the_letter(long seed) {

@@ -31,7 +31,7 @@ class DeploymentTest {
   /** {@code WorkLoop.stop} waits for so long. */
   private static final long LAST_ROUND_SECONDS = 10;
 
-  /** Settings of the platform that we promise; all others stand in our own mappings. */
+  /** Settings of the platform that we promise; all others are in our own mappings. */
   private static final Set<String> PLATFORM =
       Set.of(
           "QUARKUS_DATASOURCE_JDBC_URL",

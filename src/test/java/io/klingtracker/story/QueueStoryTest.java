@@ -25,7 +25,7 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
-/** What a caller sees of the queue: why a task waits, where it stands, and taking it back. */
+/** What a caller sees of the queue: why a task waits, where it is, and taking it back. */
 @Tag("story")
 @QuarkusTest
 @QuarkusTestResource(TrackerStack.class)

@@ -1,15 +1,15 @@
 package io.klingtracker.task;
 
 import io.klingtracker.share.Shares;
-import io.klingtracker.testing.Settings;
 import io.klingtracker.testing.NotifyingEvent;
+import io.klingtracker.testing.Settings;
 import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
 import java.time.Clock;
 import java.util.Map;
 import java.util.function.Consumer;
 import org.jdbi.v3.core.Jdbi;
 
-/** The core without a container, for tests of what stands on it. */
+/** The core without a container, for tests of what is built on it. */
 public final class TasksOnDatabase {
 
   private TasksOnDatabase() {}
@@ -29,7 +29,8 @@ public final class TasksOnDatabase {
     return of(jdbi, clock, listener, new TaskStore(jdbi, clock));
   }
 
-  private static Tasks of(Jdbi jdbi, Clock clock, Consumer<TasksChanged> listener, TaskStore store) {
+  private static Tasks of(
+      Jdbi jdbi, Clock clock, Consumer<TasksChanged> listener, TaskStore store) {
     TaskConfig config = Settings.of(TaskConfig.class, Map.of());
     return new Tasks(
         store,

@@ -21,9 +21,9 @@ import org.junit.platform.launcher.LauncherSessionListener;
 /**
  * Keeps a test run on its machine: whoever connects, or sends a datagram, to an address outside
  * loopback gets an exception, and {@link NothingOutside} fails the test, also when the code under
- * test swallows that exception. The check stands in the two methods of the JDK that blocking
- * sockets, channels, Netty and the JDK's HTTP client all end in; the system's own name look-ups
- * ({@code getaddrinfo}) do not pass there.
+ * test swallows that exception. The check is in the two methods of the JDK that blocking sockets,
+ * channels, Netty and the JDK's HTTP client all end in; the system's own name look-ups ({@code
+ * getaddrinfo}) do not pass there.
  */
 public final class LoopbackOnly implements LauncherSessionListener {
 

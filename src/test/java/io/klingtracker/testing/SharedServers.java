@@ -15,7 +15,7 @@ import javax.management.StandardMBean;
 /**
  * The servers of a test run, started on first use and stopped with the JVM. Quarkus gives tests and
  * test resources class loaders of their own, each with its copy of this class; what they share
- * therefore stands in system properties and platform MBeans.
+ * therefore is in system properties and platform MBeans.
  */
 final class SharedServers {
 

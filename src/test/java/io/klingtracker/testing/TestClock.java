@@ -11,7 +11,7 @@ public final class TestClock extends Clock {
 
   private volatile Instant now;
 
-  /** Stands still at this time. */
+  /** Stays at this time. */
   public TestClock(Instant start) {
     now = start;
   }

@@ -71,7 +71,8 @@ public final class Watches {
   /** The first thing a listener does once it listens is to wake everybody. */
   static void awaitListening(ChangeNotifier notifier, Jdbi jdbi) throws InterruptedException {
     CountDownLatch listening = new CountDownLatch(1);
-    try (ChangeNotifier.Subscription waiting = notifier.task("task_listening", listening::countDown)) {
+    try (ChangeNotifier.Subscription waiting =
+        notifier.task("task_listening", listening::countDown)) {
       while (!listening.await(20, TimeUnit.MILLISECONDS)) {
         jdbi.useHandle(
             handle ->

@@ -607,7 +607,7 @@ class DeliveryQueueTest {
     return claim(now, room(100, 10));
   }
 
-  /** As the sender does: whatever stands out of turn is queued up, and the claim repeated. */
+  /** As the sender does: whatever is not in its turn is queued up, and the claim repeated. */
   private List<Delivery> claim(Instant now, Room room) {
     Claimed claimed = claimOnce(now, room);
     for (int i = 0; claimed.deliveries().isEmpty() && !claimed.behind().isEmpty() && i < 9; i++) {
