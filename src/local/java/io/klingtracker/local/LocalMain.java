@@ -51,7 +51,11 @@ public final class LocalMain implements QuarkusApplication {
       while (root.getCause() != null) {
         root = root.getCause();
       }
-      System.err.println("The service cannot start: " + root.getMessage());
+      String message = String.valueOf(root.getMessage());
+      System.err.println(
+          message.startsWith("Kling Task Tracker cannot start: ")
+              ? message
+              : "The service cannot start: " + message);
     }
     System.exit(code);
   }

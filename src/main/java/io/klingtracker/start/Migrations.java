@@ -26,6 +26,7 @@ import org.flywaydb.core.Flyway;
 import org.flywaydb.core.api.FlywayException;
 import org.flywaydb.core.api.configuration.Configuration;
 import org.jboss.logging.Logger;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Migrates the schema before anything else begins, on connections of its own: a statement may take
@@ -63,6 +64,11 @@ class Migrations {
 
   private static final String TRY_LOCK =
       "select pg_try_advisory_lock(hashtext('kling-task-tracker/migrations'))";
+
+  private static final String ANOTHER_HISTORY =
+      "the schema %s was made by other migrations than this version's (%s), and none lead from there to here: go on with the"
+          + " version that made it, or name an empty database in quarkus.datasource.jdbc.url, or give up all that is in"
+          + " this one with 'drop schema %s cascade; create schema %s' (mvn -Plocal: delete the folder .local)";
 
   private final Flyway flyway;
   private final AgroalDataSource pool;
@@ -161,6 +167,7 @@ class Migrations {
           return "another replica's";
         }
       }
+      refuseAnotherHistory(flyway, guard.getSchema());
       flyway.migrate();
       return "";
     } catch (FlywayException | SQLException e) {
@@ -169,6 +176,27 @@ class Migrations {
       }
       throw e;
     }
+  }
+
+  /** What is to be applied, and what a newer version has applied after it, is no other history. */
+  private static void refuseAnotherHistory(Flyway flyway, @Nullable String schema) {
+    Flyway.configure()
+        .configuration(flyway.getConfiguration())
+        .ignoreMigrationPatterns("*:pending", "*:future")
+        .load()
+        .validateWithResult()
+        .invalidMigrations
+        .stream()
+        .findFirst()
+        .ifPresent(
+            other -> {
+              throw new IllegalStateException(
+                  ANOTHER_HISTORY.formatted(
+                      schema,
+                      other.errorDetails.errorMessage.lines().findFirst().orElse(""),
+                      schema,
+                      schema));
+            });
   }
 
   private static String holders(DataSource own) throws SQLException {

@@ -46,7 +46,6 @@ class Bootstrap {
   void onStart(@Observes StartupEvent start) {
     // Replicas that start together: the second finds what the first has made.
     tenants.oneAtATime("bootstrap");
-    tenants.nameGrantedAccounts(accounts);
     if (config.apiKey().isEmpty()) {
       return;
     }

@@ -36,7 +36,7 @@ class Tenant {
   @JdbcTypeCode(SqlTypes.JSON)
   Map<String, String> models;
 
-  /** Kling accounts for tracking; null is not decided, see V83. */
+  /** Kling accounts for tracking; null is not decided, see V1. */
   @JdbcTypeCode(SqlTypes.ARRAY)
   @Column(name = "track_accounts")
   @Nullable List<String> trackAccounts;

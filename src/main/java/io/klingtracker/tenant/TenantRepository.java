@@ -19,25 +19,13 @@ class TenantRepository implements PanacheRepositoryBase<Tenant, String> {
       where track_accounts is null and (select count(*) from tenant) = 1
       """;
 
-  static final String NAME_GRANTED =
-      "update tenant set track_accounts = cast(:configured as text[]) where track_accounts = array['*']";
-
   /**
    * Writes down what the only tenant may track on before another one is made, so that it keeps
    * that.
    */
   void keepTheOnlyOnesAccounts(Collection<String> configured) {
-    grant(KEEP_THE_ONLY_ONES, configured);
-  }
-
-  /** What an upgrade granted without knowing the names; see V83. */
-  void nameGrantedAccounts(Collection<String> configured) {
-    grant(NAME_GRANTED, configured);
-  }
-
-  private void grant(String statement, Collection<String> configured) {
     getEntityManager()
-        .createNativeQuery(statement)
+        .createNativeQuery(KEEP_THE_ONLY_ONES)
         .setParameter("configured", configured.toArray(String[]::new))
         .executeUpdate();
   }

@@ -16,18 +16,37 @@ create table webhook_delivery (
   status        task_status not null check (status <> 'queued'),
   planned_at    timestamptz not null,
   due_at        timestamptz not null,
-  -- A lease: who claimed the row settles it, or loses it when the time is over.
+  -- Who claimed the row settles it, or loses it when it is not alive any more.
   claimed_until timestamptz,
   claimed_by    text,
+  -- A due row whose lane (a tenant's deliveries to one host) has no room is parked, once, so that it does not stand in the way
+  -- of its tenant's other lanes; webhook_lane says when the lane is looked at. Any other row is found by its own due time.
+  parked        boolean     not null default false,
   -- Attempts whose end is known; one cut off by a crash does not count.
   attempts      int         not null default 0,
   reason        text,
   primary key (task_id, sequence),
-  check ((claimed_until is null) = (claimed_by is null))
+  check ((claimed_until is null) = (claimed_by is null)),
+  constraint webhook_delivery_parked check (not parked or claimed_until is null)
 ) with (fillfactor = 70, autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_cost_delay = 0);
--- Claims hop from lane to lane (a tenant's deliveries to one host), so that a long queue delays no other.
-create index webhook_delivery_lane on webhook_delivery (tenant_id, host, due_at);
 create index webhook_delivery_claimed on webhook_delivery (host, tenant_id) where claimed_until is not null;
+create index webhook_delivery_due on webhook_delivery (tenant_id, due_at) where claimed_until is null and not parked;
+create index webhook_delivery_parked on webhook_delivery (tenant_id, host, due_at) where parked;
+
+-- Lanes with parked rows, and perhaps some whose rows are all gone: a claim that finds nothing parked deletes the row.
+create table webhook_lane (
+  tenant_id text collate "C" not null,
+  host      text collate "C" not null,
+  -- When a claim looks at the lane next: when the host may be sent to again, or a moment later when it is full.
+  due_at    timestamptz not null,
+  -- The lane waits for room at its host, which each settlement to that host may bring.
+  crowded   boolean     not null,
+  -- Counts the writes: who has seen the lane empty deletes it only if nobody has written it since.
+  changes   bigint      not null default 1,
+  primary key (tenant_id, host)
+) with (fillfactor = 70, autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_cost_delay = 0);
+create index webhook_lane_due on webhook_lane (tenant_id, due_at);
+create index webhook_lane_crowded on webhook_lane (host) where crowded;
 
 create table webhook_settled (
   task_id    text collate "C" not null,
@@ -47,6 +66,13 @@ create index webhook_settled_tenant on webhook_settled (tenant_id, event_id);
 -- "Everything that failed since …"
 create index webhook_settled_failed on webhook_settled (settled_at) where state = 'failed';
 create index webhook_settled_age on webhook_settled using brin (settled_at);
+
+-- Tasks whose receiver has answered 410: nothing more of them is sent to it.
+create table webhook_gone (
+  task_id text collate "C" primary key,
+  gone_at timestamptz not null
+);
+create index webhook_gone_age on webhook_gone using brin (gone_at);
 
 -- Every attempt, for people who ask what happened. A test event has no task.
 create table webhook_attempt (
@@ -82,6 +108,48 @@ create table webhook_host (
   primary key (tenant_id, host)
 ) with (fillfactor = 70);
 create index webhook_host_paused on webhook_host (paused_at) where paused_at is not null;
+
+-- Token buckets of the hosts that were sent to a moment ago, shared by all replicas. Worthless after a crash, hence
+-- unlogged; a host without a row has a full bucket.
+create unlogged table webhook_rate (
+  host   text collate "C" primary key,
+  tokens double precision not null,
+  at     timestamptz      not null
+) with (fillfactor = 50, autovacuum_vacuum_scale_factor = 0.02);
+
+-- What became of lanes, for good: a row is written by the very statement that pauses a lane or lets it flow again.
+-- Rows are never changed, and forgotten with the deliveries of their time.
+create table webhook_host_event (
+  id        bigint generated always as identity primary key,
+  event_id  uuid        not null default gen_random_uuid(),
+  tenant_id text collate "C" not null,
+  host      text collate "C" not null,
+  state     text        not null check (state in ('paused', 'resumed')),
+  reason    text        not null,
+  at        timestamptz not null
+);
+create index webhook_host_event_tenant on webhook_host_event (tenant_id, id);
+create index webhook_host_event_age on webhook_host_event using brin (at);
+
+-- Which of them Kafka has not acknowledged. Only a lane's oldest is ever claimed, so that they arrive in order.
+create table webhook_host_outbox (
+  tenant_id     text collate "C" not null,
+  host          text collate "C" not null,
+  id            bigint not null,
+  claimed_until timestamptz,
+  claimed_by    text,
+  primary key (tenant_id, host, id)
+);
+
+-- Rows that statements return in this shape are kept and queued for Kafka by one function.
+create function webhook_host_told(tenant text, host text, state text, reason text, at timestamptz) returns bigint
+language sql as $$
+  with told as (
+    insert into webhook_host_event (tenant_id, host, state, reason, at) values ($1, $2, $3, $4, $5)
+    returning id, tenant_id, host
+  )
+  insert into webhook_host_outbox (tenant_id, host, id) select tenant_id, host, id from told returning id
+$$;
 
 create table webhook_secret (
   id         bigint generated always as identity primary key,

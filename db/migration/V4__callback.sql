@@ -1,15 +1,24 @@
--- What is heard of a task without changing it is bounded: the very same news again is counted on its first row.
-alter table task_news
-  add column repeats     int not null default 0,
-  add column repeated_at timestamptz;
-create unique index task_news_once on task_news
-  (task_id, source, reason, coalesce(status, ''), hashtextextended(coalesce(detail, ''), 0));
+-- What Kling tells us, and how well its callbacks come.
 
--- A receipt's verdict is written once more when its news has been worked off.
-alter table callback_receipt set (fillfactor = 85);
+-- Every authentic callback and every unreadable body at a valid URL, as it came. A repeat is counted, not stored again.
+create table callback_receipt (
+  id          bigint generated always as identity primary key,
+  task_id     text collate "C" not null,
+  body_hash   bytea       not null check (length(body_hash) = 32),
+  body        bytea       not null,
+  headers     json        not null,
+  signed      boolean     not null,
+  -- Written once more when its news has been processed, hence the room.
+  verdict     text        not null,
+  received_at timestamptz not null,
+  repeated    int         not null default 0,
+  repeated_at timestamptz,
+  constraint callback_receipt_once unique (task_id, body_hash)
+) with (fillfactor = 85);
+create index callback_receipt_age on callback_receipt using brin (received_at);
 
--- Receipts whose news has not been worked off: written with the receipt and before the sender's answer, deleted when the
--- news is applied or noted. What a crash leaves here is worked off after it.
+-- Receipts whose news has not been processed: written with the receipt and before the sender's answer, deleted when the
+-- news is applied or noted. What a crash leaves here is processed after it.
 create table callback_pending (
   receipt_id    bigint primary key,
   due_at        timestamptz not null,
@@ -18,17 +27,6 @@ create table callback_pending (
   claimed_by    text
 ) with (fillfactor = 70, autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_cost_delay = 0);
 create index callback_pending_due on callback_pending (due_at, receipt_id);
-
-alter table open_task
-  -- Submitted to Kling by another program; we only watch it.
-  add column tracked     boolean  not null default false,
-  -- The id that Kling is asked for as long as its own is not known; null: our task_id, or, when tracked, none yet.
-  add column ask_id      text,
-  -- An unproved callback says that the task ended so; Kling is asked about it at once, and soon again.
-  add column proving     task_status,
-  add column proofs      int      not null default 0,
-  -- How much sooner the callback of the end came than the next check; null: none came.
-  add column lead_millis bigint;
 
 -- How well each account's callbacks come. Totals, since the beginning.
 create table callback_ledger (
