@@ -21,12 +21,11 @@ create table task (
   kling_task_id     text,
   callback_url      text,
   status            task_status not null,
+  -- Expired where Kling's word came after we had given the task up: then the task is called late.
   previous_status   task_status,
   sequence          int         not null check (sequence >= 1),
   status_message    text,
   error_code        int,
-  -- True when Kling's word came after we had given the task up as expired.
-  late              boolean     not null default false,
   result            json,
   units_expected    numeric,
   units             numeric,

@@ -11,7 +11,7 @@ select m.id, m.sequence, m.event_id, m.tenant_id, m.status, m.previous_status, '
     json_build_object('event_id', m.event_id, 'sequence', m.sequence, 'task_id', m.id, 'external_task_id', m.external_task_id,
       'kling_task_id', m.kling_task_id, 'tenant', m.tenant_id, 'account', m.account, 'kind', m.kind, 'model', m.model,
       'status', m.status, 'previous_status', m.previous_status, 'status_message', m.status_message,
-      'error_code', m.error_code, 'late', m.late, 'source', 'callback', 'occurred_at', m.updated_at,
+      'error_code', m.error_code, 'late', m.previous_status is not distinct from 'expired', 'source', 'callback', 'occurred_at', m.updated_at,
       'result', m.result, 'units', m.units)
 from (select *, uuidv7() as event_id from task where id = 'task_01m8000000' || lpad(:n::text, 16, '0')) m;
 insert into outbox (lane, id, task_id, sequence)

@@ -22,7 +22,7 @@ event as (
     json_build_object('event_id', m.event_id, 'sequence', m.sequence, 'task_id', m.id, 'external_task_id', m.external_task_id,
       'kling_task_id', m.kling_task_id, 'tenant', m.tenant_id, 'account', m.account, 'kind', m.kind, 'model', m.model,
       'status', m.status, 'previous_status', m.previous_status, 'status_message', m.status_message,
-      'error_code', m.error_code, 'late', m.late, 'source', 'submit', 'occurred_at', m.updated_at,
+      'error_code', m.error_code, 'late', m.previous_status is not distinct from 'expired', 'source', 'submit', 'occurred_at', m.updated_at,
       'result', m.result, 'units', m.units)
   from stored m
   returning id, task_id, sequence

@@ -63,7 +63,6 @@ class NewsStore {
           sequence = t.sequence + 1,
           status_message = nullif(b.message, ''),
           error_code = b.code,
-          late = t.status = 'expired',
           kling_task_id = coalesce(t.kling_task_id, b.named_id),
           account = coalesce(t.account, (select o.account from open_task o where o.task_id = t.id)),
           result = b.said_result,

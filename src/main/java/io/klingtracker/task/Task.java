@@ -61,9 +61,9 @@ public record Task(
   public static final String COLUMNS =
       """
       t.id, t.tenant_id, t.kind, t.external_task_id, t.model, t.upstream_model, t.account, t.kling_task_id,
-      t.callback_url, t.status::text as status, t.sequence, t.status_message, t.error_code, t.late,
-      t.result::text as result, t.units_expected, t.units, t.created_at, t.dispatched_at, t.updated_at,
-      t.finished_at, t.result_expires_at
+      t.callback_url, t.status::text as status, t.sequence, t.status_message, t.error_code,
+      t.previous_status is not distinct from 'expired' as late, t.result::text as result, t.units_expected, t.units,
+      t.created_at, t.dispatched_at, t.updated_at, t.finished_at, t.result_expires_at
       """;
 
   /** Reads {@link #COLUMNS}. */

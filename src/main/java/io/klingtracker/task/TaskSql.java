@@ -24,7 +24,8 @@ final class TaskSql {
         'event_id', m.event_id, 'sequence', m.sequence, 'task_id', m.id, 'external_task_id', m.external_task_id,
         'kling_task_id', m.kling_task_id, 'tenant', m.tenant_id, 'account', m.account, 'kind', m.kind,
         'model', m.model, 'status', m.status, 'previous_status', m.previous_status,
-        'status_message', m.status_message, 'error_code', m.error_code, 'late', m.late, 'source', m.source,
+        'status_message', m.status_message, 'error_code', m.error_code,
+        'late', m.previous_status is not distinct from 'expired', 'source', m.source,
         'occurred_at', to_char(m.updated_at at time zone 'UTC', %s),
         'result', m.result, 'units', m.units)
       """
