@@ -30,11 +30,9 @@ create index set_aside_task on set_aside (task_id);
 create table dispatch_queue (
   task_id        text collate "C" primary key references task on delete cascade,
   tenant_id      text collate "C" not null,
-  -- What is sent; and the model by whose name slots and turns go: 'other' where the kind takes any name and this is none of
-  -- ours, so that callers' inventions become no slot pools, turns and labels. Without a model it is ''.
-  upstream_model text,
-  slot_model     text,
-  model          text        not null generated always as (coalesce(slot_model, upstream_model, '')) stored,
+  -- By whose name slots and turns go, not what is sent: 'other' where the kind takes any name and the task's is none of ours, so
+  -- that callers' inventions become no slot pools, turns and labels. Of what has no model and holds no slot it is ''.
+  model          text        not null default '',
   -- Kling counts slots per family (video, image) and model; an image task takes one for each picture.
   family         text        not null,
   slots          smallint    not null default 1 check (slots >= 1),
@@ -72,9 +70,8 @@ create table open_task (
   -- delays nobody else's.
   tenant_id      text collate "C" not null default '',
   account        text        not null,
-  upstream_model text,
-  slot_model     text,
-  model          text        not null generated always as (coalesce(slot_model, upstream_model, '')) stored,
+  -- As in dispatch_queue.
+  model          text        not null default '',
   family         text        not null,
   -- 0 once we gave the task up (expired): Kling may still finish it, but it holds no slot of ours.
   slots          smallint    not null check (slots >= 0),

@@ -12,8 +12,8 @@ request as (
   select id, '{"model_name":"kling-v3","prompt":"A red kite over the sea","duration":"5"}' from stored
 ),
 queued as (
-  insert into dispatch_queue (task_id, tenant_id, upstream_model, slot_model, family, slots, priority, due_at)
-  select id, tenant_id, upstream_model, upstream_model, 'video', 1, 5, created_at from stored
+  insert into dispatch_queue (task_id, tenant_id, model, family, slots, priority, due_at)
+  select id, tenant_id, upstream_model, 'video', 1, 5, created_at from stored
 ),
 event as (
   insert into task_event (task_id, sequence, event_id, tenant_id, status, previous_status, source, occurred_at,

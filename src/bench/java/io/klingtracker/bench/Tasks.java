@@ -56,8 +56,8 @@ final class Tasks {
         event(database, first, count, 1, "queued", "null", "submit"),
         event(database, first, count, 2, "submitted", "'queued'", "dispatch"),
         """
-        insert into open_task (task_id, tenant_id, account, upstream_model, slot_model, family, slots, next_check_at)
-        select %1$s, 'bench', 'default', 'kling-v3', 'kling-v3', 'video', 0, now() + interval '1 day'
+        insert into open_task (task_id, tenant_id, account, model, family, slots, next_check_at)
+        select %1$s, 'bench', 'default', 'kling-v3', 'video', 0, now() + interval '1 day'
         """);
   }
 

@@ -103,9 +103,9 @@ class DispatchStore {
         returning q.*, g.account, g.place
       ),
       held as (
-        insert into open_task (task_id, tenant_id, account, upstream_model, slot_model, family, slots, next_check_at)
+        insert into open_task (task_id, tenant_id, account, model, family, slots, next_check_at)
         -- Once the answer should be here: whatever becomes of its sender, Kling is asked about it.
-        select task_id, tenant_id, account, upstream_model, slot_model, family, slots, cast(:answered as timestamptz)
+        select task_id, tenant_id, account, model, family, slots, cast(:answered as timestamptz)
         from claimed
       ),
       moved as (
@@ -114,7 +114,7 @@ class DispatchStore {
           cast(:turns as float8[]))
         on conflict (family, model, tenant_id) do update set turn = greatest(dispatch_turn.turn, excluded.turn)
       )
-      select c.task_id, t.kind, r.body, octet_length(r.body) as bytes, c.upstream_model, c.model, c.family, c.slots,
+      select c.task_id, t.kind, r.body, octet_length(r.body) as bytes, t.upstream_model, c.model, c.family, c.slots,
         c.account, c.attempts, c.sent_at, c.deadline_at
       from claimed c join task t on t.id = c.task_id join task_request r on r.task_id = c.task_id
       order by c.place

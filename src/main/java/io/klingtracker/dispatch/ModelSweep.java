@@ -8,9 +8,9 @@ import java.util.List;
 import org.jdbi.v3.core.Handle;
 
 /**
- * Keeps what goes by a model's name to names that are known: tasks of others, from before the
- * upgrade or of a mapping that was taken away, take slots of {@link ModelMapping#OTHER}, and what
- * was kept of names that nobody uses any more goes.
+ * Keeps what goes by a model's name to names that are known: tasks of others, whose mapping was
+ * taken away, take slots of {@link ModelMapping#OTHER}, and what was kept of names that nobody uses
+ * any more goes.
  */
 @Singleton
 class ModelSweep {
@@ -25,9 +25,9 @@ class ModelSweep {
 
   private static final List<String> STATEMENTS =
       List.of(
-          "update dispatch_queue set slot_model = '%s' where model not in (select name from known)"
+          "update dispatch_queue set model = '%s' where model not in (select name from known)"
               .formatted(ModelMapping.OTHER),
-          "update open_task set slot_model = '%s' where slots > 0 and model not in (select name from known)"
+          "update open_task set model = '%s' where slots > 0 and model not in (select name from known)"
               .formatted(ModelMapping.OTHER),
           // An empty model is the whole family's state.
           "delete from account_pool where model <> '' and model not in (select name from known)",

@@ -93,9 +93,9 @@ class TaskStore {
       ),
       request as (insert into task_request (task_id, body) select a.id, a.body from stored s join asked a on a.id = s.id),
       queued as (
-        insert into dispatch_queue (task_id, tenant_id, upstream_model, slot_model, family, slots, priority, due_at,
-            deadline_at)
-        select s.id, s.tenant_id, s.upstream_model, a.slot_model, a.family, a.slots, a.priority, s.created_at, a.deadline_at
+        insert into dispatch_queue (task_id, tenant_id, model, family, slots, priority, due_at, deadline_at)
+        select s.id, s.tenant_id, coalesce(a.slot_model, s.upstream_model, ''), a.family, a.slots, a.priority,
+          s.created_at, a.deadline_at
         from stored s join asked a on a.id = s.id
       ),
       """

@@ -52,7 +52,7 @@ final class GivenTasks {
                     with sent as (
                       update dispatch_queue set sent_at = due_at where task_id = any(:ids) returning task_id
                     )
-                    insert into open_task (task_id, account, upstream_model, family, slots, next_check_at)
+                    insert into open_task (task_id, account, model, family, slots, next_check_at)
                     select task_id, 'default', 'kling-v3', 'video', 1, cast(:due as timestamptz) from sent
                     """)
                 .bindArray("ids", String.class, taskIds)

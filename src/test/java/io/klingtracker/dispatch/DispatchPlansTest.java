@@ -128,7 +128,7 @@ class DispatchPlansTest {
                       'queued', 1, 0, now(), now()
                     from generate_series(:finished + 1, :finished + :queued) i
                     returning id, tenant_id, upstream_model)
-                  insert into dispatch_queue (task_id, tenant_id, upstream_model, family, due_at, deadline_at)
+                  insert into dispatch_queue (task_id, tenant_id, model, family, due_at, deadline_at)
                   select id, tenant_id, upstream_model, 'video', :now, :now + interval '1 hour' from stored
                   """)
               .bind("finished", FINISHED)
@@ -137,7 +137,7 @@ class DispatchPlansTest {
               .execute();
           h.execute(
               """
-              insert into open_task (task_id, account, upstream_model, family, slots, next_check_at)
+              insert into open_task (task_id, account, model, family, slots, next_check_at)
               select id, 'default', 'kling-v3', 'video', case when row_number() over () <= 20 then 1 else 0 end, now()
               from task where status = 'succeed' limit 5000
               """);

@@ -931,7 +931,7 @@ class DispatcherTest {
           h.execute("insert into task_request (task_id, body) select id, '{}' from task");
           h.createUpdate(
                   """
-                  insert into dispatch_queue (task_id, tenant_id, upstream_model, family, due_at)
+                  insert into dispatch_queue (task_id, tenant_id, model, family, due_at)
                   select id, tenant_id, upstream_model, 'video', :now from task
                   """)
               .bind("now", clock.instant())

@@ -162,7 +162,7 @@ class ManyOpenTasksTest {
                       now(), now() from unnest(cast(:ids as text[])) as g(id)
                     returning id
                   )
-                  insert into open_task (task_id, account, upstream_model, family, slots, next_check_at)
+                  insert into open_task (task_id, account, model, family, slots, next_check_at)
                   select id, :account, 'kling-v3', 'video', 1, now() - interval '1 minute' from t
                   """)
               .bind("kind", kind)

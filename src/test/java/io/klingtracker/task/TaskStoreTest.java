@@ -400,7 +400,7 @@ class TaskStoreTest {
     jdbi.useHandle(
         h ->
             h.execute(
-                "insert into open_task (task_id, account, upstream_model, family, slots, next_check_at)"
+                "insert into open_task (task_id, account, model, family, slots, next_check_at)"
                     + " select id, 'default', 'kling-v3', 'video', 1, now() from task"));
 
     assertFalse(((Outcome.Moved) apply(submitted(silent))).change().webhook());
