@@ -105,15 +105,9 @@ create table dispatch_turn (
   primary key (family, model, tenant_id)
 ) with (fillfactor = 70);
 
--- What we know of a configured Kling account beyond its configuration. Credentials are configuration, never rows.
-create table account (
-  name   text collate "C" primary key,
-  paused boolean not null default false
-);
-
 -- What Kling made us do about one model's slots of an account, about a family ('' as model) or all of it ('' as family
--- too). A row is gone as soon as all is as configured. A limit lowered by 1303 is found as congestion control finds a
--- rate (ADR 36).
+-- too), and whether an operator paused it. A row is gone as soon as all is as configured. A limit lowered by 1303 is found
+-- as congestion control finds a rate (ADR 36). Credentials are configuration, never rows.
 create table account_pool (
   account       text collate "C" not null,
   family        text not null,
@@ -142,7 +136,10 @@ create table account_pool (
   parked_code   int,
   parked_reason text,
   parked_at     timestamptz,
+  -- Of an account as a whole alone: nothing is sent until an operator resumes it.
+  paused        boolean not null default false,
   primary key (account, family, model),
+  check (not paused or family = ''),
   check ((parked_reason is null) = (parked_at is null)),
   check (model = '' or family <> '')
 );

@@ -36,15 +36,12 @@ class PoolStore {
       select 'used' as what, account, family, model, sum(slots)::int as slots, max(slots)::int as largest,
         null::int as lowered_to, 0 as good, 0 as step, false as proved, 0 as lowerings, 0 as credit, 0 as epoch,
         null::timestamptz as raise_at, null::timestamptz as not_before, 0 as refusals, null::int as parked_code,
-        null::text as parked_reason, null::timestamptz as parked_at
+        null::text as parked_reason, null::timestamptz as parked_at, false as paused
       from open_task where slots > 0 group by account, family, model
       union all
       select 'state', account, family, model, 0, 0, lowered_to, coalesce(good, lowered_to), step, proved, lowerings,
-        credit, epoch, raise_at, not_before, refusals, parked_code, parked_reason, parked_at
+        credit, epoch, raise_at, not_before, refusals, parked_code, parked_reason, parked_at, paused
       from account_pool
-      union all
-      select 'paused', name, '', '', 0, 0, null, 0, 0, false, 0, 0, 0, null, null, 0, null, null, null
-      from account where paused
       """;
 
   private static final String KEEP =
@@ -60,18 +57,20 @@ class PoolStore {
         parked_at = excluded.parked_at
       """;
 
+  /** One that is paused stays. */
   private static final String FORGET =
-      "delete from account_pool where account = :account and family = :family and model = :model";
+      """
+      delete from account_pool
+      where account = :account and family = :family and model = :model and not paused
+      """;
 
   private static final String PAUSE =
-      "insert into account (name, paused) values (:name, true) on conflict (name) do update set"
-          + " paused = true";
-
-  private static final String RESUME =
       """
-      with open as (update account set paused = false where name = :name)
-      delete from account_pool where account = :name
+      insert into account_pool (account, family, model, paused) values (:name, '', '', true)
+      on conflict (account, family, model) do update set paused = true
       """;
+
+  private static final String RESUME = "delete from account_pool where account = :name";
 
   /**
    * Everything a claim is decided by.
@@ -117,15 +116,22 @@ class PoolStore {
     handle
         .createQuery(SNAPSHOT)
         .map(
-            (row, context) ->
-                switch (row.getString("what")) {
-                  case "used" -> {
-                    largest.put(pool(row), row.getInt("largest"));
-                    yield used.put(pool(row), row.getInt("slots"));
-                  }
-                  case "state" -> states.put(pool(row), state(row));
-                  default -> paused.add(row.getString("account"));
-                })
+            (row, context) -> {
+              SlotPool pool = pool(row);
+              if (row.getString("what").equals("used")) {
+                largest.put(pool, row.getInt("largest"));
+                used.put(pool, row.getInt("slots"));
+                return pool;
+              }
+              PoolState state = state(row);
+              if (!state.equals(PoolState.UNRESTRICTED)) {
+                states.put(pool, state);
+              }
+              if (row.getBoolean("paused")) {
+                paused.add(pool.account());
+              }
+              return pool;
+            })
         .list();
     return new Snapshot(used, largest, states, paused);
   }
@@ -241,13 +247,14 @@ class PoolStore {
   }
 
   private static void keep(Handle handle, SlotPool pool, PoolState state) {
-    if (state.equals(PoolState.UNRESTRICTED)) {
-      handle
-          .createUpdate(FORGET)
-          .bind("account", pool.account())
-          .bind("family", pool.family())
-          .bind("model", pool.model())
-          .execute();
+    if (state.equals(PoolState.UNRESTRICTED)
+        && handle
+                .createUpdate(FORGET)
+                .bind("account", pool.account())
+                .bind("family", pool.family())
+                .bind("model", pool.model())
+                .execute()
+            == 1) {
       return;
     }
     Parking parked = state.parked();

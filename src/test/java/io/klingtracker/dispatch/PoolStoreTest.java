@@ -11,6 +11,7 @@ import java.time.ZoneOffset;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
@@ -79,6 +80,25 @@ class PoolStoreTest {
     store().full(pool, new PoolState.Sent(1, 11, NOW), 120);
     assertEquals(
         new PoolState(limit.without(1), null, 1, null), store().snapshot().states().get(pool));
+  }
+
+  @Test
+  void a_pause_lasts_whatever_kling_makes_of_the_account_meanwhile() {
+    PoolStore store = store();
+    store.pause("default");
+    store.park(SlotPool.all("default"), 1101, "arrears");
+    assertNotNull(store.snapshot().states().get(SlotPool.all("default")));
+    store.accepted(POOL, new PoolState.Sent(1, 0, NOW.plusSeconds(1)));
+
+    assertEquals(Map.of(), store.snapshot().states());
+    assertEquals(Set.of("default"), store.snapshot().paused());
+
+    store.resume("default");
+    assertEquals(Set.of(), store.snapshot().paused());
+    assertEquals(
+        0,
+        jdbi.withHandle(
+            h -> h.createQuery("select count(*) from account_pool").mapTo(Integer.class).one()));
   }
 
   @Test
