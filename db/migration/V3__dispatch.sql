@@ -39,7 +39,7 @@ create table dispatch_queue (
   priority       smallint    not null default 5 check (priority between 1 and 9),
   due_at         timestamptz not null,
   deadline_at    timestamptz,
-  claimed_until  timestamptz,
+  -- Who sends it: no time ends a claim, which is as good as its claimer is alive.
   claimed_by     text,
   attempts       int         not null default 0,
   -- How often something in front of Kling turned the create away; sent again only so often.

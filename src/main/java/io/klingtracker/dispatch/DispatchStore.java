@@ -97,8 +97,8 @@ class DispatchStore {
           as g(task_id, account, place)
       ),
       claimed as (
-        update dispatch_queue q set claimed_until = cast(:until as timestamptz), due_at = cast(:answered as timestamptz),
-          claimed_by = :owner, attempts = q.attempts + 1, sent_at = cast(:now as timestamptz), reason = null
+        update dispatch_queue q set claimed_by = :owner, due_at = cast(:answered as timestamptz),
+          attempts = q.attempts + 1, sent_at = cast(:now as timestamptz), reason = null
         from given g where q.task_id = g.task_id and q.sent_at is null
         returning q.*, g.account, g.place
       ),
@@ -124,7 +124,7 @@ class DispatchStore {
   private static final String FREE =
       """
       with freed as (
-        update dispatch_queue c set claimed_until = null, claimed_by = null where %s returning task_id
+        update dispatch_queue c set claimed_by = null where %s returning task_id
       )
       update open_task o set next_check_at = least(o.next_check_at, cast(:now as timestamptz)), checks = 0
       from freed f where o.task_id = f.task_id
@@ -139,7 +139,7 @@ class DispatchStore {
   private static final String RELEASE =
       """
       with released as (
-        update dispatch_queue set claimed_until = null, claimed_by = null, sent_at = null, due_at = :due, reason = :reason
+        update dispatch_queue set claimed_by = null, sent_at = null, due_at = :due, reason = :reason
         where task_id = :id and claimed_by = :owner and attempts = :attempts
         returning task_id
       )
@@ -168,8 +168,7 @@ class DispatchStore {
       "select task_id from dispatch_queue where task_id = :id and sent_at is null for update";
 
   private static final String SET_ASIDE =
-      "update dispatch_queue set due_at = :never, claimed_until = null, claimed_by = null where"
-          + " task_id = :id and sent_at is null";
+      "update dispatch_queue set due_at = :never, claimed_by = null where task_id = :id and sent_at is null";
 
   /** The attempts continue: they name the claims, and an answer may be under way to an old one. */
   private static final String PUT_BACK =
@@ -443,7 +442,6 @@ class DispatchStore {
         .bindArray("accounts", String.class, assigned.stream().map(Assigned::account).toList())
         .bind("owner", owner)
         .bind("now", now)
-        .bind("until", now.plus(Presence.CLAIM))
         .bind("answered", now.plus(ANSWERED))
         .bindArray(
             "families", String.class, turns.stream().map(t -> t.getKey().model().family()).toList())

@@ -43,7 +43,7 @@ class QueueExplainer implements QueueView {
   static final String PLACE =
       """
       select q.tenant_id as place_tenant, q.family as place_family, q.model as place_model, q.slots as place_slots,
-        q.due_at as place_due_at, q.deadline_at as place_deadline_at, q.claimed_until as place_claimed_until,
+        q.due_at as place_due_at, q.deadline_at as place_deadline_at, q.claimed_by is not null as place_claimed,
         q.attempts as place_attempts, q.sent_at as place_sent_at, q.reason as place_reason,
         (select count(*) from (select from dispatch_queue a where a.sent_at is null and a.tenant_id = q.tenant_id
            and a.family = q.family and a.model = q.model and a.priority > q.priority limit :most) x)
@@ -86,7 +86,7 @@ class QueueExplainer implements QueueView {
       int slots,
       Instant dueAt,
       @Nullable Instant deadlineAt,
-      @Nullable Instant claimedUntil,
+      boolean claimed,
       int attempts,
       @Nullable Instant sentAt,
       @Nullable String reason,
@@ -281,8 +281,7 @@ class QueueExplainer implements QueueView {
   }
 
   private QueueStatus sent(Place place, @Nullable Check check) {
-    boolean underWay =
-        place.claimedUntil() != null && place.claimedUntil().isAfter(clock.instant());
+    boolean underWay = place.claimed();
     String reason = place.reason();
     return new QueueStatus(
         reason != null
@@ -354,7 +353,7 @@ class QueueExplainer implements QueueView {
         row.getInt("place_slots"),
         row.getTimestamp("place_due_at").toInstant(),
         instant(row.getTimestamp("place_deadline_at")),
-        instant(row.getTimestamp("place_claimed_until")),
+        row.getBoolean("place_claimed"),
         row.getInt("place_attempts"),
         instant(row.getTimestamp("place_sent_at")),
         row.getString("place_reason"),

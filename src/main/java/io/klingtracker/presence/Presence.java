@@ -43,8 +43,8 @@ public class Presence {
   static final Duration LOOK = Duration.ofSeconds(15);
 
   /**
-   * How long a claim holds by itself: it ends with its claimer long before. For versions without
-   * presence that run beside us, or after us, and for whatever nobody has thought of.
+   * How long a claim holds by itself: it ends with its claimer long before. For whatever nobody has
+   * thought of.
    */
   public static final Duration CLAIM = Duration.ofDays(1);
 

@@ -65,7 +65,7 @@ class ReconcileStore {
         coalesce(t.dispatched_at, q.sent_at, t.created_at) as started_at,
         greatest(t.updated_at, q.sent_at) as updated_at, c.checks,
         exists (select from set_aside a where a.kind = 'check' and a.key = c.task_id) as aside,
-        q.sent_at, q.doubt, q.lost, coalesce(q.claimed_until > :now, false) as under_way
+        q.sent_at, q.doubt, q.lost, q.claimed_by is not null as under_way
       from claimed c join task t on t.id = c.task_id
         left join dispatch_queue q on q.task_id = c.task_id and q.sent_at is not null
       """;

@@ -36,7 +36,7 @@ public class Doubts {
   private static final String BEGIN =
       """
       with doubted as (
-        update dispatch_queue set claimed_until = null, claimed_by = null, doubt = :cause, reason = :reason
+        update dispatch_queue set claimed_by = null, doubt = :cause, reason = :reason
         where task_id = :id and claimed_by = :owner and attempts = :attempts
         returning task_id
       )
@@ -47,15 +47,14 @@ public class Doubts {
   /** Nobody sends it just now, and it is still the same create. */
   private static final String SAME =
       """
-      q.task_id = :id and q.sent_at = cast(:sentAt as timestamptz)
-        and (q.claimed_until is null or q.claimed_until <= cast(:now as timestamptz))\
+      q.task_id = :id and q.sent_at = cast(:sentAt as timestamptz) and q.claimed_by is null\
       """;
 
   /** That Kling says that it has the task is never forgotten. */
   private static final String KEEP =
       """
       with kept as (
-        update dispatch_queue q set claimed_until = null, claimed_by = null, reason = :reason,
+        update dispatch_queue q set reason = :reason,
           doubt = case when q.doubt = 'exists' then q.doubt else :cause end
         where %s
         returning q.task_id
@@ -79,7 +78,7 @@ public class Doubts {
         for no key update of t for update of o
       ),
       freed as (
-        update dispatch_queue q set claimed_until = null, claimed_by = null, sent_at = null, doubt = null,
+        update dispatch_queue q set sent_at = null, doubt = null,
           lost = q.lost + 1, due_at = cast(:due as timestamptz), reason = :reason
         from alone a
         where a.id = q.task_id and %s and q.doubt is distinct from 'exists'
@@ -182,7 +181,6 @@ public class Doubts {
 
   /** It stays in doubt, for this reason; after {@link #HOLDS_SLOT} it holds no slot any more. */
   public void keep(String taskId, Doubt doubt, Cause cause, String reason) {
-    Instant now = clock.instant();
     jdbi.useHandle(
         handle ->
             handle
@@ -191,8 +189,7 @@ public class Doubts {
                 .bind("sentAt", doubt.sentAt())
                 .bind("cause", cause.wireName())
                 .bind("reason", clean(reason))
-                .bind("now", now)
-                .bind("slotUntil", now.minus(HOLDS_SLOT))
+                .bind("slotUntil", clock.instant().minus(HOLDS_SLOT))
                 .execute());
   }
 
@@ -224,7 +221,6 @@ public class Doubts {
             .bind("checks", checks)
             .bind("due", due)
             .bind("reason", "Kling does not have it; it is sent again when it is its turn")
-            .bind("now", clock.instant())
             .execute()
         == 1;
   }
