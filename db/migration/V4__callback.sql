@@ -37,16 +37,6 @@ create table callback_ledger (
   lost     bigint not null default 0
 ) with (fillfactor = 50);
 
--- The same for the latest ends: a ring per account, for medians and for the pace of polling.
-create table callback_end (
-  account     text collate "C" not null,
-  slot        smallint    not null,
-  -- Null: the end was found by asking.
-  lead_millis bigint,
-  at          timestamptz not null,
-  primary key (account, slot)
-) with (fillfactor = 50);
-
 -- Ends found by asking whose callback may still come.
 create table callback_missing (
   task_id text collate "C" primary key,
@@ -55,12 +45,18 @@ create table callback_missing (
 );
 create index callback_missing_age on callback_missing (at);
 
--- How long renders took lately by Kling's own clock: a ring per kind and model.
-create table render_time (
-  kind           text collate "C" not null,
-  upstream_model text collate "C" not null,
-  slot           smallint    not null,
-  millis         bigint      not null check (millis >= 0),
-  at             timestamptz not null,
-  primary key (kind, upstream_model, slot)
+-- The latest of what is measured, for medians and for the pace of questions: rings, of which a new sample takes a random slot.
+create table sample (
+  -- callback: how much sooner the callback of an end came than the next check; null: the end was found by asking.
+  -- render: how long a render took by Kling's own clock.
+  series text collate "C" not null check (series in ('callback', 'render')),
+  -- The account; of renders the kind.
+  name   text collate "C" not null,
+  -- Of renders alone.
+  model  text collate "C" not null default '',
+  slot   smallint    not null,
+  millis bigint,
+  at     timestamptz not null,
+  primary key (series, name, model, slot),
+  check (series = 'callback' or millis is not null and millis >= 0)
 ) with (fillfactor = 50);

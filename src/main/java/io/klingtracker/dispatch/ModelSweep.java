@@ -31,7 +31,7 @@ class ModelSweep {
               .formatted(ModelMapping.OTHER),
           // An empty model is the whole family's state.
           "delete from account_pool where model <> '' and model not in (select name from known)",
-          "delete from render_time where upstream_model not in (select name from known)");
+          "delete from sample where series = 'render' and model not in (select name from known)");
 
   /**
    * Where nothing waits for a model any more a busy time of its queue is over, and the next begins

@@ -72,8 +72,8 @@ class QueueExplainer implements QueueView {
   /** Of the samples that are kept of each kind and model; a few rows each. */
   private static final String MEDIANS =
       """
-      select kind, upstream_model, percentile_disc(0.5) within group (order by millis) as millis
-      from render_time group by kind, upstream_model
+      select name as kind, model, percentile_disc(0.5) within group (order by millis) as millis
+      from sample where series = 'render' group by name, model
       """;
 
   /** The queue as a whole. */
@@ -387,7 +387,7 @@ class QueueExplainer implements QueueView {
                 .map(
                     (row, context) ->
                         medians.put(
-                            new Product(row.getString("kind"), row.getString("upstream_model")),
+                            new Product(row.getString("kind"), row.getString("model")),
                             Duration.ofMillis(row.getLong("millis"))))
                 .list());
     return medians;

@@ -54,10 +54,10 @@ public class CallbackStats {
         select task_id, account, cast(:now as timestamptz) from ended where lead_millis is null
         on conflict do nothing
       )
-      insert into callback_end (account, slot, lead_millis, at)
-      select distinct on (account, slot) account, slot, lead_millis, cast(:now as timestamptz) from ended
+      insert into sample (series, name, slot, millis, at)
+      select distinct on (account, slot) 'callback', account, slot, lead_millis, cast(:now as timestamptz) from ended
       order by account, slot
-      on conflict (account, slot) do update set lead_millis = excluded.lead_millis, at = excluded.at
+      on conflict (series, name, model, slot) do update set millis = excluded.millis, at = excluded.at
       """;
 
   private static final String CAME_LATE =
@@ -77,13 +77,13 @@ public class CallbackStats {
   private static final String ACCOUNTS =
       """
       select l.account, l.expected, l.arrived, l.wrong, l.lost,
-        percentile_disc(0.5) within group (order by e.lead_millis) as median,
-        percentile_disc(0.99) within group (order by e.lead_millis) as p99,
-        (select count(*) filter (where n.lead_millis is null)::float8 / nullif(greatest(count(*), :enough), 0)
-          from (select lead_millis from callback_end r where r.account = l.account and r.at > :recent
+        percentile_disc(0.5) within group (order by e.millis) as median,
+        percentile_disc(0.99) within group (order by e.millis) as p99,
+        (select count(*) filter (where n.millis is null)::float8 / nullif(greatest(count(*), :enough), 0)
+          from (select millis from sample r where r.series = 'callback' and r.name = l.account and r.at > :recent
                 order by r.at desc limit :latest) n
           having count(*) >= :enough) as silence
-      from callback_ledger l left join callback_end e on e.account = l.account
+      from callback_ledger l left join sample e on e.series = 'callback' and e.name = l.account
       group by l.account order by l.account
       """;
 

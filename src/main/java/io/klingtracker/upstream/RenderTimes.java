@@ -30,17 +30,17 @@ public class RenderTimes {
 
   private static final String KEEP =
       """
-      insert into render_time (kind, upstream_model, slot, millis, at)
-      values (:kind, :model, :slot, :millis, :now)
-      on conflict (kind, upstream_model, slot) do update set millis = excluded.millis, at = excluded.at
+      insert into sample (series, name, model, slot, millis, at)
+      values ('render', :kind, :model, :slot, :millis, :now)
+      on conflict (series, name, model, slot) do update set millis = excluded.millis, at = excluded.at
       """;
 
   private static final String QUANTILES =
       """
-      select kind, upstream_model, count(*) as samples,
+      select name as kind, model, count(*) as samples,
         percentile_disc(0.5) within group (order by millis) as p50,
         percentile_disc(0.95) within group (order by millis) as p95
-      from render_time group by kind, upstream_model
+      from sample where series = 'render' group by name, model
       """;
 
   private final Jdbi jdbi;
@@ -108,7 +108,7 @@ public class RenderTimes {
                     (row, context) -> {
                       if (row.getInt("samples") >= ENOUGH) {
                         fresh.put(
-                            new Key(row.getString("kind"), row.getString("upstream_model")),
+                            new Key(row.getString("kind"), row.getString("model")),
                             new Quantiles(
                                 Duration.ofMillis(row.getLong("p50")),
                                 Duration.ofMillis(row.getLong("p95"))));

@@ -81,7 +81,7 @@ class AppliedAtOnceTest {
     callbacks.workOff();
 
     assertEquals(1, number("select arrived from callback_ledger"));
-    assertEquals(40_000, number("select lead_millis from callback_end"));
+    assertEquals(40_000, number("select millis from sample"));
   }
 
   @Test

@@ -786,8 +786,8 @@ class DispatcherTest {
     jdbi.useHandle(
         h ->
             h.execute(
-                "insert into render_time (kind, upstream_model, slot, millis, at)"
-                    + " values ('text2video', 'kling-v3', 0, 60000, now())"));
+                "insert into sample (series, name, model, slot, millis, at)"
+                    + " values ('render', 'text2video', 'kling-v3', 0, 60000, now())"));
     submit(replica);
     submit(replica);
     pass(replica);

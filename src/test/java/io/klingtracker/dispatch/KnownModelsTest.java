@@ -84,7 +84,7 @@ class KnownModelsTest {
     jdbi.useHandle(
         h -> {
           h.execute(
-              "insert into render_time (kind, upstream_model, slot, millis, at) select 'effects', m, 1, 1, now()"
+              "insert into sample (series, name, model, slot, millis, at) select 'render', 'effects', m, 1, 1, now()"
                   + " from unnest(array['invented-1', '', 'kling-v3', 'house-upstream']) m");
           h.execute(
               "insert into account_pool (account, family, model, lowered_to) select 'default', 'video', m, 1"
@@ -104,7 +104,7 @@ class KnownModelsTest {
         strings("select model || ' ' || sum(slots) from open_task group by model"));
     assertEquals(
         List.of("house-upstream", "kling-v3"),
-        strings("select upstream_model from render_time order by 1"));
+        strings("select model from sample order by 1"));
     assertEquals(List.of("", "kling-v3"), strings("select model from account_pool order by 1"));
     assertEquals(List.of(), strings("select model from dispatch_turn"));
 

@@ -49,7 +49,7 @@ class CheckPlanTest {
       upstream.times.add("text2video", "kling-v3", Duration.ofSeconds(100));
     }
 
-    assertTrue(number("select count(*) from render_time") <= 200);
+    assertTrue(number("select count(*) from sample") <= 200);
     RenderTimes afterwards = new RenderTimes(jdbi, clock, upstream.models);
     assertEquals(
         Duration.ofSeconds(100), afterwards.of("text2video", "kling-v3").orElseThrow().most());
@@ -115,7 +115,7 @@ class CheckPlanTest {
                 .forEach(
                     i ->
                         h.execute(
-                            "insert into render_time values ('text2video', 'kling-v3', ?, ?, now())",
+                            "insert into sample values ('render', 'text2video', 'kling-v3', ?, ?, now())",
                             (int) i,
                             60_000 + i * 1000)));
   }
