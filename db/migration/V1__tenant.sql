@@ -1,4 +1,4 @@
--- Who calls, and with what: tenants, their keys, the administrators' keys, and what was done and used by them.
+-- Who calls, and with what: tenants, their and the administrators' keys, and what was done and used by them.
 
 -- Owners of tasks. Every other table carries the tenant, and every query names it.
 create table tenant (
@@ -19,19 +19,20 @@ create table tenant (
   track_accounts  text[]      check (array_position(track_accounts, null) is null)
 );
 
+-- Keys of tenants, and of administrators, who have no tenant and a right in place of scopes.
 create table api_key (
   id            uuid primary key,
-  tenant_id     text collate "C" not null references tenant,
-  name          text        not null default '' check (length(name) <= 200),
+  tenant_id     text collate "C" references tenant,
+  -- Which words are scopes is the code's to say, so that another one needs no change here. Administration is none of them.
+  scopes        text        check (scopes ~ '^[a-z]+( [a-z]+)*$' and length(scopes) <= 200),
+  admin_right   text        check (admin_right in ('read', 'write')),
+  name          text        not null check (length(name) <= 200),
   -- The first characters of the key, for the eye; the key itself is never stored.
   prefix        text        not null,
   key_hash      bytea       not null unique check (length(key_hash) = 32),
-  -- The pair with which Kling's own clients sign a JWT. The secret is sealed under tracker.secret.
-  access_key    text        not null unique,
-  secret_sealed bytea       not null,
-  -- Which words are scopes is the code's to say, so that another one needs no change here.
-  scopes        text        not null default 'submit read webhooks'
-    check (scopes ~ '^[a-z]+( [a-z]+)*$' and length(scopes) <= 200),
+  -- The pair with which Kling's own clients sign a JWT; administrators have none. The secret is sealed under tracker.secret.
+  access_key    text        unique,
+  secret_sealed bytea,
   -- Requests a second, and how many at once; null takes the configured.
   rate          numeric     check (rate > 0),
   burst         int         check (burst >= 1),
@@ -39,21 +40,13 @@ create table api_key (
   expires_at    timestamptz,
   revoked_at    timestamptz,
   suspended_at  timestamptz,
-  last_used_at  timestamptz
+  last_used_at  timestamptz,
+  constraint api_key_of_a_tenant check (tenant_id is null or num_nulls(scopes, access_key, secret_sealed) = 0),
+  constraint api_key_of_an_administrator check (tenant_id is not null
+    or name <> '' and num_nonnulls(scopes, access_key, secret_sealed, rate, burst) = 0),
+  constraint api_key_of_one_of_them check ((tenant_id is null) = (admin_right is not null))
 );
 create index api_key_tenant on api_key (tenant_id);
-
-create table admin_key (
-  id           uuid primary key,
-  name         text        not null check (length(name) between 1 and 200),
-  prefix       text        not null,
-  key_hash     bytea       not null unique check (length(key_hash) = 32),
-  created_at   timestamptz not null,
-  expires_at   timestamptz,
-  revoked_at   timestamptz,
-  suspended_at timestamptz,
-  last_used_at timestamptz
-);
 
 -- What each replica let through per key, so that the others can count it. Worthless after a crash, hence unlogged.
 create unlogged table rate_use (

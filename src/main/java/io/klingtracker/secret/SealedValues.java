@@ -59,13 +59,13 @@ class SealedValues {
   record Place(String table, String key, String type, String least, String column, String live) {
 
     String newest() {
-      return "select %s from %s where %s order by created_at desc limit %s"
-          .formatted(column, table, live, TRIED);
+      return "select %s from %s where %s is not null and %s order by created_at desc limit %s"
+          .formatted(column, table, column, live, TRIED);
     }
 
     String page() {
-      return "select %s::text as key, %s as sealed from %s where %s > cast(:after as %s) order by %s limit %s"
-          .formatted(key, column, table, key, type, key, PAGE);
+      return "select %s::text as key, %s as sealed from %s where %s > cast(:after as %s) and %s is not null order by %s limit %s"
+          .formatted(key, column, table, key, type, column, key, PAGE);
     }
 
     /** Unless somebody else has changed it. */

@@ -10,8 +10,8 @@ import java.util.UUID;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A key of a tenant, with its access and secret pair. The key is stored as a hash, the secret
- * sealed.
+ * A key of a tenant, with its access and secret pair, or of an administrator, without. The key is
+ * stored as a hash, the secret sealed.
  */
 @Entity
 @Table(name = "api_key")
@@ -19,8 +19,13 @@ class ApiKey {
 
   @Id UUID id;
 
+  /** Null of an administrator's. */
   @Column(name = "tenant_id")
-  String tenant;
+  @Nullable String tenant;
+
+  /** Null of a tenant's, which has scopes. */
+  @Column(name = "admin_right")
+  @Nullable String adminRight;
 
   String name;
 
@@ -30,12 +35,12 @@ class ApiKey {
   byte[] keyHash;
 
   @Column(name = "access_key")
-  String accessKey;
+  @Nullable String accessKey;
 
   @Column(name = "secret_sealed")
-  byte[] secretSealed;
+  byte @Nullable [] secretSealed;
 
-  String scopes;
+  @Nullable String scopes;
 
   @Nullable BigDecimal rate;
 
@@ -59,6 +64,7 @@ class ApiKey {
 
   protected ApiKey() {}
 
+  /** A tenant's. */
   ApiKey(
       UUID id,
       String tenant,
@@ -68,14 +74,25 @@ class ApiKey {
       String accessKey,
       byte[] secretSealed,
       Instant createdAt) {
-    this.id = id;
+    this(id, name, prefix, keyHash, createdAt);
     this.tenant = tenant;
-    this.name = name;
-    this.prefix = prefix;
-    this.keyHash = keyHash;
     this.accessKey = accessKey;
     this.secretSealed = secretSealed;
     this.scopes = Scope.words(Scope.PRESET);
+  }
+
+  private ApiKey(UUID id, String name, String prefix, byte[] keyHash, Instant createdAt) {
+    this.id = id;
+    this.name = name;
+    this.prefix = prefix;
+    this.keyHash = keyHash;
     this.createdAt = createdAt;
+  }
+
+  /** An administrator's, who may do everything. */
+  static ApiKey ofAdmin(UUID id, String name, String prefix, byte[] keyHash, Instant createdAt) {
+    ApiKey key = new ApiKey(id, name, prefix, keyHash, createdAt);
+    key.adminRight = "write";
+    return key;
   }
 }

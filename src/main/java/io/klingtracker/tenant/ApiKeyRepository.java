@@ -13,6 +13,8 @@ import java.util.UUID;
 @ApplicationScoped
 class ApiKeyRepository implements PanacheRepositoryBase<ApiKey, UUID> {
 
+  private static final Sort NEWEST = Sort.descending("createdAt", "id");
+
   Optional<ApiKey> byHash(byte[] keyHash) {
     return find("keyHash", (Object) keyHash).firstResultOptional();
   }
@@ -30,7 +32,26 @@ class ApiKeyRepository implements PanacheRepositoryBase<ApiKey, UUID> {
         "tenant = ?1 and revokedAt is null and (expiresAt is null or expiresAt > ?2)", tenant, now);
   }
 
+  /** A tenant's keys, newest first. */
   List<ApiKey> page(String tenant, int limit) {
-    return find("tenant = ?1", Sort.descending("createdAt", "id"), tenant).page(0, limit).list();
+    return find("tenant = ?1", NEWEST, tenant).page(0, limit).list();
+  }
+
+  /** An administrator's key; nobody changes it meanwhile. */
+  Optional<ApiKey> lockedAdmin(UUID id) {
+    return find("tenant is null and id = ?1", id)
+        .withLock(LockModeType.PESSIMISTIC_WRITE)
+        .firstResultOptional();
+  }
+
+  /** Keys of administrators that have not ended. */
+  long liveAdmins(Instant now) {
+    return count(
+        "tenant is null and revokedAt is null and (expiresAt is null or expiresAt > ?1)", now);
+  }
+
+  /** Administrators' keys, newest first. */
+  List<ApiKey> adminPage(int limit) {
+    return find("tenant is null", NEWEST).page(0, limit).list();
   }
 }

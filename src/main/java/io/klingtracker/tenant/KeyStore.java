@@ -57,7 +57,7 @@ class KeyStore {
   private static final String ADMIN =
       """
       select id, name, expires_at, suspended_at is not null as key_suspended
-      from admin_key where revoked_at is null and key_hash = :hash
+      from api_key where tenant_id is null and admin_right = 'write' and revoked_at is null and key_hash = :hash
       """;
 
   /** Those whose key or tenant may not call any more. */
@@ -73,12 +73,7 @@ class KeyStore {
   /** At most once a minute a key, by whichever replica. */
   private static final String USED =
       """
-      with used as (
-        update api_key set last_used_at = :now
-        where id = any(cast(:ids as uuid[])) and (last_used_at is null or last_used_at < cast(:now as timestamptz) - interval '1 minute')
-        returning id
-      )
-      update admin_key set last_used_at = :now
+      update api_key set last_used_at = :now
       where id = any(cast(:ids as uuid[])) and (last_used_at is null or last_used_at < cast(:now as timestamptz) - interval '1 minute')
       """;
 

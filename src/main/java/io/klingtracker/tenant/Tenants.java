@@ -45,7 +45,6 @@ public class Tenants {
 
   private final TenantRepository tenants;
   private final ApiKeyRepository keys;
-  private final AdminKeyRepository adminKeys;
   private final KeyAuthenticator authenticator;
   private final Secrets secrets;
   private final Clock clock;
@@ -120,7 +119,6 @@ public class Tenants {
   Tenants(
       TenantRepository tenants,
       ApiKeyRepository keys,
-      AdminKeyRepository adminKeys,
       KeyAuthenticator authenticator,
       Secrets secrets,
       Clock clock,
@@ -128,7 +126,6 @@ public class Tenants {
     this.accounts = new TreeSet<>(kling.accounts().keySet());
     this.tenants = tenants;
     this.keys = keys;
-    this.adminKeys = adminKeys;
     this.authenticator = authenticator;
     this.secrets = secrets;
     this.clock = clock;
@@ -226,18 +223,13 @@ public class Tenants {
   /** Ends a key for good; felt by all replicas within {@code tracker.keys.cache}. */
   @Transactional
   public KeyInfo revokeKey(String tenant, UUID id) {
-    ApiKey key = keys.locked(tenant, id).orElseThrow(Tenants::noKey);
-    if (key.revokedAt == null) {
-      key.revokedAt = clock.instant();
-    }
-    authenticator.forget();
-    return known(key);
+    return revoke(keys.locked(tenant, id).orElseThrow(Tenants::noKey));
   }
 
   /** Administrators' keys, newest first; the configured one is not among them. */
   @Transactional
   public List<KeyInfo> adminKeys() {
-    return adminKeys.page(MAX_KEYS).stream().map(Tenants::known).toList();
+    return keys.adminPage(MAX_KEYS).stream().map(Tenants::known).toList();
   }
 
   /** Makes a key for an administrator. */
@@ -246,28 +238,24 @@ public class Tenants {
     checkName(name);
     checkExpiry(null, expiresAt);
     tenants.oneAtATime("admin-keys");
-    checkRoom(adminKeys.live(clock.instant()));
+    checkRoom(keys.liveAdmins(clock.instant()));
     String text = KeyFormat.ADMIN.make();
-    AdminKey key =
-        new AdminKey(
-            UUID.randomUUID(),
-            name,
-            KeyFormat.shown(text),
-            KeyAuthenticator.hash(text),
-            clock.instant(),
-            expiresAt);
-    adminKeys.persist(key);
+    ApiKey key =
+        ApiKey.ofAdmin(
+            UUID.randomUUID(), name, KeyFormat.shown(text), KeyAuthenticator.hash(text), clock.instant());
+    key.expiresAt = expiresAt;
+    keys.persist(key);
     return new CreatedKey(known(key), text, null);
   }
 
   /** Changes an administrator's key: its name, its end, whether it is suspended. */
   @Transactional
   public KeyInfo changeAdminKey(UUID id, UnaryOperator<KeySettings> change) {
-    AdminKey key = adminKeys.locked(id).orElseThrow(Tenants::noAdminKey);
+    ApiKey key = keys.lockedAdmin(id).orElseThrow(Tenants::noAdminKey);
     if (key.revokedAt != null) {
       throw revoked();
     }
-    KeySettings settings = change.apply(known(key).settings());
+    KeySettings settings = change.apply(settings(key));
     checkName(settings.name());
     checkExpiry(key.expiresAt, settings.expiresAt());
     key.name = settings.name();
@@ -280,7 +268,10 @@ public class Tenants {
   /** Ends an administrator's key. */
   @Transactional
   public KeyInfo revokeAdminKey(UUID id) {
-    AdminKey key = adminKeys.locked(id).orElseThrow(Tenants::noAdminKey);
+    return revoke(keys.lockedAdmin(id).orElseThrow(Tenants::noAdminKey));
+  }
+
+  private KeyInfo revoke(ApiKey key) {
     if (key.revokedAt == null) {
       key.revokedAt = clock.instant();
     }
@@ -414,11 +405,17 @@ public class Tenants {
   private static KeySettings settings(ApiKey key) {
     return new KeySettings(
         key.name,
-        Scope.of(key.scopes).stream().map(Scope::wireName).collect(Collectors.toSet()),
+        scopes(key),
         key.rate,
         key.burst,
         key.expiresAt,
         key.suspendedAt != null);
+  }
+
+  private static Set<String> scopes(ApiKey key) {
+    return key.scopes == null
+        ? Set.of()
+        : Scope.of(key.scopes).stream().map(Scope::wireName).collect(Collectors.toSet());
   }
 
   private static KeyInfo known(ApiKey key) {
@@ -427,17 +424,6 @@ public class Tenants {
         key.prefix,
         key.accessKey,
         settings(key),
-        key.createdAt,
-        key.revokedAt,
-        key.lastUsedAt);
-  }
-
-  private static KeyInfo known(AdminKey key) {
-    return new KeyInfo(
-        key.id,
-        key.prefix,
-        null,
-        new KeySettings(key.name, Set.of(), null, null, key.expiresAt, key.suspendedAt != null),
         key.createdAt,
         key.revokedAt,
         key.lastUsedAt);

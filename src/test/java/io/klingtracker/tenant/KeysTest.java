@@ -342,6 +342,24 @@ class KeysTest {
   }
 
   @Test
+  void the_right_to_read_administers_nothing() {
+    String key =
+        TestTenant.admin()
+            .body("{\"name\":\"looks\"}")
+            .post("/admin/v1/keys")
+            .then()
+            .statusCode(201)
+            .extract()
+            .path("api_key");
+    jdbi.useHandle(
+        h ->
+            h.execute(
+                "update api_key set admin_right = 'read' where key_hash = ?", KeyAuthenticator.hash(key)));
+    given().header("Authorization", "Bearer " + key).get("/admin/v1/keys").then().statusCode(401);
+    given().header("Authorization", "Bearer " + key).get("/v1/tasks").then().statusCode(401);
+  }
+
+  @Test
   void the_last_use_is_written_on_the_side() {
     TestTenant tenant = TestTenant.create();
     tenant.caller().get("/v1/tasks").then().statusCode(200);
