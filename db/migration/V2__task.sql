@@ -14,6 +14,8 @@ create table task (
   -- Which key submitted it. Keys are revoked, never deleted; an administrator's or a tracked task may have none.
   api_key_id        uuid,
   kind              text        not null,
+  -- Submitted to Kling by another program; we only watch it.
+  tracked           boolean     not null default false,
   external_task_id  text,
   model             text,
   upstream_model    text,

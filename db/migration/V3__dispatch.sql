@@ -75,7 +75,7 @@ create table open_task (
   family         text        not null,
   -- 0 once we gave the task up (expired): Kling may still finish it, but it holds no slot of ours.
   slots          smallint    not null check (slots >= 0),
-  -- Submitted to Kling by another program; we only watch it.
+  -- As the task is; here for the bound.
   tracked        boolean     not null default false,
   -- The id that Kling is asked for as long as its own is not known; null: our task_id, or, when tracked, none yet.
   ask_id         text,

@@ -114,11 +114,11 @@ class ReceiptStore {
       )
       select r.id as receipt_id, r.task_id, r.body, r.signed, r.received_at, c.attempts, t.kind, t.upstream_model,
         coalesce(t.account, o.account, '') as account, t.status::text as status, t.kling_task_id, t.external_task_id,
-        o.task_id is not null as open, coalesce(d.lost, 0) > 0 as lost, coalesce(o.tracked, q.body is null) as tracked,
+        o.task_id is not null as open, coalesce(d.lost, 0) > 0 as lost, t.tracked,
         coalesce(t.dispatched_at, t.created_at) as started_at, o.next_check_at, o.lead_millis
       from claimed c join callback_receipt r on r.id = c.receipt_id
         left join task t on t.id = r.task_id left join open_task o on o.task_id = r.task_id
-        left join task_request q on q.task_id = r.task_id left join dispatch_queue d on d.task_id = r.task_id
+        left join dispatch_queue d on d.task_id = r.task_id
       order by r.id
       """;
 
@@ -191,7 +191,7 @@ class ReceiptStore {
       insert into open_task (task_id, tenant_id, account, family, slots, next_check_at, proving, lead_millis, tracked,
         ask_id)
       select t.id, t.tenant_id, t.account, 'none', 0, cast(:now as timestamptz), cast(:claimed as task_status), 0,
-        not exists (select from task_request q where q.task_id = t.id), :named
+        t.tracked, :named
       from task t where t.id = :task and t.status = 'expired' and t.account is not null
       on conflict do nothing
       """;

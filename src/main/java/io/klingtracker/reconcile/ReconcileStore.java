@@ -60,7 +60,7 @@ class ReconcileStore {
         from due d where o.task_id = d.task_id
         returning o.*
       )
-      select c.task_id, t.tenant_id, t.kind, t.upstream_model, c.account, t.kling_task_id, c.tracked, c.ask_id,
+      select c.task_id, t.tenant_id, t.kind, t.upstream_model, c.account, t.kling_task_id, t.tracked, c.ask_id,
         t.status::text as status, c.proving::text as proving, c.proofs, c.lead_millis,
         coalesce(t.dispatched_at, q.sent_at, t.created_at) as started_at,
         greatest(t.updated_at, q.sent_at) as updated_at, c.checks,
@@ -166,7 +166,7 @@ class ReconcileStore {
           and i.tenant_id <> t.tenant_id)
         or exists (select from task o where o.kling_task_id = g.kling_id and o.account = t.account
           and o.tenant_id <> t.tenant_id
-          and (o.id < t.id or exists (select from task_request r where r.task_id = o.id)))
+          and (o.id < t.id or not o.tracked))
       """;
 
   private static final String GIVE_UP =

@@ -187,7 +187,7 @@ class NewsStore {
               n.check_at, n.event_id, n.traceparent, coalesce(o.lead_millis,
                 greatest(0, extract(epoch from o.next_check_at - cast(:now as timestamptz)) * 1000)::bigint) as lead_millis
             from news n join task t on t.id = n.task_id join open_task o on o.task_id = n.task_id
-            where task_accepts(t.status, n.status) and not o.tracked
+            where task_accepts(t.status, n.status) and not t.tracked
               and (t.kling_task_id is null or t.kling_task_id = n.named_id)
               and not exists (select from callback_receipt r where r.task_id = n.task_id and r.verdict = 'pending')
             order by t.id for no key update of t skip locked

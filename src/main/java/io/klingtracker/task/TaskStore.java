@@ -164,9 +164,9 @@ class TaskStore {
   private static final String TRACK =
       """
       with stored as (
-        insert into task (id, tenant_id, kind, external_task_id, model, upstream_model, account, kling_task_id, status,
-            sequence, feed_position, created_at, updated_at, api_key_id)
-        select :id, :tenant, :kind, :externalTaskId, :model, :model, :account, :klingTaskId, 'queued', 1,
+        insert into task (id, tenant_id, kind, tracked, external_task_id, model, upstream_model, account, kling_task_id,
+            status, sequence, feed_position, created_at, updated_at, api_key_id)
+        select :id, :tenant, :kind, true, :externalTaskId, :model, :model, :account, :klingTaskId, 'queued', 1,
           """
           + TaskSql.POSITION
           + """

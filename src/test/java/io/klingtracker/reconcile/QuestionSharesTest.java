@@ -201,9 +201,9 @@ class QuestionSharesTest {
           h.createUpdate(
                   """
                   with t as (
-                    insert into task (id, tenant_id, kind, model, upstream_model, account, status, previous_status, sequence,
-                      feed_position, created_at, updated_at)
-                    select id, :tenant, 'text2video', 'kling-v3', 'kling-v3', 'default',
+                    insert into task (id, tenant_id, kind, tracked, model, upstream_model, account, status, previous_status,
+                      sequence, feed_position, created_at, updated_at)
+                    select id, :tenant, 'text2video', :tracked, 'kling-v3', 'kling-v3', 'default',
                       cast(case when :tracked then 'queued' else 'submitted' end as task_status),
                       cast(case when :tracked then null else 'queued' end as task_status),
                       case when :tracked then 1 else 2 end, 1, :now, :now
