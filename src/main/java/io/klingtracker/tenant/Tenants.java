@@ -404,12 +404,7 @@ public class Tenants {
 
   private static KeySettings settings(ApiKey key) {
     return new KeySettings(
-        key.name,
-        scopes(key),
-        key.rate,
-        key.burst,
-        key.expiresAt,
-        key.suspendedAt != null);
+        key.name, scopes(key), key.rate, key.burst, key.expiresAt, key.suspendedAt != null);
   }
 
   private static Set<String> scopes(ApiKey key) {

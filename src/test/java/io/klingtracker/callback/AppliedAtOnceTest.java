@@ -134,7 +134,8 @@ class AppliedAtOnceTest {
   @Test
   void tasks_that_were_never_sent_or_that_others_submit_are_looked_at_again() throws Exception {
     String stored = GivenTasks.stored(tasks);
-    jdbi.useHandle(h -> h.execute("update task set tracked = id in (select task_id from open_task)"));
+    jdbi.useHandle(
+        h -> h.execute("update task set tracked = id in (select task_id from open_task)"));
 
     receive(stored, "k2", "succeed");
     receive("k1", "processing");

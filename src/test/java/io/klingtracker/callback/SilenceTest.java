@@ -125,7 +125,8 @@ class SilenceTest {
     pass(Duration.ofHours(2));
 
     assertEquals(end, status());
-    assertEquals("true", text("select payload ->> 'late' from task_event order by sequence desc limit 1"));
+    assertEquals(
+        "true", text("select payload ->> 'late' from task_event order by sequence desc limit 1"));
   }
 
   @Test
@@ -143,7 +144,8 @@ class SilenceTest {
     reconciler.runOnce();
 
     assertEquals("succeed", status());
-    assertEquals("true", text("select payload ->> 'late' from task_event order by sequence desc limit 1"));
+    assertEquals(
+        "true", text("select payload ->> 'late' from task_event order by sequence desc limit 1"));
   }
 
   @Test

@@ -65,7 +65,8 @@ class KnownModelsTest {
     assertEquals(List.of("other"), strings("select distinct model from dispatch_turn"));
     assertEquals(
         List.of("invented-0"),
-        strings("select t.upstream_model from open_task o join task t on t.id = o.task_id order by t.id limit 1"));
+        strings(
+            "select t.upstream_model from open_task o join task t on t.id = o.task_id order by t.id limit 1"));
   }
 
   @Test
@@ -103,8 +104,7 @@ class KnownModelsTest {
         List.of("other 8"),
         strings("select model || ' ' || sum(slots) from open_task group by model"));
     assertEquals(
-        List.of("house-upstream", "kling-v3"),
-        strings("select model from sample order by 1"));
+        List.of("house-upstream", "kling-v3"), strings("select model from sample order by 1"));
     assertEquals(List.of("", "kling-v3"), strings("select model from account_pool order by 1"));
     assertEquals(List.of(), strings("select model from dispatch_turn"));
 

@@ -105,7 +105,10 @@ class OneBadDispatchTest {
   @Test
   void a_deadline_that_cannot_be_kept_delays_no_other() {
     Replica replica = replica();
-    jdbi.useHandle(h -> h.execute("insert into account_pool (account, family, model, paused) values ('default', '', '', true)"));
+    jdbi.useHandle(
+        h ->
+            h.execute(
+                "insert into account_pool (account, family, model, paused) values ('default', '', '', true)"));
     String bad =
         Replica.submit(replica.tasks, "acme", MODEL, 5, 1, clock.instant().plusSeconds(10));
     String good =

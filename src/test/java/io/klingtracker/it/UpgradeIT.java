@@ -31,8 +31,7 @@ class UpgradeIT {
   void the_baseline_takes_tasks_to_their_end_on_todays_schema() throws Exception {
     TrackerStack.simulator().reset();
     try (EventLog events = new EventLog(TrackerStack.kafkaBootstrapServers());
-        ServiceProcess today =
-            new ServiceProcess(TrackerStack.config("tracker_upgrade")).start();
+        ServiceProcess today = new ServiceProcess(TrackerStack.config("tracker_upgrade")).start();
         ServiceProcess baseline =
             today.another(Map.of()).jar(Path.of(System.getProperty("build.baseline"))).start()) {
       // Either may dispatch it, hear of its end and publish it.
