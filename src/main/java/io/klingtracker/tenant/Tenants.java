@@ -242,7 +242,11 @@ public class Tenants {
     String text = KeyFormat.ADMIN.make();
     ApiKey key =
         ApiKey.ofAdmin(
-            UUID.randomUUID(), name, KeyFormat.shown(text), KeyAuthenticator.hash(text), clock.instant());
+            UUID.randomUUID(),
+            name,
+            KeyFormat.shown(text),
+            KeyAuthenticator.hash(text),
+            clock.instant());
     key.expiresAt = expiresAt;
     keys.persist(key);
     return new CreatedKey(known(key), text, null);

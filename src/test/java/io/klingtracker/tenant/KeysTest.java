@@ -354,7 +354,8 @@ class KeysTest {
     jdbi.useHandle(
         h ->
             h.execute(
-                "update api_key set admin_right = 'read' where key_hash = ?", KeyAuthenticator.hash(key)));
+                "update api_key set admin_right = 'read' where key_hash = ?",
+                KeyAuthenticator.hash(key)));
     given().header("Authorization", "Bearer " + key).get("/admin/v1/keys").then().statusCode(401);
     given().header("Authorization", "Bearer " + key).get("/v1/tasks").then().statusCode(401);
   }
