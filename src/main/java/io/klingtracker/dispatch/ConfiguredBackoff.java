@@ -13,7 +13,7 @@ class ConfiguredBackoff implements PoolBackoff {
   static final double JITTER = 0.2;
 
   private static final Backoff TRY =
-      new Backoff(Duration.ofMillis(500), Duration.ofSeconds(5), JITTER);
+      new Backoff(Duration.ofMillis(200), Duration.ofSeconds(5), JITTER);
 
   /**
    * Refusals after which the wait before a full pool is tried doubles: a try costs next to none.
