@@ -114,7 +114,9 @@ final class SoakRun {
             FaultRule.on(Operation.CALLBACK, new Fault.Repeat(3)).probability(0.01),
             FaultRule.on(Operation.CALLBACK, new Fault.Swap()).probability(0.01));
     for (KlingSimulator kling : servers.klings()) {
-      new SimulatorClient(kling.controlUrl()).renderTimes(SUBMITTED_FOR, RENDERS_FOR);
+      SimulatorClient control = new SimulatorClient(kling.controlUrl());
+      control.renderTimes(SUBMITTED_FOR, RENDERS_FOR);
+      control.clearFaults();
       rules.forEach(kling::fault);
     }
   }
@@ -145,15 +147,17 @@ final class SoakRun {
         }
         if (now >= burstAt) {
           burstAt += BURST_EVERY.toNanos();
+          freeAt = now + FULL_FOR.toNanos();
           if (bursts++ % 2 == 0) {
             FaultRule burst = FaultRule.on(Operation.CREATE, full()).times(BURST);
             installation.servers().klings().forEach(kling -> kling.fault(burst));
           } else {
             slots(installation, 0);
-            freeAt = now + FULL_FOR.toNanos();
           }
         }
         if (now >= freeAt) {
+          // A burst is of its moment: what of it was not asked for by then is not refused later.
+          misbehave(installation.servers());
           slots(installation, Servers.SLOTS);
           freeAt = Long.MAX_VALUE;
         }
