@@ -46,11 +46,12 @@ import org.junit.jupiter.api.extension.RegisterExtension;
 /**
  * Whatever happens to callbacks on their way, a task ends as Kling says it did, and Kafka has every
  * change once and in order. Worlds of many histories at once, each world from its seed; {@code
- * -Dhistories.worlds=500} plays more of them, {@code -Dhistories.first=7} begins with another seed.
+ * -Dhistories.worlds=500} plays more of them, {@code -Dhistories.each=250} more in each, {@code
+ * -Dhistories.first=7} begins with another seed.
  */
 class HistoriesTest {
 
-  private static final int HISTORIES = 250;
+  private static final int HISTORIES = Integer.getInteger("histories.each", 60);
   private static final int WORLDS = 8;
   private static final String TOPIC = "histories";
 

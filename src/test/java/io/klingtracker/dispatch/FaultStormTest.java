@@ -32,13 +32,15 @@ import org.junit.jupiter.api.extension.RegisterExtension;
 /**
  * Two replicas and the real client against a Kling at its worst: every task ends, and Kling accepts
  * each exactly once. All clocks and all waits run {@code -Dstorm.speed} times as fast as in
- * reality, twenty times by default; 1 plays the storm as it is, its 30 s outage and all.
+ * reality, twenty times by default; 1 plays the storm as it is, its 30 s outage and all. {@code
+ * -Dstorm.tasks=500} makes it last longer.
  */
 class FaultStormTest {
 
   @RegisterExtension static final TestDatabase DATABASE = TestDatabase.fresh();
 
-  private static final int TASKS = 500;
+  private static final int TASKS = Integer.getInteger("storm.tasks", 150);
+  private static final int KILLS = 6;
   private static final int SLOTS = 20;
   private static final long SEED = 20260131;
   private static final String MODEL = "kling-v3";
@@ -118,8 +120,8 @@ class FaultStormTest {
     Replica one = first.start();
     Replica two = replica().start();
     int kills = 0;
-    for (int accepted = 60; accepted <= 360; accepted += 60) {
-      awaitAccepted(accepted);
+    while (kills < KILLS) {
+      awaitAccepted((kills + 1) * TASKS / (KILLS + 2));
       Replica victim = kills % 2 == 0 ? one : two;
       victim.kill();
       kills++;
@@ -148,7 +150,8 @@ class FaultStormTest {
     long late = onTheWall(READ_LIMIT.plusSeconds(5)).toMillis();
     List<FaultRule> rules =
         List.of(
-            FaultRule.on(Operation.CREATE, new Fault.Outage(onTheWall(OUTAGE).toMillis())).nth(150),
+            FaultRule.on(Operation.CREATE, new Fault.Outage(onTheWall(OUTAGE).toMillis()))
+                .nth(TASKS * 3 / 10),
             share(0.06, new Fault.ThenReset()),
             share(0.05, new Fault.ThenAnswer(504, "")),
             share(0.04, new Fault.ThenDelay(late)),
