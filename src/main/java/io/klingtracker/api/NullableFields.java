@@ -63,10 +63,10 @@ public class NullableFields implements OASFilter {
       Map<String, Boolean> fields = fields(type);
       if (name.replaceFirst("[0-9]+$", "").equals(type.simpleName())
           && fields.keySet().equals(properties.keySet())) {
-        fields.forEach(
-            (field, mayBeNull) -> {
-              if (mayBeNull) {
-                schema.addProperty(field, orNull(properties.get(field)));
+        properties.forEach(
+            (field, property) -> {
+              if (fields.getOrDefault(field, false)) {
+                schema.addProperty(field, orNull(property));
               }
             });
       }
