@@ -106,7 +106,7 @@ final class DeliveryQueue {
       ), flying as materialized (
         select host, tenant_id, count(*)::int as n from claimed where claimed_until > :now group by host, tenant_id
       ), lost as materialized (
-        -- Whoever claimed these did not come back: an older version without presence.
+        -- Whoever claimed these did not come back, and nobody noticed (Presence.CLAIM).
         select task_id, sequence, tenant_id, host, due_at from claimed where claimed_until <= :now
         order by due_at limit 1000
       ), tenant_room as materialized (
@@ -141,7 +141,7 @@ final class DeliveryQueue {
           select l.host, coalesce(f.n, 0) as n, coalesce((
             select least(:hostRate, s.tokens + greatest(0, extract(epoch from cast(:now as timestamptz) - s.at)) * :hostRate)
             from webhook_rate s where s.host = l.host), :hostRate) as tokens
-          from (select distinct host from host queue) l
+          from (select distinct host from host_queue) l
           left join (select host, sum(n) as n from flying group by host) f on f.host = l.host) h
       ), room as materialized (
         select l.tenant_id, l.host, r.room as host_room, r.tokens, coalesce(f.n, 0) as flying,
