@@ -222,7 +222,7 @@ public class TaskResource {
         asked.stream().filter(leftOut::contains).toList());
   }
 
-  /** A kind of ours, or any that was ever stored (contract, section 10). */
+  /** A kind of ours, or any that was ever stored. */
   private @Nullable String kind(@Nullable String word) {
     String kind = Parameters.text("kind", Parameters.given(word));
     if (kind != null && Kinds.ofName(kind).isEmpty() && !tasks.hasKind(caller.tenant(), kind)) {

@@ -9,7 +9,7 @@ public interface DatasourceConfig {
 
   /**
    * JDBC URL on which sessions last, where {@code quarkus.datasource.jdbc.url} leads to a pooler in
-   * transaction mode; contract, section 10.
+   * transaction mode.
    */
   Optional<String> sessionUrl();
 }

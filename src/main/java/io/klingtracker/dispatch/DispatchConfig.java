@@ -2,7 +2,6 @@ package io.klingtracker.dispatch;
 
 import io.smallrye.config.ConfigMapping;
 import io.smallrye.config.WithDefault;
-import io.smallrye.config.WithName;
 import java.time.Duration;
 
 /** Bounds of the dispatcher. */
@@ -21,7 +20,6 @@ public interface DispatchConfig {
    * Most queues (a tenant's tasks for one model) looked at in one pass; the next continues there.
    */
   @WithDefault("1000")
-  @WithName("lanes")
   int queues();
 
   /** The fallback poll, should a wake-up be lost. */

@@ -23,7 +23,7 @@ public enum Front {
   ADMIN,
   /** {@code /callbacks}: what Kling calls; the token is in the path. */
   CALLBACK,
-  /** {@code /console}: pages, whose scripts call the other fronts. */
+  /** {@code /console}: reserved for operators' pages; nothing is served there. */
   CONSOLE,
   /** Everything else: health, metrics, documents. Nobody needs a key, and nothing takes a body. */
   OPEN;
@@ -58,8 +58,8 @@ public enum Front {
   }
 
   /**
-   * Whether a path is for operators, who may have a port of their own: administration, the console,
-   * and of Quarkus' routes all but the plain health checks.
+   * Whether a path is for operators, who may have a port of their own: administration, what
+   * is reserved for it, and of Quarkus' routes all but the plain health checks.
    */
   public static boolean isForOperators(@Nullable String path) {
     if (path == null) {

@@ -20,8 +20,8 @@ import org.jboss.resteasy.reactive.server.spi.ResteasyReactiveContainerRequestCo
 
 /**
  * Refuses query parameters that the matched method does not declare, and those that come twice, on
- * {@code /v1} and {@code /admin} (contract, section 10): a filter that is not read would answer
- * more than was asked for. Those that begin with {@code _} are the caller's own, against caches.
+ * {@code /v1} and {@code /admin}: a filter that is not read would answer more than was asked for.
+ * Those that begin with {@code _} are the caller's own, against caches.
  */
 @Provider
 @Priority(Priorities.USER)

@@ -9,8 +9,8 @@ import java.util.OptionalInt;
 public interface OperatorConfig {
 
   /**
-   * Its port. Administration, the console, metrics and documents are then 404 on the public one;
-   * unset, all is on {@code quarkus.http.port}.
+   * Its port. Administration, metrics and documents are then 404 on the public one; unset, all is
+   * on {@code quarkus.http.port}.
    */
   OptionalInt port();
 

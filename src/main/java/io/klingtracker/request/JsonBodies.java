@@ -53,7 +53,7 @@ class JsonBodies implements ObjectMapperCustomizer {
             StreamReadConstraints.builder().maxNestingDepth(MAX_DEPTH).build());
     // 1.5 is not 1.
     mapper.disable(DeserializationFeature.ACCEPT_FLOAT_AS_INT);
-    // A misspelt field would change nothing, or what nobody meant (contract, section 10).
+    // A misspelt field would change nothing, or what nobody meant.
     mapper.enable(DeserializationFeature.FAIL_ON_UNKNOWN_PROPERTIES);
     mapper.enable(JsonParser.Feature.STRICT_DUPLICATE_DETECTION);
     // Neither "5" is a number nor 5 a text: ids have more digits than many a reader's numbers.
