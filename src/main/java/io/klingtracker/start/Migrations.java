@@ -25,6 +25,7 @@ import org.eclipse.microprofile.config.inject.ConfigProperty;
 import org.flywaydb.core.Flyway;
 import org.flywaydb.core.api.FlywayException;
 import org.flywaydb.core.api.configuration.Configuration;
+import org.flywaydb.core.api.configuration.FluentConfiguration;
 import org.jboss.logging.Logger;
 import org.jspecify.annotations.Nullable;
 
@@ -64,6 +65,9 @@ class Migrations {
 
   private static final String TRY_LOCK =
       "select pg_try_advisory_lock(hashtext('kling-task-tracker/migrations'))";
+
+  /** What the next version has applied does not concern this one, which may run beside it. */
+  private static final String NEWER = "*:future";
 
   private static final String ANOTHER_HISTORY =
       "the schema %s was made by other migrations than this version's (%s), and none lead from there to here: go on with the"
@@ -139,7 +143,7 @@ class Migrations {
       Configuration migrations, AgroalConnectionFactoryConfiguration service, String url) {
     // New connections for each attempt: a failed one may keep some. The lock ends with its session.
     try (AgroalDataSource own = connections(service, url)) {
-      return attempt(Flyway.configure().configuration(migrations).dataSource(own).load(), own);
+      return attempt(configured(migrations, NEWER).dataSource(own).load(), own);
     } catch (FlywayException | SQLException e) {
       if (!SqlStates.isTemporary(e)) {
         throw new IllegalStateException("the schema cannot be migrated: " + reason(e), e);
@@ -178,11 +182,13 @@ class Migrations {
     }
   }
 
+  private static FluentConfiguration configured(Configuration migrations, String... ignored) {
+    return Flyway.configure().configuration(migrations).ignoreMigrationPatterns(ignored);
+  }
+
   /** What is to be applied, and what a newer version has applied after it, is no other history. */
   private static void refuseAnotherHistory(Flyway flyway, @Nullable String schema) {
-    Flyway.configure()
-        .configuration(flyway.getConfiguration())
-        .ignoreMigrationPatterns("*:pending", "*:future")
+    configured(flyway.getConfiguration(), NEWER, "*:pending")
         .load()
         .validateWithResult()
         .invalidMigrations

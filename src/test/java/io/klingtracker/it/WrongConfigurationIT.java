@@ -3,9 +3,16 @@ package io.klingtracker.it;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import io.klingtracker.local.EmbeddedPostgresServer;
 import io.klingtracker.local.ServiceProcess;
+import io.klingtracker.testing.TrackerStack;
+import java.sql.Connection;
+import java.sql.DriverManager;
+import java.sql.SQLException;
+import java.sql.Statement;
 import java.util.HashMap;
 import java.util.Map;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
@@ -45,6 +52,33 @@ class WrongConfigurationIT {
       assertEquals(1, exit, log);
       assertEquals(1, log.lines().count(), log);
       assertTrue(log.contains(key), log);
+    }
+  }
+
+  @Test
+  void a_schema_of_other_migrations_is_one_line() throws SQLException {
+    Map<String, String> config = TrackerStack.config("tracker_other_schema");
+    String url = config.get("quarkus.datasource.jdbc.url");
+    try (Connection connection =
+            DriverManager.getConnection(url, EmbeddedPostgresServer.USER, "");
+        Statement statement = connection.createStatement()) {
+      statement.execute(
+          """
+          create table flyway_schema_history (installed_rank int primary key, version varchar(50),
+            description varchar(200), type varchar(20), script varchar(1000), checksum int, installed_by varchar(100),
+            installed_on timestamp default now(), execution_time int, success boolean);
+          insert into flyway_schema_history values
+            (1, '1', 'tenant', 'SQL', 'V1__tenant.sql', 1, 'somebody', now(), 1, true),
+            (2, '20', 'dispatch', 'SQL', 'V20__dispatch.sql', 20, 'somebody', now(), 1, true)
+          """);
+    }
+    try (ServiceProcess service = new ServiceProcess(config)) {
+      int exit = service.startAndEnd();
+      String log = service.log();
+
+      assertEquals(1, exit, log);
+      assertEquals(1, log.lines().count(), log);
+      assertTrue(log.contains("drop schema public cascade"), log);
     }
   }
 }
