@@ -62,6 +62,8 @@ create index dispatch_queue_deadline on dispatch_queue (deadline_at) where sent_
 -- For the count and the age of doubts; no other row is in it.
 create index dispatch_queue_doubt on dispatch_queue (doubt, sent_at) where doubt is not null;
 create index dispatch_queue_tenant on dispatch_queue (tenant_id, task_id);
+-- Claims are few, and are looked through every few seconds for those whose claimer is gone.
+create index dispatch_queue_claimed on dispatch_queue (claimed_by) where claimed_by is not null;
 
 -- Tasks that may be running at Kling: they hold its slots and are asked about when they stay silent.
 create table open_task (

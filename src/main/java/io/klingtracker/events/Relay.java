@@ -141,7 +141,7 @@ final class Relay implements AutoCloseable {
         nextRebalance = now + config.rebalance().toMillis();
         // A quiet relay only reads, which a server that another has replaced lets it do for ever.
         LongSessions.requireWritable(current);
-        lanes.rebalance(current, window::isQuiet);
+        lanes.rebalance(current, this::isQuiet);
         proved();
         window.leave(lanes.leaving());
         owned = lanes.owned();
@@ -159,6 +159,12 @@ final class Relay implements AutoCloseable {
       disconnect();
       throw e;
     }
+  }
+
+  /** Whether a lane can be given back: nothing of it is under way, and no state is owed. */
+  private boolean isQuiet(int lane) {
+    return window.isQuiet(lane)
+        && doubtful.values().stream().noneMatch(owed -> owed.lane() == lane);
   }
 
   /** After a read that found many, lets more of them come together. */

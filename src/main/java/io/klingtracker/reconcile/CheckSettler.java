@@ -181,7 +181,10 @@ class CheckSettler {
   private void reschedule(List<ReconcileStore.Reschedule> rescheduled) {
     Batch.apply(
         rescheduled,
-        store::reschedule,
+        some ->
+            store
+                .reschedule(some)
+                .forEach(taskId -> checkRequested.fire(new CheckRequested(taskId))),
         (reschedule, failure) -> failed(reschedule.check(), failure));
   }
 

@@ -149,6 +149,7 @@ class ReconcileStore {
         proofs = case when o.checks = g.checks then g.proofs else o.proofs end
       from given g
       where o.task_id = g.task_id and o.claimed_by = :owner
+      returning o.task_id, o.next_check_at <= :now as due
       """;
 
   /**
@@ -214,6 +215,15 @@ class ReconcileStore {
                 .bind("until", now.plus(Presence.CLAIM))
                 .map((row, context) -> check(row, now))
                 .list());
+  }
+
+  /**
+   * How many more of a tenant may be claimed, as {@link #CLAIM} reckons.
+   *
+   * @param asked how many of it are asked about already
+   */
+  static int roomOf(int asked, int limit) {
+    return Math.max(0, (limit - asked + 1) / 2);
   }
 
   /** Which are due and not set aside; see {@link #claim}. */
@@ -306,16 +316,21 @@ class ReconcileStore {
     return matches.stream().map(of).toArray();
   }
 
-  /** See {@link #RESCHEDULE}. */
-  void reschedule(List<Reschedule> rescheduled) {
+  /**
+   * See {@link #RESCHEDULE}.
+   *
+   * @return the tasks that are due at once, since asking was requested again meanwhile
+   */
+  List<String> reschedule(List<Reschedule> rescheduled) {
     if (rescheduled.isEmpty()) {
-      return;
+      return List.of();
     }
-    jdbi.useHandle(
+    return jdbi.withHandle(
         handle ->
             handle
-                .createUpdate(RESCHEDULE)
+                .createQuery(RESCHEDULE)
                 .bind("owner", owner)
+                .bind("now", clock.instant())
                 .bindArray(
                     "ids", String.class, rescheduled.stream().map(p -> p.check().taskId()).toList())
                 .bindArray(
@@ -334,7 +349,9 @@ class ReconcileStore {
                     "unasked",
                     Integer.class,
                     rescheduled.stream().map(p -> p.unasked() ? 1 : 0).toList())
-                .execute());
+                .map((row, context) -> row.getBoolean("due") ? row.getString("task_id") : "")
+                .filter(taskId -> !taskId.isEmpty())
+                .list());
   }
 
   private @Nullable String claim(Reschedule reschedule) {

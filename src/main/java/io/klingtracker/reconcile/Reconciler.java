@@ -149,8 +149,22 @@ class Reconciler {
     Map<Group, List<Check>> groups =
         due.stream().collect(Collectors.groupingBy(c -> new Group(c.account(), c.kind())));
     groups.forEach(this::start);
-    full = due.size() >= (room + 1) / 2;
-    return full;
+    full = leftSome(asking.values(), due, room);
+    return due.size() >= (room + 1) / 2;
+  }
+
+  /** Whether a tenant got all that it may have, so that more of it may be due. */
+  private static boolean leftSome(Collection<String> asking, List<Check> due, int room) {
+    Map<String, Integer> before = new HashMap<>();
+    asking.forEach(tenant -> before.merge(tenant, 1, Integer::sum));
+    Map<String, Integer> got = new HashMap<>(before);
+    got.replaceAll((tenant, count) -> 0);
+    due.forEach(check -> got.merge(check.tenant(), 1, Integer::sum));
+    return got.entrySet().stream()
+        .anyMatch(
+            entry ->
+                entry.getValue()
+                    >= ReconcileStore.roomOf(before.getOrDefault(entry.getKey(), 0), room));
   }
 
   /** How many are asked about at present. */
