@@ -91,7 +91,8 @@ class DispatchLifecycle {
   private boolean runOnce() {
     Instant now = clock.instant();
     if (!now.isBefore(nextSweep)) {
-      // Before the first claim: what waits for a model that is mapped no more is claimed as one of the others.
+      // Before the first claim: what waits for a model that is mapped no more is claimed as one of
+      // the others.
       sweep.run();
       nextSweep = now.plus(SWEEP_EVERY);
     }

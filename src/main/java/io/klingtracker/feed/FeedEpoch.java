@@ -137,7 +137,7 @@ class FeedEpoch implements AgroalPoolInterceptor {
         why.ifPresent(
             reason ->
                 LOG.warnf(
-                    "restore detected: the database was %s. The feed's positions go on above all earlier ones:"
+                    "restore detected: the database was %s. The feed's positions continue above all earlier ones:"
                         + " cursors of before stay good. See src/docs/operations.md, \"Back up and restore\".",
                     reason));
         return why;

@@ -133,8 +133,8 @@ class FeedHold {
         && (saidAt == null || !saidAt.plus(REMIND).isAfter(now))) {
       saidAt = now;
       LOG.warnf(
-          "the feed and its streams have been held back for %d s by an open transaction: %s. Kafka and webhooks go"
-              + " on. End it, or its session with pg_terminate_backend.",
+          "the feed and its streams have been held back for %d s by an open transaction: %s. Kafka and webhooks"
+              + " continue. End it, or its session with pg_terminate_backend.",
           age(current, now).toSeconds(), current.who());
     }
   }

@@ -58,8 +58,8 @@ public enum Front {
   }
 
   /**
-   * Whether a path is for operators, who may have a port of their own: administration, what
-   * is reserved for it, and of Quarkus' routes all but the plain health checks.
+   * Whether a path is for operators, who may have a port of their own: administration, what is
+   * reserved for it, and of Quarkus' routes all but the plain health checks.
    */
   public static boolean isForOperators(@Nullable String path) {
     if (path == null) {

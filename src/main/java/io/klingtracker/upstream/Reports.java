@@ -111,7 +111,7 @@ public class Reports {
   /** The alarm that Kling, or somebody in its name, contradicts an end that was stored. */
   public void contradiction(String taskId, String account, String word, boolean proved) {
     LOG.errorf(
-        "taskId=%s account=%s Kling contradicts its own end: now %s%s; the first end stands",
+        "taskId=%s account=%s Kling contradicts its own end: now %s%s; the first end counts",
         taskId, account, word, proved ? "" : " (unproved)");
     meters
         .counter(

@@ -59,8 +59,7 @@ class WrongConfigurationIT {
   void a_schema_of_other_migrations_is_one_line() throws SQLException {
     Map<String, String> config = TrackerStack.config("tracker_other_schema");
     String url = config.get("quarkus.datasource.jdbc.url");
-    try (Connection connection =
-            DriverManager.getConnection(url, EmbeddedPostgresServer.USER, "");
+    try (Connection connection = DriverManager.getConnection(url, EmbeddedPostgresServer.USER, "");
         Statement statement = connection.createStatement()) {
       statement.execute(
           """
