@@ -321,7 +321,7 @@ class DispatcherTest {
 
     pass(replica);
     // Less than the shortest wait, which varies by a fifth.
-    clock.advance(Duration.ofMillis(300));
+    clock.advance(Duration.ofMillis(150));
     replica.dispatcher.runOnce();
     settled(replica);
     assertEquals(1, kling.created.size());
