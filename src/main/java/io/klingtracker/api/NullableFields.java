@@ -31,6 +31,8 @@ public class NullableFields implements OASFilter {
   private static final DotName NULLABLE = DotName.createSimple(Nullable.class);
   private static final DotName INCLUDE = DotName.createSimple(JsonInclude.class);
   private static final DotName PROPERTY = DotName.createSimple(JsonProperty.class);
+  private static final DotName SCHEMA =
+      DotName.createSimple("org.eclipse.microprofile.openapi.annotations.media.Schema");
 
   private final List<ClassInfo> records;
 
@@ -53,7 +55,7 @@ public class NullableFields implements OASFilter {
     }
   }
 
-  /** A schema has its record's simple name, with a number where there are several. */
+  /** A schema has its record's name, with a number where there are several. */
   private void mark(String name, Schema schema) {
     Map<String, Schema> properties = schema.getProperties();
     if (properties == null) {
@@ -61,7 +63,7 @@ public class NullableFields implements OASFilter {
     }
     for (ClassInfo type : records) {
       Map<String, Boolean> fields = fields(type);
-      if (name.replaceFirst("[0-9]+$", "").equals(type.simpleName())
+      if (name.replaceFirst("[0-9]+$", "").equals(schemaName(type))
           && fields.keySet().equals(properties.keySet())) {
         properties.forEach(
             (field, property) -> {
@@ -71,6 +73,13 @@ public class NullableFields implements OASFilter {
             });
       }
     }
+  }
+
+  /** As the record says itself, or its simple name. */
+  private static String schemaName(ClassInfo type) {
+    AnnotationInstance schema = type.declaredAnnotation(SCHEMA);
+    AnnotationValue name = schema == null ? null : schema.value("name");
+    return name == null ? type.simpleName() : name.asString();
   }
 
   private static Schema orNull(Schema schema) {
