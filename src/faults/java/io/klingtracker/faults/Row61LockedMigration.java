@@ -107,7 +107,9 @@ final class Row61LockedMigration extends Row {
         LockSupport.parkNanos(50_000_000);
       }
     } catch (SQLException e) {
-      scene.findings().require(false, "who writes to the table is not held up", e.getMessage());
+      scene
+          .findings()
+          .require(false, "who writes to the table is not held up", String.valueOf(e.getMessage()));
     }
     scene.note(written + " writes meanwhile");
   }
