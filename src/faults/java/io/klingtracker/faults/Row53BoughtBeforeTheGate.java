@@ -34,7 +34,10 @@ final class Row53BoughtBeforeTheGate extends Row {
   private static final int METHODS = 5_000;
   private static final int JUNK_PATHS = 300;
   private static final int FIRST = 10;
-  private static final int MAX_NEW_SERIES = 200;
+
+  /** The service's own at their first use: some timers, of which each is four. */
+  private static final int MAX_NEW_SERIES = 40;
+
   private static final int AT_ONCE = 16;
   private static final int LARGE = 12;
 
@@ -304,8 +307,14 @@ final class Row53BoughtBeforeTheGate extends Row {
     return scene.attacker().sendAll(requests, AT_ONCE);
   }
 
+  /** A histogram is one, however many buckets it has: they come with the first of its kind. */
   private static long series(Scene scene) {
-    return metrics(scene).lines().filter(line -> !line.startsWith("#")).count();
+    return metrics(scene)
+        .lines()
+        .filter(line -> !line.startsWith("#"))
+        .map(line -> line.substring(0, line.lastIndexOf(' ')).replaceFirst(",?le=\"[^\"]*\"", ""))
+        .distinct()
+        .count();
   }
 
   private static String metrics(Scene scene) {
