@@ -180,12 +180,14 @@ class CheckSettler {
 
   private void reschedule(List<ReconcileStore.Reschedule> rescheduled) {
     Batch.apply(
-        rescheduled,
-        some ->
-            store
-                .reschedule(some)
-                .forEach(taskId -> checkRequested.fire(new CheckRequested(taskId))),
-        (reschedule, failure) -> failed(reschedule.check(), failure));
+        rescheduled, this::write, (reschedule, failure) -> failed(reschedule.check(), failure));
+  }
+
+  /** Whoever requested a check while Kling was being asked is served at once. */
+  private void write(List<ReconcileStore.Reschedule> rescheduled) {
+    store
+        .reschedule(rescheduled)
+        .forEach(taskId -> checkRequested.fire(new CheckRequested(taskId)));
   }
 
   /** What was to become of one failed: it is asked about again later, or not any more. */
@@ -195,7 +197,7 @@ class CheckSettler {
       LOG.warnf(
           "taskId=%s an answer failed and is asked for again: %s",
           check.taskId(), SetAside.reason(failure));
-      store.reschedule(List.of(again(check, clock.instant().plus(failures.after(times, random)))));
+      write(List.of(again(check, clock.instant().plus(failures.after(times, random)))));
       return;
     }
     attempts.done(check.taskId());

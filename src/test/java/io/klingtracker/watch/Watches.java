@@ -68,9 +68,12 @@ public final class Watches {
     }
   }
 
-  /** The first thing a listener does once it listens is to wake everybody. */
+  /**
+   * The first thing a listener does once it listens is to wake everybody, each once: whoever is
+   * woken twice was meant by name, and that is over.
+   */
   static void awaitListening(ChangeNotifier notifier, Jdbi jdbi) throws InterruptedException {
-    CountDownLatch listening = new CountDownLatch(1);
+    CountDownLatch listening = new CountDownLatch(2);
     try (ChangeNotifier.Subscription waiting =
         notifier.task("task_listening", listening::countDown)) {
       while (!listening.await(20, TimeUnit.MILLISECONDS)) {
