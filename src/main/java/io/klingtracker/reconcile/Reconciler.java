@@ -154,7 +154,7 @@ class Reconciler {
   }
 
   /** Whether a tenant got all that it may have, so that more of it may be due. */
-  private static boolean leftSome(Collection<String> asking, List<Check> due, int room) {
+  static boolean leftSome(Collection<String> asking, List<Check> due, int room) {
     Map<String, Integer> before = new HashMap<>();
     asking.forEach(tenant -> before.merge(tenant, 1, Integer::sum));
     Map<String, Integer> got = new HashMap<>(before);

@@ -1,6 +1,7 @@
 package io.klingtracker.reconcile;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertInstanceOf;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
@@ -27,6 +28,7 @@ import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.Collection;
+import java.util.Collections;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.CompletableFuture;
@@ -68,6 +70,41 @@ class QuestionSharesTest {
         store.claim(asking, false, 100 - asking.size()).stream()
             .collect(Collectors.groupingBy(Check::tenant, Collectors.counting()));
     assertEquals(Map.of("third", 24L), next);
+  }
+
+  @Test
+  void a_check_that_is_requested_while_kling_is_asked_is_due_at_once() {
+    String task = open("quiet", 1, false, clock.instant().minusSeconds(1)).get(0);
+    ReconcileStore store = new ReconcileStore(jdbi, clock, new ReplicaId());
+    Instant later = clock.instant().plusSeconds(60);
+
+    Check asked = store.claim(Map.of(), false, 100).get(0);
+    jdbi.useHandle(
+        h ->
+            h.createUpdate("update open_task set next_check_at = :now, checks = 0")
+                .bind("now", clock.instant())
+                .execute());
+    assertEquals(
+        List.of(task),
+        store.reschedule(List.of(new ReconcileStore.Reschedule(asked, later, false, 0))));
+
+    Check again = store.claim(Map.of(), false, 100).get(0);
+    assertEquals(
+        List.of(),
+        store.reschedule(List.of(new ReconcileStore.Reschedule(again, later, false, 0))));
+  }
+
+  @Test
+  void an_answer_looks_for_more_where_a_tenant_got_all_that_it_may() {
+    List<Check> seven = Collections.nCopies(7, check("greedy", null, true, 1));
+
+    assertTrue(Reconciler.leftSome(List.of(), seven, 14));
+    assertFalse(Reconciler.leftSome(List.of(), seven, 20));
+    // Six are asked about already, so that four more would have been all.
+    List<String> six = Collections.nCopies(6, "greedy");
+    assertTrue(Reconciler.leftSome(six, seven.subList(0, 4), 14));
+    assertFalse(Reconciler.leftSome(six, seven.subList(0, 3), 14));
+    assertTrue(Reconciler.leftSome(six, List.of(), 6), "it got nothing, whatever is due");
   }
 
   @Test
