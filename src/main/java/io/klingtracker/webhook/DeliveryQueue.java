@@ -363,8 +363,9 @@ final class DeliveryQueue {
         where d.task_id = h.task_id and d.sequence = h.sequence and h.idle and h.due_at > :now
           and not (h.attempts > 0 and h.status in ('processing', 'expired'))
       )
-      -- Behind a parked one it is parked too: its host queue will be looked at.
-      update webhook_delivery d set parked = h.parked, due_at = case when h.parked then d.due_at
+      -- Behind a parked one it is parked too, and after it: a look at a host queue goes no deeper than its room, so that
+      -- rows which cannot go and are due first would hide those they wait for, for good.
+      update webhook_delivery d set parked = h.parked, due_at = case when h.parked then greatest(d.due_at, h.due_at + interval '1 microsecond')
         else greatest(case when h.idle then h.due_at else least(h.claimed_until, :latest) end, :soonest) end
       from behind b join head h on h.task_id = b.task_id and h.sequence = b.head
       where d.task_id = b.task_id and d.sequence = b.sequence

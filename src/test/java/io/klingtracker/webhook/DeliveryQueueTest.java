@@ -20,6 +20,7 @@ import io.klingtracker.webhook.DeliveryQueue.Room;
 import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
 import java.time.Duration;
 import java.time.Instant;
+import java.time.ZoneOffset;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.HashSet;
@@ -298,6 +299,33 @@ class DeliveryQueueTest {
             new TestClock(T0.plus(Duration.ofDays(400))))
         .runOnce();
     assertEquals(List.of(), planned.strings("select task_id from webhook_gone"));
+  }
+
+  @Test
+  void parked_changes_do_not_hide_the_older_ones_that_they_wait_for() {
+    // A change that was put off, or that follows one that was delivered late, is due after the
+    // change behind it.
+    for (int i = 0; i < 40; i++) {
+      String task = planned.task("acme", "http://a.example/", T0);
+      planned.change(task, 2, "submitted", T0.plusSeconds(1));
+      planned.change(task, 3, "processing", T0);
+      planned.change(task, 4, "succeed", T0);
+    }
+    park("acme", "a.example", T0.plusSeconds(2));
+
+    Map<String, List<Integer>> received = new HashMap<>();
+    for (int second = 2; second < 22; second++) {
+      Instant now = T0.plusSeconds(second);
+      for (Delivery delivery : claim(now)) {
+        received
+            .computeIfAbsent(delivery.taskId(), k -> new ArrayList<>())
+            .add(delivery.sequence());
+        settle(delivered(delivery, now));
+      }
+    }
+
+    assertEquals(40, received.size());
+    assertEquals(Set.of(List.of(2, 3, 4)), new HashSet<>(received.values()));
   }
 
   @Test
@@ -601,6 +629,24 @@ class DeliveryQueueTest {
                 h.execute(
                     "update webhook_delivery set claimed_until = null, claimed_by = null where claimed_by = ?",
                     delivery.claim()));
+  }
+
+  /** All that waits for a host is parked, as it is when a claim finds no room there. */
+  private void park(String tenant, String host, Instant lookAt) {
+    database
+        .jdbi()
+        .useHandle(
+            h -> {
+              h.execute(
+                  "update webhook_delivery set parked = true where tenant_id = ? and host = ?",
+                  tenant,
+                  host);
+              h.execute(
+                  "insert into webhook_lane (tenant_id, host, due_at, crowded, changes) values (?, ?, ?, true, 1)",
+                  tenant,
+                  host,
+                  lookAt.atOffset(ZoneOffset.UTC));
+            });
   }
 
   private List<Delivery> claim(Instant now) {
