@@ -68,7 +68,15 @@ class ArchitectureTest {
               Map.entry(
                   "tenant",
                   Set.of(
-                      "http", "kling", "problem", "request", "secret", "task", "text", "time",
+                      "database",
+                      "http",
+                      "kling",
+                      "problem",
+                      "request",
+                      "secret",
+                      "task",
+                      "text",
+                      "time",
                       "loops")),
               Map.entry("watch", Set.of("database", "http", "problem", "share", "task", "loops")),
               Map.entry(
@@ -83,7 +91,9 @@ class ArchitectureTest {
                       "tenant",
                       "watch",
                       "loops")),
-              Map.entry("upstream", Set.of("kling", "loops", "retry", "rules", "secret", "task")),
+              Map.entry(
+                  "upstream",
+                  Set.of("database", "kling", "loops", "retry", "rules", "secret", "task")),
               Map.entry(
                   "api",
                   Set.of(

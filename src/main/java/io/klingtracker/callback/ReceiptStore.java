@@ -1,5 +1,6 @@
 package io.klingtracker.callback;
 
+import io.klingtracker.database.Columns;
 import io.klingtracker.presence.Presence;
 import io.klingtracker.presence.ReplicaId;
 import io.klingtracker.task.TaskStatus;
@@ -257,30 +258,16 @@ class ReceiptStore {
     return new HashSet<>(
         jdbi.withHandle(
             handle ->
-                handle
-                    .createQuery(KEEP)
-                    .bindArray("tasks", String.class, sorted.stream().map(Receipt::taskId).toList())
-                    .bindArray("hashes", String.class, sorted.stream().map(Receipt::hash).toList())
-                    .bindArray(
-                        "bodies",
-                        String.class,
-                        sorted.stream().map(r -> base64.encodeToString(r.body())).toList())
-                    .bindArray(
-                        "headers", String.class, sorted.stream().map(Receipt::headers).toList())
-                    .bindArray(
-                        "signed",
-                        String.class,
-                        sorted.stream().map(r -> Boolean.toString(r.signed())).toList())
-                    .bindArray(
-                        "verdicts",
-                        String.class,
-                        sorted.stream().map(r -> verdict(r, applied)).toList())
-                    .bindArray(
-                        "received",
-                        String.class,
-                        sorted.stream().map(r -> r.receivedAt().toString()).toList())
-                    .bindArray(
-                        "repeats", Integer.class, sorted.stream().map(Receipt::repeats).toList())
+                Columns.of(handle.createQuery(KEEP), sorted)
+                    .texts("tasks", Receipt::taskId)
+                    .texts("hashes", Receipt::hash)
+                    .texts("bodies", receipt -> base64.encodeToString(receipt.body()))
+                    .texts("headers", Receipt::headers)
+                    .written("signed", Receipt::signed)
+                    .texts("verdicts", receipt -> verdict(receipt, applied))
+                    .written("received", Receipt::receivedAt)
+                    .ints("repeats", Receipt::repeats)
+                    .rest()
                     .bindArray("places", Integer.class, places(sorted))
                     .bind("perTask", perTask)
                     .mapTo(String.class)
@@ -359,11 +346,10 @@ class ReceiptStore {
           verdicts.entrySet().stream().sorted(Map.Entry.comparingByKey()).toList();
       jdbi.useHandle(
           handle ->
-              handle
-                  .createUpdate(SETTLE)
-                  .bindArray("ids", Long.class, sorted.stream().map(Map.Entry::getKey).toList())
-                  .bindArray(
-                      "verdicts", String.class, sorted.stream().map(Map.Entry::getValue).toList())
+              Columns.of(handle.createUpdate(SETTLE), sorted)
+                  .longs("ids", Map.Entry::getKey)
+                  .texts("verdicts", Map.Entry::getValue)
+                  .rest()
                   .execute());
     }
   }

@@ -2,6 +2,7 @@ package io.klingtracker.events;
 
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import io.klingtracker.database.Columns;
 import io.klingtracker.database.FreshPlans;
 import io.klingtracker.database.LongLived;
 import io.klingtracker.database.LongSessions;
@@ -205,10 +206,10 @@ class OutboxStore {
   }
 
   void delete(Handle session, List<OutboxMessage> sent) {
-    session
-        .createUpdate(DELETE)
-        .bindArray("lanes", Integer.class, sent.stream().map(OutboxMessage::lane).toList())
-        .bindArray("ids", Long.class, sent.stream().map(OutboxMessage::id).toList())
+    Columns.of(session.createUpdate(DELETE), sent)
+        .ints("lanes", OutboxMessage::lane)
+        .longs("ids", OutboxMessage::id)
+        .rest()
         .execute();
   }
 

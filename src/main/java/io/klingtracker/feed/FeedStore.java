@@ -1,5 +1,6 @@
 package io.klingtracker.feed;
 
+import io.klingtracker.database.Columns;
 import io.klingtracker.task.TaskStatus;
 import jakarta.inject.Inject;
 import jakarta.inject.Singleton;
@@ -112,15 +113,14 @@ class FeedStore {
 
   /** Per tenant what follows its cursor, at most {@code limit} events each. */
   Map<String, List<FeedEvent>> news(Map<String, Cursor> cursors, int limit) {
-    List<String> tenants = List.copyOf(cursors.keySet());
     Map<String, List<FeedEvent>> news = new HashMap<>();
     jdbi.useHandle(
         handle ->
-            handle
-                .createQuery(NEWS)
-                .bindArray("tenants", String.class, tenants)
-                .bindArray("positions", Long.class, places(tenants, cursors, true))
-                .bindArray("ids", Long.class, places(tenants, cursors, false))
+            Columns.of(handle.createQuery(NEWS), cursors.entrySet())
+                .texts("tenants", Map.Entry::getKey)
+                .longs("positions", entry -> entry.getValue().position())
+                .longs("ids", entry -> entry.getValue().id())
+                .rest()
                 .bind("limit", limit)
                 .bind("maxBytes", MAX_BYTES)
                 .map(
@@ -129,16 +129,6 @@ class FeedStore {
                             .add(event(row)))
                 .list());
     return news;
-  }
-
-  private static List<Long> places(
-      List<String> tenants, Map<String, Cursor> cursors, boolean positions) {
-    List<Long> places = new ArrayList<>();
-    for (String tenant : tenants) {
-      Cursor cursor = cursors.getOrDefault(tenant, Cursor.START);
-      places.add(positions ? cursor.position() : cursor.id());
-    }
-    return places;
   }
 
   /** Behind everything that can be read now. */

@@ -1,5 +1,6 @@
 package io.klingtracker.reconcile;
 
+import io.klingtracker.database.Columns;
 import io.klingtracker.presence.Presence;
 import io.klingtracker.presence.ReplicaId;
 import io.klingtracker.task.TaskId;
@@ -20,7 +21,6 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
-import java.util.function.Function;
 import org.jdbi.v3.core.Handle;
 import org.jdbi.v3.core.Jdbi;
 import org.jdbi.v3.core.statement.Query;
@@ -204,14 +204,14 @@ class ReconcileStore {
   List<Check> claim(Map<String, String> asking, boolean failed, int limit) {
     Map<String, Integer> counts = new HashMap<>();
     asking.values().forEach(tenant -> counts.merge(tenant, 1, Integer::sum));
-    List<String> tenants = List.copyOf(counts.keySet());
     Instant now = clock.instant();
     return jdbi.withHandle(
         handle ->
-            due(handle, CLAIM, asking.keySet(), failed, now)
+            Columns.of(due(handle, CLAIM, asking.keySet(), failed, now), counts.entrySet())
+                .texts("tenants", Map.Entry::getKey)
+                .ints("counts", Map.Entry::getValue)
+                .rest()
                 .bind("limit", limit)
-                .bindArray("tenants", String.class, tenants)
-                .bindArray("counts", Integer.class, tenants.stream().map(counts::get).toList())
                 .bind("until", now.plus(Presence.CLAIM))
                 .map((row, context) -> check(row, now))
                 .list());
@@ -290,15 +290,11 @@ class ReconcileStore {
         new HashSet<>(
             jdbi.withHandle(
                 handle ->
-                    handle
-                        .createQuery(OTHERS)
-                        .bindArray("ids", String.class, each(tracked, w -> w.check().taskId()))
-                        .bindArray(
-                            "klingIds", String.class, each(tracked, w -> w.news().klingTaskId()))
-                        .bindArray(
-                            "externalIds",
-                            String.class,
-                            each(tracked, w -> w.news().externalTaskId()))
+                    Columns.of(handle.createQuery(OTHERS), tracked)
+                        .texts("ids", match -> match.check().taskId())
+                        .texts("klingIds", match -> match.news().klingTaskId())
+                        .texts("externalIds", match -> match.news().externalTaskId())
+                        .rest()
                         .mapTo(String.class)
                         .list()));
     for (AnswerMatcher.Match match : tracked) {
@@ -309,11 +305,6 @@ class ReconcileStore {
       }
     }
     return others;
-  }
-
-  private static Object[] each(
-      List<AnswerMatcher.Match> matches, Function<AnswerMatcher.Match, @Nullable String> of) {
-    return matches.stream().map(of).toArray();
   }
 
   /**
@@ -327,34 +318,22 @@ class ReconcileStore {
     }
     return jdbi.withHandle(
         handle ->
-            handle
-                .createQuery(RESCHEDULE)
+            Columns.of(handle.createQuery(RESCHEDULE), rescheduled)
+                .texts("ids", plan -> plan.check().taskId())
+                .ints("checks", plan -> plan.check().checks())
+                .written("due", Reschedule::due)
+                .texts("proving", ReconcileStore::claimed)
+                .ints("proofs", Reschedule::proofs)
+                .ints("unasked", plan -> plan.unasked() ? 1 : 0)
+                .rest()
                 .bind("owner", owner)
                 .bind("now", clock.instant())
-                .bindArray(
-                    "ids", String.class, rescheduled.stream().map(p -> p.check().taskId()).toList())
-                .bindArray(
-                    "checks",
-                    Integer.class,
-                    rescheduled.stream().map(p -> p.check().checks()).toList())
-                .bindArray(
-                    "due", String.class, rescheduled.stream().map(p -> p.due().toString()).toList())
-                .bindArray(
-                    "proving",
-                    String.class,
-                    (Object[]) rescheduled.stream().map(this::claim).toArray())
-                .bindArray(
-                    "proofs", Integer.class, rescheduled.stream().map(Reschedule::proofs).toList())
-                .bindArray(
-                    "unasked",
-                    Integer.class,
-                    rescheduled.stream().map(p -> p.unasked() ? 1 : 0).toList())
                 .map((row, context) -> row.getBoolean("due") ? row.getString("task_id") : "")
                 .filter(taskId -> !taskId.isEmpty())
                 .list());
   }
 
-  private @Nullable String claim(Reschedule reschedule) {
+  private static @Nullable String claimed(Reschedule reschedule) {
     TaskStatus proving = reschedule.check().proving();
     return reschedule.proving() && proving != null ? proving.wireName() : null;
   }

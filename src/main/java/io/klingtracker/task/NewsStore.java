@@ -1,10 +1,11 @@
 package io.klingtracker.task;
 
+import io.klingtracker.database.Columns;
 import io.klingtracker.database.FreshPlans;
+import io.klingtracker.database.SqlFile;
 import io.klingtracker.database.SqlStates;
 import jakarta.inject.Inject;
 import jakarta.inject.Singleton;
-import java.math.BigDecimal;
 import java.sql.ResultSet;
 import java.sql.SQLException;
 import java.time.Clock;
@@ -15,7 +16,6 @@ import java.util.Comparator;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.UUID;
 import org.jdbi.v3.core.Handle;
 import org.jdbi.v3.core.Jdbi;
 import org.jdbi.v3.core.statement.Query;
@@ -31,137 +31,6 @@ class NewsStore {
   /** Different pieces of news that changed nothing, kept for each task; more are dropped. */
   private static final int NEWS_LIMIT = 500;
 
-  /**
-   * Arrays come by way of a subquery: a planner that sees how long they are plans anew for each
-   * group, which costs a small one as much as its work, and reads tables whole for large ones. See
-   * {@link FreshPlans}.
-   */
-  private static final String GIVEN =
-      """
-      with news as (
-        select * from unnest(
-          (select cast(:ids as text[])), (select cast(:statuses as task_status[])), (select cast(:sources as text[])),
-          (select cast(:words as text[])), (select cast(:klingIds as text[])), (select cast(:messages as text[])),
-          (select cast(:codes as int[])), (select cast(:results as json[])), (select cast(:units as numeric[])),
-          (select cast(:checks as timestamptz[])), (select cast(:eventIds as uuid[])),
-          (select cast(:traceparents as text[])))
-        as n(task_id, status, source, word, named_id, message, code, said_result, said_units, check_at, event_id,
-             traceparent)
-      ),
-      """;
-
-  /**
-   * From the rows in {@code before}: the tasks that the news moves. The lifecycle is in the {@code
-   * where}, so repeated or late news updates no row.
-   */
-  private static final String MOVED =
-      """
-      updated as (
-        update task t set
-          previous_status = t.status,
-          status = b.next_status,
-          sequence = t.sequence + 1,
-          status_message = nullif(b.message, ''),
-          error_code = b.code,
-          kling_task_id = coalesce(t.kling_task_id, b.named_id),
-          account = coalesce(t.account, (select o.account from open_task o where o.task_id = t.id)),
-          result = b.said_result,
-          units = coalesce(b.said_units, t.units),
-          dispatched_at = coalesce(t.dispatched_at,
-            case when b.next_status in ('submitted', 'processing', 'succeed')
-                   or b.next_status = 'failed' and b.named_id is not null then cast(:now as timestamptz) end),
-          updated_at = cast(:now as timestamptz),
-          finished_at = case when b.next_status in ('succeed', 'failed', 'canceled') then cast(:now as timestamptz) end,
-          result_expires_at =
-            case when b.next_status = 'succeed' then cast(:now as timestamptz) + cast(:resultLife as interval) end,
-          feed_position = greatest(t.feed_position, """
-          + TaskSql.POSITION
-          + """
-          )
-        from before b
-        where t.id = b.id and task_accepts(t.status, b.next_status)
-          and (t.kling_task_id is null or b.named_id is null or t.kling_task_id = b.named_id)
-        returning t.*, b.event_id, b.source, b.check_at, b.lead_millis,
-          -- What we do on our own continues the trace of the submission.
-          coalesce(b.traceparent,
-            (select e.traceparent from task_event e where e.task_id = t.id and e.sequence = 1)) as traceparent
-      ),
-      moved as (select * from updated),
-      """
-          + TaskSql.RECORD_EVENT
-          + ",\n"
-          + TaskSql.PLAN_DELIVERIES
-          + """
-          ,
-          dispatched as (delete from dispatch_queue q using moved m where q.task_id = m.id),
-          ended as (
-            delete from open_task o using moved m where o.task_id = m.id and m.status in ('succeed', 'failed', 'canceled')
-          )\
-          """;
-
-  /**
-   * Applies one piece of news to each of several tasks. Rows are locked in id order, so that two
-   * batches cannot deadlock. News too old to move its task may still be the first to name Kling's
-   * id, since a callback can overtake the create's answer.
-   */
-  private static final String APPLY =
-      GIVEN
-          + """
-          before as (
-            select t.id, t.status, t.kling_task_id, n.status as next_status, n.source, n.word, n.named_id, n.message, n.code,
-              n.said_result, n.said_units, n.check_at, n.event_id, n.traceparent, null::bigint as lead_millis
-            from news n join task t on t.id = n.task_id
-            order by t.id for no key update of t %s
-          ),
-            """
-          + MOVED
-          + """
-          ,
-          watched as (
-            update open_task o set
-              -- An end that waits for its proof is asked about when that was planned, whatever older news comes beside it.
-              next_check_at = case when o.proving is null then coalesce(m.check_at, o.next_check_at)
-                else o.next_check_at end,
-              slots = case when m.status = 'expired' then 0 else o.slots end
-            from moved m where o.task_id = m.id and m.status in ('submitted', 'processing', 'expired')
-          ),
-          -- Whoever asks about a task that has ended is not to ask again.
-          forgotten as (
-            delete from open_task o using before b
-            where o.task_id = b.id and b.status in ('succeed', 'failed', 'canceled')
-          ),
-          adopted as (
-            update task t set kling_task_id = b.named_id,
-              account = coalesce(t.account, (select o.account from open_task o where o.task_id = t.id))
-            from before b
-            where t.id = b.id and b.kling_task_id is null and b.named_id is not null
-              and not task_accepts(b.status, b.next_status)
-          ),
-          ignored as (
-            select b.id, b.source, b.word, b.message,
-              case when b.kling_task_id <> b.named_id then 'other-task'
-                   when b.status = b.next_status then 'repeated'
-                   when b.status in ('succeed', 'failed') and b.next_status in ('succeed', 'failed') then 'contradicts'
-                   else 'older' end as reason
-            from before b
-            where not exists (select from moved m where m.id = b.id)
-          ),
-          noted as (
-            insert into task_news (task_id, at, source, status, reason, detail)
-            -- What was said of another task is not this one's to tell.
-            select i.id, cast(:now as timestamptz), i.source,
-              case when i.reason <> 'other-task' then i.word end, i.reason,
-              case when i.reason <> 'other-task' then nullif(i.message, '') end
-            from ignored i
-            where (select count(*) from task_news w where w.task_id = i.id) < :newsLimit
-            %s
-          )
-          select n.task_id as id, t.id is not null as known, coalesce(m.status, b.status)::text as status, m.sequence,
-            m.tenant_id, m.callback_url is not null as webhook, i.reason
-          from news n left join before b on b.id = n.task_id left join moved m on m.id = n.task_id
-            left join ignored i on i.id = n.task_id left join task t on t.id = n.task_id and b.id is null
-          """;
-
   /** The very same news again is counted, so that a sender who repeats himself fills no table. */
   private static final String COUNTED =
       """
@@ -169,37 +38,25 @@ class NewsStore {
         do update set repeats = task_news.repeats + 1, repeated_at = excluded.at
       """;
 
-  private static final String APPLY_WAITING = APPLY.formatted("", COUNTED);
+  private static final String NEWS = SqlFile.read(NewsStore.class, "News");
+
+  private static final String MOVED =
+      SqlFile.read(
+          NewsStore.class,
+          "Moved",
+          Map.of(
+              "position", TaskSql.POSITION,
+              "event", TaskSql.RECORD_EVENT,
+              "deliveries", TaskSql.PLAN_DELIVERIES));
+
+  private static final String APPLY_WAITING = apply("");
 
   /** Leaves out tasks that another transaction holds. */
-  private static final String APPLY_UNLOCKED = APPLY.formatted("skip locked", COUNTED);
+  private static final String APPLY_UNLOCKED = apply("skip locked");
 
-  /**
-   * The same for news that needs no second look: it moves a task of ours that may be running at
-   * Kling, of that task's id there, which nobody holds and for which no older callback waits. All
-   * other news is left alone, for {@link #APPLY}.
-   */
-  private static final String APPLY_AT_ONCE =
-      GIVEN
-          + """
-          before as (
-            select t.id, n.status as next_status, n.source, n.named_id, n.message, n.code, n.said_result, n.said_units,
-              n.check_at, n.event_id, n.traceparent, coalesce(o.lead_millis,
-                greatest(0, extract(epoch from o.next_check_at - cast(:now as timestamptz)) * 1000)::bigint) as lead_millis
-            from news n join task t on t.id = n.task_id join open_task o on o.task_id = n.task_id
-            where task_accepts(t.status, n.status) and not t.tracked
-              and (t.kling_task_id is null or t.kling_task_id = n.named_id)
-              and not exists (select from callback_receipt r where r.task_id = n.task_id and r.verdict = 'pending')
-            order by t.id for no key update of t skip locked
-          ),
-          """
-          + MOVED
-          + """
+  private static final String APPLY_AT_ONCE = withNews("ApplyAtOnce", Map.of());
 
-          select id, tenant_id, sequence, status::text as status, kind, upstream_model, coalesce(account, '') as account,
-            lead_millis, callback_url is not null as webhook
-          from moved
-          """;
+  private static final String END_QUEUED = withNews("EndQueued", Map.of());
 
   private static final String NOTE =
       """
@@ -208,6 +65,17 @@ class NewsStore {
       where id = :id and (select count(*) from task_news where task_id = :id) < :newsLimit
       """
           + COUNTED;
+
+  private static String apply(String lock) {
+    return withNews("Apply", Map.of("lock", lock, "counted", COUNTED));
+  }
+
+  private static String withNews(String file, Map<String, String> parts) {
+    Map<String, String> all = new HashMap<>(parts);
+    all.put("news", NEWS);
+    all.put("moved", MOVED);
+    return SqlFile.read(NewsStore.class, file, all);
+  }
 
   private final Jdbi jdbi;
   private final Clock clock;
@@ -221,7 +89,7 @@ class NewsStore {
     this.resultLife = config.resultLife();
   }
 
-  /** At most one piece of news per task; see {@link #APPLY}. */
+  /** At most one piece of news per task. */
   Map<String, Outcome> apply(List<News> batch, @Nullable String traceparent) {
     return apply(APPLY_WAITING, batch, traceparent);
   }
@@ -241,14 +109,14 @@ class NewsStore {
                 .map(
                     (row, context) -> {
                       String id = row.getString("id");
-                      outcomes.put(id, outcome(id, row));
+                      outcomes.put(id, outcome(row));
                       return id;
                     })
                 .list());
     return outcomes;
   }
 
-  /** See {@link #APPLY_AT_ONCE}; in the transaction of the handle. */
+  /** News that needs no second look; in the transaction of the handle. */
   List<AppliedCallback> applyAtOnce(Handle handle, List<News> batch, @Nullable String traceparent) {
     plans.on(handle);
     return given(handle, APPLY_AT_ONCE, batch, traceparent)
@@ -256,58 +124,53 @@ class NewsStore {
         .list();
   }
 
+  /**
+   * News that ends tasks while they wait for dispatch.
+   *
+   * @param claim under which it is proved that nothing that was sent has arrived; null when only
+   *     those end for which nothing was sent
+   * @param dueBy when their deadline has passed; null when that does not matter
+   * @return those that ended
+   */
+  List<TaskChanged> endQueued(
+      List<News> batch,
+      @Nullable ClaimToken claim,
+      @Nullable Instant dueBy,
+      @Nullable String traceparent) {
+    return jdbi.withHandle(
+        handle ->
+            given(handle, END_QUEUED, batch, traceparent)
+                .bind("owner", claim == null ? null : claim.owner())
+                .bind("attempts", claim == null ? null : claim.attempts())
+                .bind("dueBy", dueBy)
+                .map((row, context) -> change(row))
+                .list());
+  }
+
   private Query given(
       Handle handle, String statement, List<News> batch, @Nullable String traceparent) {
     Instant now = clock.instant();
     List<News> news = new ArrayList<>(batch);
     news.sort(Comparator.comparing(News::taskId));
-    int size = news.size();
-    String[] ids = new String[size];
-    String[] statuses = new String[size];
-    String[] sources = new String[size];
-    String[] words = new String[size];
-    @Nullable String[] klingIds = new String[size];
-    String[] messages = new String[size];
-    @Nullable Integer[] codes = new Integer[size];
-    @Nullable String[] results = new String[size];
-    @Nullable BigDecimal[] units = new BigDecimal[size];
-    @Nullable String[] checks = new String[size];
-    UUID[] eventIds = new UUID[size];
-    @Nullable String[] traceparents = new String[size];
-    for (int i = 0; i < size; i++) {
-      News item = news.get(i);
-      ids[i] = item.taskId();
-      statuses[i] = item.signal().status().wireName();
-      sources[i] = item.source().wireName();
-      words[i] = TaskSql.word(item.word());
-      klingIds[i] = TaskSql.id(item.klingTaskId());
-      messages[i] = TaskSql.detail(TaskSql.message(item.signal()));
-      codes[i] = item.signal() instanceof TaskSignal.Failed failed ? failed.code() : null;
-      results[i] = item.signal() instanceof TaskSignal.Succeed done ? done.result() : null;
-      units[i] = item.units();
-      checks[i] = item.nextCheckAt() == null ? null : item.nextCheckAt().toString();
-      eventIds[i] = EventId.next(now);
-      traceparents[i] = traceparent;
-    }
-    return handle
-        .createQuery(statement)
-        .bindArray("ids", String.class, (Object[]) ids)
-        .bindArray("statuses", String.class, (Object[]) statuses)
-        .bindArray("sources", String.class, (Object[]) sources)
-        .bindArray("words", String.class, (Object[]) words)
-        .bindArray("klingIds", String.class, (Object[]) klingIds)
-        .bindArray("messages", String.class, (Object[]) messages)
-        .bindArray("codes", Integer.class, (Object[]) codes)
-        .bindArray("results", String.class, (Object[]) results)
-        .bindArray("units", BigDecimal.class, (Object[]) units)
-        .bindArray("checks", String.class, (Object[]) checks)
-        .bindArray("eventIds", UUID.class, (Object[]) eventIds)
-        .bindArray("traceparents", String.class, (Object[]) traceparents)
+    return Columns.of(handle.createQuery(statement), news)
+        .texts("ids", News::taskId)
+        .texts("statuses", item -> item.signal().status().wireName())
+        .texts("sources", item -> item.source().wireName())
+        .texts("words", item -> TaskSql.word(item.word()))
+        .texts("klingIds", item -> TaskSql.id(item.klingTaskId()))
+        .texts("messages", item -> TaskSql.detail(item.signal().message()))
+        .ints("codes", item -> item.signal().code())
+        .texts("results", item -> item.signal().result())
+        .decimals("units", News::units)
+        .written("checks", News::nextCheckAt)
+        .uuids("eventIds", item -> EventId.next(now))
+        .texts("traceparents", item -> traceparent)
+        .rest()
         .bind("now", now)
         .bind("resultLife", resultLife.toSeconds() + " seconds");
   }
 
-  private static Outcome outcome(String id, ResultSet row) throws SQLException {
+  private static Outcome outcome(ResultSet row) throws SQLException {
     String status = row.getString("status");
     if (status == null) {
       return row.getBoolean("known") ? new Outcome.Busy() : new Outcome.NoSuchTask();
@@ -315,27 +178,25 @@ class NewsStore {
     String reason = row.getString("reason");
     return reason != null
         ? new Outcome.Ignored(TaskStatus.of(status), reason)
-        : new Outcome.Moved(
-            new TaskChanged(
-                id,
-                row.getString("tenant_id"),
-                row.getInt("sequence"),
-                TaskStatus.of(status),
-                row.getBoolean("webhook")));
+        : new Outcome.Moved(change(row));
   }
 
   private static AppliedCallback appliedCallback(ResultSet row) throws SQLException {
     return new AppliedCallback(
-        new TaskChanged(
-            row.getString("id"),
-            row.getString("tenant_id"),
-            row.getInt("sequence"),
-            TaskStatus.of(row.getString("status")),
-            row.getBoolean("webhook")),
+        change(row),
         row.getString("kind"),
         row.getString("upstream_model"),
         row.getString("account"),
         row.getLong("lead_millis"));
+  }
+
+  private static TaskChanged change(ResultSet row) throws SQLException {
+    return new TaskChanged(
+        row.getString("id"),
+        row.getString("tenant_id"),
+        row.getInt("sequence"),
+        TaskStatus.of(row.getString("status")),
+        row.getBoolean("webhook"));
   }
 
   void note(

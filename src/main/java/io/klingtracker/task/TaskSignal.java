@@ -8,6 +8,21 @@ public sealed interface TaskSignal {
   /** The status it speaks of. */
   TaskStatus status();
 
+  /** The reason, for people; empty when it brings none. */
+  default String message() {
+    return "";
+  }
+
+  /** Kling's error code, when it brings one. */
+  default @Nullable Integer code() {
+    return null;
+  }
+
+  /** Kling's whole {@code task_result} as JSON text, when it brings one. */
+  default @Nullable String result() {
+    return null;
+  }
+
   /** Kling accepted the task. */
   record Submitted() implements TaskSignal {
     @Override

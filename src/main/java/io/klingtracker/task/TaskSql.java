@@ -73,16 +73,6 @@ final class TaskSql {
 
   private TaskSql() {}
 
-  static String message(TaskSignal signal) {
-    if (signal instanceof TaskSignal.Failed failed) {
-      return failed.message();
-    }
-    if (signal instanceof TaskSignal.Expired expired) {
-      return expired.message();
-    }
-    return signal instanceof TaskSignal.Canceled canceled ? canceled.message() : "";
-  }
-
   /** A text for people as it is stored: whoever wrote it, it can be stored, and is short. */
   static String detail(String text) {
     return ForeignText.clean(text, MAX_DETAIL);

@@ -206,7 +206,7 @@ public class Tasks {
    * returns. False when something was sent or it does not wait any more.
    */
   public boolean withdraw(String taskId, Source source, TaskSignal signal) {
-    return publish(store.endQueued(List.of(taskId), source, signal, null, null, traceparent())) > 0;
+    return endQueued(List.of(taskId), source, signal, null, null) > 0;
   }
 
   /**
@@ -216,7 +216,7 @@ public class Tasks {
    * @return how many
    */
   public int withdrawLate(List<String> taskIds, TaskSignal signal, Instant now) {
-    return publish(store.endQueued(taskIds, Source.DEADLINE, signal, null, now, traceparent()));
+    return endQueued(taskIds, Source.DEADLINE, signal, null, now);
   }
 
   /**
@@ -224,11 +224,17 @@ public class Tasks {
    * proved; durable when this returns. False when the claim is lost.
    */
   public boolean refuse(String taskId, ClaimToken claim, Source source, TaskSignal signal) {
-    return publish(store.endQueued(List.of(taskId), source, signal, claim, null, traceparent()))
-        > 0;
+    return endQueued(List.of(taskId), source, signal, claim, null) > 0;
   }
 
-  private int publish(List<TaskChanged> ended) {
+  private int endQueued(
+      List<String> taskIds,
+      Source source,
+      TaskSignal signal,
+      @Nullable ClaimToken claim,
+      @Nullable Instant dueBy) {
+    List<News> batch = taskIds.stream().map(id -> News.of(id, source, signal)).toList();
+    List<TaskChanged> ended = news.endQueued(batch, claim, dueBy, traceparent());
     if (!ended.isEmpty()) {
       announce(new TasksChanged(ended));
     }

@@ -3,6 +3,7 @@ package io.klingtracker.tenant;
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.core.type.TypeReference;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import io.klingtracker.database.Columns;
 import io.klingtracker.kling.KlingConfig;
 import jakarta.inject.Inject;
 import jakarta.inject.Singleton;
@@ -153,11 +154,10 @@ class KeyStore {
   List<OpenCalls.Who> unwelcome(List<OpenCalls.Who> callers) {
     return jdbi.withHandle(
         handle ->
-            handle
-                .createQuery(UNWELCOME)
-                .bindArray("keys", UUID.class, callers.stream().map(OpenCalls.Who::key).toArray())
-                .bindArray(
-                    "tenants", String.class, callers.stream().map(OpenCalls.Who::tenant).toArray())
+            Columns.of(handle.createQuery(UNWELCOME), callers)
+                .uuids("keys", OpenCalls.Who::key)
+                .texts("tenants", OpenCalls.Who::tenant)
+                .rest()
                 .bind("now", clock.instant())
                 .map((row, context) -> callers.get(row.getInt("place") - 1))
                 .list());

@@ -1,5 +1,6 @@
 package io.klingtracker.tenant;
 
+import io.klingtracker.database.Columns;
 import io.klingtracker.loops.Batch;
 import io.klingtracker.loops.Loops;
 import io.klingtracker.loops.SetAside;
@@ -131,15 +132,14 @@ class RateLimits {
   }
 
   private void exchange(List<Map.Entry<UUID, Long>> used, Instant now) {
-    List<UUID> keys = used.stream().map(Map.Entry::getKey).toList();
     jdbi.useHandle(
         handle ->
-            handle
-                .createQuery(SYNC)
+            Columns.of(handle.createQuery(SYNC), used)
+                .uuids("keys", Map.Entry::getKey)
+                .longs("used", Map.Entry::getValue)
+                .rest()
                 .bind("replica", replica)
                 .bind("now", now)
-                .bindArray("keys", UUID.class, keys)
-                .bindArray("used", Long.class, used.stream().map(Map.Entry::getValue).toList())
                 .map(
                     (row, context) ->
                         new RemoteUse(
@@ -148,7 +148,10 @@ class RateLimits {
                             row.getLong("used"),
                             row.getTimestamp("at").toInstant()))
                 .forEach(this::addRemote));
-    keys.stream().map(buckets::get).filter(Objects::nonNull).forEach(TokenBucket::synced);
+    used.stream()
+        .map(entry -> buckets.get(entry.getKey()))
+        .filter(Objects::nonNull)
+        .forEach(TokenBucket::synced);
   }
 
   private void addRemote(RemoteUse remote) {

@@ -1,5 +1,6 @@
 package io.klingtracker.upstream;
 
+import io.klingtracker.database.Columns;
 import io.micrometer.core.instrument.Gauge;
 import io.micrometer.core.instrument.MeterRegistry;
 import jakarta.inject.Inject;
@@ -153,14 +154,12 @@ public class CallbackStats {
     }
     jdbi.useHandle(
         handle ->
-            handle
-                .createUpdate(ENDED)
-                .bindArray("tasks", String.class, ends.stream().map(End::taskId).toList())
-                .bindArray("accounts", String.class, ends.stream().map(End::account).toList())
-                .bindArray(
-                    "leads", Long.class, (Object[]) ends.stream().map(End::leadMillis).toArray())
-                .bindArray(
-                    "slots", Integer.class, ends.stream().map(end -> random.nextInt(RING)).toList())
+            Columns.of(handle.createUpdate(ENDED), ends)
+                .texts("tasks", End::taskId)
+                .texts("accounts", End::account)
+                .longs("leads", End::leadMillis)
+                .ints("slots", end -> random.nextInt(RING))
+                .rest()
                 .bind("now", clock.instant())
                 .execute());
   }

@@ -283,6 +283,43 @@ class TaskStoreTest {
   }
 
   @Test
+  void a_refused_create_ends_its_task_gives_the_slot_back_and_names_no_account() {
+    String id = stored();
+    jdbi.useHandle(
+        h -> {
+          h.execute(
+              "update dispatch_queue set sent_at = now(), claimed_by = 'me', attempts = 2 where task_id = ?",
+              id);
+          h.execute(
+              """
+              insert into open_task (task_id, account, family, slots, next_check_at)
+              values (?, 'default', 'video', 1, now())
+              """,
+              id);
+        });
+    List<News> refused =
+        List.of(News.of(id, Source.DISPATCH, new TaskSignal.Failed(1201, "no prompt")));
+
+    assertEquals(List.of(), news.endQueued(refused, new ClaimToken("me", 1), null, null));
+    assertEquals(List.of(), news.endQueued(refused, null, null, null));
+    assertEquals("queued", text("select status from task"));
+
+    List<TaskChanged> ended = news.endQueued(refused, new ClaimToken("me", 2), null, null);
+
+    assertEquals(List.of(new TaskChanged(id, TENANT, 2, TaskStatus.FAILED, false)), ended);
+    assertEquals(0, count("open_task"));
+    assertEquals(0, count("dispatch_queue"));
+    assertEquals(
+        1,
+        number(
+            """
+            select count(*) from task t join task_event e on e.task_id = t.id and e.sequence = 2
+            where t.account is null and t.dispatched_at is null and t.error_code = 1201
+              and t.status_message = 'no prompt' and t.finished_at = t.updated_at and e.payload ->> 'account' is null
+            """));
+  }
+
+  @Test
   void nobody_asks_on_about_a_task_that_has_ended() {
     String id = stored();
     apply(news(id, new TaskSignal.Succeed("{\"videos\":[]}"), "77"));
@@ -419,8 +456,13 @@ class TaskStoreTest {
                             moved.change().taskId().equals(called), moved.change().webhook())));
     List<String> queued = List.of(stored(), stored("https://hooks.example/kling"));
     List<TaskChanged> ended =
-        store.endQueued(
-            queued, Source.DEADLINE, new TaskSignal.Failed(null, "too late"), null, null, null);
+        news.endQueued(
+            queued.stream()
+                .map(id -> News.of(id, Source.DEADLINE, new TaskSignal.Failed(null, "too late")))
+                .toList(),
+            null,
+            null,
+            null);
 
     assertEquals(
         List.of(false, true),

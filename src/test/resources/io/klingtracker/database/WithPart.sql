@@ -1,0 +1,3 @@
+-- ${comments} are no parts.
+with ${given}
+select * from given where status = '${status}'
