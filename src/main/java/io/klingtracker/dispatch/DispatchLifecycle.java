@@ -23,7 +23,7 @@ class DispatchLifecycle {
   private static final Duration SWEEP_EVERY = Duration.ofMinutes(10);
 
   private final Dispatcher dispatcher;
-  private final QueueExplainer explainer;
+  private final QueueReader reader;
   private final ConfiguredAccounts accounts;
   private final DispatchMetrics metrics;
   private final ModelSweep sweep;
@@ -36,7 +36,7 @@ class DispatchLifecycle {
   @Inject
   DispatchLifecycle(
       Dispatcher dispatcher,
-      QueueExplainer explainer,
+      QueueReader reader,
       ConfiguredAccounts accounts,
       DispatchMetrics metrics,
       ModelSweep sweep,
@@ -46,7 +46,7 @@ class DispatchLifecycle {
       Presence presence,
       Loops loops) {
     this.dispatcher = dispatcher;
-    this.explainer = explainer;
+    this.reader = reader;
     this.accounts = accounts;
     this.metrics = metrics;
     this.sweep = sweep;
@@ -99,7 +99,7 @@ class DispatchLifecycle {
     boolean more = dispatcher.runOnce();
     if (!more && !now.isBefore(nextCount)) {
       nextCount = now.plus(config.gauges());
-      QueueExplainer.Queue queue = explainer.queue();
+      QueueReader.Queue queue = reader.queue();
       metrics.queue(queue.depth(), queue.oldest());
       metrics.accounts(accounts.all(), name -> accounts.breaker(name).ordinal());
     }

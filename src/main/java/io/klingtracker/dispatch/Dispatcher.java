@@ -1,30 +1,20 @@
 package io.klingtracker.dispatch;
 
 import io.klingtracker.database.SqlStates;
-import io.klingtracker.kling.AnswerTable;
 import io.klingtracker.kling.CreateAnswer;
 import io.klingtracker.kling.KlingClient;
-import io.klingtracker.kling.KlingNews;
-import io.klingtracker.kling.KlingStatus;
 import io.klingtracker.loops.Attempts;
 import io.klingtracker.loops.Batch;
 import io.klingtracker.loops.SetAside;
-import io.klingtracker.retry.Backoff;
 import io.klingtracker.rules.Body;
 import io.klingtracker.rules.Kind;
 import io.klingtracker.rules.Kinds;
-import io.klingtracker.rules.ModelMapping;
 import io.klingtracker.rules.UpstreamBody;
-import io.klingtracker.task.News;
-import io.klingtracker.task.Source;
 import io.klingtracker.task.TaskSignal;
 import io.klingtracker.task.Tasks;
 import io.klingtracker.upstream.CallbackTarget;
-import io.klingtracker.upstream.CheckPlan;
-import io.klingtracker.upstream.CheckRequested;
 import io.klingtracker.upstream.Doubts;
 import io.klingtracker.upstream.UpstreamConfig;
-import jakarta.enterprise.event.Event;
 import jakarta.inject.Inject;
 import jakarta.inject.Singleton;
 import java.time.Clock;
@@ -40,7 +30,6 @@ import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.RejectedExecutionException;
 import java.util.function.Supplier;
-import java.util.random.RandomGenerator;
 import org.jboss.logging.Logger;
 import org.jdbi.v3.core.Handle;
 import org.jdbi.v3.core.Jdbi;
@@ -60,33 +49,20 @@ class Dispatcher {
 
   private static final String TOO_LATE =
       "not dispatched before its deadline; Kling does not have it";
-  private static final String UNSURE =
-      "sent, but whether Kling accepted it is not known yet (%s); asking";
-
-  private static final String NOT_LET_THROUGH =
-      "not accepted, turned away before Kling %s times: %s";
-
-  /** With the waits between them, about two minutes. */
-  static final int MAX_TURNED_AWAY = 8;
 
   private final Jdbi jdbi;
   private final DispatchStore store;
   private final BodyRoom bodies;
   private final SetAside setAside;
   private final ConfiguredAccounts accounts;
+  private final CreateSettler settler;
   private final Tasks tasks;
   private final KlingClient kling;
-  private final Doubts doubts;
-  private final Event<CheckRequested> checkRequested;
   private final CallbackTarget callbacks;
-  private final CheckPlan checks;
   private final DispatchConfig config;
-  private final DispatchMetrics metrics;
   private final Clock clock;
   private final ExecutorService executor;
   private final Duration resendAfter;
-  private final Backoff backoff;
-  private final RandomGenerator random = RandomGenerator.getDefault();
   private final Map<String, Claim> inFlight = new ConcurrentHashMap<>();
   private final Attempts attempts = new Attempts();
   private volatile Instant nextLetGo = Instant.MIN;
@@ -100,12 +76,10 @@ class Dispatcher {
       BodyRoom bodies,
       SetAside setAside,
       ConfiguredAccounts accounts,
+      CreateSettler settler,
       Tasks tasks,
       KlingClient kling,
-      Doubts doubts,
-      Event<CheckRequested> checkRequested,
       CallbackTarget callbacks,
-      CheckPlan checks,
       UpstreamConfig upstream,
       DispatchConfig config,
       DispatchMetrics metrics,
@@ -116,18 +90,14 @@ class Dispatcher {
     this.bodies = bodies;
     this.setAside = setAside;
     this.accounts = accounts;
+    this.settler = settler;
     this.tasks = tasks;
     this.kling = kling;
-    this.doubts = doubts;
-    this.checkRequested = checkRequested;
     this.callbacks = callbacks;
-    this.checks = checks;
     this.config = config;
-    this.metrics = metrics;
     this.clock = clock;
     this.executor = executor;
     this.resendAfter = upstream.resendAfter();
-    this.backoff = new Backoff(config.retryFirst(), config.retryCap(), ConfiguredBackoff.JITTER);
     metrics.inFlight(inFlight::size);
     setAside.register(
         Doubts.QUEUE,
@@ -259,7 +229,7 @@ class Dispatcher {
       executor.execute(
           () -> {
             try {
-              doubt(claim, Doubts.Cause.NO_ANSWER, SetAside.reason(failure));
+              settler.unanswered(claim, SetAside.reason(failure));
             } catch (RuntimeException e) {
               LOG.warnf("taskId=%s is asked about later: %s", claim.taskId(), SetAside.reason(e));
             }
@@ -276,7 +246,7 @@ class Dispatcher {
       store.release(claim, SetAside.NEVER, "set aside: " + reason);
       setAside(claim.taskId(), failure, claim.held().attempts());
     } else {
-      store.release(claim, retryAt(claim), "it cannot be made ready: " + reason);
+      store.release(claim, settler.retryAt(claim), "it cannot be made ready: " + reason);
     }
     return done();
   }
@@ -309,7 +279,13 @@ class Dispatcher {
     accounts.sends(claim.account());
     return kling
         .create(claim.account(), path, body, notAfter(claim))
-        .thenComposeAsync(answer -> settle(claim, answer.about(claim.taskId())), executor);
+        .thenAcceptAsync(answer -> settle(claim, answer.about(claim.taskId())), executor);
+  }
+
+  private void settle(Claim claim, CreateAnswer answer) {
+    if (settler.settle(claim, answer)) {
+      whenSettled.run();
+    }
   }
 
   /**
@@ -318,132 +294,6 @@ class Dispatcher {
    */
   private Instant notAfter(Claim claim) {
     return claim.sentAt().plus(resendAfter.dividedBy(2));
-  }
-
-  private CompletionStage<?> settle(Claim claim, CreateAnswer answer) {
-    metrics.created(claim.account(), answer);
-    if (answer instanceof CreateAnswer.NotSent notSent) {
-      accounts.failed(claim.account(), notSent.reason());
-      store.release(claim, retryAt(claim), "Kling cannot be reached: " + notSent.reason());
-      return done();
-    }
-    if (answer instanceof CreateAnswer.Unknown unknown) {
-      accounts.failed(claim.account(), unknown.reason());
-      doubt(claim, Doubts.Cause.NO_ANSWER, unknown.reason());
-      return done();
-    }
-    accounts.answered(claim.account());
-    if (answer instanceof CreateAnswer.TurnedAway turned) {
-      turnedAway(claim, turned.reason());
-    } else if (answer instanceof CreateAnswer.Accepted accepted) {
-      adopt(claim, accepted.news());
-      accounts.accepted(claim);
-    } else if (answer instanceof CreateAnswer.Exists exists) {
-      doubt(claim, Doubts.Cause.EXISTS, exists.message());
-    } else if (answer instanceof CreateAnswer.Refused refused) {
-      tasks.refuse(
-          claim.taskId(),
-          claim.held(),
-          Source.DISPATCH,
-          new TaskSignal.Failed(refused.code(), refused.message()));
-    } else if (answer instanceof CreateAnswer.Throttled throttled) {
-      if (throttled.isFull()) {
-        metrics.full(claim.pool(), accounts.full(claim));
-      } else {
-        accounts.busy(claim);
-      }
-      // The pool waits, not the task: it stays the first in its queue.
-      store.release(
-          claim,
-          clock.instant(),
-          "Kling put it off: "
-              + (throttled.code() == null ? "" : throttled.code() + " ")
-              + throttled.message());
-      whenSettled.run();
-    } else if (answer instanceof CreateAnswer.AccountRefused refused
-        && AnswerTable.about(refused.code()) == AnswerTable.About.MODEL
-        && claim.slotModel().equals(ModelMapping.OTHER)) {
-      // A right is one to a model; that one name has none says nothing about all others.
-      tasks.refuse(
-          claim.taskId(),
-          claim.held(),
-          Source.DISPATCH,
-          new TaskSignal.Failed(refused.code(), refused.message()));
-    } else if (answer instanceof CreateAnswer.AccountRefused refused) {
-      accounts.park(claim, refused);
-      store.release(
-          claim,
-          clock.instant(),
-          "Kling refused account %s%s: %s %s"
-              .formatted(
-                  claim.account(),
-                  refused.credential() == null ? "" : ", its " + refused.credential().label(),
-                  refused.code(),
-                  refused.message()));
-      whenSettled.run();
-    }
-    return done();
-  }
-
-  /**
-   * Something in front of Kling does not let it through, be it for what it says or for a mistake
-   * that passes: it gives its slot back and is tried a few times more.
-   */
-  private void turnedAway(Claim claim, String reason) {
-    int times = store.turnedAway(claim);
-    if (times >= MAX_TURNED_AWAY) {
-      LOG.warnf(
-          "taskId=%s account=%s not let through to Kling: %s",
-          claim.taskId(), claim.account(), reason);
-      tasks.refuse(
-          claim.taskId(),
-          claim.held(),
-          Source.DISPATCH,
-          new TaskSignal.Failed(null, NOT_LET_THROUGH.formatted(times, reason)));
-    } else if (store.release(
-        claim,
-        clock.instant().plus(backoff.after(times, random)),
-        "turned away before Kling %s times, sent again later: %s".formatted(times, reason))) {
-      tasks.note(claim.taskId(), Source.DISPATCH, null, "turned-away", reason);
-    }
-    whenSettled.run();
-  }
-
-  private void doubt(Claim claim, Doubts.Cause cause, String why) {
-    String reason = UNSURE.formatted(why);
-    if (doubts.begin(claim.taskId(), claim.held(), cause, reason)) {
-      LOG.warnf(
-          "taskId=%s account=%s doubt=%s %s",
-          claim.taskId(), claim.account(), cause.wireName(), why);
-      tasks.note(claim.taskId(), Source.DISPATCH, null, "in-doubt", reason);
-      checkRequested.fire(new CheckRequested(claim.taskId()));
-    }
-  }
-
-  /** Kling has the task. Should it say more than that, it is asked about it like any other. */
-  private void adopt(Claim claim, KlingNews news) {
-    Instant now = clock.instant();
-    boolean accepted = news.status() == KlingStatus.SUBMITTED;
-    tasks.apply(
-        new News(
-            claim.taskId(),
-            Source.DISPATCH,
-            new TaskSignal.Submitted(),
-            news.klingTaskId(),
-            null,
-            accepted
-                ? checks.first(
-                    new CheckPlan.Watched(
-                        claim.kind(), claim.upstreamModel(), claim.account(), now))
-                : now,
-            accepted ? news.word() : "submitted"));
-    if (!accepted) {
-      checkRequested.fire(new CheckRequested(claim.taskId()));
-    }
-  }
-
-  private Instant retryAt(Claim claim) {
-    return clock.instant().plus(backoff.after(claim.held().attempts(), random));
   }
 
   private static CompletionStage<?> done() {

@@ -35,12 +35,12 @@ class DispatchPlansTest {
 
     plan(
         "queues",
-        DispatchStore.QUEUES,
+        FairQueue.QUEUES,
         query -> query.bind("tenant", "").bind("family", "").bind("model", "").bind("limit", 1000),
         200);
     plan(
         "waiting",
-        DispatchStore.WAITING,
+        FairQueue.WAITING,
         query ->
             query
                 .bindArray("tenants", String.class, List.of("t1", "t2"))
@@ -54,7 +54,7 @@ class DispatchPlansTest {
     plan(
         "position",
         "select p.* from (select cast(:id as text) as id) t cross join lateral ("
-            + QueueExplainer.PLACE
+            + QueueReader.PLACE
             + ") p",
         query -> query.bind("id", id(FINISHED + 50)).bind("most", 100),
         200);

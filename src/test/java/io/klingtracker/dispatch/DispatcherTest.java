@@ -234,7 +234,7 @@ class DispatcherTest {
     settings.put("kling.accounts.default.max-parallel", "1");
     Replica replica = replica();
     String odd = submit(replica);
-    for (int i = 1; i < Dispatcher.MAX_TURNED_AWAY; i++) {
+    for (int i = 1; i < CreateSettler.MAX_TURNED_AWAY; i++) {
       kling.creates.add(new CreateAnswer.TurnedAway("HTTP 403"));
       pass(replica);
 

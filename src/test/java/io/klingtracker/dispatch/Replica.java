@@ -76,10 +76,22 @@ final class Replica implements AutoCloseable {
     UpstreamParts upstream = new UpstreamParts(jdbi, clock, tasks, all(settings));
     this.setAside = new SetAside(jdbi, clock);
     this.pools = new PoolStore(jdbi, clock, new ConfiguredBackoff(config));
-    this.store = new DispatchStore(jdbi, pools, clock, config, bodies, new ReplicaId());
+    FairQueue queue = new FairQueue(jdbi, pools, clock, config, bodies);
+    this.store = new DispatchStore(jdbi, queue, pools, clock, config, bodies, new ReplicaId());
     this.accounts =
         new ConfiguredAccounts(pools, read.getConfigMapping(KlingConfig.class), config, clock);
     this.doubts = new Doubts(jdbi, setAside, clock);
+    CreateSettler settler =
+        new CreateSettler(
+            store,
+            accounts,
+            tasks,
+            doubts,
+            new NotifyingEvent<>(asked -> {}),
+            upstream.plan,
+            config,
+            metrics,
+            clock);
     this.dispatcher =
         new Dispatcher(
             jdbi,
@@ -87,19 +99,24 @@ final class Replica implements AutoCloseable {
             bodies,
             setAside,
             accounts,
+            settler,
             tasks,
             gate,
-            doubts,
-            new NotifyingEvent<>(asked -> {}),
             upstream.target("replica-test-0123456789abcdef0123456789abcdef"),
-            upstream.plan,
             upstream.config,
             config,
             metrics,
             clock,
             executor);
     this.explainer =
-        new QueueExplainer(jdbi, tasks, pools, accounts, config, upstream.models, clock);
+        new QueueExplainer(
+            new QueueReader(jdbi, tasks, clock),
+            queue,
+            tasks,
+            pools,
+            accounts,
+            upstream.models,
+            clock);
     this.reconciler =
         new ReconcileParts(
             jdbi, clock, tasks, upstream, gate, gate, new SameThread(), all(settings));

@@ -1,0 +1,282 @@
+package io.klingtracker.dispatch;
+
+import io.klingtracker.database.Columns;
+import io.klingtracker.dispatch.SlotPlan.Candidate;
+import io.klingtracker.dispatch.SlotPlan.Model;
+import io.klingtracker.dispatch.SlotPlan.Plan;
+import io.klingtracker.dispatch.SlotPlan.TenantQueue;
+import jakarta.inject.Inject;
+import jakarta.inject.Singleton;
+import java.time.Clock;
+import java.util.ArrayDeque;
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.Deque;
+import java.util.HashMap;
+import java.util.HashSet;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.function.Function;
+import java.util.stream.Collectors;
+import org.jdbi.v3.core.Handle;
+import org.jdbi.v3.core.Jdbi;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Whose turn it is: reads as much of the dispatch queue as {@link SlotPlan} needs to share free
+ * slots fairly between tenants. What it costs depends on how many queues there are, not on how long
+ * they are.
+ */
+@Singleton
+class FairQueue {
+
+  /**
+   * Hops from one tenant's queue for one model to the next: as many index probes as there are
+   * queues, however long they are.
+   */
+  static final String QUEUES =
+      """
+      with recursive queue as (
+        (select tenant_id, family, model from dispatch_queue
+         where sent_at is null and (tenant_id, family, model) > (:tenant, :family, :model)
+         order by tenant_id, family, model limit 1)
+        union all
+        select n.* from queue l cross join lateral (
+          select q.tenant_id, q.family, q.model from dispatch_queue q
+          where q.sent_at is null and (q.tenant_id, q.family, q.model) > (l.tenant_id, l.family, l.model)
+          order by q.tenant_id, q.family, q.model limit 1) n
+      ),
+      found as (select * from queue limit :limit)
+      -- A suspended tenant's tasks wait in their queue and take no share.
+      select s.tenant_id, s.family, s.model, case when t.suspended_at is null then t.weight else 0 end as weight,
+        coalesce(d.turn, 0) as turn
+      from found s join tenant t on t.id = s.tenant_id
+        left join dispatch_turn d on d.family = s.family and d.model = s.model and d.tenant_id = s.tenant_id
+      """;
+
+  private static final String VIRTUAL_CLOCK =
+      "select family, model, turn from dispatch_turn where tenant_id = '' and family ="
+          + " any(:families) and model = any(:models)";
+
+  /**
+   * The first tasks of each of some queues, each read from where it begins. The length of a body is
+   * in its row: nothing of the body is read for it.
+   */
+  static final String WAITING =
+      """
+      select l.queue, c.task_id, c.slots,
+        coalesce((select octet_length(r.body) from task_request r where r.task_id = c.task_id), 0) as bytes
+      from unnest(cast(:tenants as text[]), cast(:families as text[]), cast(:models as text[]),
+          cast(:limits as int[])) with ordinality as l(tenant_id, family, model, most, queue)
+        cross join lateral (
+          select q.task_id, q.slots, q.priority from dispatch_queue q
+          where q.sent_at is null and q.tenant_id = l.tenant_id and q.family = l.family and q.model = l.model
+            and q.due_at <= :now and (q.deadline_at is null or q.deadline_at > :now)
+          order by q.priority desc, q.task_id limit l.most) c
+      order by l.queue, c.priority desc, c.task_id
+      """;
+
+  private final Jdbi jdbi;
+  private final PoolStore pools;
+  private final Clock clock;
+  private final BodyRoom bodies;
+  private final int queueLimit;
+  private volatile @Nullable TenantQueue lastQueue;
+
+  /**
+   * Whose turn it is.
+   *
+   * @param capacity as it is once the plan is carried out
+   * @param bodies what of the memory for bodies the plan takes
+   */
+  record Planned(Capacity capacity, Plan plan, BodyRoom.Pass bodies) {}
+
+  @Inject
+  FairQueue(Jdbi jdbi, PoolStore pools, Clock clock, DispatchConfig config, BodyRoom bodies) {
+    this.jdbi = jdbi;
+    this.pools = pools;
+    this.clock = clock;
+    this.bodies = bodies;
+    this.queueLimit = config.queues();
+  }
+
+  /**
+   * Queues that are not empty and may be sent from; those beyond the bound are seen by the next
+   * call.
+   */
+  List<TenantQueue> next() {
+    TenantQueue after = lastQueue;
+    List<TenantQueue> queues = jdbi.withHandle(handle -> queues(handle, after, queueLimit));
+    lastQueue = queues.size() < queueLimit ? null : queues.get(queues.size() - 1);
+    return queues.stream().filter(queue -> queue.weight() > 0).toList();
+  }
+
+  /** Queues that are not empty, from the first on. */
+  List<TenantQueue> all() {
+    return jdbi.withHandle(handle -> queues(handle, null, queueLimit));
+  }
+
+  private static List<TenantQueue> queues(Handle handle, @Nullable TenantQueue after, int limit) {
+    return handle
+        .createQuery(QUEUES)
+        .bind("tenant", after == null ? "" : after.tenant())
+        .bind("family", after == null ? "" : after.model().family())
+        .bind("model", after == null ? "" : after.model().model())
+        .bind("limit", limit)
+        .map(
+            (row, context) ->
+                new TenantQueue(
+                    row.getString("tenant_id"),
+                    new Model(row.getString("family"), row.getString("model")),
+                    row.getInt("weight"),
+                    row.getDouble("turn"),
+                    List.of()))
+        .list();
+  }
+
+  /**
+   * Plans who is next, in a transaction that no other replica's overlaps.
+   *
+   * @param seen queues that are not empty
+   * @param judge makes of what Kling did to the pools who may take how much
+   * @param room at most so many
+   * @param only of these; null means of all
+   */
+  Planned plan(
+      Handle handle,
+      List<TenantQueue> seen,
+      Function<PoolStore.Snapshot, Capacity> judge,
+      int room,
+      @Nullable Set<String> only) {
+    PoolStore.Snapshot snapshot = pools.snapshot(handle);
+    Capacity capacity = judge.apply(snapshot);
+    pools.raise(
+        capacity, snapshot, seen.stream().map(TenantQueue::model).collect(Collectors.toSet()));
+    Map<Model, Double> virtualClock = virtualClock(handle, seen);
+    Map<Model, Integer> free = free(seen, capacity, snapshot.used(), room);
+    BodyRoom.Pass pass = bodies.pass();
+    List<TenantQueue> queues = firstInTurn(handle, seen, free, virtualClock, pass);
+    if (only != null) {
+      queues = queues.stream().map(queue -> queue.with(only)).toList();
+    }
+    return new Planned(
+        capacity, new SlotPlan(capacity, snapshot.used(), virtualClock).assign(queues, room), pass);
+  }
+
+  /**
+   * Of each model the queues whose turn is first, with their first tasks: as many queues as there
+   * are free slots, not counting those whose tasks are all deferred, or too large for now.
+   */
+  private List<TenantQueue> firstInTurn(
+      Handle handle,
+      List<TenantQueue> seen,
+      Map<Model, Integer> free,
+      Map<Model, Double> virtualClock,
+      BodyRoom.Pass pass) {
+    Map<Model, Deque<TenantQueue>> byModel = new LinkedHashMap<>();
+    seen.stream()
+        .sorted(
+            Comparator.<TenantQueue>comparingDouble(
+                    queue ->
+                        Math.max(
+                            queue.virtualTime(), virtualClock.getOrDefault(queue.model(), 0.0)))
+                .thenComparing(TenantQueue::tenant))
+        .forEach(
+            queue -> byModel.computeIfAbsent(queue.model(), m -> new ArrayDeque<>()).add(queue));
+    Map<Model, Integer> wanted = new HashMap<>(free);
+    List<TenantQueue> first = new ArrayList<>();
+    while (true) {
+      List<TenantQueue> next = new ArrayList<>();
+      byModel.forEach(
+          (model, queues) -> {
+            for (int i = wanted.getOrDefault(model, 0); i > 0 && !queues.isEmpty(); i--) {
+              next.add(queues.remove());
+            }
+          });
+      if (next.isEmpty()) {
+        return first;
+      }
+      for (TenantQueue queue : waiting(handle, next, free, pass)) {
+        if (!queue.waiting().isEmpty()) {
+          wanted.merge(queue.model(), -1, Integer::sum);
+          first.add(queue);
+        }
+      }
+    }
+  }
+
+  private static Map<Model, Integer> free(
+      List<TenantQueue> queues, Capacity capacity, Map<SlotPool, Integer> used, int room) {
+    Map<Model, Integer> free = new HashMap<>();
+    for (TenantQueue queue : queues) {
+      free.computeIfAbsent(
+          queue.model(),
+          model -> {
+            int sum = 0;
+            for (String account : capacity.accounts()) {
+              SlotPool pool = new SlotPool(account, model.family(), model.model());
+              sum += Math.max(0, capacity.limit(pool) - used.getOrDefault(pool, 0));
+            }
+            return Math.min(sum, room);
+          });
+    }
+    return free;
+  }
+
+  private static Map<Model, Double> virtualClock(Handle handle, List<TenantQueue> queues) {
+    Map<Model, Double> virtualClock = new HashMap<>();
+    Set<String> families = new HashSet<>();
+    Set<String> models = new HashSet<>();
+    queues.forEach(
+        queue -> {
+          families.add(queue.model().family());
+          models.add(queue.model().model());
+        });
+    handle
+        .createQuery(VIRTUAL_CLOCK)
+        .bindArray("families", String.class, List.copyOf(families))
+        .bindArray("models", String.class, List.copyOf(models))
+        .map(
+            (row, context) ->
+                virtualClock.put(
+                    new Model(row.getString("family"), row.getString("model")),
+                    row.getDouble("turn")))
+        .list();
+    return virtualClock;
+  }
+
+  private List<TenantQueue> waiting(
+      Handle handle, List<TenantQueue> queues, Map<Model, Integer> free, BodyRoom.Pass pass) {
+    Map<Integer, List<Candidate>> tasks = new HashMap<>();
+    Columns.of(handle.createQuery(WAITING), queues)
+        .texts("tenants", TenantQueue::tenant)
+        .texts("families", queue -> queue.model().family())
+        .texts("models", queue -> queue.model().model())
+        .ints("limits", queue -> free.getOrDefault(queue.model(), 0))
+        .rest()
+        .bind("now", clock.instant())
+        .map(
+            (row, context) -> {
+              int queue = row.getInt("queue");
+              return pass.takes(queues.get(queue - 1).tenant(), row.getInt("bytes"))
+                  && tasks
+                      .computeIfAbsent(queue, first -> new ArrayList<>())
+                      .add(new Candidate(row.getString("task_id"), row.getInt("slots")));
+            })
+        .list();
+    List<TenantQueue> filled = new ArrayList<>();
+    for (int i = 0; i < queues.size(); i++) {
+      TenantQueue queue = queues.get(i);
+      filled.add(
+          new TenantQueue(
+              queue.tenant(),
+              queue.model(),
+              queue.weight(),
+              queue.virtualTime(),
+              tasks.getOrDefault(i + 1, List.of())));
+    }
+    return filled;
+  }
+}
