@@ -1,41 +1,24 @@
 package io.klingtracker.callback;
 
-import io.klingtracker.kling.KlingNews;
-import io.klingtracker.kling.KlingReader;
 import io.klingtracker.loops.Attempts;
 import io.klingtracker.loops.Batch;
 import io.klingtracker.loops.Loops;
 import io.klingtracker.loops.SetAside;
 import io.klingtracker.loops.WorkLoop;
 import io.klingtracker.presence.Presence;
-import io.klingtracker.retry.Backoff;
-import io.klingtracker.task.News;
-import io.klingtracker.task.Outcome;
-import io.klingtracker.task.Source;
-import io.klingtracker.task.Tasks;
-import io.klingtracker.upstream.CheckPlan;
-import io.klingtracker.upstream.CheckRequested;
-import io.klingtracker.upstream.KlingWords;
 import io.klingtracker.upstream.Reports;
 import io.quarkus.runtime.Startup;
-import jakarta.enterprise.event.Event;
 import jakarta.inject.Inject;
 import jakarta.inject.Singleton;
-import java.time.Clock;
-import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
-import java.util.Collection;
 import java.util.HashMap;
-import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
-import java.util.random.RandomGenerator;
 import org.jboss.logging.Logger;
 import org.jdbi.v3.core.Handle;
 import org.jdbi.v3.core.Jdbi;
-import org.jspecify.annotations.Nullable;
 
 /**
  * Processes the stored callbacks that were not applied at once: lets each change what it may
@@ -47,80 +30,39 @@ import org.jspecify.annotations.Nullable;
 class CallbackProcessor {
 
   private static final Logger LOG = Logger.getLogger(CallbackProcessor.class);
-  private static final double JITTER = 0.2;
 
   /** The kind of what is set aside here. */
-  private static final String SET_ASIDE = "callback";
-
-  /** What a task's timeline says of it. */
-  private static final String SET_ASIDE_REASON = "set-aside";
+  static final String SET_ASIDE = "callback";
 
   /** Reports kept for the next pass; with more, whoever brings them books them. */
   private static final int MAX_UNBOOKED = 2_000;
 
   private final Jdbi jdbi;
-  private final ReceiptStore store;
+  private final PendingStore store;
+  private final CallbackSettler settler;
   private final SetAside setAside;
-  private final Tasks tasks;
-  private final CheckPlan plan;
   private final Reports reports;
-  private final Event<CheckRequested> checkRequested;
   private final CallbackConfig config;
-  private final Clock clock;
-  private final Backoff backoff;
-  private final RandomGenerator random = RandomGenerator.getDefault();
   private final List<Reports.Report> unbooked = new ArrayList<>();
   private final Attempts unclaimed = new Attempts();
   private final WorkLoop loop;
 
-  /** A callback, read. */
-  private record Read(PendingCallback callback, KlingNews news, PendingCallback.TaskState task) {
-    Reports.Report report(Outcome outcome, boolean proved) {
-      return new Reports.Report(
-          callback.taskId(),
-          task.kind(),
-          task.upstreamModel(),
-          task.account(),
-          Source.CALLBACK,
-          news,
-          outcome,
-          lead(),
-          proved);
-    }
-
-    private Long lead() {
-      if (task.leadMillis() != null) {
-        return task.leadMillis();
-      }
-      return task.nextCheckAt() == null
-          ? 0L
-          : Math.max(0, Duration.between(callback.receivedAt(), task.nextCheckAt()).toMillis());
-    }
-  }
-
   @Inject
   CallbackProcessor(
       Jdbi jdbi,
-      ReceiptStore store,
+      PendingStore store,
+      CallbackSettler settler,
       SetAside setAside,
-      Tasks tasks,
-      CheckPlan plan,
       Reports reports,
-      Event<CheckRequested> checkRequested,
       CallbackConfig config,
-      Clock clock,
       Presence presence,
       Loops loops) {
     this.jdbi = jdbi;
     this.store = store;
+    this.settler = settler;
     this.setAside = setAside;
-    this.tasks = tasks;
-    this.plan = plan;
     this.reports = reports;
-    this.checkRequested = checkRequested;
     this.config = config;
-    this.clock = clock;
-    this.backoff = new Backoff(config.work().retryFirst(), config.work().retryCap(), JITTER);
     this.loop =
         loops.add(
             WorkLoop.named("callbacks")
@@ -182,14 +124,11 @@ class CallbackProcessor {
             () -> store.due(config.batch()),
             store::claim,
             this::unclaimed);
-    Map<Long, String> verdicts = new HashMap<>();
-    List<Read> reads = new ArrayList<>();
-    Batch.each(claimed, callback -> judge(callback, reads, verdicts), this::failed);
-    apply(reads, verdicts);
+    Map<Long, String> verdicts = settler.settle(claimed);
     Batch.apply(
         claimed.stream().filter(callback -> verdicts.containsKey(callback.receiptId())).toList(),
         done -> settle(done, verdicts),
-        this::failed);
+        settler::failed);
     return !claimed.isEmpty() && store.isFull(claimed, config.batch(), config.maxBody());
   }
 
@@ -209,190 +148,5 @@ class CallbackProcessor {
       some.put(callback.receiptId(), Objects.requireNonNull(verdicts.get(callback.receiptId())));
     }
     store.settle(some);
-  }
-
-  private void judge(PendingCallback callback, List<Read> reads, Map<Long, String> verdicts) {
-    KlingNews news = KlingReader.callback(callback.body()).orElse(null);
-    PendingCallback.TaskState task = callback.task();
-    if (news == null) {
-      verdicts.put(callback.receiptId(), "unreadable");
-    } else if (task == null) {
-      verdicts.put(callback.receiptId(), "no-task");
-    } else {
-      decide(new Read(callback, news, task), reads, verdicts);
-    }
-  }
-
-  private void decide(Read read, List<Read> reads, Map<Long, String> verdicts) {
-    PendingCallback callback = read.callback();
-    CallbackDecision decision = CallbackDecision.of(callback, read.news(), config.verify());
-    if (decision instanceof CallbackDecision.Apply) {
-      reads.add(read);
-    } else if (decision instanceof CallbackDecision.Prove proof) {
-      prove(read, proof, verdicts);
-    } else if (decision instanceof CallbackDecision.Wait) {
-      await(read, verdicts);
-    } else if (decision instanceof CallbackDecision.Ask ask) {
-      note(read, "not-understood", ask.fault(), verdicts);
-      ask(callback.taskId());
-    } else if (decision instanceof CallbackDecision.Note note) {
-      note(read, note.reason(), note.detail(), verdicts);
-      if (read.news().status().isFinal()) {
-        // Also books a callback that comes after its end was found by asking.
-        reports.book(
-            List.of(read.report(new Outcome.Ignored(read.task().status(), note.reason()), false)));
-      }
-    } else {
-      verdicts.put(callback.receiptId(), "no-task");
-    }
-  }
-
-  private void note(Read read, String reason, @Nullable String detail, Map<Long, String> verdicts) {
-    // What was said of another task is not this one's to tell.
-    String word = reason.equals("other-task") ? null : read.news().word();
-    tasks.note(read.callback().taskId(), Source.CALLBACK, word, reason, detail);
-    verdicts.put(read.callback().receiptId(), reason);
-  }
-
-  private void prove(Read read, CallbackDecision.Prove proof, Map<Long, String> verdicts) {
-    PendingCallback callback = read.callback();
-    if (store.prove(callback, proof.claimed(), read.news().klingTaskId())) {
-      note(read, "to-confirm", "asking Kling before it counts", verdicts);
-      checkRequested.fire(new CheckRequested(callback.taskId()));
-    } else if (callback.attempts() < SetAside.MAX_ATTEMPTS) {
-      // It has ended since we looked, or is in a state in which nobody can be asked: look again.
-      store.later(callback, retryAt(callback));
-    } else {
-      note(read, "untrue", "nobody can be asked about it", verdicts);
-    }
-  }
-
-  private void await(Read read, Map<Long, String> verdicts) {
-    PendingCallback callback = read.callback();
-    if (callback.attempts() < SetAside.MAX_ATTEMPTS) {
-      store.later(callback, retryAt(callback));
-    } else {
-      note(read, "untrue", "Kling did not have it, and it was not sent again yet", verdicts);
-    }
-  }
-
-  /** In rounds, since a statement takes one piece of news for each task. */
-  private void apply(List<Read> reads, Map<Long, String> verdicts) {
-    List<Read> left = reads;
-    while (!left.isEmpty()) {
-      Map<String, Read> round = new LinkedHashMap<>();
-      List<Read> next = new ArrayList<>();
-      for (Read read : left) {
-        if (round.putIfAbsent(read.callback().taskId(), read) != null) {
-          next.add(read);
-        }
-      }
-      applyRound(round.values(), verdicts);
-      left = next;
-    }
-  }
-
-  private void applyRound(Collection<Read> round, Map<Long, String> verdicts) {
-    Map<String, Outcome> outcomes = new HashMap<>();
-    Batch.apply(
-        round,
-        some -> outcomes.putAll(tasks.applyUnlocked(some.stream().map(this::news).toList())),
-        (read, failure) -> refused(read, failure, verdicts));
-    List<Reports.Report> done = new ArrayList<>();
-    Batch.each(
-        round.stream().filter(read -> outcomes.containsKey(read.callback().taskId())).toList(),
-        read -> {
-          PendingCallback callback = read.callback();
-          Outcome outcome = Objects.requireNonNull(outcomes.get(callback.taskId()));
-          if (outcome instanceof Outcome.Busy) {
-            store.later(callback, retryAt(callback));
-          } else {
-            verdicts.put(callback.receiptId(), verdict(outcome));
-            done.add(read.report(outcome, trusts(callback)));
-          }
-        },
-        (read, failure) -> failed(read.callback(), failure));
-    reports.book(done);
-  }
-
-  private void refused(Read read, RuntimeException failure, Map<Long, String> verdicts) {
-    if (Tasks.isOtherTasksId(failure)) {
-      note(read, "other-task", "another task has its id at Kling", verdicts);
-    } else {
-      failed(read.callback(), failure);
-    }
-  }
-
-  /** Tried again later, or set aside: then Kling is asked, as about any task that stays silent. */
-  private void failed(PendingCallback callback, RuntimeException failure) {
-    String reason = SetAside.reason(failure);
-    if (!SetAside.isDue(failure, callback.attempts())) {
-      LOG.warnf("taskId=%s a callback failed and is tried again: %s", callback.taskId(), reason);
-      store.later(callback, retryAt(callback));
-      return;
-    }
-    LOG.errorf(
-        "taskId=%s receipt=%d a callback is set aside: %s",
-        callback.taskId(), callback.receiptId(), reason);
-    jdbi.useTransaction(
-        handle -> {
-          setAside.put(
-              handle,
-              SET_ASIDE,
-              Long.toString(callback.receiptId()),
-              callback.taskId(),
-              failure,
-              callback.attempts());
-          store.setAside(handle, callback);
-        });
-    store.settle(Map.of(callback.receiptId(), SET_ASIDE_REASON));
-    tasks.note(callback.taskId(), Source.CALLBACK, null, SET_ASIDE_REASON, reason);
-    ask(callback.taskId());
-  }
-
-  private void ask(String taskId) {
-    store.ask(taskId);
-    checkRequested.fire(new CheckRequested(taskId));
-  }
-
-  private Instant retryAt(PendingCallback callback) {
-    return clock.instant().plus(backoff.after(callback.attempts(), random));
-  }
-
-  /**
-   * An unsigned callback says how far the task is, but not which of Kling's tasks it is: that we
-   * learn from Kling itself.
-   */
-  private News news(Read read) {
-    PendingCallback.TaskState task = read.task();
-    News news =
-        KlingWords.toNews(
-                read.callback().taskId(),
-                Source.CALLBACK,
-                read.news(),
-                plan.first(
-                    new CheckPlan.Watched(
-                        task.kind(), task.upstreamModel(), task.account(), task.startedAt())))
-            .orElseThrow();
-    if (trusts(read.callback())) {
-      return news;
-    }
-    String named = read.news().klingTaskId();
-    if (task.tracked() && task.klingTaskId() == null && named != null) {
-      store.learn(read.callback().taskId(), named);
-    }
-    return new News(
-        news.taskId(), news.source(), news.signal(), null, null, news.nextCheckAt(), news.word());
-  }
-
-  private boolean trusts(PendingCallback callback) {
-    return config.verify().trusts(callback.signed());
-  }
-
-  private static String verdict(Outcome outcome) {
-    if (outcome instanceof Outcome.Ignored ignored) {
-      return ignored.reason();
-    }
-    return outcome instanceof Outcome.Moved ? "applied" : "no-task";
   }
 }

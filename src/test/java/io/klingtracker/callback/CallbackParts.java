@@ -33,33 +33,44 @@ public final class CallbackParts implements AutoCloseable {
   private final ExecutorService executor = Executors.newFixedThreadPool(4);
   private final Loops loops = new Loops();
   public final SetAside setAside;
-  final ReceiptStore store;
+  final ReceiptStore receipts;
+  final PendingStore pending;
   final ReceiptWriter writer;
 
   public CallbackParts(
       Jdbi jdbi, Clock clock, Tasks tasks, UpstreamParts upstream, Map<String, String> settings) {
     CallbackConfig config = Settings.of(CallbackConfig.class, settings);
-    this.store = new ReceiptStore(jdbi, clock, config, new ReplicaId());
+    this.receipts = new ReceiptStore(jdbi, config);
+    this.pending = new PendingStore(jdbi, clock, config, new ReplicaId());
     this.setAside = new SetAside(jdbi, clock);
-    this.processor =
-        new CallbackProcessor(
+    CallbackSettler settler =
+        new CallbackSettler(
             jdbi,
-            store,
+            pending,
+            new ProofStore(jdbi, clock),
             setAside,
             tasks,
             upstream.plan,
             upstream.reports,
             new NotifyingEvent<>(asked -> {}),
             config,
-            clock,
+            clock);
+    this.processor =
+        new CallbackProcessor(
+            jdbi,
+            pending,
+            settler,
+            setAside,
+            upstream.reports,
+            config,
             DeadClaims.silent(jdbi),
             loops);
     this.writer =
         new ReceiptWriter(
-            store, tasks, processor, config, Settings.of(GroupCommitConfig.class, settings));
+            receipts, tasks, processor, config, Settings.of(GroupCommitConfig.class, settings));
     this.intake =
         new CallbackIntake(
-            store,
+            receipts,
             writer,
             config,
             Settings.of(KlingConfig.class, settings),

@@ -182,7 +182,7 @@ class CallbackRouteTest {
   @Test
   void what_a_crash_left_is_worked_off_after_it() {
     post(path, body("processing"));
-    callbacks.store.claim(10);
+    callbacks.pending.claim(10);
     callbacks.close();
     listen();
 
@@ -452,11 +452,11 @@ class CallbackRouteTest {
   void old_receipts_are_swept_and_waiting_ones_are_not() {
     post(path, body("processing"));
     clock.advance(Duration.ofDays(31));
-    assertEquals(0, callbacks.store.sweep(clock.instant().minus(Duration.ofDays(30)), 100));
+    assertEquals(0, callbacks.receipts.sweep(clock.instant().minus(Duration.ofDays(30)), 100));
 
     callbacks.workOff();
 
-    assertEquals(1, callbacks.store.sweep(clock.instant().minus(Duration.ofDays(30)), 100));
+    assertEquals(1, callbacks.receipts.sweep(clock.instant().minus(Duration.ofDays(30)), 100));
     assertEquals(0, number("select count(*) from callback_receipt"));
   }
 

@@ -194,13 +194,13 @@ class OneBadCallbackTest {
   @Test
   void a_claim_is_bounded_in_bytes_and_takes_one_callback_at_least() {
     CallbackConfig config = Settings.of(CallbackConfig.class, settings);
-    ReceiptStore store = new ReceiptStore(jdbi, clock, config, new ReplicaId(), 2_500);
+    PendingStore store = new PendingStore(jdbi, clock, config, new ReplicaId(), 2_500);
     for (int i = 0; i < 4; i++) {
       insert(bad, "{\"%d\":\"%s\"}".formatted(i, "x".repeat(992)));
     }
     insert(good, "{\"long\":\"%s\"}".formatted("x".repeat(5_000)));
 
-    assertEquals(5, callbacks.store.due(10).size());
+    assertEquals(5, callbacks.pending.due(10).size());
     assertEquals(2, store.due(10).size(), "also where a claim fails and is divided");
     for (int most : List.of(2, 2, 1)) {
       List<PendingCallback> claimed = store.claim(10);
