@@ -87,7 +87,7 @@ class DoubtSettler {
   }
 
   /** When it is asked about again; empty when it is not in doubt any more. */
-  Optional<ReconcileStore.Reschedule> unanswered(Check check, Doubt doubt, Silence silence) {
+  Optional<Reschedule> unanswered(Check check, Doubt doubt, Silence silence) {
     if (doubt.underWay()) {
       return again(check, null);
     }
@@ -124,7 +124,7 @@ class DoubtSettler {
     return silence.lists() == Silence.Lists.UNREAD ? again(check, null) : free(check, doubt);
   }
 
-  private Optional<ReconcileStore.Reschedule> free(Check check, Doubt doubt) {
+  private Optional<Reschedule> free(Check check, Doubt doubt) {
     Instant now = clock.instant();
     Instant due = doubt.lost() == 0 ? now : now.plus(lost.after(doubt.lost(), random));
     if (!doubts.free(check.taskId(), doubt, check.checks(), due)) {
@@ -163,16 +163,15 @@ class DoubtSettler {
         .increment();
   }
 
-  private Optional<ReconcileStore.Reschedule> keep(
+  private Optional<Reschedule> keep(
       Check check, Doubt doubt, Cause cause, String reason, @Nullable Instant due) {
     doubts.keep(check.taskId(), doubt, cause, reason);
     return again(check, due);
   }
 
-  private Optional<ReconcileStore.Reschedule> again(Check check, @Nullable Instant due) {
+  private Optional<Reschedule> again(Check check, @Nullable Instant due) {
     Instant next = due == null ? clock.instant().plus(waits.after(check.checks(), random)) : due;
-    return Optional.of(
-        new ReconcileStore.Reschedule(check, next, check.proving() != null, check.proofs()));
+    return Optional.of(Reschedule.again(check, next));
   }
 
   /**

@@ -177,17 +177,6 @@ class ReconcileStore {
   private final Clock clock;
   private final String owner;
 
-  /**
-   * When a task is asked about again, and whether an end is still to be confirmed.
-   *
-   * @param unasked whether it was claimed and then not asked about
-   */
-  record Reschedule(Check check, Instant due, boolean proving, int proofs, boolean unasked) {
-    Reschedule(Check check, Instant due, boolean proving, int proofs) {
-      this(check, due, proving, proofs, false);
-    }
-  }
-
   @Inject
   ReconcileStore(Jdbi jdbi, Clock clock, ReplicaId me) {
     this.jdbi = jdbi;

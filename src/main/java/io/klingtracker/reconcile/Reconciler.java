@@ -54,6 +54,7 @@ class Reconciler {
   private static final Duration AFTER_FAILURE = Duration.ofSeconds(5);
 
   private final ReconcileStore store;
+  private final CheckQueue queue;
   private final CheckSettler checkSettler;
   private final DoubtSettler settler;
   private final KlingClient kling;
@@ -94,6 +95,7 @@ class Reconciler {
   @Inject
   Reconciler(
       ReconcileStore store,
+      CheckQueue queue,
       CheckSettler checkSettler,
       DoubtSettler settler,
       KlingClient kling,
@@ -104,6 +106,7 @@ class Reconciler {
       Presence presence,
       Loops loops) {
     this.store = store;
+    this.queue = queue;
     this.checkSettler = checkSettler;
     this.settler = settler;
     this.kling = kling;
@@ -144,7 +147,7 @@ class Reconciler {
             () -> store.claim(asking, failed, room),
             () -> store.due(asking.keySet(), failed, room),
             only -> store.claimOnly(asking.keySet(), failed, only),
-            checkSettler::unclaimed);
+            queue::unclaimed);
     due.forEach(check -> inFlight.put(check.taskId(), check));
     Map<Group, List<Check>> groups =
         due.stream().collect(Collectors.groupingBy(c -> new Group(c.account(), c.kind())));

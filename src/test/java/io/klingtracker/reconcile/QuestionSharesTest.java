@@ -86,12 +86,12 @@ class QuestionSharesTest {
                 .execute());
     assertEquals(
         List.of(task),
-        store.reschedule(List.of(new ReconcileStore.Reschedule(asked, later, false, 0))));
+        store.reschedule(List.of(Reschedule.notProving(asked, later))));
 
     Check again = store.claim(Map.of(), false, 100).get(0);
     assertEquals(
         List.of(),
-        store.reschedule(List.of(new ReconcileStore.Reschedule(again, later, false, 0))));
+        store.reschedule(List.of(Reschedule.notProving(again, later))));
   }
 
   @Test

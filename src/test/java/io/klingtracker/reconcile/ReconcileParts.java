@@ -48,23 +48,27 @@ public final class ReconcileParts {
             upstream.kling,
             clock,
             upstream.meters);
-    CheckSettler checkSettler =
-        new CheckSettler(
+    CheckQueue queue =
+        new CheckQueue(
             jdbi,
             store,
-            settler,
             setAside,
             new NotifyingEvent<>(asked -> {}),
             tasks,
-            upstream.plan,
-            upstream.reports,
             config,
             upstream.config,
             clock);
+    SilenceSettler silence =
+        new SilenceSettler(
+            store, queue, settler, tasks, upstream.plan, config, upstream.config, clock);
+    CheckSettler checkSettler =
+        new CheckSettler(
+            store, queue, silence, settler, tasks, upstream.plan, upstream.reports, config, clock);
     this.alone = executor instanceof SameThread;
     this.reconciler =
         new Reconciler(
             store,
+            queue,
             checkSettler,
             settler,
             kling,
