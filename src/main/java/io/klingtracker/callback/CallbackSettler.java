@@ -60,16 +60,7 @@ class CallbackSettler {
   /** A callback, read. */
   private record Read(PendingCallback callback, KlingNews news, PendingCallback.TaskState task) {
     Reports.Report report(Outcome outcome, boolean proved) {
-      return new Reports.Report(
-          callback.taskId(),
-          task.kind(),
-          task.upstreamModel(),
-          task.account(),
-          Source.CALLBACK,
-          news,
-          outcome,
-          lead(),
-          proved);
+      return new Reports.Report(task.ref(), Source.CALLBACK, news, outcome, lead(), proved);
     }
 
     private Long lead() {
@@ -279,9 +270,7 @@ class CallbackSettler {
                 read.callback().taskId(),
                 Source.CALLBACK,
                 read.news(),
-                plan.first(
-                    new CheckPlan.Watched(
-                        task.kind(), task.upstreamModel(), task.account(), task.startedAt())))
+                plan.first(task.ref(), task.startedAt()))
             .orElseThrow();
     if (trusts(read.callback())) {
       return news;

@@ -1,6 +1,7 @@
 package io.klingtracker.callback;
 
 import io.klingtracker.task.TaskStatus;
+import io.klingtracker.task.UpstreamRef;
 import java.time.Instant;
 import org.jspecify.annotations.Nullable;
 
@@ -31,9 +32,7 @@ record PendingCallback(
    * @param leadMillis how early the first callback of its end was, if there was one
    */
   record TaskState(
-      String kind,
-      @Nullable String upstreamModel,
-      String account,
+      UpstreamRef ref,
       TaskStatus status,
       @Nullable String klingTaskId,
       @Nullable String externalTaskId,

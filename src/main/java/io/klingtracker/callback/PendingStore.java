@@ -4,6 +4,7 @@ import io.klingtracker.database.Columns;
 import io.klingtracker.presence.Presence;
 import io.klingtracker.presence.ReplicaId;
 import io.klingtracker.task.TaskStatus;
+import io.klingtracker.task.UpstreamRef;
 import jakarta.inject.Inject;
 import jakarta.inject.Singleton;
 import java.sql.ResultSet;
@@ -248,9 +249,11 @@ class PendingStore {
       throws SQLException {
     Timestamp nextCheckAt = row.getTimestamp("next_check_at");
     return new PendingCallback.TaskState(
-        row.getString("kind"),
-        row.getString("upstream_model"),
-        row.getString("account"),
+        new UpstreamRef(
+            row.getString("task_id"),
+            row.getString("kind"),
+            row.getString("upstream_model"),
+            row.getString("account")),
         status,
         row.getString("kling_task_id"),
         row.getString("external_task_id"),

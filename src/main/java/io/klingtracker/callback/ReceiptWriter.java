@@ -165,10 +165,7 @@ class ReceiptWriter {
 
   private static Reports.Report report(Receipt receipt, AppliedCallback applied) {
     return new Reports.Report(
-        receipt.taskId(),
-        applied.kind(),
-        applied.upstreamModel(),
-        applied.account(),
+        applied.task(),
         Source.CALLBACK,
         Objects.requireNonNull(receipt.news()),
         new Outcome.Moved(applied.change()),

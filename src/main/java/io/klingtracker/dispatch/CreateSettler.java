@@ -187,11 +187,7 @@ class CreateSettler {
             new TaskSignal.Submitted(),
             news.klingTaskId(),
             null,
-            accepted
-                ? checks.first(
-                    new CheckPlan.Watched(
-                        claim.kind(), claim.upstreamModel(), claim.account(), now))
-                : now,
+            accepted ? checks.first(claim.ref(), now) : now,
             accepted ? news.word() : "submitted"));
     if (!accepted) {
       checkRequested.fire(new CheckRequested(claim.taskId()));

@@ -8,6 +8,7 @@ import io.klingtracker.loops.SetAside;
 import io.klingtracker.presence.Presence;
 import io.klingtracker.presence.ReplicaId;
 import io.klingtracker.task.ClaimToken;
+import io.klingtracker.task.UpstreamRef;
 import jakarta.inject.Inject;
 import jakarta.inject.Singleton;
 import java.sql.ResultSet;
@@ -332,15 +333,16 @@ class DispatchStore {
     SlotPool pool =
         new SlotPool(row.getString("account"), row.getString("family"), row.getString("model"));
     return new Claim(
-        row.getString("task_id"),
-        row.getString("kind"),
+        new UpstreamRef(
+            row.getString("task_id"),
+            row.getString("kind"),
+            row.getString("upstream_model"),
+            pool.account()),
         row.getString("body"),
         row.getInt("bytes"),
-        row.getString("upstream_model"),
         pool.model(),
         pool.family(),
         row.getInt("slots"),
-        pool.account(),
         new ClaimToken(owner, row.getInt("attempts")),
         capacity.state(pool).epoch(),
         row.getTimestamp("sent_at").toInstant(),

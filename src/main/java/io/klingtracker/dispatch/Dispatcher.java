@@ -264,13 +264,13 @@ class Dispatcher {
     String path;
     String body;
     try {
-      Kind kind = Kinds.ofName(claim.kind()).orElseThrow();
-      path = kind.createPath(claim.upstreamModel());
+      Kind kind = Kinds.ofName(claim.ref().kind()).orElseThrow();
+      path = kind.createPath(claim.ref().model());
       body =
           UpstreamBody.of(
               kind,
               Body.parse(given),
-              claim.upstreamModel(),
+              claim.ref().model(),
               claim.taskId(),
               callbacks.url(claim.taskId()));
     } catch (RuntimeException e) {

@@ -4,7 +4,7 @@ import io.klingtracker.kling.KlingIds;
 import io.klingtracker.rules.Kind;
 import io.klingtracker.rules.Kinds;
 import io.klingtracker.task.TaskStatus;
-import io.klingtracker.upstream.CheckPlan;
+import io.klingtracker.task.UpstreamRef;
 import io.klingtracker.upstream.Doubts.Doubt;
 import java.time.Instant;
 import org.jspecify.annotations.Nullable;
@@ -26,11 +26,8 @@ import org.jspecify.annotations.Nullable;
  * @param claimedAt Kling is asked after this
  */
 record Check(
-    String taskId,
+    UpstreamRef ref,
     String tenant,
-    String kind,
-    @Nullable String upstreamModel,
-    String account,
     @Nullable String klingTaskId,
     boolean tracked,
     @Nullable String askId,
@@ -64,7 +61,7 @@ record Check(
 
   /** What Kling calls our own id of the task; null when it has none that we know. */
   @Nullable String ownId() {
-    return tracked ? askId : taskId;
+    return tracked ? askId : taskId();
   }
 
   /** Whether there is an id to ask for, of which no gateway makes another path. */
@@ -82,10 +79,18 @@ record Check(
   }
 
   Kind rules() {
-    return Kinds.ofName(kind).orElseThrow();
+    return Kinds.ofName(kind()).orElseThrow();
   }
 
-  CheckPlan.Watched watched() {
-    return new CheckPlan.Watched(kind, upstreamModel, account, startedAt);
+  String taskId() {
+    return ref.taskId();
+  }
+
+  String kind() {
+    return ref.kind();
+  }
+
+  String account() {
+    return ref.account();
   }
 }

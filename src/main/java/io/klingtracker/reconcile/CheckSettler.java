@@ -25,7 +25,6 @@ import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
 import java.util.Set;
-import org.jspecify.annotations.Nullable;
 
 /**
  * What becomes of a task after Kling was asked: it moves, it is asked about again, it is expired,
@@ -112,7 +111,8 @@ class CheckSettler {
   /** Kling did not speak of these. */
   void unanswered(Collection<Check> checks, Silence why) {
     List<Reschedule> rescheduled = new ArrayList<>();
-    Batch.each(checks, check -> silence.unanswered(check, why).ifPresent(rescheduled::add), queue::failed);
+    Batch.each(
+        checks, check -> silence.unanswered(check, why).ifPresent(rescheduled::add), queue::failed);
     queue.reschedule(rescheduled);
   }
 
@@ -183,7 +183,7 @@ class CheckSettler {
             doubts.accepted(match.check());
           }
           if (outcome instanceof Outcome.Moved && !ended(outcome) && !isProving(match)) {
-            rescheduled.add(Reschedule.notProving(match.check(), plan.first(match.check().watched())));
+            rescheduled.add(Reschedule.notProving(match.check(), next(match.check())));
           } else if (!ended(outcome)) {
             unchanged(match).ifPresent(rescheduled::add);
           } else {
@@ -195,9 +195,7 @@ class CheckSettler {
   }
 
   private void refused(
-      AnswerMatcher.Match match,
-      RuntimeException failure,
-      List<Reschedule> rescheduled) {
+      AnswerMatcher.Match match, RuntimeException failure, List<Reschedule> rescheduled) {
     if (!Tasks.isOtherTasksId(failure)) {
       queue.failed(match.check(), failure);
       return;
@@ -213,7 +211,7 @@ class CheckSettler {
   private News news(AnswerMatcher.Match match) {
     KlingNews news = match.news();
     String taskId = match.check().taskId();
-    Instant next = news.status().isFinal() ? null : plan.first(match.check().watched());
+    Instant next = news.status().isFinal() ? null : next(match.check());
     return KlingWords.toNews(taskId, Source.POLL, news, next)
         .orElseGet(
             () ->
@@ -227,6 +225,10 @@ class CheckSettler {
                     news.word()));
   }
 
+  private Instant next(Check check) {
+    return plan.first(check.ref(), check.startedAt());
+  }
+
   private static boolean ended(Outcome outcome) {
     return outcome instanceof Outcome.Moved moved && moved.change().status().isFinal()
         || outcome instanceof Outcome.Ignored ignored && ignored.status().isFinal()
@@ -236,15 +238,7 @@ class CheckSettler {
   private Reports.Report report(AnswerMatcher.Match match, Outcome outcome) {
     Check check = match.check();
     return new Reports.Report(
-        check.taskId(),
-        check.kind(),
-        check.upstreamModel(),
-        check.account(),
-        Source.POLL,
-        match.news(),
-        outcome,
-        check.leadMillis(),
-        true);
+        check.ref(), Source.POLL, match.news(), outcome, check.leadMillis(), true);
   }
 
   /** The end came out otherwise than a callback had claimed. */
@@ -279,6 +273,4 @@ class CheckSettler {
         ? silence.overdue(check, null)
         : Optional.of(silence.askAgain(check, check.proofs() + 1));
   }
-
-
 }

@@ -101,7 +101,7 @@ class DoubtSettler {
           doubt,
           Cause.EXISTS,
           "Kling says that it has the task, but does not show it; asking",
-          plan.next(check.watched(), check.checks()));
+          plan.next(check.ref(), check.checks()));
     }
     if (check.proving() != null) {
       return keep(

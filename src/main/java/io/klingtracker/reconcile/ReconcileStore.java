@@ -5,6 +5,7 @@ import io.klingtracker.presence.Presence;
 import io.klingtracker.presence.ReplicaId;
 import io.klingtracker.task.TaskId;
 import io.klingtracker.task.TaskStatus;
+import io.klingtracker.task.UpstreamRef;
 import io.klingtracker.upstream.Doubts;
 import io.klingtracker.upstream.Doubts.Doubt;
 import jakarta.inject.Inject;
@@ -342,11 +343,12 @@ class ReconcileStore {
   private static Check check(ResultSet row, Instant now) throws SQLException {
     String proving = row.getString("proving");
     return new Check(
-        row.getString("task_id"),
+        new UpstreamRef(
+            row.getString("task_id"),
+            row.getString("kind"),
+            row.getString("upstream_model"),
+            row.getString("account")),
         row.getString("tenant_id"),
-        row.getString("kind"),
-        row.getString("upstream_model"),
-        row.getString("account"),
         row.getString("kling_task_id"),
         row.getBoolean("tracked"),
         row.getString("ask_id"),

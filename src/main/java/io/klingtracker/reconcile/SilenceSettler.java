@@ -20,8 +20,8 @@ import org.jboss.logging.Logger;
 import org.jspecify.annotations.Nullable;
 
 /**
- * What becomes of a task about which Kling says nothing new: it is asked about again, it expires, or
- * nobody asks any more.
+ * What becomes of a task about which Kling says nothing new: it is asked about again, it expires,
+ * or nobody asks any more.
  */
 @Singleton
 class SilenceSettler {
@@ -133,7 +133,7 @@ class SilenceSettler {
   private Instant next(Check check) {
     return check.neverSpokenOf()
         ? clock.instant().plus(unknowns.after(check.checks(), random))
-        : plan.next(check.watched(), check.checks());
+        : plan.next(check.ref(), check.checks());
   }
 
   private String why(@Nullable Silence silence) {

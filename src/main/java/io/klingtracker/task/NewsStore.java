@@ -184,9 +184,11 @@ class NewsStore {
   private static AppliedCallback appliedCallback(ResultSet row) throws SQLException {
     return new AppliedCallback(
         change(row),
-        row.getString("kind"),
-        row.getString("upstream_model"),
-        row.getString("account"),
+        new UpstreamRef(
+            row.getString("id"),
+            row.getString("kind"),
+            row.getString("upstream_model"),
+            row.getString("account")),
         row.getLong("lead_millis"));
   }
 

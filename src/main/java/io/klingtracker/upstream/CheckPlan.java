@@ -1,6 +1,7 @@
 package io.klingtracker.upstream;
 
 import io.klingtracker.retry.Backoff;
+import io.klingtracker.task.UpstreamRef;
 import jakarta.inject.Inject;
 import jakarta.inject.Singleton;
 import java.time.Clock;
@@ -8,7 +9,6 @@ import java.time.Duration;
 import java.time.Instant;
 import java.util.Optional;
 import java.util.random.RandomGenerator;
-import org.jspecify.annotations.Nullable;
 
 /**
  * When to ask Kling about a task that stays silent. The first time when 95 of a hundred renders of
@@ -38,21 +38,17 @@ public class CheckPlan {
   }
 
   /**
-   * What a plan is made for.
+   * For a task about which something was just received.
    *
    * @param startedAt when Kling accepted it, as far as we know
    */
-  public record Watched(
-      String kind, @Nullable String upstreamModel, String account, Instant startedAt) {}
-
-  /** For a task about which something was just received. */
-  public Instant first(Watched task) {
+  public Instant first(UpstreamRef task, Instant startedAt) {
     Instant now = clock.instant();
     double silence = stats.of(task.account()).silence();
-    Optional<RenderTimes.Quantiles> took = times.of(task.kind(), task.upstreamModel());
+    Optional<RenderTimes.Quantiles> took = times.of(task.kind(), task.model());
     Duration wait =
         took.map(known -> firstWait(known, silence))
-            .map(whole -> whole.minus(Duration.between(task.startedAt(), now)))
+            .map(whole -> whole.minus(Duration.between(startedAt, now)))
             .orElseGet(() -> tighter(config.first(), silence));
     return now.plus(spread(wait));
   }
@@ -62,11 +58,11 @@ public class CheckPlan {
    *
    * @param checks how often, since Kling last spoke of it
    */
-  public Instant next(Watched task, int checks) {
+  public Instant next(UpstreamRef task, int checks) {
     double silence = stats.of(task.account()).silence();
     Duration base =
         times
-            .of(task.kind(), task.upstreamModel())
+            .of(task.kind(), task.model())
             .map(known -> known.most().dividedBy(4))
             .orElse(config.first());
     Duration first = atLeastMinimum(tighter(base, silence));

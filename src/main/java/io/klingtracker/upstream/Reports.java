@@ -6,6 +6,7 @@ import io.klingtracker.loops.SetAside;
 import io.klingtracker.task.Outcome;
 import io.klingtracker.task.Source;
 import io.klingtracker.task.Tasks;
+import io.klingtracker.task.UpstreamRef;
 import io.micrometer.core.instrument.MeterRegistry;
 import jakarta.inject.Inject;
 import jakarta.inject.Singleton;
@@ -41,15 +42,20 @@ public class Reports {
    * @param proved whether it certainly came from Kling
    */
   public record Report(
-      String taskId,
-      String kind,
-      @Nullable String upstreamModel,
-      String account,
+      UpstreamRef task,
       Source source,
       KlingNews news,
       Outcome outcome,
       @Nullable Long leadMillis,
       boolean proved) {
+
+    private String taskId() {
+      return task.taskId();
+    }
+
+    private String account() {
+      return task.account();
+    }
 
     private boolean ended() {
       return outcome instanceof Outcome.Moved moved && moved.change().status().isFinal();
@@ -94,8 +100,8 @@ public class Reports {
       ends.add(new CallbackStats.End(report.taskId(), report.account(), report.leadMillis()));
       Duration took = report.news().renderTime();
       // One sample of each model from a batch is enough, and bounds what is written.
-      if (took != null && sampled.add(report.kind() + "/" + report.upstreamModel())) {
-        times.add(report.kind(), report.upstreamModel(), took);
+      if (took != null && sampled.add(report.task().kind() + "/" + report.task().model())) {
+        times.add(report.task().kind(), report.task().model(), took);
       }
       flagStrangers(report);
     } else if (report.outcome() instanceof Outcome.Ignored ignored) {

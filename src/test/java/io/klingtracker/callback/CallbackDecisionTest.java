@@ -5,6 +5,7 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import io.klingtracker.kling.KlingNews;
 import io.klingtracker.kling.KlingStatus;
 import io.klingtracker.task.TaskStatus;
+import io.klingtracker.task.UpstreamRef;
 import java.time.Instant;
 import org.junit.jupiter.api.Test;
 
@@ -23,9 +24,7 @@ class CallbackDecisionTest {
   private static CallbackDecision ruling(boolean open, boolean lost) {
     PendingCallback.TaskState task =
         new PendingCallback.TaskState(
-            "text2video",
-            "kling-v3",
-            "default",
+            new UpstreamRef("task_1", "text2video", "kling-v3", "default"),
             TaskStatus.QUEUED,
             null,
             null,

@@ -13,6 +13,7 @@ import io.klingtracker.share.Permit;
 import io.klingtracker.share.Refusal;
 import io.klingtracker.share.Share;
 import io.klingtracker.task.ClaimToken;
+import io.klingtracker.task.UpstreamRef;
 import io.klingtracker.testing.TestClock;
 import io.klingtracker.testing.TestDatabase;
 import java.time.Duration;
@@ -272,15 +273,12 @@ class BodyRoomTest {
 
   private static Claim held(String task, int bytes) {
     return new Claim(
-        task,
-        "text2video",
+        new UpstreamRef(task, "text2video", null, "default"),
         null,
         bytes,
-        null,
         MODEL,
         "video",
         1,
-        "default",
         new ClaimToken("o", 1),
         0,
         NOW,

@@ -7,6 +7,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import io.klingtracker.kling.KlingNews;
 import io.klingtracker.kling.KlingStatus;
 import io.klingtracker.task.TaskStatus;
+import io.klingtracker.task.UpstreamRef;
 import java.time.Instant;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
@@ -86,11 +87,8 @@ class AnswerMatcherTest {
   private static Check check(
       String id, @Nullable String klingId, boolean tracked, @Nullable String askId) {
     return new Check(
-        id,
+        new UpstreamRef(id, "text2video", "kling-v3", "default"),
         "acme",
-        "text2video",
-        "kling-v3",
-        "default",
         klingId,
         tracked,
         askId,

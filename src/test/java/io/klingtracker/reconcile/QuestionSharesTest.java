@@ -20,6 +20,7 @@ import io.klingtracker.task.TaskStatus;
 import io.klingtracker.task.Tasks;
 import io.klingtracker.task.TasksOnDatabase;
 import io.klingtracker.task.TrackedTask;
+import io.klingtracker.task.UpstreamRef;
 import io.klingtracker.testing.SameThread;
 import io.klingtracker.testing.TestClock;
 import io.klingtracker.testing.TestDatabase;
@@ -84,14 +85,10 @@ class QuestionSharesTest {
             h.createUpdate("update open_task set next_check_at = :now, checks = 0")
                 .bind("now", clock.instant())
                 .execute());
-    assertEquals(
-        List.of(task),
-        store.reschedule(List.of(Reschedule.notProving(asked, later))));
+    assertEquals(List.of(task), store.reschedule(List.of(Reschedule.notProving(asked, later))));
 
     Check again = store.claim(Map.of(), false, 100).get(0);
-    assertEquals(
-        List.of(),
-        store.reschedule(List.of(Reschedule.notProving(again, later))));
+    assertEquals(List.of(), store.reschedule(List.of(Reschedule.notProving(again, later))));
   }
 
   @Test
@@ -204,11 +201,8 @@ class QuestionSharesTest {
   private static Check check(
       String tenant, @Nullable TaskStatus proving, boolean tracked, int checks) {
     return new Check(
-        TaskId.next(Instant.EPOCH),
+        new UpstreamRef(TaskId.next(Instant.EPOCH), "text2video", "kling-v3", "default"),
         tenant,
-        "text2video",
-        "kling-v3",
-        "default",
         null,
         tracked,
         "x",

@@ -5,6 +5,7 @@ import static org.junit.jupiter.api.Assertions.assertNull;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.klingtracker.task.TasksOnDatabase;
+import io.klingtracker.task.UpstreamRef;
 import io.klingtracker.testing.TestClock;
 import io.klingtracker.testing.TestDatabase;
 import io.klingtracker.upstream.CallbackStats.Account;
@@ -20,6 +21,9 @@ import org.junit.jupiter.api.extension.RegisterExtension;
 
 /** When Kling is asked, and what is learnt for it. */
 class CheckPlanTest {
+
+  private static final UpstreamRef TASK =
+      new UpstreamRef("task_1", "text2video", "kling-v3", "default");
 
   @RegisterExtension static final TestDatabase DATABASE = TestDatabase.fresh();
 
@@ -132,15 +136,11 @@ class CheckPlanTest {
   }
 
   private Duration first(Instant startedAt) {
-    return Duration.between(clock.instant(), upstream.plan.first(watched(startedAt)));
+    return Duration.between(clock.instant(), upstream.plan.first(TASK, startedAt));
   }
 
   private Duration next(int checks) {
-    return Duration.between(clock.instant(), upstream.plan.next(watched(clock.instant()), checks));
-  }
-
-  private static CheckPlan.Watched watched(Instant startedAt) {
-    return new CheckPlan.Watched("text2video", "kling-v3", "default", startedAt);
+    return Duration.between(clock.instant(), upstream.plan.next(TASK, checks));
   }
 
   private static void assertBetween(long least, long most, Duration wait) {
