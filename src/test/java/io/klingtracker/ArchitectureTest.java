@@ -19,11 +19,15 @@ import io.klingtracker.tenant.Open;
 import io.quarkus.test.junit.QuarkusTest;
 import jakarta.ws.rs.HttpMethod;
 import jakarta.ws.rs.Path;
+import java.io.IOException;
+import java.nio.file.Files;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.TreeMap;
 import java.util.TreeSet;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 import org.eclipse.microprofile.openapi.annotations.Operation;
 import org.junit.jupiter.api.Tag;
@@ -46,147 +50,86 @@ class ArchitectureTest {
           .filter(method -> method.isMetaAnnotatedWith(HttpMethod.class))
           .toList();
 
-  /** Every package and all that it may use; a new edge is a decision, made here. */
+  /**
+   * Every package and all that it uses; a new edge is a decision, made here. The way in is not
+   * here: it knows every feature's settings, and nothing knows it.
+   */
   private static final Map<String, Set<String>> ALLOWED =
-      new TreeMap<>(
-          Map.ofEntries(
-              Map.entry("time", Set.of()),
-              Map.entry("http", Set.of("database", "problem", "request", "share")),
-              Map.entry("share", Set.of("problem")),
-              Map.entry("retry", Set.of()),
-              Map.entry("problem", Set.of()),
-              Map.entry("loops", Set.of("database", "time")),
-              Map.entry("presence", Set.of("database", "loops")),
-              Map.entry("database", Set.of("problem")),
-              Map.entry("secret", Set.of("loops")),
-              Map.entry("text", Set.of()),
-              Map.entry("request", Set.of("problem", "text")),
-              Map.entry("kling", Set.of("retry", "secret", "text")),
-              Map.entry("rules", Set.of("problem", "target", "text")),
-              Map.entry("target", Set.of()),
-              Map.entry("task", Set.of("database", "time", "problem", "share", "text", "loops")),
-              Map.entry(
-                  "tenant",
-                  Set.of(
-                      "database",
-                      "http",
-                      "kling",
-                      "problem",
-                      "request",
-                      "secret",
-                      "task",
-                      "text",
-                      "time",
-                      "loops")),
-              Map.entry("watch", Set.of("database", "http", "problem", "share", "task", "loops")),
-              Map.entry(
-                  "feed",
-                  Set.of(
-                      "database",
-                      "problem",
-                      "request",
-                      "retry",
-                      "secret",
-                      "task",
-                      "tenant",
-                      "watch",
-                      "loops")),
-              Map.entry(
-                  "upstream",
-                  Set.of("database", "kling", "loops", "retry", "rules", "secret", "task")),
-              Map.entry(
-                  "api",
-                  Set.of(
-                      "request",
-                      "text",
-                      "http",
-                      "kling",
-                      "loops",
-                      "problem",
-                      "rules",
-                      "secret",
-                      "share",
-                      "target",
-                      "task",
-                      "tenant",
-                      "time",
-                      "upstream",
-                      "watch")),
-              Map.entry(
-                  "dispatch",
-                  Set.of(
-                      "database",
-                      "http",
-                      "kling",
-                      "problem",
-                      "retry",
-                      "rules",
-                      "share",
-                      "task",
-                      "tenant",
-                      "time",
-                      "upstream",
-                      "presence",
-                      "loops")),
-              Map.entry(
-                  "callback",
-                  Set.of(
-                      "text",
-                      "database",
-                      "http",
-                      "kling",
-                      "problem",
-                      "retry",
-                      "secret",
-                      "task",
-                      "upstream",
-                      "presence",
-                      "loops")),
-              Map.entry(
-                  "reconcile",
-                  Set.of(
-                      "database",
-                      "kling",
-                      "problem",
-                      "retry",
-                      "rules",
-                      "task",
-                      "upstream",
-                      "presence",
-                      "loops")),
-              Map.entry(
-                  "events",
-                  Set.of(
-                      "request",
-                      "database",
-                      "problem",
-                      "retry",
-                      "task",
-                      "tenant",
-                      "time",
-                      "watch",
-                      "presence",
-                      "loops")),
-              Map.entry(
-                  "webhook",
-                  Set.of(
-                      "request",
-                      "text",
-                      "database",
-                      "problem",
-                      "retry",
-                      "rules",
-                      "secret",
-                      "share",
-                      "target",
-                      "task",
-                      "tenant",
-                      "time",
-                      "presence",
-                      "loops"))));
+      edges(
+          """
+          problem
+          database -> problem
+          text
+          egress -> text
+          request -> problem text
+          share -> problem
+          http -> database problem request share
+          kling -> text
+          time
+          loops -> database time
+          presence -> database loops
+          retry
+          rules -> egress problem text
+          secret -> loops
+          signature -> secret
+          task -> database loops problem share text time
+          tenant -> database http kling loops problem request rules secret task text time
+          upstream -> database kling loops retry rules secret task
+          watch -> database http loops problem share task
+          api -> kling loops problem request rules secret task tenant time upstream watch
+          callback -> database http kling loops presence problem retry secret task text upstream
+          dispatch -> database http kling loops presence problem retry rules share task tenant time upstream
+          events -> database loops presence problem request task tenant time watch
+          feed -> database loops problem request retry secret task tenant watch
+          klingapi -> egress http kling problem request rules share task tenant upstream watch
+          reconcile -> kling loops presence retry rules task upstream
+          webhook -> egress loops presence problem request rules secret share signature task tenant time
+          """);
+
+  /** The rows of the documented table: its packages, and the level. */
+  private static final Pattern DOCUMENTED =
+      Pattern.compile("\\| (`[a-z` ]+`) \\| .* \\| ([a-z ]+) \\|");
+
+  private static final List<String> LEVELS = List.of("ground", "core", "feature", "way in");
 
   @Test
   void packages_use_only_what_they_may() {
+    Map<String, Set<String>> edges = edgesOfTheCode();
+    edges.remove("start");
+    assertEquals(Map.of(), without(edges, ALLOWED), "edges that ALLOWED does not have");
+    assertEquals(Map.of(), without(ALLOWED, edges), "edges of ALLOWED that nobody uses");
+    assertEquals(edges.keySet(), ALLOWED.keySet(), "packages");
+  }
+
+  @Test
+  void packages_are_documented_and_use_nothing_above_them() throws IOException {
+    Map<String, Integer> levels = new TreeMap<>();
+    for (String line : Files.readAllLines(java.nio.file.Path.of("src/docs/architecture.md"))) {
+      Matcher row = DOCUMENTED.matcher(line);
+      if (row.matches()) {
+        for (String name : row.group(1).replace("`", "").split(" ")) {
+          levels.put(name, LEVELS.indexOf(row.group(2)));
+        }
+      }
+    }
+    Map<String, Set<String>> edges = edgesOfTheCode();
+    assertEquals(edges.keySet(), levels.keySet(), "packages and the rows of architecture.md");
+
+    int feature = LEVELS.indexOf("feature");
+    Set<String> upward = new TreeSet<>();
+    edges.forEach(
+        (name, used) -> {
+          for (String other : used) {
+            int above = levels.get(other) - levels.get(name);
+            if (above > 0 || above == 0 && levels.get(name) == feature) {
+              upward.add(name + " -> " + other);
+            }
+          }
+        });
+    assertEquals(Set.of(), upward, "edges that go up, or from one feature to another");
+  }
+
+  private static Map<String, Set<String>> edgesOfTheCode() {
     Map<String, Set<String>> edges = new TreeMap<>();
     for (JavaClass type : CODE) {
       Set<String> used =
@@ -199,18 +142,31 @@ class ArchitectureTest {
       edges.computeIfAbsent(feature(type.getPackageName()), name -> new TreeSet<>()).addAll(used);
     }
     edges.remove("");
-    // The way in knows every feature's settings; nothing knows the way in.
-    edges.remove("start");
-    Map<String, Set<String>> forbidden = new TreeMap<>();
+    return edges;
+  }
+
+  private static Map<String, Set<String>> edges(String table) {
+    Map<String, Set<String>> edges = new TreeMap<>();
+    for (String line : table.split("\n")) {
+      String[] words = line.split(" (-> )?");
+      edges.put(words[0], new TreeSet<>(List.of(words).subList(1, words.length)));
+    }
+    return edges;
+  }
+
+  /** The edges of one that another does not have. */
+  private static Map<String, Set<String>> without(
+      Map<String, Set<String>> edges, Map<String, Set<String>> others) {
+    Map<String, Set<String>> rest = new TreeMap<>();
     edges.forEach(
         (name, used) -> {
           Set<String> extra = new TreeSet<>(used);
-          extra.removeAll(ALLOWED.getOrDefault(name, Set.of()));
+          extra.removeAll(others.getOrDefault(name, Set.of()));
           if (!extra.isEmpty()) {
-            forbidden.put(name, extra);
+            rest.put(name, extra);
           }
         });
-    assertEquals(Map.of(), forbidden, "edges that ALLOWED does not have");
+    return rest;
   }
 
   @Test

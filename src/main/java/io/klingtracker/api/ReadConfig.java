@@ -4,13 +4,9 @@ import io.smallrye.config.ConfigMapping;
 import io.smallrye.config.WithDefault;
 import java.time.Duration;
 
-/** Bounds of asking and waiting. */
+/** Bounds of asking. */
 @ConfigMapping(prefix = "tracker.api")
 public interface ReadConfig {
-
-  /** Longest {@code wait} of a long-poll and of {@code Prefer: wait}. */
-  @WithDefault("60s")
-  Duration maxWait();
 
   /** How many final tasks are remembered for the next to ask. */
   @WithDefault("2000")

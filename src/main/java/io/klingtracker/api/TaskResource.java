@@ -24,6 +24,8 @@ import io.klingtracker.tenant.Scope;
 import io.klingtracker.upstream.QueueView;
 import io.klingtracker.upstream.QueueView.QueueStatus;
 import io.klingtracker.upstream.QueueView.TaskInQueue;
+import io.klingtracker.watch.LongPoll;
+import io.klingtracker.watch.LongPollConfig;
 import io.smallrye.common.annotation.NonBlocking;
 import io.smallrye.mutiny.Uni;
 import io.smallrye.mutiny.infrastructure.Infrastructure;
@@ -81,7 +83,7 @@ public class TaskResource {
       Cursors cursors,
       CurrentCaller caller,
       OpenCalls calls,
-      ReadConfig config) {
+      LongPollConfig config) {
     this.calls = calls;
     this.tasks = tasks;
     this.queue = queue;

@@ -1,4 +1,4 @@
-/** The REST resources, in Kling's shape and in our own; they translate and decide nothing. */
+/** Tasks over REST in our own shape, for who knows what the service is; decides nothing. */
 @NullMarked
 package io.klingtracker.api;
 

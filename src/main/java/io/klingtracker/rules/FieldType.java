@@ -1,8 +1,8 @@
 package io.klingtracker.rules;
 
 import com.fasterxml.jackson.databind.JsonNode;
-import io.klingtracker.target.RefusedTargetException;
-import io.klingtracker.target.Target;
+import io.klingtracker.egress.RefusedTargetException;
+import io.klingtracker.egress.Target;
 import java.math.BigDecimal;
 import java.util.Collection;
 import java.util.LinkedHashMap;

@@ -1,26 +1,27 @@
 package io.klingtracker.start;
 
-import io.klingtracker.api.ApiConfig;
 import io.klingtracker.api.ReadConfig;
 import io.klingtracker.callback.CallbackConfig;
 import io.klingtracker.database.DatasourceConfig;
 import io.klingtracker.database.GroupCommitConfig;
 import io.klingtracker.dispatch.DispatchConfig;
+import io.klingtracker.egress.TargetConfig;
+import io.klingtracker.egress.TargetPolicy;
 import io.klingtracker.events.RelayConfig;
 import io.klingtracker.feed.FeedConfig;
 import io.klingtracker.http.HttpConfig;
 import io.klingtracker.http.OperatorConfig;
 import io.klingtracker.kling.KlingConfig;
+import io.klingtracker.klingapi.ApiConfig;
 import io.klingtracker.reconcile.ReconcileConfig;
 import io.klingtracker.rules.ModelMapping;
 import io.klingtracker.secret.SecretConfig;
-import io.klingtracker.target.TargetConfig;
-import io.klingtracker.target.TargetPolicy;
 import io.klingtracker.task.TaskConfig;
 import io.klingtracker.tenant.OidcConfig;
 import io.klingtracker.tenant.TenantConfig;
 import io.klingtracker.upstream.ResultConfig;
 import io.klingtracker.upstream.UpstreamConfig;
+import io.klingtracker.watch.LongPollConfig;
 import io.klingtracker.watch.WatchConfig;
 import io.klingtracker.webhook.FirstSecretConfig;
 import io.klingtracker.webhook.WebhookConfig;
@@ -76,6 +77,7 @@ public final class StartupCheck {
           GroupCommitConfig.class,
           ApiConfig.class,
           ReadConfig.class,
+          LongPollConfig.class,
           DispatchConfig.class,
           CallbackConfig.class,
           ReconcileConfig.class,
@@ -347,7 +349,7 @@ public final class StartupCheck {
 
   /** A wait that something else cut would leave a paid create without its answer. */
   private void waits() {
-    Duration longest = config.getConfigMapping(ReadConfig.class).maxWait();
+    Duration longest = config.getConfigMapping(LongPollConfig.class).maxWait();
     Duration answer = config.getConfigMapping(HttpConfig.class).answerTime();
     if (answer.compareTo(longest.plus(AFTER_WAIT)) < 0) {
       faults.add(

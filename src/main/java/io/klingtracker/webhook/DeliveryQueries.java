@@ -1,5 +1,6 @@
 package io.klingtracker.webhook;
 
+import io.klingtracker.egress.AttemptResult;
 import jakarta.inject.Inject;
 import jakarta.inject.Singleton;
 import java.sql.ResultSet;

@@ -1,5 +1,6 @@
 package io.klingtracker.webhook;
 
+import io.klingtracker.egress.AttemptResult;
 import java.time.DateTimeException;
 import java.time.Duration;
 import java.time.Instant;

@@ -3,6 +3,7 @@ package io.klingtracker.webhook;
 import io.klingtracker.problem.ErrorCode;
 import io.klingtracker.problem.ProblemException;
 import io.klingtracker.secret.Secrets;
+import io.klingtracker.signature.SigningSecret;
 import jakarta.inject.Inject;
 import jakarta.inject.Singleton;
 import java.security.SecureRandom;

@@ -1,5 +1,7 @@
 package io.klingtracker.webhook;
 
+import io.klingtracker.egress.AttemptResult;
+import io.klingtracker.egress.Failure;
 import java.time.Instant;
 import org.jspecify.annotations.Nullable;
 

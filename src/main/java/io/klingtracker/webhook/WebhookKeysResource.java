@@ -2,6 +2,7 @@ package io.klingtracker.webhook;
 
 import com.fasterxml.jackson.annotation.JsonProperty;
 import io.klingtracker.secret.Secrets;
+import io.klingtracker.signature.SigningKey;
 import io.klingtracker.tenant.Open;
 import jakarta.inject.Inject;
 import jakarta.ws.rs.GET;

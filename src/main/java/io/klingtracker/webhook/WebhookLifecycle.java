@@ -1,12 +1,16 @@
 package io.klingtracker.webhook;
 
+import io.klingtracker.egress.DnsResolver;
+import io.klingtracker.egress.PinnedClient;
+import io.klingtracker.egress.TargetPolicy;
 import io.klingtracker.loops.Loops;
 import io.klingtracker.loops.SetAside;
 import io.klingtracker.loops.WorkLoop;
 import io.klingtracker.presence.Presence;
 import io.klingtracker.presence.ReplicaId;
 import io.klingtracker.secret.Secrets;
-import io.klingtracker.target.TargetPolicy;
+import io.klingtracker.signature.SigningKey;
+import io.klingtracker.signature.SigningSecret;
 import io.klingtracker.task.TasksChanged;
 import io.quarkus.runtime.StartupEvent;
 import io.vertx.core.Vertx;

@@ -7,6 +7,8 @@ import io.klingtracker.problem.ProblemException;
 import io.klingtracker.request.Parameters;
 import io.klingtracker.secret.Cursors;
 import io.klingtracker.secret.Secrets;
+import io.klingtracker.signature.SigningKey;
+import io.klingtracker.signature.SigningSecret;
 import io.klingtracker.task.Task;
 import io.klingtracker.task.Tasks;
 import io.klingtracker.tenant.CurrentCaller;

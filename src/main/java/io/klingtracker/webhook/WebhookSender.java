@@ -1,9 +1,14 @@
 package io.klingtracker.webhook;
 
+import io.klingtracker.egress.AttemptResult;
+import io.klingtracker.egress.Failure;
+import io.klingtracker.egress.PinnedClient;
 import io.klingtracker.loops.Attempts;
 import io.klingtracker.loops.Batch;
 import io.klingtracker.loops.SetAside;
 import io.klingtracker.presence.ReplicaId;
+import io.klingtracker.signature.SigningKey;
+import io.klingtracker.signature.WebhookSigner;
 import io.klingtracker.webhook.DeliveryQueue.Breaker;
 import io.klingtracker.webhook.DeliveryQueue.Claimed;
 import io.klingtracker.webhook.DeliveryQueue.Room;

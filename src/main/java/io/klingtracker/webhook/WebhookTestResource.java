@@ -1,14 +1,16 @@
 package io.klingtracker.webhook;
 
 import com.fasterxml.jackson.annotation.JsonProperty;
+import io.klingtracker.egress.AttemptResult;
+import io.klingtracker.egress.Failure;
+import io.klingtracker.egress.RefusedTargetException;
+import io.klingtracker.egress.TargetPolicy;
 import io.klingtracker.problem.ErrorCode;
 import io.klingtracker.problem.ProblemException;
 import io.klingtracker.share.Bound;
 import io.klingtracker.share.Permit;
 import io.klingtracker.share.Share;
 import io.klingtracker.share.Shares;
-import io.klingtracker.target.RefusedTargetException;
-import io.klingtracker.target.TargetPolicy;
 import io.klingtracker.tenant.CurrentCaller;
 import io.klingtracker.tenant.Needs;
 import io.klingtracker.tenant.Scope;

@@ -1,5 +1,6 @@
 package io.klingtracker.webhook;
 
+import io.klingtracker.egress.AttemptResult;
 import io.opentelemetry.api.trace.Span;
 import io.opentelemetry.api.trace.SpanKind;
 import io.opentelemetry.api.trace.StatusCode;

@@ -2,6 +2,7 @@ package io.klingtracker.watch;
 
 import io.klingtracker.loops.Loops;
 import io.klingtracker.share.Shares;
+import io.klingtracker.task.Tasks;
 import io.klingtracker.task.TasksChanged;
 import io.klingtracker.testing.Settings;
 import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
@@ -32,6 +33,11 @@ public final class Watches {
             WatchConfig.class, Map.of("tracker.watch.max-watchers", Integer.toString(most))),
         new Shares(new SimpleMeterRegistry()),
         () -> {});
+  }
+
+  /** Long-polls that look with these tasks. */
+  public static LongPoll longPoll(Tasks tasks, ChangeNotifier notifier, Waits waits) {
+    return new LongPoll(tasks, notifier, waits);
   }
 
   /** As at the beginning of a shutdown. */

@@ -3,6 +3,8 @@ package io.klingtracker.webhook;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import io.klingtracker.egress.AttemptResult;
+import io.klingtracker.egress.Failure;
 import io.klingtracker.presence.DeadClaims;
 import io.klingtracker.presence.ReplicaId;
 import io.klingtracker.task.News;

@@ -4,6 +4,8 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import io.klingtracker.egress.AttemptResult;
+import io.klingtracker.egress.Failure;
 import io.klingtracker.presence.DeadClaims;
 import io.klingtracker.testing.TestDatabase;
 import io.klingtracker.webhook.DeliveryQueue.Breaker;

@@ -5,6 +5,8 @@ import static org.junit.jupiter.api.Assertions.assertInstanceOf;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import io.klingtracker.egress.AttemptResult;
+import io.klingtracker.egress.Failure;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.List;

@@ -7,6 +7,7 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import io.klingtracker.problem.ErrorCode;
 import io.klingtracker.problem.ProblemException;
 import io.klingtracker.secret.Secrets;
+import io.klingtracker.signature.SigningSecret;
 import io.klingtracker.testing.TestDatabase;
 import java.nio.charset.StandardCharsets;
 import java.time.Clock;

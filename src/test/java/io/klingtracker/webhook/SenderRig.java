@@ -1,10 +1,12 @@
 package io.klingtracker.webhook;
 
+import io.klingtracker.egress.PinnedClient;
+import io.klingtracker.egress.TargetPolicy;
 import io.klingtracker.loops.SetAside;
 import io.klingtracker.loops.WorkLoop;
 import io.klingtracker.presence.ReplicaId;
 import io.klingtracker.secret.Secrets;
-import io.klingtracker.target.TargetPolicy;
+import io.klingtracker.signature.SigningKey;
 import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
 import io.opentelemetry.api.OpenTelemetry;
 import io.quarkus.runtime.configuration.DurationConverter;

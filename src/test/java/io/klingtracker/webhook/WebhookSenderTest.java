@@ -5,6 +5,7 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.standardwebhooks.Webhook;
+import io.klingtracker.egress.Receiver;
 import io.klingtracker.loops.SetAside;
 import io.klingtracker.testing.OwnCertificate;
 import io.klingtracker.testing.Refusing;

@@ -3,6 +3,8 @@ package io.klingtracker.webhook;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 
+import io.klingtracker.egress.AttemptResult;
+import io.klingtracker.egress.Failure;
 import io.klingtracker.testing.TestDatabase;
 import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
 import java.time.Clock;

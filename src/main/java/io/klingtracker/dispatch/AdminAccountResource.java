@@ -1,0 +1,149 @@
+package io.klingtracker.dispatch;
+
+import com.fasterxml.jackson.annotation.JsonProperty;
+import io.klingtracker.problem.ErrorCode;
+import io.klingtracker.problem.ProblemException;
+import io.klingtracker.tenant.Admin;
+import io.klingtracker.upstream.CallbackStats;
+import io.klingtracker.upstream.KlingAccounts;
+import jakarta.inject.Inject;
+import jakarta.ws.rs.GET;
+import jakarta.ws.rs.POST;
+import jakarta.ws.rs.Path;
+import jakarta.ws.rs.PathParam;
+import jakarta.ws.rs.Produces;
+import jakarta.ws.rs.core.MediaType;
+import java.time.Instant;
+import java.util.List;
+import org.eclipse.microprofile.openapi.annotations.Operation;
+import org.jspecify.annotations.Nullable;
+
+/** The operator's view of the Kling accounts: their slots, what is parked, how callbacks come. */
+@Path("/admin/v1/accounts")
+@Produces(MediaType.APPLICATION_JSON)
+public class AdminAccountResource {
+
+  private final KlingAccounts accounts;
+  private final CallbackStats stats;
+
+  @Inject
+  AdminAccountResource(KlingAccounts accounts, CallbackStats stats) {
+    this.accounts = accounts;
+    this.stats = stats;
+  }
+
+  /** All accounts. */
+  public record Listing(List<View> accounts) {}
+
+  /** One account. */
+  public record View(
+      String name,
+      @JsonProperty("max_parallel") int maxParallel,
+      int weight,
+      boolean paused,
+      String breaker,
+      List<ParkedView> parked,
+      List<KlingAccounts.Slots> slots,
+      Callbacks callbacks) {
+
+    static View of(KlingAccounts.State state, CallbackStats.Account account) {
+      return new View(
+          state.name(),
+          state.maxParallel(),
+          state.weight(),
+          state.paused(),
+          state.breaker(),
+          state.parked().stream().map(ParkedView::of).toList(),
+          state.slots(),
+          new Callbacks(
+              account.expected(),
+              account.arrived(),
+              account.wrong(),
+              account.lost(),
+              account.medianLeadMillis(),
+              account.p99LeadMillis(),
+              account.silence()));
+    }
+  }
+
+  /** What Kling refuses for now. */
+  public record ParkedView(
+      @Nullable String credential,
+      @Nullable String family,
+      @Nullable String model,
+      int code,
+      String reason,
+      Instant at,
+      @JsonProperty("probe_at") @Nullable Instant probeAt) {
+
+    static ParkedView of(KlingAccounts.Parked parked) {
+      return new ParkedView(
+          parked.credential(),
+          parked.family(),
+          parked.model(),
+          parked.code(),
+          parked.reason(),
+          parked.at(),
+          parked.probeAt());
+    }
+  }
+
+  /** How callbacks come; see {@link CallbackStats.Account}. */
+  public record Callbacks(
+      long expected,
+      long arrived,
+      long wrong,
+      long lost,
+      @JsonProperty("median_lead_ms") @Nullable Long medianLeadMillis,
+      @JsonProperty("p99_lead_ms") @Nullable Long p99LeadMillis,
+      double silence) {}
+
+  /** Every configured account. */
+  @GET
+  @Admin
+  @Operation(summary = "Accounts: slots, parked, callbacks")
+  public Listing list() {
+    return new Listing(accounts.all().stream().map(this::view).toList());
+  }
+
+  /** One account. */
+  @GET
+  @Admin
+  @Path("/{name}")
+  @Operation(summary = "One account")
+  public View one(@PathParam("name") String name) {
+    return accounts.one(name).map(this::view).orElseThrow(() -> unknown(name));
+  }
+
+  /** Sends nothing new on it; tasks that run there continue. */
+  @POST
+  @Admin
+  @Path("/{name}/pause")
+  @Operation(summary = "Pause an account")
+  public View pause(@PathParam("name") String name) {
+    if (!accounts.pause(name)) {
+      throw unknown(name);
+    }
+    return one(name);
+  }
+
+  /** Takes a pause and every parking back. */
+  @POST
+  @Admin
+  @Path("/{name}/resume")
+  @Operation(summary = "Resume an account")
+  public View resume(@PathParam("name") String name) {
+    if (!accounts.resume(name)) {
+      throw unknown(name);
+    }
+    return one(name);
+  }
+
+  private View view(KlingAccounts.State state) {
+    return View.of(state, stats.of(state.name()));
+  }
+
+  private static ProblemException unknown(String name) {
+    return new ProblemException(ErrorCode.NOT_FOUND, "no account is called " + name);
+  }
+}

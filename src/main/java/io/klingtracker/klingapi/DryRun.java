@@ -1,0 +1,52 @@
+package io.klingtracker.klingapi;
+
+import com.fasterxml.jackson.annotation.JsonProperty;
+import com.fasterxml.jackson.annotation.JsonRawValue;
+import io.klingtracker.kling.KlingConfig;
+import io.klingtracker.rules.Checked;
+import io.klingtracker.rules.UpstreamBody;
+import io.klingtracker.upstream.UpstreamConfig;
+import java.math.BigDecimal;
+import java.util.List;
+import java.util.TreeSet;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * What a submission would have become.
+ *
+ * @param upstreamBody the body that would be sent; a task that does not exist has no id and no
+ *     token, so these two are shown by their names
+ * @param account the account that is tried first
+ * @param family what Kling counts the slots for
+ * @param slots how many slots it takes
+ * @param units what it counts until Kling tells its deduction
+ * @param warnings what Kling takes and is probably not meant
+ */
+record DryRun(
+    @JsonProperty("upstream_body") @JsonRawValue String upstreamBody,
+    @Nullable String account,
+    String family,
+    int slots,
+    BigDecimal units,
+    List<String> warnings) {
+
+  static DryRun of(
+      Submissions.SubmissionRequest request,
+      Checked checked,
+      KlingConfig kling,
+      UpstreamConfig upstream) {
+    String base = upstream.publicUrl().map(Object::toString).orElse("").replaceAll("/+$", "");
+    return new DryRun(
+        UpstreamBody.of(
+            request.kind(),
+            request.body(),
+            checked.upstreamModel(),
+            "{task_id}",
+            base + "/callbacks/kling/{task_id}/{token}"),
+        new TreeSet<>(kling.accounts().keySet()).stream().findFirst().orElse(null),
+        checked.family().wireName(),
+        checked.slots(),
+        checked.units(),
+        checked.warnings());
+  }
+}

@@ -1,0 +1,57 @@
+package io.klingtracker.klingapi;
+
+import io.klingtracker.http.BodyBounds;
+import io.klingtracker.rules.Kind;
+import io.klingtracker.rules.Kinds;
+import io.klingtracker.rules.SyncPath;
+import jakarta.inject.Inject;
+import jakarta.inject.Singleton;
+
+/** Bodies may be large where their kind takes pictures or sound. */
+@Singleton
+class KindBodyBounds implements BodyBounds {
+
+  private static final String FRONT = "/kling/";
+  private static final String LEGACY = "v1/";
+
+  private final int usual;
+  private final int media;
+
+  @Inject
+  KindBodyBounds(ApiConfig config) {
+    this.usual = config.maxBody();
+    this.media = Math.max(config.maxBody(), config.maxMediaBody());
+  }
+
+  @Override
+  public int usual() {
+    return usual;
+  }
+
+  @Override
+  public int max() {
+    return media;
+  }
+
+  @Override
+  public int of(String path) {
+    if (!path.startsWith(FRONT)) {
+      return usual;
+    }
+    String rest = path.substring(FRONT.length(), path.length() - (path.endsWith("/") ? 1 : 0));
+    boolean takesMedia;
+    if (rest.startsWith(LEGACY)) {
+      String kind = rest.substring(LEGACY.length());
+      takesMedia =
+          Kinds.syncOfPath(kind)
+              .map(SyncPath::takesMedia)
+              .or(() -> Kinds.ofPath(kind).map(Kind::takesMedia))
+              .orElse(false);
+    } else {
+      int end = rest.indexOf('/');
+      takesMedia =
+          end > 0 && Kinds.ofPath(rest.substring(0, end)).map(Kind::takesMedia).orElse(false);
+    }
+    return takesMedia ? media : usual;
+  }
+}

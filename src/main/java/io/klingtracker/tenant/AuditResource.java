@@ -1,0 +1,75 @@
+package io.klingtracker.tenant;
+
+import com.fasterxml.jackson.databind.PropertyNamingStrategies;
+import com.fasterxml.jackson.databind.annotation.JsonNaming;
+import io.klingtracker.request.Parameters;
+import io.klingtracker.time.Rfc3339;
+import jakarta.inject.Inject;
+import jakarta.ws.rs.GET;
+import jakarta.ws.rs.Path;
+import jakarta.ws.rs.Produces;
+import jakarta.ws.rs.QueryParam;
+import jakarta.ws.rs.core.MediaType;
+import java.util.List;
+import org.eclipse.microprofile.openapi.annotations.Operation;
+import org.jspecify.annotations.Nullable;
+
+/** What administrators did. It can be read here and changed nowhere. */
+@Path("/admin/v1/audit")
+@Produces(MediaType.APPLICATION_JSON)
+public class AuditResource {
+
+  private static final int DEFAULT_LIMIT = 50;
+  private static final int MAX_LIMIT = 200;
+
+  private final AuditLog log;
+
+  @Inject
+  AuditResource(AuditLog log) {
+    this.log = log;
+  }
+
+  /** One line: an action's beginning, or with a status its end. */
+  @JsonNaming(PropertyNamingStrategies.SnakeCaseStrategy.class)
+  public record Line(
+      long id,
+      String requestId,
+      String at,
+      String actor,
+      String address,
+      String method,
+      String path,
+      @Nullable Integer status,
+      @Nullable String detail) {}
+
+  /** Lines, newest first, and where the next page begins. */
+  @JsonNaming(PropertyNamingStrategies.SnakeCaseStrategy.class)
+  public record Page(List<Line> entries, @Nullable Long nextBefore) {}
+
+  /** The log, newest first. */
+  @GET
+  @Admin
+  @Operation(summary = "What administrators did")
+  public Page page(
+      @QueryParam("before") @Nullable String before, @QueryParam("limit") @Nullable String limit) {
+    int size = Parameters.number("limit", limit, DEFAULT_LIMIT, 1, MAX_LIMIT);
+    List<AuditLog.Entry> page =
+        log.page(Parameters.whole("before", before, Long.MAX_VALUE, 0, Long.MAX_VALUE), size);
+    return new Page(
+        page.stream()
+            .map(
+                entry ->
+                    new Line(
+                        entry.id(),
+                        entry.request().toString(),
+                        Rfc3339.format(entry.at()),
+                        entry.actor(),
+                        entry.address(),
+                        entry.method(),
+                        entry.path(),
+                        entry.status(),
+                        entry.detail()))
+            .toList(),
+        page.size() < size ? null : page.get(size - 1).id());
+  }
+}

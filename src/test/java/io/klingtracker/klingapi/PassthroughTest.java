@@ -1,0 +1,113 @@
+package io.klingtracker.klingapi;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+
+import io.klingtracker.kling.CreateAnswer;
+import io.klingtracker.kling.KlingClient;
+import io.klingtracker.kling.KlingConfig;
+import io.klingtracker.kling.PassthroughAnswer;
+import io.klingtracker.kling.QueryAnswer;
+import io.klingtracker.problem.ErrorCode;
+import io.klingtracker.problem.ProblemException;
+import io.klingtracker.rules.Body;
+import io.klingtracker.rules.SyncPath;
+import io.klingtracker.share.Shares;
+import io.klingtracker.tenant.CountedCalls;
+import io.klingtracker.testing.SameThread;
+import io.klingtracker.testing.Settings;
+import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
+import java.math.BigDecimal;
+import java.nio.charset.StandardCharsets;
+import java.time.Instant;
+import java.util.ArrayDeque;
+import java.util.ArrayList;
+import java.util.Deque;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionStage;
+import org.junit.jupiter.api.Test;
+
+class PassthroughTest {
+
+  private static final SyncPath PATH = new SyncPath("audio/tts", false);
+  private static final Body BODY = Body.parse("{}".getBytes(StandardCharsets.UTF_8), 100);
+
+  private final SlowKling kling = new SlowKling();
+  private final Passthrough passthrough =
+      new Passthrough(
+          kling,
+          Settings.of(KlingConfig.class, Map.of("kling.accounts.default.access-key", "a")),
+          Settings.of(ApiConfig.class, Map.of("tracker.api.max-passed-at-once", "8")),
+          new Shares(new SimpleMeterRegistry()),
+          () -> {},
+          this::counted,
+          new SameThread());
+  private final List<String> counted = new ArrayList<>();
+
+  private CountedCalls.Call counted(String path, BigDecimal units) {
+    counted.add(path + " " + units);
+    return () -> counted.add("refused");
+  }
+
+  private static final class SlowKling implements KlingClient {
+    private final Deque<CompletableFuture<PassthroughAnswer>> waiting = new ArrayDeque<>();
+
+    @Override
+    public CompletionStage<PassthroughAnswer> pass(String account, String path, String body) {
+      CompletableFuture<PassthroughAnswer> answer = new CompletableFuture<>();
+      waiting.add(answer);
+      return answer;
+    }
+
+    @Override
+    public CompletionStage<CreateAnswer> create(
+        String account, String path, String body, Instant notAfter) {
+      throw new UnsupportedOperationException();
+    }
+
+    @Override
+    public CompletionStage<QueryAnswer> query(String account, String path) {
+      throw new UnsupportedOperationException();
+    }
+  }
+
+  @Test
+  void what_kling_refuses_is_given_back_and_what_it_does_not_answer_stays_counted() {
+    for (PassthroughAnswer answer :
+        List.of(
+            new PassthroughAnswer.Answered(200, 0, new byte[0]),
+            new PassthroughAnswer.NoAnswer("reset"),
+            new PassthroughAnswer.Answered(502, -1, new byte[0]),
+            new PassthroughAnswer.Answered(400, 1201, new byte[0]))) {
+      passthrough.forward("acme", PATH, BODY);
+      kling.waiting.remove().complete(answer);
+    }
+
+    String call = "audio/tts 0.05";
+    assertEquals(List.of(call, call, call, call, "refused"), counted);
+  }
+
+  @Test
+  void a_tenant_whose_calls_all_wait_leaves_room_for_another() {
+    for (int i = 0; i < 7; i++) {
+      passthrough.forward("greedy", PATH, BODY);
+    }
+    ProblemException refused =
+        assertThrows(ProblemException.class, () -> passthrough.forward("greedy", PATH, BODY));
+    assertEquals(ErrorCode.RATE_LIMITED, refused.code());
+
+    passthrough.forward("other", PATH, BODY);
+    assertEquals(8, kling.waiting.size());
+
+    // Now that another is there, half is all that the first may have.
+    for (int i = 0; i < 3; i++) {
+      kling.waiting.remove().complete(new PassthroughAnswer.NoAnswer("slow"));
+    }
+    assertThrows(ProblemException.class, () -> passthrough.forward("greedy", PATH, BODY));
+    kling.waiting.remove().complete(new PassthroughAnswer.NoAnswer("slow"));
+    passthrough.forward("greedy", PATH, BODY);
+    assertEquals(5, kling.waiting.size());
+  }
+}
