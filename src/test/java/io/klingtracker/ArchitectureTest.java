@@ -58,6 +58,7 @@ class ArchitectureTest {
       edges(
           """
           problem
+          cache
           database -> problem
           text
           egress -> text
@@ -66,24 +67,24 @@ class ArchitectureTest {
           http -> database problem request share
           kling -> text
           time
-          loops -> database time
+          loops -> cache database time
           presence -> database loops
           retry
           rules -> egress problem text
           secret -> loops
           signature -> secret
           task -> database loops problem share text time
-          tenant -> database http kling loops problem request rules secret task text time
+          tenant -> cache database http kling loops problem request rules secret task text time
           upstream -> database kling loops retry rules secret task
           watch -> database http loops problem share task
-          api -> kling loops problem request rules secret task tenant time upstream watch
+          api -> cache kling loops problem request rules secret task tenant time upstream watch
           callback -> database http kling loops presence problem retry secret task text upstream
           dispatch -> database http kling loops presence problem retry rules share task tenant time upstream
           events -> database loops presence problem request task tenant time watch
           feed -> database loops problem request retry secret task tenant watch
           klingapi -> egress http kling problem request rules share task tenant upstream watch
           reconcile -> kling loops presence retry rules task upstream
-          webhook -> egress loops presence problem request rules secret share signature task tenant time
+          webhook -> cache egress loops presence problem request rules secret share signature task tenant time
           """);
 
   /** The rows of the documented table: its packages, and the level. */

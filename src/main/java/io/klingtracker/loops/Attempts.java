@@ -1,7 +1,7 @@
 package io.klingtracker.loops;
 
-import java.util.LinkedHashMap;
-import java.util.Map;
+import com.github.benmanes.caffeine.cache.Cache;
+import io.klingtracker.cache.Caches;
 
 /**
  * How often items failed in a row, for queues whose rows do not count it. In memory, and bounded:
@@ -11,23 +11,15 @@ public final class Attempts {
 
   private static final int MOST = 10_000;
 
-  private final Map<String, Integer> failures =
-      new LinkedHashMap<>(16, 0.75f, true) {
-        @Override
-        protected boolean removeEldestEntry(Map.Entry<String, Integer> eldest) {
-          return size() > MOST;
-        }
-      };
+  private final Cache<String, Integer> failures = Caches.bounded(MOST);
 
   /** Counts a failure; how many it makes. */
-  public synchronized int failed(String key) {
-    return failures.merge(key, 1, Integer::sum);
+  public int failed(String key) {
+    return failures.asMap().merge(key, 1, Integer::sum);
   }
 
   /** It went well, or will not be tried again. */
-  public synchronized void done(String key) {
-    if (!failures.isEmpty()) {
-      failures.remove(key);
-    }
+  public void done(String key) {
+    failures.invalidate(key);
   }
 }

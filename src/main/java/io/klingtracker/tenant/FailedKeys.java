@@ -1,7 +1,7 @@
 package io.klingtracker.tenant;
 
 import com.github.benmanes.caffeine.cache.Cache;
-import com.github.benmanes.caffeine.cache.Caffeine;
+import io.klingtracker.cache.Caches;
 import io.netty.util.NetUtil;
 import java.time.Clock;
 import java.time.Duration;
@@ -33,18 +33,8 @@ final class FailedKeys {
 
   FailedKeys(Clock clock, int keys) {
     this.clock = clock;
-    this.failures =
-        Caffeine.newBuilder()
-            .maximumSize(MAX_ADDRESSES)
-            .expireAfterAccess(WINDOW)
-            .executor(Runnable::run)
-            .build();
-    this.good =
-        Caffeine.newBuilder()
-            .maximumSize(keys)
-            .expireAfterAccess(GOOD_LATELY)
-            .executor(Runnable::run)
-            .build();
+    this.failures = Caches.afterAccess(MAX_ADDRESSES, WINDOW, clock);
+    this.good = Caches.afterAccess(keys, GOOD_LATELY, clock);
   }
 
   /** How often one address has failed, in this window. */

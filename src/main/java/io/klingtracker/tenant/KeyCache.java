@@ -1,12 +1,10 @@
 package io.klingtracker.tenant;
 
+import com.github.benmanes.caffeine.cache.Cache;
+import io.klingtracker.cache.Caches;
 import java.time.Clock;
 import java.time.Duration;
 import java.time.Instant;
-import java.util.Iterator;
-import java.util.LinkedHashMap;
-import java.util.List;
-import java.util.Map;
 import java.util.Optional;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
@@ -19,75 +17,57 @@ final class KeyCache {
 
   private final Clock clock;
   private final Duration life;
-  private final Map<String, Entry> known;
-  private final Map<String, Entry> unknown;
+  private final Cache<String, Known> known;
 
-  private record Entry(@Nullable Caller caller, Instant until) {}
+  /** With the end of what was found of each. */
+  private final Cache<String, Instant> unknown;
+
+  private record Known(Caller caller, Instant until) {}
 
   KeyCache(Clock clock, Duration life, int size) {
     this.clock = clock;
     this.life = life;
-    this.known = bounded(size);
-    this.unknown = bounded(size);
+    this.known = Caches.afterWrite(size, life, clock);
+    this.unknown = Caches.afterWrite(size, life, clock);
   }
 
   Optional<Caller> get(String name, Supplier<Optional<Caller>> lookUp) {
+    // The age counts from before the look: a revocation between look and now is felt in time.
     Instant now = clock.instant();
-    Entry entry = peek(name);
-    if (entry == null) {
-      // The age counts from before the look: a revocation between look and now is felt in time.
-      entry = new Entry(lookUp.get().orElse(null), now.plus(life));
-      put(name, entry);
+    Caller caller = peek(name, now);
+    if (caller == null && !isUnknown(name, now)) {
+      caller = lookUp.get().orElse(null);
+      put(name, caller, now.plus(life));
     }
-    Caller caller = entry.caller();
     return caller != null && caller.usableAt(now) ? Optional.of(caller) : Optional.empty();
   }
 
   /** Whether {@link #get} would ask nobody. */
   boolean has(String name) {
-    return peek(name) != null;
+    Instant now = clock.instant();
+    return peek(name, now) != null || isUnknown(name, now);
   }
 
   /** Forgets a key that was revoked here, and every key that was changed. */
-  synchronized void clear() {
-    known.clear();
+  void clear() {
+    known.invalidateAll();
   }
 
-  private synchronized @Nullable Entry peek(String name) {
-    Instant now = clock.instant();
-    for (Map<String, Entry> map : List.of(known, unknown)) {
-      Entry entry = map.get(name);
-      if (entry != null && now.isBefore(entry.until())) {
-        return entry;
-      }
+  private @Nullable Caller peek(String name, Instant now) {
+    Known found = known.getIfPresent(name);
+    return found != null && now.isBefore(found.until()) ? found.caller() : null;
+  }
+
+  private boolean isUnknown(String name, Instant now) {
+    Instant until = unknown.getIfPresent(name);
+    return until != null && now.isBefore(until);
+  }
+
+  private void put(String name, @Nullable Caller caller, Instant until) {
+    if (caller == null) {
+      unknown.put(name, until);
+    } else {
+      known.put(name, new Known(caller, until));
     }
-    return null;
-  }
-
-  private synchronized void put(String name, Entry entry) {
-    Map<String, Entry> map = entry.caller() == null ? unknown : known;
-    map.remove(name);
-    map.put(name, entry);
-    // Whatever else is stale at the old end goes too.
-    drop(known);
-    drop(unknown);
-  }
-
-  private void drop(Map<String, Entry> map) {
-    Iterator<Entry> oldest = map.values().iterator();
-    if (oldest.hasNext() && !clock.instant().isBefore(oldest.next().until())) {
-      oldest.remove();
-    }
-  }
-
-  private static Map<String, Entry> bounded(int size) {
-    return new LinkedHashMap<>() {
-      private static final long serialVersionUID = 1L;
-
-      @Override
-      protected boolean removeEldestEntry(Map.Entry<String, Entry> eldest) {
-        return this.size() > size;
-      }
-    };
   }
 }

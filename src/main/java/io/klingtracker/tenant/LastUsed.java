@@ -1,5 +1,7 @@
 package io.klingtracker.tenant;
 
+import com.github.benmanes.caffeine.cache.Cache;
+import io.klingtracker.cache.Caches;
 import io.klingtracker.loops.Batch;
 import io.klingtracker.loops.Loops;
 import io.klingtracker.loops.SetAside;
@@ -10,7 +12,6 @@ import jakarta.inject.Inject;
 import java.time.Clock;
 import java.time.Duration;
 import java.time.Instant;
-import java.util.Map;
 import java.util.Set;
 import java.util.UUID;
 import java.util.concurrent.ConcurrentHashMap;
@@ -28,15 +29,14 @@ class LastUsed {
 
   private final KeyStore store;
   private final Clock clock;
-  private final int most;
-  private final Map<UUID, Instant> written = new ConcurrentHashMap<>();
+  private final Cache<UUID, Instant> written;
   private final Set<UUID> pending = ConcurrentHashMap.newKeySet();
 
   @Inject
   LastUsed(KeyStore store, Clock clock, TenantConfig config, Loops loops) {
     this.store = store;
     this.clock = clock;
-    this.most = config.keys().cacheSize();
+    this.written = Caches.afterWrite(config.keys().cacheSize(), AT_MOST_EVERY, clock);
     loops.add(WorkLoop.named("key-use").every(POLL).work(this::write));
   }
 
@@ -44,13 +44,7 @@ class LastUsed {
     if (key == null) {
       return;
     }
-    Instant now = clock.instant();
-    Instant last = written.get(key);
-    if (last == null || !now.isBefore(last.plus(AT_MOST_EVERY))) {
-      if (written.size() >= most) {
-        written.clear();
-      }
-      written.put(key, now);
+    if (written.asMap().putIfAbsent(key, clock.instant()) == null) {
       pending.add(key);
     }
   }

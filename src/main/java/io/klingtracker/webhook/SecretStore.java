@@ -1,5 +1,7 @@
 package io.klingtracker.webhook;
 
+import com.github.benmanes.caffeine.cache.Cache;
+import io.klingtracker.cache.Caches;
 import io.klingtracker.problem.ErrorCode;
 import io.klingtracker.problem.ProblemException;
 import io.klingtracker.secret.Secrets;
@@ -11,8 +13,6 @@ import java.time.Clock;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.List;
-import java.util.Map;
-import java.util.concurrent.ConcurrentHashMap;
 import org.jdbi.v3.core.Handle;
 import org.jdbi.v3.core.Jdbi;
 import org.jspecify.annotations.Nullable;
@@ -70,9 +70,7 @@ class SecretStore {
   private final Secrets secrets;
   private final Clock clock;
   private final SecureRandom random = new SecureRandom();
-  private final Map<String, Cached> cache = new ConcurrentHashMap<>();
-
-  private record Cached(List<SigningSecret> live, Instant until) {}
+  private final Cache<String, List<SigningSecret>> cache;
 
   /** A live secret, of which only the dates can be shown. */
   record Description(Instant createdAt, @Nullable Instant expiresAt) {}
@@ -82,25 +80,22 @@ class SecretStore {
     this.jdbi = jdbi;
     this.secrets = secrets;
     this.clock = clock;
+    this.cache = Caches.afterWrite(MAX_CACHED, CACHED, clock);
   }
 
   /** What deliveries to a tenant are signed with, newest first; never empty. */
   List<SigningSecret> live(String tenant) {
-    Instant now = clock.instant();
-    Cached known = cache.get(tenant);
-    if (known == null || now.isAfter(known.until())) {
-      List<SigningSecret> live = read(tenant, now);
-      if (live.isEmpty()) {
+    List<SigningSecret> known = cache.getIfPresent(tenant);
+    if (known == null) {
+      Instant now = clock.instant();
+      known = read(tenant, now);
+      if (known.isEmpty()) {
         putFirst(tenant, SigningSecret.generate(random));
-        live = read(tenant, now);
+        known = read(tenant, now);
       }
-      if (cache.size() >= MAX_CACHED) {
-        cache.clear();
-      }
-      known = new Cached(live, now.plus(CACHED));
       cache.put(tenant, known);
     }
-    return known.live();
+    return known;
   }
 
   private List<SigningSecret> read(String tenant, Instant now) {
@@ -137,7 +132,7 @@ class SecretStore {
   SigningSecret rotate(String tenant, @Nullable SigningSecret chosen, Duration overlap) {
     SigningSecret secret = chosen == null ? SigningSecret.generate(random) : chosen;
     int written = jdbi.inTransaction(handle -> rotate(handle, tenant, secret, overlap));
-    cache.remove(tenant);
+    cache.invalidate(tenant);
     if (written == 0) {
       throw new ProblemException(
           ErrorCode.CONFLICT, "another rotation is under way; look at the settings and try again");

@@ -1,6 +1,8 @@
 package io.klingtracker.webhook;
 
 import com.fasterxml.jackson.annotation.JsonProperty;
+import com.github.benmanes.caffeine.cache.Cache;
+import io.klingtracker.cache.Caches;
 import io.klingtracker.egress.AttemptResult;
 import io.klingtracker.egress.Failure;
 import io.klingtracker.egress.RefusedTargetException;
@@ -24,10 +26,8 @@ import jakarta.ws.rs.core.MediaType;
 import java.time.Clock;
 import java.time.Duration;
 import java.time.Instant;
-import java.util.Map;
 import java.util.UUID;
 import java.util.concurrent.CompletionStage;
-import java.util.concurrent.ConcurrentHashMap;
 import org.eclipse.microprofile.context.ManagedExecutor;
 import org.eclipse.microprofile.openapi.annotations.Operation;
 import org.eclipse.microprofile.openapi.annotations.media.Schema;
@@ -57,7 +57,7 @@ public class WebhookTestResource {
   private final Clock clock;
   private final ManagedExecutor executor;
   private final Share underWay;
-  private final Map<String, Instant> last = new ConcurrentHashMap<>();
+  private final Cache<String, Instant> last;
 
   /** Where to. */
   @Schema(name = "Order")
@@ -87,6 +87,7 @@ public class WebhookTestResource {
     this.policy = policy;
     this.caller = caller;
     this.clock = clock;
+    this.last = Caches.afterWrite(MAX_TENANTS, PAUSE, clock);
     this.executor = executor;
     this.underWay =
         shares.of(
@@ -151,15 +152,10 @@ public class WebhookTestResource {
   }
 
   private void notTooOften(String tenant, Instant now) {
-    if (last.size() >= MAX_TENANTS) {
-      last.clear();
-    }
-    Instant before = last.get(tenant);
-    if (before != null && now.isBefore(before.plus(PAUSE))) {
+    if (last.asMap().putIfAbsent(tenant, now) != null) {
       throw new ProblemException(
           ErrorCode.RATE_LIMITED, "one test a second; wait and try again", PAUSE);
     }
-    last.put(tenant, now);
   }
 
   private static Result result(UUID id, AttemptResult result) {
