@@ -5,7 +5,6 @@ import io.klingtracker.dispatch.SlotPlan.Assigned;
 import io.klingtracker.dispatch.SlotPlan.Plan;
 import io.klingtracker.dispatch.SlotPlan.TenantQueue;
 import io.klingtracker.loops.SetAside;
-import io.klingtracker.presence.Presence;
 import io.klingtracker.presence.ReplicaId;
 import io.klingtracker.task.ClaimToken;
 import io.klingtracker.task.UpstreamRef;
@@ -76,7 +75,7 @@ class DispatchStore {
       from freed f where o.task_id = f.task_id
       """;
 
-  private static final String FREE_DEAD = FREE.formatted(Presence.GONE);
+  private static final String FREE_DEAD = FREE.formatted(ReplicaId.GONE);
 
   private static final String LET_GO =
       FREE.formatted("c.claimed_by = :owner and c.task_id <> all(cast(:held as text[]))");

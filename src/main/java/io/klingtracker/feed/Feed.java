@@ -1,5 +1,7 @@
 package io.klingtracker.feed;
 
+import io.klingtracker.problem.ErrorCode;
+import io.klingtracker.problem.ProblemException;
 import io.klingtracker.task.TaskStatus;
 import io.klingtracker.watch.ChangeNotifier;
 import io.klingtracker.watch.Waits;
@@ -88,7 +90,13 @@ public class Feed {
         .filter(event -> event.eventId().equals(eventId))
         .map(FeedEvent::sequence)
         .findFirst()
-        .orElseThrow(FeedResource::unknownEvent);
+        .orElseThrow(Feed::unknownEvent);
+  }
+
+  static ProblemException unknownEvent() {
+    return new ProblemException(
+        ErrorCode.INVALID_REQUEST,
+        "Last-Event-ID is not the event_id of an event here; leave it out, or catch up with GET /v1/events");
   }
 
   /** Whether nothing can follow the event with this sequence. */

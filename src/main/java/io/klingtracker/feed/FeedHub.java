@@ -5,6 +5,7 @@ import io.klingtracker.loops.Loops;
 import io.klingtracker.loops.SetAside;
 import io.klingtracker.loops.WorkLoop;
 import io.klingtracker.watch.ChangeNotifier;
+import io.klingtracker.watch.Subscription;
 import io.quarkus.runtime.Startup;
 import io.smallrye.mutiny.subscription.UniEmitter;
 import jakarta.inject.Inject;
@@ -47,9 +48,9 @@ class FeedHub {
   private static final class TenantFeed {
     private Cursor cursor;
     private final Set<FeedReader> readers = new HashSet<>();
-    private final ChangeNotifier.Subscription subscription;
+    private final Subscription subscription;
 
-    TenantFeed(Cursor cursor, ChangeNotifier.Subscription subscription) {
+    TenantFeed(Cursor cursor, Subscription subscription) {
       this.cursor = cursor;
       this.subscription = subscription;
     }

@@ -147,21 +147,15 @@ public class FeedResource {
   }
 
   private Cursor placeOf(String tenant, String lastEventId) {
-    return feed.placeOf(tenant, eventId(lastEventId)).orElseThrow(FeedResource::unknownEvent);
+    return feed.placeOf(tenant, eventId(lastEventId)).orElseThrow(Feed::unknownEvent);
   }
 
   static UUID eventId(String text) {
     try {
       return UUID.fromString(text);
     } catch (IllegalArgumentException e) {
-      throw unknownEvent();
+      throw Feed.unknownEvent();
     }
-  }
-
-  static ProblemException unknownEvent() {
-    return new ProblemException(
-        ErrorCode.INVALID_REQUEST,
-        "Last-Event-ID is not the event_id of an event here; leave it out, or catch up with GET /v1/events");
   }
 
   /** Events as they are on a stream; a comment where nothing came for a heartbeat. */

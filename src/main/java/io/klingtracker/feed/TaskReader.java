@@ -1,6 +1,7 @@
 package io.klingtracker.feed;
 
 import io.klingtracker.watch.ChangeNotifier;
+import io.klingtracker.watch.Subscription;
 import io.klingtracker.watch.Waits;
 import io.smallrye.mutiny.Uni;
 import io.smallrye.mutiny.infrastructure.Infrastructure;
@@ -15,7 +16,7 @@ final class TaskReader implements AutoCloseable {
   private final FeedConfig config;
   private final String taskId;
   private final Waits.Wait wait;
-  private final ChangeNotifier.Subscription subscription;
+  private final Subscription subscription;
   private int seen;
   private boolean over;
   private boolean news;

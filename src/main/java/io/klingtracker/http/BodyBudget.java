@@ -60,7 +60,7 @@ class BodyBudget {
       MeterRegistry meters,
       Shares shares,
       LargeBodyWork copies) {
-    long bytes = memory(config);
+    long bytes = LargeBodyWork.memory(config);
     // Two of the largest may arrive, one of which is worked on: so no body is above its share.
     long arriving = Math.max(bytes / 16 * 3, 2L * bounds.max());
     this.callbacks = shares.of(bound("callback-bytes", "bytes of callbacks", bytes / 8, 0));
@@ -92,11 +92,6 @@ class BodyBudget {
         .baseUnit("bytes")
         .tag("part", of)
         .register(meters);
-  }
-
-  /** Bytes that all parts are parts of. */
-  static long memory(HttpConfig config) {
-    return config.bodyMemory().orElse(Runtime.getRuntime().maxMemory() / 2);
   }
 
   /** A body of a tenant's request. */

@@ -35,7 +35,7 @@ public class LargeBodyWork {
                 "large-body-copies",
                 "bytes for work on large requests",
                 // One of the largest always fits, whatever was configured.
-                Math.max(BodyBudget.memory(config) / 16 * 5, (long) bounds.max() * COPIES),
+                Math.max(memory(config) / 16 * 5, (long) bounds.max() * COPIES),
                 ErrorCode.RATE_LIMITED,
                 RETRY)));
   }
@@ -48,6 +48,11 @@ public class LargeBodyWork {
   /** Asks for so many bytes for a tenant's bodies; more than there are at all is all of them. */
   public Entry enter(String tenant, long bytes) {
     return share.enter(tenant, Math.min(bytes, share.bound().max()));
+  }
+
+  /** Bytes that all parts are parts of. */
+  static long memory(HttpConfig config) {
+    return config.bodyMemory().orElse(Runtime.getRuntime().maxMemory() / 2);
   }
 
   long held() {

@@ -3,7 +3,9 @@ package io.klingtracker.klingapi;
 import com.fasterxml.jackson.annotation.JsonProperty;
 import com.fasterxml.jackson.annotation.JsonRawValue;
 import io.klingtracker.kling.KlingConfig;
+import io.klingtracker.rules.Body;
 import io.klingtracker.rules.Checked;
+import io.klingtracker.rules.Kind;
 import io.klingtracker.rules.UpstreamBody;
 import io.klingtracker.upstream.UpstreamConfig;
 import java.math.BigDecimal;
@@ -31,15 +33,12 @@ record DryRun(
     List<String> warnings) {
 
   static DryRun of(
-      Submissions.SubmissionRequest request,
-      Checked checked,
-      KlingConfig kling,
-      UpstreamConfig upstream) {
+      Kind kind, Body body, Checked checked, KlingConfig kling, UpstreamConfig upstream) {
     String base = upstream.publicUrl().map(Object::toString).orElse("").replaceAll("/+$", "");
     return new DryRun(
         UpstreamBody.of(
-            request.kind(),
-            request.body(),
+            kind,
+            body,
             checked.upstreamModel(),
             "{task_id}",
             base + "/callbacks/kling/{task_id}/{token}"),

@@ -156,7 +156,7 @@ public class NewerResource {
           tasks.find(tenant, id).filter(known -> byTaskId == known.id().equals(id)).orElse(null);
       if (task != null) {
         bytes += size(task);
-        if (bytes > Tasks.MAX_PAGE_BYTES && !found.isEmpty()) {
+        if (bytes > TaskPage.MAX_BYTES && !found.isEmpty()) {
           throw invalid("the tasks of these ids have too many bytes for one answer; ask for fewer");
         }
         found.add(NewerTask.of(task, json));
@@ -196,7 +196,7 @@ public class NewerResource {
         boolean wanted = query.wants(task);
         full =
             page.size() == query.limit()
-                || wanted && !page.isEmpty() && bytes + size(task) > Tasks.MAX_PAGE_BYTES;
+                || wanted && !page.isEmpty() && bytes + size(task) > TaskPage.MAX_BYTES;
         if (full) {
           more = true;
           break;

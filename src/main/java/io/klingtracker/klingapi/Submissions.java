@@ -111,7 +111,7 @@ class Submissions {
     if (externalTaskId != null && tasks.find(request.tenant(), externalTaskId).isPresent()) {
       throw taken(externalTaskId);
     }
-    return DryRun.of(request, checked, kling, upstream);
+    return DryRun.of(request.kind(), request.body(), checked, kling, upstream);
   }
 
   /** Stores the task, or finds the answer that its idempotency key had before. */

@@ -48,13 +48,6 @@ public class Presence {
    */
   public static final Duration CLAIM = Duration.ofDays(1);
 
-  /**
-   * Of rows of {@code c}: claimed by who is not among the replicas. Claims of versions without
-   * presence, which are named otherwise, end by their time.
-   */
-  public static final String GONE =
-      "c.claimed_by like '@%' and not exists (select from replica r where r.id = split_part(c.claimed_by, '/', 1))";
-
   private final Jdbi jdbi;
   private final Jdbi sessions;
   private final ReplicaId me;
@@ -75,7 +68,7 @@ public class Presence {
   /** Where claims are, and who is to look when some are free again. */
   private record Queue(String name, Release release, Runnable wake, Counter counter) {}
 
-  /** Frees the claims of those that are {@link #GONE}. */
+  /** Frees the claims of those that are {@link ReplicaId#GONE gone}. */
   @FunctionalInterface
   public interface Release {
     /** Does so, and returns how many there were. */

@@ -43,7 +43,7 @@ final class PresenceStore {
   private static final String LEAVE = "delete from replica where id = :id";
 
   private static final String FREE =
-      "update {table} c set claimed_until = null, claimed_by = null where " + Presence.GONE;
+      "update {table} c set claimed_until = null, claimed_by = null where " + ReplicaId.GONE;
 
   private PresenceStore() {}
 

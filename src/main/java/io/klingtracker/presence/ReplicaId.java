@@ -14,6 +14,13 @@ import org.jdbi.v3.core.Handle;
 @Singleton
 public class ReplicaId {
 
+  /**
+   * Of rows of {@code c}: claimed by who is not among the replicas. Claims of versions without
+   * presence, which are named otherwise, end by their time.
+   */
+  public static final String GONE =
+      "c.claimed_by like '@%' and not exists (select from replica r where r.id = split_part(c.claimed_by, '/', 1))";
+
   /** First half of the advisory locks' keys; the second is the replica's number. */
   static final int LOCKS = 0x4B4C5402;
 

@@ -12,7 +12,6 @@ import jakarta.annotation.PreDestroy;
 import jakarta.inject.Inject;
 import jakarta.inject.Singleton;
 import java.time.Duration;
-import java.util.List;
 import java.util.concurrent.CompletionException;
 import org.jspecify.annotations.Nullable;
 
@@ -22,26 +21,8 @@ class SubmissionWriter {
 
   private static final Duration RETRY = Duration.ofSeconds(1);
 
-  private final GroupCommit<Entry, Submission> groups;
+  private final GroupCommit<TaskStore.Entry, Submission> groups;
   private final Share waiting;
-
-  /**
-   * A submission and the trace that it came with.
-   *
-   * @param traceparent W3C trace context, or null
-   */
-  record Entry(NewTask task, @Nullable String traceparent) {
-
-    /** Those that could get into each other's way have the same. */
-    Object key() {
-      NewTask.Idempotency idempotency = task.idempotency();
-      if (idempotency != null) {
-        return List.of(task.tenant(), idempotency.key());
-      }
-      String externalTaskId = task.externalTaskId();
-      return externalTaskId == null ? new Object() : List.of(task.tenant(), externalTaskId);
-    }
-  }
 
   @Inject
   SubmissionWriter(TaskStore store, TaskConfig config, GroupCommitConfig grouping, Shares shares) {
@@ -64,7 +45,7 @@ class SubmissionWriter {
 
   /** Durable when this returns. */
   Submission submit(NewTask task, @Nullable String traceparent) {
-    Entry entry = new Entry(task, traceparent);
+    TaskStore.Entry entry = new TaskStore.Entry(task, traceparent);
     try (Permit place = waiting.enter(task.tenant(), 1).orThrow()) {
       return groups.add(entry.key(), entry).toCompletableFuture().join();
     } catch (CompletionException e) {

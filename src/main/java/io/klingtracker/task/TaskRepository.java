@@ -160,7 +160,7 @@ class TaskRepository {
                 .createQuery(BATCH)
                 .bind("tenant", tenant)
                 .bindArray("ids", String.class, ids)
-                .bind("maxBytes", Tasks.MAX_PAGE_BYTES)
+                .bind("maxBytes", TaskPage.MAX_BYTES)
                 .map(
                     (row, context) -> {
                       String asked = row.getString("asked");
@@ -193,7 +193,7 @@ class TaskRepository {
                 .bindMap(values)
                 .bind("limit", limit)
                 .bind("offset", offset)
-                .bind("maxBytes", Tasks.MAX_PAGE_BYTES)
+                .bind("maxBytes", TaskPage.MAX_BYTES)
                 .map(
                     (row, context) -> {
                       more[0] = row.getBoolean("more");

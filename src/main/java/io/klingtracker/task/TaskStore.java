@@ -55,6 +55,24 @@ class TaskStore {
   private final int trackedMost;
   private final FreshPlans plans = new FreshPlans();
 
+  /**
+   * A submission and the trace that it came with.
+   *
+   * @param traceparent W3C trace context, or null
+   */
+  record Entry(NewTask task, @Nullable String traceparent) {
+
+    /** Those that could get into each other's way have the same. */
+    Object key() {
+      NewTask.Idempotency idempotency = task.idempotency();
+      if (idempotency != null) {
+        return List.of(task.tenant(), idempotency.key());
+      }
+      String externalTaskId = task.externalTaskId();
+      return externalTaskId == null ? new Object() : List.of(task.tenant(), externalTaskId);
+    }
+  }
+
   @Inject
   TaskStore(Jdbi jdbi, Clock clock) {
     this(jdbi, clock, TRACKED_PER_TENANT);
@@ -70,9 +88,9 @@ class TaskStore {
    * Stores submissions and answers each, in their order. Those that repeat each other are given
    * again, until all are stored or find what they repeat.
    */
-  List<Submission> submit(List<SubmissionWriter.Entry> group) {
-    Map<SubmissionWriter.Entry, Submission> answers = new IdentityHashMap<>();
-    List<SubmissionWriter.Entry> left = group;
+  List<Submission> submit(List<Entry> group) {
+    Map<Entry, Submission> answers = new IdentityHashMap<>();
+    List<Entry> left = group;
     // A round stores at least the first of those that repeat each other; only one who repeats what
     // another transaction stores in this moment, and then does not, is there for longer.
     for (int round = 0; !left.isEmpty() && round <= group.size(); round++) {
@@ -84,11 +102,11 @@ class TaskStore {
         .toList();
   }
 
-  private Map<SubmissionWriter.Entry, Submission> submitOnce(List<SubmissionWriter.Entry> group) {
+  private Map<Entry, Submission> submitOnce(List<Entry> group) {
     Instant now = clock.instant();
-    Map<String, SubmissionWriter.Entry> byId = new LinkedHashMap<>();
+    Map<String, Entry> byId = new LinkedHashMap<>();
     group.forEach(entry -> byId.put(TaskId.next(now), entry));
-    Map<SubmissionWriter.Entry, Submission> answers = new IdentityHashMap<>();
+    Map<Entry, Submission> answers = new IdentityHashMap<>();
     try {
       jdbi.useHandle(
           handle -> {
@@ -118,8 +136,7 @@ class TaskStore {
                 .bind("now", now)
                 .map(
                     (row, context) -> {
-                      SubmissionWriter.Entry entry =
-                          Objects.requireNonNull(byId.get(row.getString("id")));
+                      Entry entry = Objects.requireNonNull(byId.get(row.getString("id")));
                       submission(entry, row, now).ifPresent(answer -> answers.put(entry, answer));
                       return entry;
                     })
@@ -140,8 +157,8 @@ class TaskStore {
   }
 
   /** Nothing when it has to be given again. */
-  private static Optional<Submission> submission(
-      SubmissionWriter.Entry entry, ResultSet row, Instant now) throws SQLException {
+  private static Optional<Submission> submission(Entry entry, ResultSet row, Instant now)
+      throws SQLException {
     if (row.getBoolean("stored")) {
       return Optional.of(new Submission.Stored(row.getString("id"), now));
     }
@@ -162,12 +179,12 @@ class TaskStore {
         : Optional.empty();
   }
 
-  private static <V> Function<Map.Entry<String, SubmissionWriter.Entry>, @Nullable V> of(
+  private static <V> Function<Map.Entry<String, Entry>, @Nullable V> of(
       Function<NewTask, @Nullable V> value) {
     return given -> value.apply(given.getValue().task());
   }
 
-  private static <V> Function<Map.Entry<String, SubmissionWriter.Entry>, @Nullable V> ofKey(
+  private static <V> Function<Map.Entry<String, Entry>, @Nullable V> ofKey(
       Function<NewTask.Idempotency, V> value) {
     return of(
         task -> {

@@ -33,9 +33,6 @@ public class Tasks {
    */
   public static final int MAX_TIMELINE = 1000;
 
-  /** Bytes of results and messages in one answer with many tasks. */
-  public static final int MAX_PAGE_BYTES = 8 << 20;
-
   /** Bytes of details in one answer with a task's history. */
   private static final int MAX_TIMELINE_BYTES = 1 << 20;
 

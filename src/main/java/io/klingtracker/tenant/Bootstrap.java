@@ -55,7 +55,7 @@ class Bootstrap {
       // An operator may make it over the API at this moment.
       tenants.insert(config.tenant(), config.tenant(), clock.instant());
     }
-    byte[] hash = KeyAuthenticator.hash(key);
+    byte[] hash = KeyFormat.hash(key);
     if (keys.byHash(hash).isEmpty()) {
       String secret = config.secretKey().orElseGet(KeyFormat.API::make);
       keys.persist(

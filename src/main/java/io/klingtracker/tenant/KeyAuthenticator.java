@@ -10,7 +10,6 @@ import jakarta.inject.Inject;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.security.MessageDigest;
-import java.security.NoSuchAlgorithmException;
 import java.time.Clock;
 import java.time.Duration;
 import java.time.Instant;
@@ -73,9 +72,9 @@ class KeyAuthenticator {
     this.clock = clock;
     this.json = json;
     this.cache = new KeyCache(clock, config.keys().cache(), config.keys().cacheSize());
-    this.configuredKey = config.bootstrap().apiKey().map(KeyAuthenticator::hash);
+    this.configuredKey = config.bootstrap().apiKey().map(KeyFormat::hash);
     this.configuredAccessKey = config.bootstrap().accessKey();
-    this.configuredAdminKey = config.adminKey().map(KeyAuthenticator::hash);
+    this.configuredAdminKey = config.adminKey().map(KeyFormat::hash);
   }
 
   /**
@@ -95,7 +94,7 @@ class KeyAuthenticator {
    */
   Caller adminKey(@Nullable List<String> authorization) {
     String token = token(authorization);
-    byte[] hash = hash(token);
+    byte[] hash = KeyFormat.hash(token);
     if (isSame(configuredAdminKey, hash)) {
       return CONFIGURED_ADMIN;
     }
@@ -116,15 +115,15 @@ class KeyAuthenticator {
     try {
       String token = token(authorization);
       if (admin) {
-        return KeyFormat.ADMIN.fits(token) && !isSame(configuredAdminKey, hash(token))
-            ? "m:" + text(hash(token))
+        return KeyFormat.ADMIN.fits(token) && !isSame(configuredAdminKey, KeyFormat.hash(token))
+            ? "m:" + text(KeyFormat.hash(token))
             : null;
       }
       if (isJwt(token)) {
         String issuer = claims(token.split("\\.", -1)[1]).path("iss").asText("");
         return couldBeAccessKey(issuer) ? "a:" + issuer : null;
       }
-      return couldBeKey(token) ? "k:" + text(hash(token)) : null;
+      return couldBeKey(token) ? "k:" + text(KeyFormat.hash(token)) : null;
     } catch (ProblemException e) {
       return null;
     }
@@ -137,9 +136,7 @@ class KeyAuthenticator {
 
   /** What is known of a tenant for people, who have no key; empty when there is no such tenant. */
   Optional<Caller> tenant(String id) {
-    return Tenants.ID.matcher(id).matches()
-        ? cache.get("t:" + id, () -> store.tenant(id))
-        : Optional.empty();
+    return Tenant.isId(id) ? cache.get("t:" + id, () -> store.tenant(id)) : Optional.empty();
   }
 
   /** Called when a key was changed or revoked here; other replicas notice when their cache ages. */
@@ -151,14 +148,14 @@ class KeyAuthenticator {
     if (!couldBeKey(token)) {
       throw unknownKey("API key");
     }
-    byte[] hash = hash(token);
+    byte[] hash = KeyFormat.hash(token);
     return cache
         .get("k:" + text(hash), () -> store.byHash(hash))
         .orElseThrow(() -> unknownKey("API key"));
   }
 
   private boolean couldBeKey(String token) {
-    return KeyFormat.API.fits(token) || isSame(configuredKey, hash(token));
+    return KeyFormat.API.fits(token) || isSame(configuredKey, KeyFormat.hash(token));
   }
 
   private boolean couldBeAccessKey(String issuer) {
@@ -252,14 +249,6 @@ class KeyAuthenticator {
       throw invalid("the JWT's " + name + " must be seconds since 1970");
     }
     return Instant.ofEpochSecond(value.asLong());
-  }
-
-  static byte[] hash(String key) {
-    try {
-      return MessageDigest.getInstance("SHA-256").digest(key.getBytes(StandardCharsets.UTF_8));
-    } catch (NoSuchAlgorithmException e) {
-      throw new IllegalStateException("SHA-256 is part of every JDK", e);
-    }
   }
 
   private static String text(byte[] hash) {

@@ -2,6 +2,8 @@ package io.klingtracker.tenant;
 
 import java.math.BigInteger;
 import java.nio.charset.StandardCharsets;
+import java.security.MessageDigest;
+import java.security.NoSuchAlgorithmException;
 import java.security.SecureRandom;
 import java.util.zip.CRC32;
 
@@ -54,6 +56,15 @@ enum KeyFormat {
   static String shown(String key) {
     int dash = key.indexOf('-') + 1;
     return key.substring(0, Math.min(key.length(), dash + SHOWN));
+  }
+
+  /** What a key is stored and looked up by. */
+  static byte[] hash(String key) {
+    try {
+      return MessageDigest.getInstance("SHA-256").digest(key.getBytes(StandardCharsets.UTF_8));
+    } catch (NoSuchAlgorithmException e) {
+      throw new IllegalStateException("SHA-256 is part of every JDK", e);
+    }
   }
 
   private static String checksum(String text) {

@@ -88,6 +88,9 @@ class KeyStore {
   private final Clock clock;
   private final Set<String> accounts;
 
+  /** A key, or the people of a tenant. */
+  record Who(@Nullable UUID key, String tenant) {}
+
   @Inject
   KeyStore(Jdbi jdbi, ObjectMapper json, Clock clock, KlingConfig kling) {
     this.accounts = Set.copyOf(kling.accounts().keySet());
@@ -151,12 +154,12 @@ class KeyStore {
                 .findOne());
   }
 
-  List<OpenCalls.Who> unwelcome(List<OpenCalls.Who> callers) {
+  List<Who> unwelcome(List<Who> callers) {
     return jdbi.withHandle(
         handle ->
             Columns.of(handle.createQuery(UNWELCOME), callers)
-                .uuids("keys", OpenCalls.Who::key)
-                .texts("tenants", OpenCalls.Who::tenant)
+                .uuids("keys", Who::key)
+                .texts("tenants", Who::tenant)
                 .rest()
                 .bind("now", clock.instant())
                 .map((row, context) -> callers.get(row.getInt("place") - 1))

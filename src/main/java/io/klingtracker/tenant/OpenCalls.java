@@ -17,9 +17,7 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
-import java.util.UUID;
 import java.util.concurrent.ConcurrentHashMap;
-import org.jspecify.annotations.Nullable;
 
 /**
  * Ends what is kept open for a caller, a stream or a long wait, once its key is revoked, expired or
@@ -33,10 +31,8 @@ public class OpenCalls {
 
   private final KeyStore store;
   private final CurrentCaller current;
-  private final Map<Who, Set<UniEmitter<? super Boolean>>> open = new ConcurrentHashMap<>();
-
-  /** A key, or the people of a tenant. */
-  record Who(@Nullable UUID key, String tenant) {}
+  private final Map<KeyStore.Who, Set<UniEmitter<? super Boolean>>> open =
+      new ConcurrentHashMap<>();
 
   @Inject
   OpenCalls(KeyStore store, CurrentCaller current, TenantConfig config, Loops loops) {
@@ -66,11 +62,11 @@ public class OpenCalls {
     return Uni.combine().any().of(answer, refused);
   }
 
-  private Who who() {
-    return new Who(current.key(), current.tenant());
+  private KeyStore.Who who() {
+    return new KeyStore.Who(current.key(), current.tenant());
   }
 
-  private Uni<Boolean> end(Who who) {
+  private Uni<Boolean> end(KeyStore.Who who) {
     return Uni.createFrom()
         .emitter(
             emitter -> {
@@ -87,7 +83,7 @@ public class OpenCalls {
             });
   }
 
-  private void left(Who who, UniEmitter<? super Boolean> emitter) {
+  private void left(KeyStore.Who who, UniEmitter<? super Boolean> emitter) {
     open.computeIfPresent(
         who,
         (key, all) -> {
@@ -103,10 +99,10 @@ public class OpenCalls {
 
   /** One look at all who have something open. */
   boolean endUnwelcome() {
-    List<Who> callers = List.copyOf(open.keySet());
+    List<KeyStore.Who> callers = List.copyOf(open.keySet());
     if (!callers.isEmpty()) {
-      Map<Who, List<UniEmitter<? super Boolean>>> ends = new HashMap<>();
-      for (Who who : store.unwelcome(callers)) {
+      Map<KeyStore.Who, List<UniEmitter<? super Boolean>>> ends = new HashMap<>();
+      for (KeyStore.Who who : store.unwelcome(callers)) {
         ends.put(who, new ArrayList<>(open.getOrDefault(who, Set.of())));
       }
       ends.values().forEach(all -> all.forEach(emitter -> emitter.complete(true)));

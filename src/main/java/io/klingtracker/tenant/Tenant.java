@@ -8,6 +8,7 @@ import java.math.BigDecimal;
 import java.time.Instant;
 import java.util.List;
 import java.util.Map;
+import java.util.regex.Pattern;
 import org.hibernate.annotations.JdbcTypeCode;
 import org.hibernate.type.SqlTypes;
 import org.jspecify.annotations.Nullable;
@@ -16,6 +17,8 @@ import org.jspecify.annotations.Nullable;
 @Entity
 @Table(name = "tenant")
 class Tenant {
+
+  private static final Pattern ID = Pattern.compile("[a-z0-9][a-z0-9_-]{0,62}");
 
   @Id String id;
 
@@ -54,5 +57,10 @@ class Tenant {
     this.name = name;
     this.models = Map.of();
     this.createdAt = createdAt;
+  }
+
+  /** Whether a text could be the id of one. */
+  static boolean isId(String text) {
+    return ID.matcher(text).matches();
   }
 }

@@ -19,7 +19,6 @@ import java.util.SortedSet;
 import java.util.TreeSet;
 import java.util.UUID;
 import java.util.function.UnaryOperator;
-import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 
@@ -27,7 +26,6 @@ import org.jspecify.annotations.Nullable;
 @ApplicationScoped
 public class Tenants {
 
-  static final Pattern ID = Pattern.compile("[a-z0-9][a-z0-9_-]{0,62}");
   private static final int MAX_NAME = 200;
   private static final int MAX_MODELS = 100;
   private static final int MAX_WEIGHT = 1000;
@@ -147,7 +145,7 @@ public class Tenants {
   /** Makes a tenant. */
   @Transactional
   public TenantInfo create(@Nullable String id, Settings settings) {
-    if (id == null || !ID.matcher(id).matches()) {
+    if (id == null || !Tenant.isId(id)) {
       throw invalid("id must be 1 to 63 of a-z, 0-9, _ and -, beginning with a letter or digit");
     }
     Instant now = clock.instant();
@@ -168,8 +166,7 @@ public class Tenants {
    */
   @Transactional
   public TenantInfo change(String id, UnaryOperator<Settings> change) {
-    Tenant tenant =
-        tenants.locked(ID.matcher(id).matches() ? id : "").orElseThrow(Tenants::noTenant);
+    Tenant tenant = tenants.locked(Tenant.isId(id) ? id : "").orElseThrow(Tenants::noTenant);
     apply(tenant, change.apply(settings(tenant)));
     authenticator.forget();
     return known(tenant);
@@ -184,8 +181,7 @@ public class Tenants {
   /** Makes a key with its pair. */
   @Transactional
   public CreatedKey createKey(String tenant, KeySettings settings) {
-    Tenant owner =
-        tenants.locked(ID.matcher(tenant).matches() ? tenant : "").orElseThrow(Tenants::noTenant);
+    Tenant owner = tenants.locked(Tenant.isId(tenant) ? tenant : "").orElseThrow(Tenants::noTenant);
     checkRoom(keys.live(owner.id, clock.instant()));
     String apiKey = KeyFormat.API.make();
     String secretKey = KeyFormat.API.make().substring(3);
@@ -195,7 +191,7 @@ public class Tenants {
             owner.id,
             settings.name(),
             KeyFormat.shown(apiKey),
-            KeyAuthenticator.hash(apiKey),
+            KeyFormat.hash(apiKey),
             KeyFormat.ACCESS.make(),
             secrets.seal(secretKey.getBytes(StandardCharsets.UTF_8)),
             clock.instant());
@@ -242,11 +238,7 @@ public class Tenants {
     String text = KeyFormat.ADMIN.make();
     ApiKey key =
         ApiKey.ofAdmin(
-            UUID.randomUUID(),
-            name,
-            KeyFormat.shown(text),
-            KeyAuthenticator.hash(text),
-            clock.instant());
+            UUID.randomUUID(), name, KeyFormat.shown(text), KeyFormat.hash(text), clock.instant());
     key.expiresAt = expiresAt;
     keys.persist(key);
     return new CreatedKey(known(key), text, null);
@@ -292,9 +284,7 @@ public class Tenants {
   }
 
   private Tenant find(String id) {
-    return tenants
-        .findByIdOptional(ID.matcher(id).matches() ? id : "")
-        .orElseThrow(Tenants::noTenant);
+    return tenants.findByIdOptional(Tenant.isId(id) ? id : "").orElseThrow(Tenants::noTenant);
   }
 
   private void apply(ApiKey key, KeySettings settings) {

@@ -72,12 +72,6 @@ public class ChangeNotifier {
   private @Nullable Handle session;
   private int silentTurns;
 
-  /** A wait; closing it ends it, more than once does no harm. */
-  public interface Subscription extends AutoCloseable {
-    @Override
-    void close();
-  }
-
   @Inject
   ChangeNotifier(
       Jdbi jdbi, @LongLived Jdbi sessions, WatchConfig config, Clock clock, Loops loops) {

@@ -59,7 +59,7 @@ public class LongPoll {
     private volatile Task latest;
     private volatile boolean over;
     private volatile Waits.@Nullable Wait wait;
-    private volatile ChangeNotifier.@Nullable Subscription subscription;
+    private volatile @Nullable Subscription subscription;
     private volatile @Nullable ScheduledFuture<?> timer;
 
     Poll(Task first, Predicate<Task> enough, UniEmitter<? super Waited> emitter) {
@@ -127,7 +127,7 @@ public class LongPoll {
 
     private void end() {
       over = true;
-      ChangeNotifier.Subscription open = subscription;
+      Subscription open = subscription;
       if (open != null) {
         open.close();
       }

@@ -23,7 +23,7 @@ final class Watchers {
   }
 
   /** One who waits. */
-  private final class Watcher implements ChangeNotifier.Subscription {
+  private final class Watcher implements Subscription {
 
     private final String name;
     private final Runnable wake;
@@ -55,7 +55,7 @@ final class Watchers {
     }
   }
 
-  ChangeNotifier.Subscription add(String name, Runnable wake) {
+  Subscription add(String name, Runnable wake) {
     Watcher watcher = new Watcher(name, wake);
     byName.compute(
         name,

@@ -81,7 +81,7 @@ class GroupedSubmissionsTest {
     List<Object> alone = new ArrayList<>();
     List<NewTask> some = some("alone", seed);
     for (NewTask task : some) {
-      alone.addAll(store.submit(List.of(new SubmissionWriter.Entry(task, null))));
+      alone.addAll(store.submit(List.of(new TaskStore.Entry(task, null))));
     }
 
     List<Object> grouped = together(some("grouped", seed));
@@ -220,7 +220,7 @@ class GroupedSubmissionsTest {
     CountDownLatch begun = new CountDownLatch(1);
     CountDownLatch gate = new CountDownLatch(1);
     List<Integer> sizes = new ArrayList<>();
-    try (GroupCommit<SubmissionWriter.Entry, Submission> commit =
+    try (GroupCommit<TaskStore.Entry, Submission> commit =
         new GroupCommit<>(
             "submissions",
             new GroupCommit.Bounds(true, 2048, 1, 128),
@@ -239,14 +239,12 @@ class GroupedSubmissionsTest {
             })) {
       CompletableFuture<Void> first =
           CompletableFuture.runAsync(
-              () -> commit.add("", new SubmissionWriter.Entry(tasks.get(0), null)),
+              () -> commit.add("", new TaskStore.Entry(tasks.get(0), null)),
               task -> new Thread(task).start());
       begun.await();
       List<CompletableFuture<Submission>> stages =
           tasks.stream()
-              .map(
-                  task ->
-                      commit.add("", new SubmissionWriter.Entry(task, null)).toCompletableFuture())
+              .map(task -> commit.add("", new TaskStore.Entry(task, null)).toCompletableFuture())
               .toList();
       gate.countDown();
       first.join();

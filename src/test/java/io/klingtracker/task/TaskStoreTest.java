@@ -517,7 +517,7 @@ class TaskStoreTest {
   }
 
   private Submission submit(NewTask task, String traceparent) {
-    return store.submit(List.of(new SubmissionWriter.Entry(task, traceparent))).get(0);
+    return store.submit(List.of(new TaskStore.Entry(task, traceparent))).get(0);
   }
 
   private String stored() {

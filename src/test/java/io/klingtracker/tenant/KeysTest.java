@@ -111,7 +111,7 @@ class KeysTest {
                     .bind("id", tenant.keyId())
                     .mapTo(byte[].class)
                     .one());
-    assertArrayEquals(KeyAuthenticator.hash(tenant.apiKey()), stored);
+    assertArrayEquals(KeyFormat.hash(tenant.apiKey()), stored);
   }
 
   @ParameterizedTest
@@ -354,8 +354,7 @@ class KeysTest {
     jdbi.useHandle(
         h ->
             h.execute(
-                "update api_key set admin_right = 'read' where key_hash = ?",
-                KeyAuthenticator.hash(key)));
+                "update api_key set admin_right = 'read' where key_hash = ?", KeyFormat.hash(key)));
     given().header("Authorization", "Bearer " + key).get("/admin/v1/keys").then().statusCode(401);
     given().header("Authorization", "Bearer " + key).get("/v1/tasks").then().statusCode(401);
   }

@@ -80,8 +80,7 @@ public final class Watches {
    */
   static void awaitListening(ChangeNotifier notifier, Jdbi jdbi) throws InterruptedException {
     CountDownLatch listening = new CountDownLatch(2);
-    try (ChangeNotifier.Subscription waiting =
-        notifier.task("task_listening", listening::countDown)) {
+    try (Subscription waiting = notifier.task("task_listening", listening::countDown)) {
       while (!listening.await(20, TimeUnit.MILLISECONDS)) {
         jdbi.useHandle(
             handle ->
