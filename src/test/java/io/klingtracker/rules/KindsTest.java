@@ -40,6 +40,16 @@ class KindsTest {
   }
 
   @Test
+  void what_a_model_narrows_is_told_in_the_order_of_names() {
+    for (Kind kind : Kinds.all()) {
+      for (Model model : kind.models()) {
+        List<String> fields = List.copyOf(model.narrowed().keySet());
+        assertEquals(fields.stream().sorted().toList(), fields, kind.name() + " " + model.name());
+      }
+    }
+  }
+
+  @Test
   void synchronous_paths_are_no_kinds() {
     assertTrue(Kinds.syncOfPath("audio/tts").isPresent());
     assertTrue(Kinds.ofPath("audio/tts").isEmpty());
