@@ -18,6 +18,7 @@ import io.klingtracker.secret.Secrets;
 import io.klingtracker.testing.TestTenant;
 import io.klingtracker.testing.TrackerStack;
 import io.micrometer.core.instrument.MeterRegistry;
+import io.quarkus.narayana.jta.QuarkusTransaction;
 import io.quarkus.test.common.QuarkusTestResource;
 import io.quarkus.test.junit.QuarkusTest;
 import io.restassured.response.Response;
@@ -48,6 +49,7 @@ class KeysTest {
 
   @Inject Jdbi jdbi;
   @Inject LastUsed lastUsed;
+  @Inject ApiKeyRepository keys;
   @Inject RateLimits rates;
   @Inject MeterRegistry meters;
 
@@ -370,6 +372,35 @@ class KeysTest {
         .get("/admin/v1/tenants/" + tenant.id() + "/keys")
         .then()
         .body("keys[0].last_used_at", notNullValue());
+  }
+
+  @Test
+  void a_change_of_a_key_brings_no_older_use_back() {
+    TestTenant tenant = TestTenant.create();
+    UUID id = UUID.fromString(tenant.keyId());
+    QuarkusTransaction.requiringNew()
+        .run(
+            () -> {
+              ApiKey key = keys.findById(id);
+              // It is used after it was read, and before it is written.
+              jdbi.useHandle(
+                  h ->
+                      h.execute(
+                          "update api_key set last_used_at = '2026-01-31T12:00:00Z' where id = ?",
+                          id));
+              key.revokedAt = Instant.parse("2026-01-31T12:00:01Z");
+            });
+
+    assertEquals(
+        "2026-01-31 12:00:00 1",
+        jdbi.withHandle(
+            h ->
+                h.createQuery(
+                        "select to_char(last_used_at at time zone 'UTC', 'YYYY-MM-DD HH24:MI:SS') || ' ' || count(revoked_at)"
+                            + " from api_key where id = :id group by id")
+                    .bind("id", id)
+                    .mapTo(String.class)
+                    .one()));
   }
 
   @Test
