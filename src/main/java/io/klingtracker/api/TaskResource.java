@@ -1,7 +1,8 @@
 package io.klingtracker.api;
 
 import com.fasterxml.jackson.annotation.JsonInclude;
-import com.fasterxml.jackson.annotation.JsonProperty;
+import com.fasterxml.jackson.databind.PropertyNamingStrategies;
+import com.fasterxml.jackson.databind.annotation.JsonNaming;
 import io.klingtracker.problem.ErrorCode;
 import io.klingtracker.problem.ProblemException;
 import io.klingtracker.request.Nearest;
@@ -95,8 +96,8 @@ public class TaskResource {
   }
 
   /** A page of tasks and where the next begins. */
-  public record Page(
-      List<TaskView> tasks, @JsonProperty("next_cursor") @Nullable String nextCursor) {}
+  @JsonNaming(PropertyNamingStrategies.SnakeCaseStrategy.class)
+  public record Page(List<TaskView> tasks, @Nullable String nextCursor) {}
 
   /** Which tasks are asked for. */
   public record Batch(@Nullable List<@Nullable String> ids) {}
@@ -106,10 +107,11 @@ public class TaskResource {
    *
    * @param leftOut ids of tasks for which the answer has no room: ask for them again
    */
+  @JsonNaming(PropertyNamingStrategies.SnakeCaseStrategy.class)
   public record Found(
       List<TaskView> tasks,
-      @JsonProperty("not_found") List<String> notFound,
-      @JsonProperty("left_out") @JsonInclude(JsonInclude.Include.NON_EMPTY) List<String> leftOut) {}
+      List<String> notFound,
+      @JsonInclude(JsonInclude.Include.NON_EMPTY) List<String> leftOut) {}
 
   /**
    * One task by our id, the caller's or Kling's; with {@code wait}, once it has changed past {@code

@@ -1,13 +1,15 @@
 package io.klingtracker.api;
 
-import com.fasterxml.jackson.annotation.JsonProperty;
+import com.fasterxml.jackson.databind.PropertyNamingStrategies;
+import com.fasterxml.jackson.databind.annotation.JsonNaming;
 import io.klingtracker.task.TimelineEntry;
 import io.klingtracker.time.Rfc3339;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /** A part of a task's history, and where the next begins. */
-record TimelineView(List<Entry> entries, @JsonProperty("next_cursor") @Nullable String nextCursor) {
+@JsonNaming(PropertyNamingStrategies.SnakeCaseStrategy.class)
+record TimelineView(List<Entry> entries, @Nullable String nextCursor) {
 
   /** One line of it. */
   record Entry(

@@ -1,6 +1,7 @@
 package io.klingtracker.api;
 
-import com.fasterxml.jackson.annotation.JsonProperty;
+import com.fasterxml.jackson.databind.PropertyNamingStrategies;
+import com.fasterxml.jackson.databind.annotation.JsonNaming;
 import io.klingtracker.kling.KlingIds;
 import io.klingtracker.problem.ErrorCode;
 import io.klingtracker.problem.ProblemException;
@@ -87,10 +88,11 @@ public class TrackResource {
    * @param account the Kling account that it runs on; may be left out when one only is granted
    * @param model Kling's model name; tells when the end can be expected
    */
+  @JsonNaming(PropertyNamingStrategies.SnakeCaseStrategy.class)
   public record Request(
       @Nullable String kind,
-      @JsonProperty("kling_task_id") @Nullable String klingTaskId,
-      @JsonProperty("external_task_id") @Nullable String externalTaskId,
+      @Nullable String klingTaskId,
+      @Nullable String externalTaskId,
       @Nullable String account,
       @Nullable String model) {}
 
@@ -99,8 +101,8 @@ public class TrackResource {
    *
    * @param callbackUrl to be given to Kling as the task's {@code callback_url}
    */
-  public record Answer(
-      @JsonProperty("task_id") String taskId, @JsonProperty("callback_url") String callbackUrl) {}
+  @JsonNaming(PropertyNamingStrategies.SnakeCaseStrategy.class)
+  public record Answer(String taskId, String callbackUrl) {}
 
   /** Registers a task; the answer comes after it is durable. */
   @POST

@@ -1,6 +1,8 @@
 package io.klingtracker.dispatch;
 
 import com.fasterxml.jackson.annotation.JsonProperty;
+import com.fasterxml.jackson.databind.PropertyNamingStrategies;
+import com.fasterxml.jackson.databind.annotation.JsonNaming;
 import io.klingtracker.problem.ErrorCode;
 import io.klingtracker.problem.ProblemException;
 import io.klingtracker.tenant.Admin;
@@ -36,9 +38,10 @@ public class AdminAccountResource {
   public record Listing(List<View> accounts) {}
 
   /** One account. */
+  @JsonNaming(PropertyNamingStrategies.SnakeCaseStrategy.class)
   public record View(
       String name,
-      @JsonProperty("max_parallel") int maxParallel,
+      int maxParallel,
       int weight,
       boolean paused,
       String breaker,
@@ -67,6 +70,7 @@ public class AdminAccountResource {
   }
 
   /** What Kling refuses for now. */
+  @JsonNaming(PropertyNamingStrategies.SnakeCaseStrategy.class)
   public record ParkedView(
       @Nullable String credential,
       @Nullable String family,
@@ -74,7 +78,7 @@ public class AdminAccountResource {
       int code,
       String reason,
       Instant at,
-      @JsonProperty("probe_at") @Nullable Instant probeAt) {
+      @Nullable Instant probeAt) {
 
     static ParkedView of(KlingAccounts.Parked parked) {
       return new ParkedView(

@@ -1,6 +1,5 @@
 package io.klingtracker.dispatch;
 
-import com.fasterxml.jackson.annotation.JsonProperty;
 import com.fasterxml.jackson.databind.PropertyNamingStrategies;
 import com.fasterxml.jackson.databind.annotation.JsonNaming;
 import io.klingtracker.problem.ErrorCode;
@@ -51,7 +50,7 @@ public class QueueResource {
       @Nullable String next,
       @Nullable String nextAt,
       @Nullable Integer queuePosition,
-      @JsonProperty("queue_position_is_at_least") boolean queuePositionIsAtLeast,
+      boolean queuePositionIsAtLeast,
       @Nullable String estimatedDispatchAt,
       @Nullable String estimatedFinishAt,
       @Nullable String deadlineAt,

@@ -1,8 +1,9 @@
 package io.klingtracker.feed;
 
-import com.fasterxml.jackson.annotation.JsonProperty;
 import com.fasterxml.jackson.annotation.JsonRawValue;
 import com.fasterxml.jackson.annotation.JsonValue;
+import com.fasterxml.jackson.databind.PropertyNamingStrategies;
+import com.fasterxml.jackson.databind.annotation.JsonNaming;
 import io.klingtracker.problem.ErrorCode;
 import io.klingtracker.problem.ProblemException;
 import io.klingtracker.request.Parameters;
@@ -67,7 +68,8 @@ public class FeedResource {
   }
 
   /** A page of events and the cursor behind them. */
-  public record EventPage(List<Event> events, @JsonProperty("next_cursor") String nextCursor) {
+  @JsonNaming(PropertyNamingStrategies.SnakeCaseStrategy.class)
+  public record EventPage(List<Event> events, String nextCursor) {
 
     /** An event, letter for letter as on Kafka. */
     @Schema(type = SchemaType.OBJECT)

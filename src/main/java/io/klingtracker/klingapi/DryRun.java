@@ -1,7 +1,8 @@
 package io.klingtracker.klingapi;
 
-import com.fasterxml.jackson.annotation.JsonProperty;
 import com.fasterxml.jackson.annotation.JsonRawValue;
+import com.fasterxml.jackson.databind.PropertyNamingStrategies;
+import com.fasterxml.jackson.databind.annotation.JsonNaming;
 import io.klingtracker.kling.KlingConfig;
 import io.klingtracker.rules.Body;
 import io.klingtracker.rules.Checked;
@@ -24,8 +25,9 @@ import org.jspecify.annotations.Nullable;
  * @param units what it counts until Kling tells its deduction
  * @param warnings what Kling takes and is probably not meant
  */
+@JsonNaming(PropertyNamingStrategies.SnakeCaseStrategy.class)
 record DryRun(
-    @JsonProperty("upstream_body") @JsonRawValue String upstreamBody,
+    @JsonRawValue String upstreamBody,
     @Nullable String account,
     String family,
     int slots,

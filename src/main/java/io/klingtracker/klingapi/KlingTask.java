@@ -1,9 +1,10 @@
 package io.klingtracker.klingapi;
 
 import com.fasterxml.jackson.annotation.JsonInclude;
-import com.fasterxml.jackson.annotation.JsonProperty;
 import com.fasterxml.jackson.annotation.JsonPropertyOrder;
 import com.fasterxml.jackson.annotation.JsonRawValue;
+import com.fasterxml.jackson.databind.PropertyNamingStrategies;
+import com.fasterxml.jackson.databind.annotation.JsonNaming;
 import io.klingtracker.task.Task;
 import io.klingtracker.task.TaskStatus;
 import java.math.BigDecimal;
@@ -23,15 +24,16 @@ import org.jspecify.annotations.Nullable;
   "created_at",
   "updated_at"
 })
+@JsonNaming(PropertyNamingStrategies.SnakeCaseStrategy.class)
 record KlingTask(
-    @JsonProperty("task_id") String taskId,
-    @JsonProperty("task_status") String taskStatus,
-    @JsonProperty("task_status_msg") @Nullable String taskStatusMsg,
-    @JsonProperty("task_info") Map<String, String> taskInfo,
-    @JsonProperty("task_result") @JsonRawValue @Nullable String taskResult,
-    @JsonProperty("final_unit_deduction") @Nullable String finalUnitDeduction,
-    @JsonProperty("created_at") long createdAt,
-    @JsonProperty("updated_at") long updatedAt) {
+    String taskId,
+    String taskStatus,
+    @Nullable String taskStatusMsg,
+    Map<String, String> taskInfo,
+    @JsonRawValue @Nullable String taskResult,
+    @Nullable String finalUnitDeduction,
+    long createdAt,
+    long updatedAt) {
 
   /** As the create answers: no result yet, both times the same. */
   static KlingTask created(String taskId, @Nullable String externalTaskId, Instant createdAt) {

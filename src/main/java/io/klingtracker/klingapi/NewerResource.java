@@ -2,6 +2,8 @@ package io.klingtracker.klingapi;
 
 import com.fasterxml.jackson.annotation.JsonProperty;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.PropertyNamingStrategies;
+import com.fasterxml.jackson.databind.annotation.JsonNaming;
 import io.klingtracker.problem.ErrorCode;
 import io.klingtracker.problem.ProblemException;
 import io.klingtracker.rules.Body;
@@ -81,11 +83,8 @@ public class NewerResource {
   }
 
   /** A page of tasks. */
-  record Listed(
-      List<NewerTask> result,
-      int count,
-      @JsonProperty("next_cursor") String nextCursor,
-      @JsonProperty("has_more") boolean hasMore) {}
+  @JsonNaming(PropertyNamingStrategies.SnakeCaseStrategy.class)
+  record Listed(List<NewerTask> result, int count, String nextCursor, boolean hasMore) {}
 
   /** Kling's answer about packs, in its second envelope. */
   record Costs(

@@ -1,9 +1,10 @@
 package io.klingtracker.klingapi;
 
 import com.fasterxml.jackson.annotation.JsonInclude;
-import com.fasterxml.jackson.annotation.JsonProperty;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.PropertyNamingStrategies;
+import com.fasterxml.jackson.databind.annotation.JsonNaming;
 import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.klingtracker.rules.Family;
@@ -19,13 +20,14 @@ import org.jspecify.annotations.Nullable;
 
 /** A task as the newer generation shows it, whichever way it was made. */
 @JsonInclude(JsonInclude.Include.NON_NULL)
+@JsonNaming(PropertyNamingStrategies.SnakeCaseStrategy.class)
 record NewerTask(
     String id,
     String status,
     @Nullable String message,
-    @JsonProperty("create_time") long createTime,
-    @JsonProperty("update_time") long updateTime,
-    @JsonProperty("external_id") @Nullable String externalId,
+    long createTime,
+    long updateTime,
+    @Nullable String externalId,
     @Nullable ArrayNode outputs,
     @Nullable List<Map<String, String>> billing) {
 

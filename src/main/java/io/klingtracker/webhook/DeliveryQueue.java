@@ -2,7 +2,6 @@ package io.klingtracker.webhook;
 
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.ObjectMapper;
-import com.fasterxml.jackson.databind.PropertyNamingStrategies;
 import com.fasterxml.jackson.databind.SerializationFeature;
 import com.fasterxml.jackson.datatype.jsr310.JavaTimeModule;
 import io.klingtracker.database.Columns;
@@ -35,8 +34,7 @@ final class DeliveryQueue {
   private static final ObjectMapper JSON =
       new ObjectMapper()
           .registerModule(new JavaTimeModule())
-          .disable(SerializationFeature.WRITE_DATES_AS_TIMESTAMPS)
-          .setPropertyNamingStrategy(PropertyNamingStrategies.SNAKE_CASE);
+          .disable(SerializationFeature.WRITE_DATES_AS_TIMESTAMPS);
 
   /** The kind of what is set aside here; the key is the delivery's id. */
   static final String KIND = "delivery";

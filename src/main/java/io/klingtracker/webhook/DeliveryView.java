@@ -1,7 +1,8 @@
 package io.klingtracker.webhook;
 
 import com.fasterxml.jackson.annotation.JsonInclude;
-import com.fasterxml.jackson.annotation.JsonProperty;
+import com.fasterxml.jackson.databind.PropertyNamingStrategies;
+import com.fasterxml.jackson.databind.annotation.JsonNaming;
 import io.klingtracker.time.Rfc3339;
 import java.time.Instant;
 import java.util.List;
@@ -12,28 +13,29 @@ import org.jspecify.annotations.Nullable;
  *
  * @param attemptLog every attempt, newest first; only where one delivery was asked for
  */
+@JsonNaming(PropertyNamingStrategies.SnakeCaseStrategy.class)
 public record DeliveryView(
     String id,
-    @JsonProperty("task_id") String taskId,
+    String taskId,
     int sequence,
     String status,
     String host,
     String state,
     int attempts,
     @Nullable String reason,
-    @JsonProperty("planned_at") String plannedAt,
-    @JsonProperty("next_attempt_at") @Nullable String nextAttemptAt,
-    @JsonProperty("settled_at") @Nullable String settledAt,
-    @JsonProperty("attempt_log") @JsonInclude(JsonInclude.Include.NON_NULL)
-        @Nullable List<AttemptView> attemptLog) {
+    String plannedAt,
+    @Nullable String nextAttemptAt,
+    @Nullable String settledAt,
+    @JsonInclude(JsonInclude.Include.NON_NULL) @Nullable List<AttemptView> attemptLog) {
 
   /** One attempt. */
+  @JsonNaming(PropertyNamingStrategies.SnakeCaseStrategy.class)
   public record AttemptView(
       String at,
       @Nullable Integer status,
       @Nullable String error,
       @Nullable String detail,
-      @JsonProperty("latency_ms") int latencyMs,
+      int latencyMs,
       @Nullable String answer) {
 
     static AttemptView of(DeliveryQueries.Attempt attempt) {

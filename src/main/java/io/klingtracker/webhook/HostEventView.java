@@ -1,6 +1,7 @@
 package io.klingtracker.webhook;
 
-import com.fasterxml.jackson.annotation.JsonProperty;
+import com.fasterxml.jackson.databind.PropertyNamingStrategies;
+import com.fasterxml.jackson.databind.annotation.JsonNaming;
 import io.klingtracker.time.Rfc3339;
 
 /**
@@ -8,13 +9,9 @@ import io.klingtracker.time.Rfc3339;
  *
  * @param state {@code paused} or {@code resumed}
  */
+@JsonNaming(PropertyNamingStrategies.SnakeCaseStrategy.class)
 public record HostEventView(
-    @JsonProperty("event_id") String eventId,
-    String tenant,
-    String host,
-    String state,
-    String reason,
-    @JsonProperty("occurred_at") String occurredAt) {
+    String eventId, String tenant, String host, String state, String reason, String occurredAt) {
 
   static HostEventView of(HostEventStore.HostEvent event) {
     return new HostEventView(

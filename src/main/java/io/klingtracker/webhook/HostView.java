@@ -1,6 +1,7 @@
 package io.klingtracker.webhook;
 
-import com.fasterxml.jackson.annotation.JsonProperty;
+import com.fasterxml.jackson.databind.PropertyNamingStrategies;
+import com.fasterxml.jackson.databind.annotation.JsonNaming;
 import io.klingtracker.time.Rfc3339;
 import java.time.Instant;
 import org.jspecify.annotations.Nullable;
@@ -12,15 +13,16 @@ import org.jspecify.annotations.Nullable;
  * @param nextAttemptAt nothing is sent before
  * @param pausedAt set after days of failure; a success clears it
  */
+@JsonNaming(PropertyNamingStrategies.SnakeCaseStrategy.class)
 public record HostView(
     String tenant,
     String host,
     int failures,
-    @JsonProperty("failing_since") String failingSince,
-    @JsonProperty("last_failed_at") String lastFailedAt,
-    @JsonProperty("last_reason") String lastReason,
-    @JsonProperty("next_attempt_at") @Nullable String nextAttemptAt,
-    @JsonProperty("paused_at") @Nullable String pausedAt) {
+    String failingSince,
+    String lastFailedAt,
+    String lastReason,
+    @Nullable String nextAttemptAt,
+    @Nullable String pausedAt) {
 
   static HostView of(DeliveryQueries.Host host) {
     return new HostView(

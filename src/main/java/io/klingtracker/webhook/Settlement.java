@@ -1,5 +1,7 @@
 package io.klingtracker.webhook;
 
+import com.fasterxml.jackson.databind.PropertyNamingStrategies;
+import com.fasterxml.jackson.databind.annotation.JsonNaming;
 import io.klingtracker.egress.AttemptResult;
 import io.klingtracker.egress.Failure;
 import java.time.Instant;
@@ -13,6 +15,7 @@ import org.jspecify.annotations.Nullable;
  * @param hostFailed whether the failure speaks of the host rather than of this one request
  * @param holdUntil until when the receiver asked to be left alone, if it did
  */
+@JsonNaming(PropertyNamingStrategies.SnakeCaseStrategy.class)
 record Settlement(
     String taskId,
     int sequence,

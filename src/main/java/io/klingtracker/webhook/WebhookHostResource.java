@@ -1,6 +1,7 @@
 package io.klingtracker.webhook;
 
-import com.fasterxml.jackson.annotation.JsonProperty;
+import com.fasterxml.jackson.databind.PropertyNamingStrategies;
+import com.fasterxml.jackson.databind.annotation.JsonNaming;
 import io.klingtracker.problem.ErrorCode;
 import io.klingtracker.problem.ProblemException;
 import io.klingtracker.request.Parameters;
@@ -40,8 +41,8 @@ public class WebhookHostResource {
   public record Hosts(List<HostView> hosts) {}
 
   /** A page of what became of hosts, and where the next begins. */
-  public record HostEvents(
-      List<HostEventView> events, @JsonProperty("next_cursor") @Nullable String nextCursor) {}
+  @JsonNaming(PropertyNamingStrategies.SnakeCaseStrategy.class)
+  public record HostEvents(List<HostEventView> events, @Nullable String nextCursor) {}
 
   @Inject
   WebhookHostResource(

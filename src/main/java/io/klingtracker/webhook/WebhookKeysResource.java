@@ -1,6 +1,7 @@
 package io.klingtracker.webhook;
 
-import com.fasterxml.jackson.annotation.JsonProperty;
+import com.fasterxml.jackson.databind.PropertyNamingStrategies;
+import com.fasterxml.jackson.databind.annotation.JsonNaming;
 import io.klingtracker.secret.Secrets;
 import io.klingtracker.signature.SigningKey;
 import io.klingtracker.tenant.Open;
@@ -20,7 +21,8 @@ public class WebhookKeysResource {
   private final List<Key> keys;
 
   /** A public key as Standard Webhooks writes it. */
-  public record Key(String algorithm, @JsonProperty("public_key") String publicKey) {}
+  @JsonNaming(PropertyNamingStrategies.SnakeCaseStrategy.class)
+  public record Key(String algorithm, String publicKey) {}
 
   /** All that may have signed, the current first; none while signing with ed25519 is off. */
   public record Keys(List<Key> keys) {}

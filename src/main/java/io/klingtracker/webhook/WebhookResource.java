@@ -1,7 +1,8 @@
 package io.klingtracker.webhook;
 
 import com.fasterxml.jackson.annotation.JsonInclude;
-import com.fasterxml.jackson.annotation.JsonProperty;
+import com.fasterxml.jackson.databind.PropertyNamingStrategies;
+import com.fasterxml.jackson.databind.annotation.JsonNaming;
 import io.klingtracker.problem.ErrorCode;
 import io.klingtracker.problem.ProblemException;
 import io.klingtracker.request.Parameters;
@@ -59,13 +60,12 @@ public class WebhookResource {
   private final Cursors cursors;
 
   /** A page of deliveries and where the next begins. */
-  public record Page(
-      List<DeliveryView> deliveries, @JsonProperty("next_cursor") @Nullable String nextCursor) {}
+  @JsonNaming(PropertyNamingStrategies.SnakeCaseStrategy.class)
+  public record Page(List<DeliveryView> deliveries, @Nullable String nextCursor) {}
 
   /** A live secret; its value is shown once, when it is made. */
-  public record SecretView(
-      @JsonProperty("created_at") String createdAt,
-      @JsonProperty("expires_at") @Nullable String expiresAt) {}
+  @JsonNaming(PropertyNamingStrategies.SnakeCaseStrategy.class)
+  public record SecretView(String createdAt, @Nullable String expiresAt) {}
 
   /**
    * How webhooks are signed and sent.
@@ -74,13 +74,14 @@ public class WebhookResource {
    * @param retries seconds to wait after each failed attempt
    */
   @JsonInclude(JsonInclude.Include.NON_NULL)
+  @JsonNaming(PropertyNamingStrategies.SnakeCaseStrategy.class)
   public record Settings(
       @Nullable String secret,
       List<SecretView> secrets,
-      @JsonProperty("ed25519_public_key") @Nullable String ed25519PublicKey,
+      @Nullable String ed25519PublicKey,
       List<Long> retries,
-      @JsonProperty("timeout_seconds") long timeoutSeconds,
-      @JsonProperty("failing_hosts") List<HostView> failingHosts) {}
+      long timeoutSeconds,
+      List<HostView> failingHosts) {}
 
   /**
    * Which failed deliveries to make again.
@@ -104,10 +105,9 @@ public class WebhookResource {
    * @param overlapSeconds how long the former secret signs as well
    */
   @Schema(name = "Change")
+  @JsonNaming(PropertyNamingStrategies.SnakeCaseStrategy.class)
   public record SettingsRequest(
-      @JsonProperty("rotate_secret") @Nullable Boolean rotateSecret,
-      @Nullable String secret,
-      @JsonProperty("overlap_seconds") @Nullable Long overlapSeconds) {}
+      @Nullable Boolean rotateSecret, @Nullable String secret, @Nullable Long overlapSeconds) {}
 
   @Inject
   WebhookResource(

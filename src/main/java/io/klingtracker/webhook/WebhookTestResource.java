@@ -1,6 +1,7 @@
 package io.klingtracker.webhook;
 
-import com.fasterxml.jackson.annotation.JsonProperty;
+import com.fasterxml.jackson.databind.PropertyNamingStrategies;
+import com.fasterxml.jackson.databind.annotation.JsonNaming;
 import com.github.benmanes.caffeine.cache.Cache;
 import io.klingtracker.cache.Caches;
 import io.klingtracker.egress.AttemptResult;
@@ -64,13 +65,14 @@ public class WebhookTestResource {
   public record TestRequest(@Nullable String url) {}
 
   /** What came of it. */
+  @JsonNaming(PropertyNamingStrategies.SnakeCaseStrategy.class)
   public record Result(
-      @JsonProperty("webhook_id") String webhookId,
+      String webhookId,
       boolean delivered,
       @Nullable Integer status,
       @Nullable String error,
       @Nullable String detail,
-      @JsonProperty("latency_ms") long latencyMs,
+      long latencyMs,
       @Nullable String answer) {}
 
   @Inject
