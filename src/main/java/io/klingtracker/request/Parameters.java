@@ -142,6 +142,11 @@ public final class Parameters {
         name + " must be an RFC 3339 time such as 2026-01-31T12:00:00.000Z, or a day of UTC");
   }
 
+  /** The refusal of a cursor that was not sealed for this list and caller. */
+  public static ProblemException foreignCursor() {
+    return invalid("cursor is not one that we gave; leave it out to begin with the newest");
+  }
+
   /** The refusal of a parameter for a reason of its own. */
   public static ProblemException invalid(String message) {
     return new ProblemException(ErrorCode.INVALID_REQUEST, message);

@@ -90,11 +90,7 @@ public class WebhookHostResource {
         : cursors
             .open(LIST, tenant, cursor)
             .map(Long::parseLong)
-            .orElseThrow(
-                () ->
-                    new ProblemException(
-                        ErrorCode.INVALID_REQUEST,
-                        "cursor is not one that we gave; leave it out to begin with the newest"));
+            .orElseThrow(Parameters::foreignCursor);
   }
 
   /** Lets deliveries to a host flow again at once. */

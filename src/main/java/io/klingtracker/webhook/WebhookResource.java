@@ -1,48 +1,38 @@
 package io.klingtracker.webhook;
 
-import com.fasterxml.jackson.annotation.JsonInclude;
 import com.fasterxml.jackson.databind.PropertyNamingStrategies;
 import com.fasterxml.jackson.databind.annotation.JsonNaming;
 import io.klingtracker.problem.ErrorCode;
 import io.klingtracker.problem.ProblemException;
 import io.klingtracker.request.Parameters;
 import io.klingtracker.secret.Cursors;
-import io.klingtracker.secret.Secrets;
-import io.klingtracker.signature.SigningKey;
-import io.klingtracker.signature.SigningSecret;
 import io.klingtracker.task.Task;
 import io.klingtracker.task.Tasks;
 import io.klingtracker.tenant.CurrentCaller;
 import io.klingtracker.tenant.Needs;
 import io.klingtracker.tenant.Scope;
-import io.klingtracker.time.Rfc3339;
 import jakarta.inject.Inject;
 import jakarta.ws.rs.Consumes;
 import jakarta.ws.rs.GET;
 import jakarta.ws.rs.POST;
-import jakarta.ws.rs.PUT;
 import jakarta.ws.rs.Path;
 import jakarta.ws.rs.PathParam;
 import jakarta.ws.rs.Produces;
 import jakarta.ws.rs.QueryParam;
 import jakarta.ws.rs.core.MediaType;
 import jakarta.ws.rs.core.Response;
-import java.time.Duration;
 import java.util.List;
 import java.util.UUID;
 import org.eclipse.microprofile.openapi.annotations.Operation;
 import org.eclipse.microprofile.openapi.annotations.media.Content;
 import org.eclipse.microprofile.openapi.annotations.media.Schema;
 import org.eclipse.microprofile.openapi.annotations.responses.APIResponse;
-import org.jboss.logging.Logger;
 import org.jspecify.annotations.Nullable;
 
-/** A tenant's webhooks: what was delivered, again if need be, and what they are signed with. */
+/** A tenant's webhooks: what was delivered, and again if need be. */
 @Path("/v1/webhooks")
 @Produces(MediaType.APPLICATION_JSON)
 public class WebhookResource {
-
-  private static final Logger LOG = Logger.getLogger(WebhookResource.class);
 
   private static final String LIST = "webhook-deliveries";
   private static final int DEFAULT_LIMIT = 50;
@@ -50,10 +40,7 @@ public class WebhookResource {
   private static final List<String> STATES = List.of("pending", "delivered", "failed", "coalesced");
 
   private final DeliveryQueries queries;
-  private final SecretStore secrets;
   private final WebhookLifecycle lifecycle;
-  private final WebhookConfig config;
-  private final Secrets root;
   private final CurrentCaller caller;
   private final Redelivery redelivery;
   private final Tasks tasks;
@@ -62,26 +49,6 @@ public class WebhookResource {
   /** A page of deliveries and where the next begins. */
   @JsonNaming(PropertyNamingStrategies.SnakeCaseStrategy.class)
   public record Page(List<DeliveryView> deliveries, @Nullable String nextCursor) {}
-
-  /** A live secret; its value is shown once, when it is made. */
-  @JsonNaming(PropertyNamingStrategies.SnakeCaseStrategy.class)
-  public record SecretView(String createdAt, @Nullable String expiresAt) {}
-
-  /**
-   * How webhooks are signed and sent.
-   *
-   * @param secret the new secret, in the answer to its rotation only
-   * @param retries seconds to wait after each failed attempt
-   */
-  @JsonInclude(JsonInclude.Include.NON_NULL)
-  @JsonNaming(PropertyNamingStrategies.SnakeCaseStrategy.class)
-  public record Settings(
-      @Nullable String secret,
-      List<SecretView> secrets,
-      @Nullable String ed25519PublicKey,
-      List<Long> retries,
-      long timeoutSeconds,
-      List<HostView> failingHosts) {}
 
   /**
    * Which failed deliveries to make again.
@@ -97,34 +64,16 @@ public class WebhookResource {
       @Nullable String host,
       @Nullable Boolean confirm) {}
 
-  /**
-   * A change of settings.
-   *
-   * @param rotateSecret true to have a new secret made
-   * @param secret a secret of the tenant's own choice
-   * @param overlapSeconds how long the former secret signs as well
-   */
-  @Schema(name = "Change")
-  @JsonNaming(PropertyNamingStrategies.SnakeCaseStrategy.class)
-  public record SettingsRequest(
-      @Nullable Boolean rotateSecret, @Nullable String secret, @Nullable Long overlapSeconds) {}
-
   @Inject
   WebhookResource(
       DeliveryQueries queries,
-      SecretStore secrets,
       WebhookLifecycle lifecycle,
-      WebhookConfig config,
-      Secrets root,
       Redelivery redelivery,
       Tasks tasks,
       Cursors cursors,
       CurrentCaller caller) {
     this.queries = queries;
-    this.secrets = secrets;
     this.lifecycle = lifecycle;
-    this.config = config;
-    this.root = root;
     this.redelivery = redelivery;
     this.tasks = tasks;
     this.cursors = cursors;
@@ -216,86 +165,6 @@ public class WebhookResource {
         given.since(), given.until(), caller.tenant(), given.host(), given.confirm());
   }
 
-  /** How webhooks are signed and sent. */
-  @GET
-  @Needs(Scope.WEBHOOKS)
-  @Path("/settings")
-  @Operation(summary = "Webhook settings")
-  public Settings settings() {
-    return settings(null);
-  }
-
-  /** Changes the secret; the new one is in this answer and never again. */
-  @PUT
-  @Needs(Scope.WEBHOOKS)
-  @Path("/settings")
-  @Consumes(MediaType.APPLICATION_JSON)
-  @Operation(summary = "Rotate the webhook secret")
-  public Settings change(@Nullable SettingsRequest request) {
-    if (request == null
-        || !Boolean.TRUE.equals(request.rotateSecret()) && request.secret() == null) {
-      throw invalid(
-          "send {\"rotate_secret\": true} for a new secret, or {\"secret\": \"whsec_…\"} for one of yours");
-    }
-    SigningSecret made =
-        secrets.rotate(
-            caller.tenant(), chosen(request.secret()), overlap(request.overlapSeconds()));
-    return shown(made.reveal());
-  }
-
-  /** The secret is stored and signs from now on: it is shown even if nothing else can be read. */
-  private Settings shown(String secret) {
-    try {
-      return settings(secret);
-    } catch (RuntimeException e) {
-      LOG.warnf(
-          "a webhook secret was changed, but the settings cannot be read: %s", e.getMessage());
-      return settings(secret, List.of(), List.of());
-    }
-  }
-
-  private static @Nullable SigningSecret chosen(@Nullable String secret) {
-    try {
-      return secret == null ? null : SigningSecret.parse(secret);
-    } catch (IllegalArgumentException e) {
-      throw invalid("secret: " + e.getMessage());
-    }
-  }
-
-  private Duration overlap(@Nullable Long seconds) {
-    Duration most = config.secretOverlap();
-    if (seconds == null) {
-      return most;
-    }
-    if (seconds < 0 || seconds > most.toSeconds()) {
-      throw invalid("overlap_seconds must be 0 to " + most.toSeconds());
-    }
-    return Duration.ofSeconds(seconds);
-  }
-
-  private Settings settings(@Nullable String shown) {
-    return settings(
-        shown,
-        secrets.describe(caller.tenant()).stream()
-            .map(
-                secret ->
-                    new SecretView(
-                        Rfc3339.format(secret.createdAt()),
-                        secret.expiresAt() == null ? null : Rfc3339.format(secret.expiresAt())))
-            .toList(),
-        queries.hosts(caller.tenant(), false).stream().map(HostView::of).toList());
-  }
-
-  private Settings settings(@Nullable String shown, List<SecretView> known, List<HostView> hosts) {
-    return new Settings(
-        shown,
-        known,
-        config.ed25519() ? SigningKey.of(root).publicKey() : null,
-        config.retries().stream().map(Duration::toSeconds).toList(),
-        config.timeout().toSeconds(),
-        hosts);
-  }
-
   private static UUID id(String text) {
     try {
       return UUID.fromString(text);
@@ -316,11 +185,6 @@ public class WebhookResource {
     return cursors
         .open(LIST, caller.tenant(), cursor)
         .map(UUID::fromString)
-        .orElseThrow(
-            () -> invalid("cursor is not one that we gave; leave it out to begin with the newest"));
-  }
-
-  private static ProblemException invalid(String message) {
-    return new ProblemException(ErrorCode.INVALID_REQUEST, message);
+        .orElseThrow(Parameters::foreignCursor);
   }
 }
