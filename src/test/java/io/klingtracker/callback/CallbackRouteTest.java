@@ -1,100 +1,30 @@
 package io.klingtracker.callback;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
-import static org.junit.jupiter.api.Assertions.assertNotEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
-import io.klingtracker.presence.DeadClaims;
-import io.klingtracker.reconcile.ReconcileParts;
-import io.klingtracker.secret.Secrets;
-import io.klingtracker.task.News;
-import io.klingtracker.task.Source;
-import io.klingtracker.task.TaskId;
-import io.klingtracker.task.TaskSignal;
-import io.klingtracker.task.Tasks;
-import io.klingtracker.task.TasksOnDatabase;
-import io.klingtracker.testing.SameThread;
-import io.klingtracker.testing.TestClock;
 import io.klingtracker.testing.TestDatabase;
-import io.klingtracker.upstream.CallbackTarget;
-import io.klingtracker.upstream.UpstreamParts;
-import io.vertx.core.Vertx;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
-import java.io.InputStream;
-import java.io.OutputStream;
 import java.net.Socket;
 import java.nio.charset.StandardCharsets;
-import java.time.Duration;
-import java.time.Instant;
 import java.util.ArrayList;
 import java.util.Arrays;
-import java.util.Base64;
-import java.util.HashMap;
-import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Locale;
-import java.util.Map;
-import java.util.Random;
-import java.util.Set;
 import java.util.zip.GZIPOutputStream;
-import org.jdbi.v3.core.Handle;
-import org.jdbi.v3.core.Jdbi;
-import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.RegisterExtension;
 
 /** The receiver as whoever finds its port meets it: over a socket. */
-class CallbackRouteTest {
+class CallbackRouteTest extends CallbackRig {
 
   @RegisterExtension static final TestDatabase DATABASE = TestDatabase.fresh();
 
-  private static final String ROOT = "callback-route-test-0123456789abcdef";
-  private static final String OLD_ROOT = "callback-route-test-former-0123456789";
   private static final String OK = "{\"code\":0,\"message\":\"ok\"}";
-  private static final String SECRET = "whsec_dGVzdHNlY3JldHRlc3RzZWNyZXR0ZXN0c2VjcmV0MTI=";
 
-  private final Jdbi jdbi = DATABASE.jdbi();
-  private final TestClock clock = new TestClock(Instant.parse("2026-06-10T08:00:00.000Z"));
-  private final Tasks tasks = TasksOnDatabase.of(jdbi, clock);
-  private final FakeKling kling = new FakeKling(new Random(1), clock, false);
-  private final Map<String, String> settings = new HashMap<>();
-  private final Vertx vertx = Vertx.vertx();
-  private CallbackParts callbacks;
-  private ReconcileParts reconciler;
-  private CallbackTarget target;
-  private int port;
-  private String task;
-  private String path;
-
-  private record Reply(int status, String body, String head) {}
-
-  @BeforeEach
-  void a_task_at_kling() {
-    settings.put("kling.accounts.default.api-key", "key");
-    settings.put("tracker.public-url", "http://localhost");
-    settings.put("tracker.http.body-time", "1s");
-    GivenTasks.tenant(jdbi);
-    listen();
-    task = GivenTasks.sent(jdbi, tasks, clock.instant().plusSeconds(60));
-    kling.accept("878106242831892487", task).becomes("processing");
-    path = path(task);
-  }
-
-  private void listen() {
-    UpstreamParts upstream = new UpstreamParts(jdbi, clock, tasks, settings);
-    target = upstream.target(ROOT, OLD_ROOT);
-    callbacks = new CallbackParts(jdbi, clock, tasks, upstream, settings);
-    reconciler =
-        new ReconcileParts(jdbi, clock, tasks, upstream, kling, kling, new SameThread(), settings);
-    port = callbacks.listen(vertx, target, settings);
-  }
-
-  @AfterEach
-  void stop() {
-    callbacks.close();
-    vertx.close().toCompletionStage().toCompletableFuture().join();
+  CallbackRouteTest() {
+    super(DATABASE);
   }
 
   @Test
@@ -107,109 +37,6 @@ class CallbackRouteTest {
     callbacks.workOff();
     assertEquals("processing", status());
     assertEquals("applied", text("select verdict from callback_receipt"));
-  }
-
-  @Test
-  void a_repeated_body_is_counted_and_not_stored_again() {
-    for (int i = 0; i < 10; i++) {
-      assertEquals(200, post(path, body("processing")).status());
-      callbacks.workOff();
-    }
-
-    assertEquals(1, number("select count(*) from callback_receipt"));
-    assertEquals(9, number("select repeated from callback_receipt"));
-    assertEquals(2, number("select count(*) from task_event"));
-    assertEquals(1, number("select count(*) from task_news where reason = 'repeated'"));
-  }
-
-  @Test
-  void an_unsigned_end_counts_when_kling_confirms_it() {
-    kling.byId.get("878106242831892487").becomes("succeed");
-
-    post(path, body("succeed"));
-    callbacks.workOff();
-
-    assertNotEquals("succeed", status());
-    reconciler.runOnce();
-    assertEquals("succeed", status());
-    assertEquals("poll", text("select source from task_event where status = 'succeed'"));
-    assertEquals(1, kling.calls);
-  }
-
-  @Test
-  void older_news_beside_an_end_does_not_put_its_confirmation_off() {
-    kling.byId.get("878106242831892487").becomes("succeed");
-    post(path, body("succeed"));
-    post(path, body("processing"));
-    callbacks.workOff();
-
-    reconciler.runOnce();
-
-    assertEquals("succeed", status());
-  }
-
-  @Test
-  void an_end_that_kling_does_not_tell_of_yet_is_asked_about_again_soon() {
-    post(path, body("succeed"));
-    callbacks.workOff();
-    reconciler.runOnce();
-    assertEquals("processing", status());
-    kling.byId.get("878106242831892487").becomes("succeed");
-
-    clock.advance(Duration.ofSeconds(1));
-    reconciler.runOnce();
-
-    assertEquals("succeed", status());
-  }
-
-  @Test
-  void the_receipt_needs_no_lock_of_the_task() {
-    try (Handle other = jdbi.open()) {
-      other.begin();
-      other.execute("select from task where id = ? for update", task);
-
-      assertEquals(200, post(path, body("processing")).status());
-      callbacks.workOff();
-
-      other.rollback();
-    }
-    assertEquals("queued", status());
-    clock.advance(Duration.ofSeconds(1));
-    callbacks.workOff();
-    assertEquals("processing", status());
-  }
-
-  @Test
-  void what_a_crash_left_is_worked_off_after_it() {
-    post(path, body("processing"));
-    callbacks.pending.claim(10);
-    callbacks.close();
-    listen();
-
-    callbacks.workOff();
-    assertEquals("queued", status(), "a living replica's");
-    assertEquals(1, DeadClaims.free(jdbi, "callback_pending"));
-    callbacks.workOff();
-
-    assertEquals("processing", status());
-  }
-
-  @Test
-  void a_token_of_the_previous_secret_is_honoured() {
-    String former = new Secrets(OLD_ROOT, List.of()).token("callback-token", task);
-
-    assertEquals(200, post("/callbacks/kling/" + task + "/" + former, body("processing")).status());
-  }
-
-  @Test
-  void a_number_as_task_id_is_taken_digit_by_digit() {
-    String body = "{\"task_id\":878106242831892487,\"task_status\":\"processing\"}";
-
-    assertEquals(200, post(path, body).status());
-    callbacks.workOff();
-
-    assertEquals("processing", status());
-    assertEquals(401, post("/callbacks/kling/878106242831892487/x", body).status());
   }
 
   @Test
@@ -345,14 +172,6 @@ class CallbackRouteTest {
     assertEquals(1, number("select count(*) from callback_receipt where verdict = 'unreadable'"));
   }
 
-  private static byte[] gzip(byte[] plain) throws IOException {
-    ByteArrayOutputStream packed = new ByteArrayOutputStream();
-    try (GZIPOutputStream gzip = new GZIPOutputStream(packed)) {
-      gzip.write(plain);
-    }
-    return packed.toByteArray();
-  }
-
   @Test
   void takes_64_levels_any_charset_name_and_chunks() {
     String deep =
@@ -434,250 +253,11 @@ class CallbackRouteTest {
     }
   }
 
-  @Test
-  void a_task_with_too_many_different_callbacks_gets_no_more_rows() {
-    settings.put("tracker.callback.max-receipts", "5");
-    callbacks.close();
-    listen();
-    for (int i = 0; i < 5; i++) {
-      assertEquals(200, post(path, body("word-" + i)).status());
+  private static byte[] gzip(byte[] plain) throws IOException {
+    ByteArrayOutputStream packed = new ByteArrayOutputStream();
+    try (GZIPOutputStream gzip = new GZIPOutputStream(packed)) {
+      gzip.write(plain);
     }
-
-    assertEquals(429, post(path, body("word-6")).status());
-    assertEquals(200, post(path, body("word-1")).status());
-    assertEquals(5, number("select count(*) from callback_receipt"));
-  }
-
-  @Test
-  void old_receipts_are_swept_and_waiting_ones_are_not() {
-    post(path, body("processing"));
-    clock.advance(Duration.ofDays(31));
-    assertEquals(0, callbacks.receipts.sweep(clock.instant().minus(Duration.ofDays(30)), 100));
-
-    callbacks.workOff();
-
-    assertEquals(1, callbacks.receipts.sweep(clock.instant().minus(Duration.ofDays(30)), 100));
-    assertEquals(0, number("select count(*) from callback_receipt"));
-  }
-
-  @Test
-  void an_account_with_a_secret_takes_signed_callbacks_only() {
-    settings.put("kling.accounts.default.webhook-secrets", "whsec_b3RoZXI=," + SECRET);
-    callbacks.close();
-    listen();
-    kling.byId.get("878106242831892487").becomes("succeed");
-    String body = body("succeed");
-    String now = Long.toString(clock.instant().getEpochSecond());
-
-    assertEquals(401, post(path, body).status());
-    assertEquals(401, signed(body, now, "v1,AAAA").status());
-    assertEquals(401, signed(body, now, signature("8", now, body)).status());
-    assertEquals(401, signed(body, now, signature("7", now, body + " ")).status());
-    for (long seconds : new long[] {-301, 301}) {
-      String then = Long.toString(clock.instant().getEpochSecond() + seconds);
-      assertEquals(401, signed(body, then, signature("7", then, body)).status());
-    }
-    assertEquals(401, signed(body, "now", signature("7", "now", body)).status());
-    assertEquals(0, number("select count(*) from callback_receipt"));
-
-    assertEquals(200, signed(body, now, "v2,x v1,AAAA " + signature("7", now, body)).status());
-    callbacks.workOff();
-    assertEquals("succeed", status());
-    assertEquals("callback", text("select source from task_event where status = 'succeed'"));
-    assertEquals(0, kling.calls);
-  }
-
-  @Test
-  void kling_contradicting_its_own_end_is_an_alarm_and_not_applied() {
-    settings.put("tracker.callback.verify", "never");
-    callbacks.close();
-    listen();
-    post(path, body("failed"));
-    callbacks.workOff();
-
-    post(path, body("succeed"));
-    callbacks.workOff();
-
-    assertEquals("failed", status());
-    assertEquals("contradicts", text("select reason from task_news"));
-    assertEquals("contradicts", text("select verdict from callback_receipt where id = 2"));
-  }
-
-  @Test
-  void a_result_at_a_strange_host_is_flagged() {
-    settings.put("tracker.callback.verify", "never");
-    callbacks.close();
-    listen();
-
-    post(path, body("succeed").replace("v15.klingai.com", "klingai.com.evil.example"));
-    callbacks.workOff();
-
-    assertEquals("succeed", status());
-    assertEquals("result-host", text("select reason from task_news"));
-    assertTrue(text("select detail from task_news").contains("klingai.com.evil.example"));
-  }
-
-  @Test
-  void forged_callbacks_never_change_a_status() {
-    tasks.apply(
-        new News(
-            task,
-            Source.DISPATCH,
-            new TaskSignal.Submitted(),
-            "878106242831892487",
-            null,
-            null,
-            "submitted"));
-    Random random = new Random(20260610);
-    int tried = 0;
-    for (String wrong : wrongPaths(random)) {
-      Reply reply = post(wrong, body("succeed"));
-      assertTrue(
-          reply.status() == 401 || reply.status() == 404 || reply.status() == 400,
-          wrong + " " + reply);
-      tried++;
-    }
-    assertEquals(0, number("select count(*) from callback_receipt"), "no rows for the unauthentic");
-
-    FakeKling.Truth truth = kling.byId.get("878106242831892487");
-    for (String word : List.of("succeed", "failed", "SUCCESS", "completed", "FAILURE")) {
-      for (int dialect = 0; dialect < 8; dialect++) {
-        for (String other : List.of("878106242831892487", "878106242831892488")) {
-          String forged = kling.body(truth, word, dialect).replace("878106242831892487", other);
-          assertEquals(200, post(path, forged).status());
-          tried++;
-        }
-      }
-    }
-    for (int round = 0; round < 40; round++) {
-      callbacks.workOff();
-      reconciler.runOnce();
-      clock.advance(Duration.ofSeconds(20));
-    }
-
-    assertTrue(tried >= 200, tried + " variations");
-    assertEquals("processing", status());
-    assertEquals(
-        0, number("select count(*) from task_event where status in ('succeed', 'failed')"));
-    assertTrue(number("select count(*) from task_news where reason = 'untrue'") >= 1);
-    assertEquals(
-        1, number("select wrong from callback_ledger where account = 'default'") > 0 ? 1 : 0);
-  }
-
-  private Set<String> wrongPaths(Random random) {
-    Set<String> paths = new LinkedHashSet<>();
-    String token = path.substring(path.lastIndexOf('/') + 1);
-    String base = "/callbacks/kling/" + task + "/";
-    for (int i = 0; i < token.length(); i++) {
-      char other = token.charAt(i) == 'A' ? 'B' : 'A';
-      paths.add(base + token.substring(0, i) + other + token.substring(i + 1));
-      paths.add(base + token.substring(0, i) + "%00");
-      paths.add(base + token.substring(i + 1) + "x");
-    }
-    paths.add(base + token + "A");
-    paths.add(base + token + "=");
-    paths.add(base + token.toLowerCase(Locale.ROOT) + "0");
-    for (int i = 0; i < 60; i++) {
-      String guessed = TaskId.next(clock.instant().plusMillis(i));
-      paths.add("/callbacks/kling/" + guessed + "/" + token);
-      byte[] guess = new byte[24];
-      random.nextBytes(guess);
-      paths.add(base + Base64.getUrlEncoder().withoutPadding().encodeToString(guess));
-    }
-    String another = GivenTasks.stored(tasks);
-    paths.add(base + path(another).substring(path(another).lastIndexOf('/') + 1));
-    paths.add("/callbacks/kling/878106242831892487/" + token);
-    return paths;
-  }
-
-  private String body(String status) {
-    return kling.body(kling.byId.get("878106242831892487"), status, 0);
-  }
-
-  private String path(String taskId) {
-    return target.url(taskId).substring("http://localhost".length());
-  }
-
-  private Reply signed(String body, String timestamp, String signature) {
-    byte[] bytes = bytes(body);
-    return exchange(
-        request(
-            path,
-            bytes.length,
-            "Webhook-Id: 7\r\nwebhook-timestamp: %s\r\nWEBHOOK-SIGNATURE: %s\r\n"
-                .formatted(timestamp, signature)),
-        bytes);
-  }
-
-  private static String signature(String id, String timestamp, String body) {
-    byte[] key = Base64.getDecoder().decode(SECRET.substring(6));
-    return "v1,"
-        + Base64.getEncoder()
-            .encodeToString(Secrets.hmacSha256(key, bytes(id + "." + timestamp + "." + body)));
-  }
-
-  private Reply post(String where, String body) {
-    byte[] bytes = bytes(body);
-    return exchange(request(where, bytes.length, ""), bytes);
-  }
-
-  private static String request(String where, long length, String headers) {
-    return "POST "
-        + where
-        + " HTTP/1.1\r\nHost: x\r\n"
-        + headers
-        + "Content-Length: "
-        + length
-        + "\r\n\r\n";
-  }
-
-  private Reply exchange(String head, byte[] body) {
-    try (Socket socket = new Socket("localhost", port)) {
-      OutputStream out = socket.getOutputStream();
-      out.write(bytes(head));
-      out.write(body);
-      out.flush();
-      return reply(socket);
-    } catch (IOException e) {
-      throw new AssertionError(e);
-    }
-  }
-
-  /** Reads one answer: its head up to the empty line, and as much body as it says. */
-  private static Reply reply(Socket socket) throws IOException {
-    socket.setSoTimeout(10_000);
-    InputStream in = socket.getInputStream();
-    StringBuilder head = new StringBuilder();
-    while (head.indexOf("\r\n\r\n") < 0) {
-      int next = in.read();
-      if (next < 0) {
-        throw new IOException("hung up after " + head);
-      }
-      head.append((char) next);
-    }
-    int length = 0;
-    for (String line : head.toString().split("\r\n")) {
-      if (line.toLowerCase(Locale.ROOT).startsWith("content-length:")) {
-        length = Integer.parseInt(line.substring(15).strip());
-      }
-    }
-    String body = new String(in.readNBytes(length), StandardCharsets.UTF_8);
-    return new Reply(Integer.parseInt(head.substring(9, 12)), body, head.toString());
-  }
-
-  private static byte[] bytes(String text) {
-    return text.getBytes(StandardCharsets.UTF_8);
-  }
-
-  private String status() {
-    return text("select status::text from task where id = '" + task + "'");
-  }
-
-  private long number(String query) {
-    return jdbi.withHandle(h -> h.createQuery(query).mapTo(Long.class).one());
-  }
-
-  private String text(String query) {
-    return jdbi.withHandle(h -> h.createQuery(query).mapTo(String.class).one());
+    return packed.toByteArray();
   }
 }

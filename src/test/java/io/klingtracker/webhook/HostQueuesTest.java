@@ -4,11 +4,8 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
-import io.klingtracker.egress.AttemptResult;
-import io.klingtracker.egress.Failure;
 import io.klingtracker.presence.DeadClaims;
 import io.klingtracker.testing.TestDatabase;
-import io.klingtracker.webhook.DeliveryQueue.Breaker;
 import io.klingtracker.webhook.DeliveryQueue.Claimed;
 import io.klingtracker.webhook.DeliveryQueue.Room;
 import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
@@ -19,29 +16,23 @@ import java.time.ZoneOffset;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
-import java.util.UUID;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.stream.Collectors;
-import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.RegisterExtension;
 
 /** However many hosts a tenant has, and whatever becomes of them, others' deliveries flow. */
-class HostQueuesTest {
+class HostQueuesTest extends DeliveryRig {
 
-  @RegisterExtension static final TestDatabase database = TestDatabase.fresh();
+  @RegisterExtension static final TestDatabase DATABASE = TestDatabase.fresh();
 
-  private static final Instant T0 = Instant.parse("2026-03-01T10:00:00Z");
-  private static final Duration PAUSE = Duration.ofSeconds(1);
-  private static final Breaker BREAKER =
-      new Breaker(
-          5, Duration.ofSeconds(5), Duration.ofMinutes(1), Duration.ofDays(5), Duration.ofHours(1));
   private static final Room ROOM = new Room(200, 10, 1000, BREAKER.after(), 1000);
   private static final Pattern ROWS = Pattern.compile("actual [^)]*rows=(\\d+)");
 
-  private final DeliveryQueue queue = new DeliveryQueue(database.jdbi());
-  private final PlannedDeliveries planned = new PlannedDeliveries(database.jdbi());
+  HostQueuesTest() {
+    super(DATABASE);
+  }
 
   @Test
   void a_claim_reads_nothing_of_what_is_due_in_hours() {
@@ -59,7 +50,7 @@ class HostQueuesTest {
   void nor_of_lanes_that_are_closed() {
     planned.many("greedy", 3000, "http://h%s.example/", T0, T0);
     closeAll("greedy", T0.plus(Duration.ofHours(1)));
-    for (int pass = 0; pass < 20 && claimOnce(ROOM, T0).tidied(); pass++) {
+    for (int pass = 0; pass < 20 && claimOnce(T0, ROOM).tidied(); pass++) {
       assertTrue(pass < 19, "3,000 rows are parked in " + pass + " passes");
     }
     assertEquals(3000, planned.parked());
@@ -193,7 +184,7 @@ class HostQueuesTest {
     Instant opens = T0.plus(Duration.ofMinutes(10));
     closeAll("acme", opens);
 
-    DeadClaims.free(database.jdbi(), "webhook_delivery");
+    DeadClaims.free(DATABASE.jdbi(), "webhook_delivery");
     assertEquals(List.of(), claim(ROOM, T0));
     assertEquals(2, planned.parked());
     assertEquals(1, claim(ROOM, opens).size());
@@ -242,7 +233,7 @@ class HostQueuesTest {
     assertEquals(8, planned.waiting().size());
     assertEquals(
         List.of("connect; given up: more than 3 hosts of the tenant fail"),
-        database
+        DATABASE
             .jdbi()
             .withHandle(
                 h ->
@@ -266,7 +257,7 @@ class HostQueuesTest {
 
     assertEquals(
         List.of("25 0", "25 1", "25 2", "25 3", "20 4"),
-        database
+        DATABASE
             .jdbi()
             .withHandle(
                 h ->
@@ -280,7 +271,7 @@ class HostQueuesTest {
   private List<Delivery> claim(Room room, Instant now) {
     List<Delivery> deliveries = new ArrayList<>();
     for (int pass = 0; pass < 30; pass++) {
-      Claimed claimed = claimOnce(room, now);
+      Claimed claimed = claimOnce(now, room);
       deliveries.addAll(claimed.deliveries());
       queue.queueUp(claimed.behind(), now, PAUSE);
       if (!deliveries.isEmpty() || !claimed.tidied() && claimed.behind().isEmpty()) {
@@ -288,32 +279,6 @@ class HostQueuesTest {
       }
     }
     throw new AssertionError("a claim that finds no end");
-  }
-
-  private Claimed claimOnce(Room room, Instant now) {
-    return queue.claim(room, "@00000001/" + UUID.randomUUID(), now);
-  }
-
-  private void settle(Settlement settlement) {
-    queue.settle(List.of(settlement), BREAKER);
-  }
-
-  private static Settlement delivered(Delivery delivery, Instant at) {
-    return Settlement.of(
-        delivery,
-        new AttemptResult.Answered(200, null, "ok", Duration.ofMillis(3)),
-        new AttemptOutcome.Delivered(),
-        at);
-  }
-
-  private static Settlement failed(Delivery delivery, Instant at, @Nullable Instant again) {
-    return Settlement.of(
-        delivery,
-        new AttemptResult.Unanswered(Failure.CONNECT, "nobody", Duration.ofMillis(3)),
-        again == null
-            ? new AttemptOutcome.Failed("connect", true, false)
-            : new AttemptOutcome.Retry(again, "connect", true, false),
-        at);
   }
 
   private static Map<String, Long> perTenant(List<Delivery> claimed) {
@@ -326,7 +291,7 @@ class HostQueuesTest {
 
   /** As after many failures: nothing is sent before. */
   private static void closeAll(String tenant, Instant until) {
-    database
+    DATABASE
         .jdbi()
         .useHandle(
             h ->
@@ -349,26 +314,26 @@ class HostQueuesTest {
 
   private static DeliveryQueries log(Instant now) {
     return new DeliveryQueries(
-        database.jdbi(), SenderRig.config(Map.of()), Clock.fixed(now, ZoneOffset.UTC));
+        DATABASE.jdbi(), SenderRig.config(Map.of()), Clock.fixed(now, ZoneOffset.UTC));
   }
 
   private static WebhookSweep sweep() {
     return new WebhookSweep(
-        database.jdbi(),
+        DATABASE.jdbi(),
         SenderRig.config(Map.of()),
         new WebhookMetrics(new SimpleMeterRegistry()),
         Clock.fixed(T0, ZoneOffset.UTC));
   }
 
   private static void analyze() {
-    database.jdbi().useHandle(h -> h.execute("vacuum analyze webhook_delivery"));
-    database.jdbi().useHandle(h -> h.execute("vacuum analyze webhook_lane"));
-    database.jdbi().useHandle(h -> h.execute("vacuum analyze webhook_host"));
+    DATABASE.jdbi().useHandle(h -> h.execute("vacuum analyze webhook_delivery"));
+    DATABASE.jdbi().useHandle(h -> h.execute("vacuum analyze webhook_lane"));
+    DATABASE.jdbi().useHandle(h -> h.execute("vacuum analyze webhook_host"));
   }
 
   /** The plan of a claim, which is rolled back. */
   private static List<String> explain(Instant now) {
-    return database
+    return DATABASE
         .jdbi()
         .inTransaction(
             h -> {
@@ -390,7 +355,7 @@ class HostQueuesTest {
   }
 
   private static String explainSettle(Settlement settlement) {
-    return database
+    return DATABASE
         .jdbi()
         .inTransaction(
             h -> {
