@@ -147,20 +147,21 @@ class Submissions {
     UUID requestId = UUID.randomUUID();
     NewTask task =
         new NewTask(
-                request.tenant(),
-                kind.name(),
-                request.body().text(),
-                externalTaskId,
-                checked.callbackUrl(),
-                checked.model(),
-                checked.upstreamModel(),
-                checked.family().wireName(),
-                checked.slots(),
-                checked.units(),
-                priority(options.priority()),
-                deadline(options.deadline()),
-                idempotency(options.idempotencyKey(), request, requestId))
-            .onSlotsOf(checked.slotModel());
+            request.tenant(),
+            kind.name(),
+            request.body().text(),
+            externalTaskId,
+            checked.callbackUrl(),
+            checked.model(),
+            checked.upstreamModel(),
+            checked.family().wireName(),
+            checked.slotModel(),
+            checked.slots(),
+            checked.units(),
+            priority(options.priority()),
+            deadline(options.deadline()),
+            idempotency(options.idempotencyKey(), request, requestId),
+            caller.key());
     Submission submission = store(task);
     if (submission instanceof Submission.Stored stored) {
       return new Accepted(requestId, stored.taskId(), externalTaskId, stored.createdAt(), false);
@@ -201,7 +202,7 @@ class Submissions {
   /** Within the tenant's quota. */
   private Submission store(NewTask task) {
     try (Quotas.Admission place = quotas.admit(task.units())) {
-      Submission submission = tasks.submit(task.by(caller.key()));
+      Submission submission = tasks.submit(task);
       if (submission instanceof Submission.Stored) {
         place.stored();
       }

@@ -1,5 +1,7 @@
 package io.klingtracker.callback;
 
+import static io.klingtracker.testing.Rows.number;
+import static io.klingtracker.testing.Rows.text;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 
 import io.klingtracker.task.News;
@@ -65,13 +67,14 @@ class AppliedAtOnceTest {
     assertEquals(200, receive("k1", "succeed"));
 
     assertEquals("succeed", status());
-    assertEquals("k1", text("select kling_task_id from task"));
-    assertEquals("default", text("select account from task"));
-    assertEquals(3, number("select count(*) from task_event"));
-    assertEquals(3, number("select count(*) from outbox"));
-    assertEquals(0, number("select count(*) from open_task"));
-    assertEquals(0, number("select count(*) from callback_pending"));
-    assertEquals(2, number("select count(*) from callback_receipt where verdict = 'applied'"));
+    assertEquals("k1", text(jdbi, "select kling_task_id from task"));
+    assertEquals("default", text(jdbi, "select account from task"));
+    assertEquals(3, number(jdbi, "select count(*) from task_event"));
+    assertEquals(3, number(jdbi, "select count(*) from outbox"));
+    assertEquals(0, number(jdbi, "select count(*) from open_task"));
+    assertEquals(0, number(jdbi, "select count(*) from callback_pending"));
+    assertEquals(
+        2, number(jdbi, "select count(*) from callback_receipt where verdict = 'applied'"));
   }
 
   @Test
@@ -80,8 +83,8 @@ class AppliedAtOnceTest {
 
     callbacks.workOff();
 
-    assertEquals(1, number("select arrived from callback_ledger"));
-    assertEquals(40_000, number("select millis from sample"));
+    assertEquals(1, number(jdbi, "select arrived from callback_ledger"));
+    assertEquals(40_000, number(jdbi, "select millis from sample"));
   }
 
   @Test
@@ -89,13 +92,14 @@ class AppliedAtOnceTest {
     receive("k1", "succeed");
     assertEquals(200, receive("k1", "processing"));
     assertEquals(200, receive("k1", "succeed"));
-    assertEquals(2, number("select count(*) from callback_pending"));
+    assertEquals(2, number(jdbi, "select count(*) from callback_pending"));
 
     callbacks.workOff();
 
-    assertEquals(0, number("select count(*) from callback_pending"));
+    assertEquals(0, number(jdbi, "select count(*) from callback_pending"));
     assertEquals("succeed", status());
-    assertEquals(2, number("select count(*) from task_news where reason in ('older', 'repeated')"));
+    assertEquals(
+        2, number(jdbi, "select count(*) from task_news where reason in ('older', 'repeated')"));
   }
 
   @Test
@@ -105,11 +109,11 @@ class AppliedAtOnceTest {
 
     assertEquals(200, receive(other, "k1", "processing"));
 
-    assertEquals("queued", text("select status::text from task where id = '" + other + "'"));
+    assertEquals("queued", text(jdbi, "select status::text from task where id = '" + other + "'"));
     callbacks.workOff();
-    assertEquals(0, number("select count(*) from callback_pending"));
-    assertEquals("queued", text("select status::text from task where id = '" + other + "'"));
-    assertEquals(1, number("select count(*) from task_news where reason = 'other-task'"));
+    assertEquals(0, number(jdbi, "select count(*) from callback_pending"));
+    assertEquals("queued", text(jdbi, "select status::text from task where id = '" + other + "'"));
+    assertEquals(1, number(jdbi, "select count(*) from task_news where reason = 'other-task'"));
   }
 
   @Test
@@ -128,7 +132,7 @@ class AppliedAtOnceTest {
     callbacks.workOff();
 
     assertEquals("succeed", status());
-    assertEquals(3, number("select count(*) from task_event"));
+    assertEquals(3, number(jdbi, "select count(*) from task_event"));
   }
 
   @Test
@@ -140,8 +144,8 @@ class AppliedAtOnceTest {
     receive(stored, "k2", "succeed");
     receive("k1", "processing");
 
-    assertEquals(0, number("select count(*) from task where status <> 'queued'"));
-    assertEquals(2, number("select count(*) from callback_pending"));
+    assertEquals(0, number(jdbi, "select count(*) from task where status <> 'queued'"));
+    assertEquals(2, number(jdbi, "select count(*) from callback_pending"));
   }
 
   @Test
@@ -151,6 +155,7 @@ class AppliedAtOnceTest {
     assertEquals(
         1,
         number(
+            jdbi,
             "select count(*) from open_task where next_check_at = timestamptz '"
                 + clock.instant().plusSeconds(40)
                 + "'"));
@@ -189,14 +194,6 @@ class AppliedAtOnceTest {
   }
 
   private String status() {
-    return text("select status::text from task where id = '" + task + "'");
-  }
-
-  private String text(String query) {
-    return jdbi.withHandle(h -> h.createQuery(query).mapTo(String.class).one());
-  }
-
-  private long number(String query) {
-    return jdbi.withHandle(h -> h.createQuery(query).mapTo(Long.class).one());
+    return text(jdbi, "select status::text from task where id = '" + task + "'");
   }
 }

@@ -1,5 +1,6 @@
 package io.klingtracker.callback;
 
+import static io.klingtracker.testing.Rows.number;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
@@ -105,7 +106,7 @@ class CallbackLoadTest {
       }
     }
 
-    assertEquals(TASKS, number("select count(*) from task where status = 'succeed'"));
+    assertEquals(TASKS, number(jdbi, "select count(*) from task where status = 'succeed'"));
     Map<String, Long> since = statements.since();
     double each = since.values().stream().mapToLong(Long::longValue).sum() / (2.0 * TASKS);
     System.out.printf("statements for each callback under load: %.3f%n", each);
@@ -159,8 +160,8 @@ class CallbackLoadTest {
       }
       assertEquals(i % 20 != 13, stored, "number " + i);
     }
-    assertEquals(57, number("select count(*) from callback_receipt"));
-    assertEquals(57, number("select count(*) from callback_pending"));
+    assertEquals(57, number(jdbi, "select count(*) from callback_receipt"));
+    assertEquals(57, number(jdbi, "select count(*) from callback_pending"));
   }
 
   private record Updates(long all, long heapOnly) {
@@ -229,9 +230,5 @@ class CallbackLoadTest {
     byte[] key = Base64.getDecoder().decode(SECRET.substring(6));
     byte[] text = (id + "." + timestamp + "." + body).getBytes(StandardCharsets.UTF_8);
     return "v1," + Base64.getEncoder().encodeToString(Secrets.hmacSha256(key, text));
-  }
-
-  private long number(String query) {
-    return jdbi.withHandle(h -> h.createQuery(query).mapTo(Long.class).one());
   }
 }

@@ -1,8 +1,8 @@
 package io.klingtracker.callback;
 
-import io.klingtracker.task.NewTask;
-import io.klingtracker.task.Submission;
+import io.klingtracker.task.GivenTask;
 import io.klingtracker.task.Tasks;
+import io.klingtracker.testing.Rows;
 import java.time.Instant;
 import java.util.List;
 import org.jdbi.v3.core.Jdbi;
@@ -13,27 +13,11 @@ final class GivenTasks {
   private GivenTasks() {}
 
   static void tenant(Jdbi jdbi) {
-    jdbi.useHandle(h -> h.execute("insert into tenant values ('acme', 'Acme', now())"));
+    Rows.tenants(jdbi, "acme");
   }
 
   static String stored(Tasks tasks) {
-    return ((Submission.Stored)
-            tasks.submit(
-                new NewTask(
-                    "acme",
-                    "text2video",
-                    "{}",
-                    null,
-                    null,
-                    "kling-v3",
-                    "kling-v3",
-                    "video",
-                    1,
-                    null,
-                    5,
-                    null,
-                    null)))
-        .taskId();
+    return GivenTask.of("acme").submit(tasks);
   }
 
   /** Sent, and not answered yet. */

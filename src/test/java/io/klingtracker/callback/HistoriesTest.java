@@ -1,5 +1,7 @@
 package io.klingtracker.callback;
 
+import static io.klingtracker.testing.Rows.number;
+import static io.klingtracker.testing.Rows.text;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
@@ -11,6 +13,7 @@ import io.klingtracker.task.Source;
 import io.klingtracker.task.TaskSignal;
 import io.klingtracker.task.Tasks;
 import io.klingtracker.task.TasksOnDatabase;
+import io.klingtracker.testing.Rows;
 import io.klingtracker.testing.SameThread;
 import io.klingtracker.testing.TestClock;
 import io.klingtracker.testing.TestDatabase;
@@ -90,7 +93,7 @@ class HistoriesTest {
     Map<String, List<String>> committed = new HashMap<>();
     for (long seed = first; seed < first + worlds; seed++) {
       DATABASE.truncate();
-      jdbi.useHandle(h -> h.execute("insert into tenant values ('acme', 'Acme', now())"));
+      Rows.tenants(jdbi, "acme");
       try (RelayParts relay = new RelayParts(jdbi, kafka, TOPIC);
           World world = new World(seed)) {
         world.play();
@@ -258,6 +261,7 @@ class HistoriesTest {
 
     private long open() {
       return number(
+          jdbi,
           "select (select count(*) from open_task) + (select count(*) from callback_pending)");
     }
 
@@ -282,7 +286,8 @@ class HistoriesTest {
                       })
                   .list());
       histories.forEach(history -> history.check(ends.getOrDefault(history.taskId, List.of())));
-      long pending = number("select count(*) from callback_receipt where verdict = 'pending'");
+      long pending =
+          number(jdbi, "select count(*) from callback_receipt where verdict = 'pending'");
       assertEquals(0, pending, "seed " + seed + ": receipts without a verdict");
     }
 
@@ -430,7 +435,7 @@ class HistoriesTest {
     }
 
     private String status() {
-      return text("select status::text from task where id = '" + taskId + "'");
+      return text(jdbi, "select status::text from task where id = '" + taskId + "'");
     }
 
     /** Kling's id, the status, and all statuses on the way there. */
@@ -441,13 +446,5 @@ class HistoriesTest {
       assertEquals(end, statuses.get(statuses.size() - 1), where);
       assertEquals(statuses.size(), statuses.stream().distinct().count(), where);
     }
-  }
-
-  private long number(String query) {
-    return jdbi.withHandle(h -> h.createQuery(query).mapTo(Long.class).one());
-  }
-
-  private String text(String query) {
-    return jdbi.withHandle(h -> h.createQuery(query).mapTo(String.class).one());
   }
 }

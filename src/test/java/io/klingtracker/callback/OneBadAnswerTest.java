@@ -1,5 +1,6 @@
 package io.klingtracker.callback;
 
+import static io.klingtracker.testing.Rows.status;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
@@ -88,7 +89,8 @@ class OneBadAnswerTest {
     assertTrue(asked - before <= 20, "asked " + (asked - before) + " times");
     clock.advance(Duration.ofDays(1));
     reconciler.runOnce();
-    assertTrue(List.of("expired", "processing", "succeed").contains(status(bad)), status(bad));
+    assertTrue(
+        List.of("expired", "processing", "succeed").contains(status(jdbi, bad)), status(jdbi, bad));
   }
 
   @ParameterizedTest
@@ -135,7 +137,7 @@ class OneBadAnswerTest {
 
     assertTrue(reconciler.setAside.retry(item.id()));
     reconciler.runOnce();
-    assertEquals("succeed", status(bad));
+    assertEquals("succeed", status(jdbi, bad));
   }
 
   @Test
@@ -150,7 +152,7 @@ class OneBadAnswerTest {
     breaks = false;
     poison = news("7", BigDecimal.ONE, "succeed");
     reconciler.runOnce();
-    assertEquals("succeed", status(bad));
+    assertEquals("succeed", status(jdbi, bad));
   }
 
   /** Another task that is due, and of which the same pass learns that it has ended. */
@@ -158,7 +160,7 @@ class OneBadAnswerTest {
     String good = GivenTasks.sent(jdbi, tasks, clock.instant());
     kling.accept("k" + good, good).becomes("succeed");
     reconciler.runOnce();
-    assertEquals("succeed", status(good));
+    assertEquals("succeed", status(jdbi, good));
   }
 
   private KlingNews news(String id, BigDecimal units, String word) {
@@ -171,16 +173,6 @@ class OneBadAnswerTest {
 
   private java.sql.Timestamp now() {
     return java.sql.Timestamp.from(clock.instant());
-  }
-
-  private String status(String task) {
-    return jdbi.withHandle(
-        handle ->
-            handle
-                .createQuery("select status from task where id = :id")
-                .bind("id", task)
-                .mapTo(String.class)
-                .one());
   }
 
   private final class Poisoned implements KlingClient {

@@ -1,5 +1,8 @@
 package io.klingtracker.callback;
 
+import static io.klingtracker.testing.Rows.number;
+import static io.klingtracker.testing.Rows.status;
+import static io.klingtracker.testing.Rows.text;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
@@ -92,7 +95,7 @@ class OneBadCallbackTest {
 
       callbacks.workOff();
 
-      assertEquals("processing", status(good), verify);
+      assertEquals("processing", status(jdbi, good), verify);
     }
     assertEquals(0, waiting(), "what cannot be applied is set aside or noted at once");
   }
@@ -105,7 +108,7 @@ class OneBadCallbackTest {
 
     callbacks.workOff();
 
-    assertEquals("processing", status(good));
+    assertEquals("processing", status(jdbi, good));
     assertEquals(0, waiting());
   }
 
@@ -127,7 +130,7 @@ class OneBadCallbackTest {
       receive(bad, body.replace("processing", "submitted"));
       String item =
           column.equals("receipt_id")
-              ? Long.toString(number("select max(id) from callback_receipt"))
+              ? Long.toString(number(jdbi, "select max(id) from callback_receipt"))
               : bad;
       try (Refusing refusing = Refusing.rows(jdbi, table, column, item, state)) {
         for (int pass = 0; pass < (state.equals("P0001") ? SetAside.MAX_ATTEMPTS + 1 : 4); pass++) {
@@ -135,7 +138,7 @@ class OneBadCallbackTest {
           callbacks.workOff();
           assertEquals(
               pass + 1,
-              number("select count(*) from task_news where status like 'word-%'"),
+              number(jdbi, "select count(*) from task_news where status like 'word-%'"),
               table + " " + state);
           clock.advance(LONGER_THAN_ANY_WAIT);
         }
@@ -155,7 +158,7 @@ class OneBadCallbackTest {
     long receipt;
     try (Refusing refusing = Refusing.rows(jdbi, "task_event", "task_id", bad, "P0001")) {
       receive(bad, "{\"task_id\":\"1\",\"task_status\":\"processing\"}");
-      receipt = number("select max(id) from callback_receipt");
+      receipt = number(jdbi, "select max(id) from callback_receipt");
       for (int i = 0; i < SetAside.MAX_ATTEMPTS; i++) {
         assertEquals(1, waiting(), "tries " + i);
         callbacks.workOff();
@@ -169,12 +172,13 @@ class OneBadCallbackTest {
     assertEquals("acme", item.tenant());
     assertEquals(SetAside.MAX_ATTEMPTS, item.attempts());
     assertTrue(item.reason().contains("refused INSERT of task_event"), item.reason());
-    assertEquals("set-aside", text("select reason from task_news"));
-    assertTrue(text("select detail from task_news").contains("refused INSERT of task_event"));
-    assertEquals("set-aside", text("select verdict from callback_receipt"));
+    assertEquals("set-aside", text(jdbi, "select reason from task_news"));
+    assertTrue(text(jdbi, "select detail from task_news").contains("refused INSERT of task_event"));
+    assertEquals("set-aside", text(jdbi, "select verdict from callback_receipt"));
     assertEquals(
         0,
         number(
+            jdbi,
             "select count(*) from open_task where task_id = '%s' and next_check_at > '%s'"
                 .formatted(bad, clock.instant())),
         "Kling is asked instead");
@@ -182,11 +186,11 @@ class OneBadCallbackTest {
     callbacks.close();
     start();
     callbacks.workOff();
-    assertEquals("queued", status(bad));
+    assertEquals("queued", status(jdbi, bad));
 
     assertTrue(callbacks.setAside.retry(item.id()));
     callbacks.workOff();
-    assertEquals("processing", status(bad));
+    assertEquals("processing", status(jdbi, bad));
     assertFalse(callbacks.setAside.retry(item.id()));
     assertEquals(List.of(), callbacks.setAside.page(null, SetAside.Position.START, 10));
   }
@@ -210,7 +214,7 @@ class OneBadCallbackTest {
     assertEquals(List.of(), store.claim(10));
     assertEquals(
         5,
-        number("select count(*) from callback_pending where attempts = 89"),
+        number(jdbi, "select count(*) from callback_pending where attempts = 89"),
         "claimed once each");
   }
 
@@ -227,9 +231,9 @@ class OneBadCallbackTest {
             null,
             incompressible(3000)));
 
-    assertEquals("processing", status(good));
-    assertTrue(number("select length(status) from task_news") <= 64);
-    assertEquals(0, number("select count(*) from task where kling_task_id is not null"));
+    assertEquals("processing", status(jdbi, good));
+    assertTrue(number(jdbi, "select length(status) from task_news") <= 64);
+    assertEquals(0, number(jdbi, "select count(*) from task where kling_task_id is not null"));
   }
 
   @Test
@@ -243,7 +247,7 @@ class OneBadCallbackTest {
     receive(bad, "{\"task_id\":\"7\",\"task_status\":\"processing\"}");
     callbacks.workOff();
 
-    assertEquals("other-task", text("select reason from task_news"));
+    assertEquals("other-task", text(jdbi, "select reason from task_news"));
     assertEquals(List.of(), callbacks.setAside.page(null, SetAside.Position.START, 10));
   }
 
@@ -289,19 +293,7 @@ class OneBadCallbackTest {
     return text.toString().replace('\\', 'x').replace('"', 'x');
   }
 
-  private String status(String task) {
-    return text("select status from task where id = '" + task + "'");
-  }
-
   private long waiting() {
-    return number("select count(*) from callback_pending");
-  }
-
-  private String text(String query) {
-    return jdbi.withHandle(handle -> handle.createQuery(query).mapTo(String.class).one());
-  }
-
-  private long number(String query) {
-    return jdbi.withHandle(handle -> handle.createQuery(query).mapTo(Long.class).one());
+    return number(jdbi, "select count(*) from callback_pending");
   }
 }

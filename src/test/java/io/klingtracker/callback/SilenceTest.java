@@ -1,5 +1,7 @@
 package io.klingtracker.callback;
 
+import static io.klingtracker.testing.Rows.number;
+import static io.klingtracker.testing.Rows.text;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
@@ -62,8 +64,8 @@ class SilenceTest {
     pass(Duration.ofMinutes(1));
 
     assertEquals("succeed", status());
-    assertEquals("878106242831892487", text("select kling_task_id from task"));
-    assertEquals(1, number("select lost from callback_ledger"));
+    assertEquals("878106242831892487", text(jdbi, "select kling_task_id from task"));
+    assertEquals(1, number(jdbi, "select lost from callback_ledger"));
   }
 
   @Test
@@ -88,8 +90,8 @@ class SilenceTest {
     }
 
     assertEquals("processing", status());
-    assertEquals(2, number("select count(*) from task_event"));
-    assertEquals(0, number("select count(*) from task_news"));
+    assertEquals(2, number(jdbi, "select count(*) from task_event"));
+    assertEquals(0, number(jdbi, "select count(*) from task_news"));
     assertTrue(kling.calls > 10, kling.calls + " questions");
   }
 
@@ -99,7 +101,7 @@ class SilenceTest {
     pass(Duration.ofMinutes(1));
     pass(Duration.ofHours(24));
     assertEquals("expired", status());
-    assertEquals(0, number("select slots from open_task"));
+    assertEquals(0, number(jdbi, "select slots from open_task"));
 
     int before = kling.calls;
     for (int day = 0; day < 6 * 24; day++) {
@@ -109,7 +111,7 @@ class SilenceTest {
     assertTrue(asked >= 100 && asked <= 150, asked + " questions in six days");
     pass(Duration.ofDays(2));
 
-    assertEquals(0, number("select count(*) from open_task"));
+    assertEquals(0, number(jdbi, "select count(*) from open_task"));
     assertEquals("expired", status());
   }
 
@@ -126,7 +128,8 @@ class SilenceTest {
 
     assertEquals(end, status());
     assertEquals(
-        "true", text("select payload ->> 'late' from task_event order by sequence desc limit 1"));
+        "true",
+        text(jdbi, "select payload ->> 'late' from task_event order by sequence desc limit 1"));
   }
 
   @Test
@@ -135,7 +138,7 @@ class SilenceTest {
     pass(Duration.ofMinutes(1));
     pass(Duration.ofHours(24));
     pass(Duration.ofDays(8));
-    assertEquals(0, number("select count(*) from open_task"));
+    assertEquals(0, number(jdbi, "select count(*) from open_task"));
     kling.awayShare = 0;
     truth.becomes("succeed");
 
@@ -145,20 +148,21 @@ class SilenceTest {
 
     assertEquals("succeed", status());
     assertEquals(
-        "true", text("select payload ->> 'late' from task_event order by sequence desc limit 1"));
+        "true",
+        text(jdbi, "select payload ->> 'late' from task_event order by sequence desc limit 1"));
   }
 
   @Test
   void a_callback_that_comes_after_its_end_was_found_is_not_lost_any_more() {
     truth.becomes("succeed");
     pass(Duration.ofMinutes(1));
-    assertEquals(1, number("select lost from callback_ledger"));
+    assertEquals(1, number(jdbi, "select lost from callback_ledger"));
 
     callbacks.receive(task, kling.body(truth, "succeed", 0), null, null, null);
     callbacks.workOff();
 
-    assertEquals(0, number("select lost from callback_ledger"));
-    assertEquals(1, number("select arrived from callback_ledger"));
+    assertEquals(0, number(jdbi, "select lost from callback_ledger"));
+    assertEquals(1, number(jdbi, "select arrived from callback_ledger"));
   }
 
   @Test
@@ -170,7 +174,7 @@ class SilenceTest {
 
     // Kling has the task, whatever the word means.
     assertEquals("submitted", status());
-    assertEquals(1, number("select count(*) from task_news where reason = 'not-understood'"));
+    assertEquals(1, number(jdbi, "select count(*) from task_news where reason = 'not-understood'"));
   }
 
   private void pass(Duration time) {
@@ -179,14 +183,6 @@ class SilenceTest {
   }
 
   private String status() {
-    return text("select status::text from task where id = '" + task + "'");
-  }
-
-  private long number(String query) {
-    return jdbi.withHandle(h -> h.createQuery(query).mapTo(Long.class).one());
-  }
-
-  private String text(String query) {
-    return jdbi.withHandle(h -> h.createQuery(query).mapTo(String.class).one());
+    return text(jdbi, "select status::text from task where id = '" + task + "'");
   }
 }

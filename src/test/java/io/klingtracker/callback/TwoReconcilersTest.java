@@ -1,5 +1,6 @@
 package io.klingtracker.callback;
 
+import static io.klingtracker.testing.Rows.number;
 import static org.awaitility.Awaitility.await;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
@@ -74,7 +75,7 @@ class TwoReconcilersTest {
                                 .until(
                                     () -> {
                                       reconciler.runOnce();
-                                      return number("select count(*) from open_task") == 0;
+                                      return number(jdbi, "select count(*) from open_task") == 0;
                                     });
                             return null;
                           }))
@@ -91,7 +92,8 @@ class TwoReconcilersTest {
     }
 
     endedRight(ids);
-    assertEquals(TASKS, number("select sum(checks) from asked"), "how often they were claimed");
+    assertEquals(
+        TASKS, number(jdbi, "select sum(checks) from asked"), "how often they were claimed");
     if (listFrom.equals("100000")) {
       assertEquals(TASKS, kling.asked.size());
       assertEquals(
@@ -162,8 +164,8 @@ class TwoReconcilersTest {
   }
 
   private void endedRight(List<String> ids) {
-    assertEquals(0, number("select count(*) from open_task"));
-    assertEquals(TASKS * 2L, number("select count(*) from task_event"), "queued and the end");
+    assertEquals(0, number(jdbi, "select count(*) from open_task"));
+    assertEquals(TASKS * 2L, number(jdbi, "select count(*) from task_event"), "queued and the end");
     Map<String, String> truth = new HashMap<>();
     kling.byId.values().forEach(one -> truth.put(one.externalId, one.status));
     Map<String, String> ended = new HashMap<>();
@@ -174,10 +176,6 @@ class TwoReconcilersTest {
                 .list());
     assertEquals(new HashSet<>(ids), ended.keySet());
     assertEquals(truth, ended);
-    assertEquals(TASKS, number("select expected from callback_ledger"), "booked once each");
-  }
-
-  private long number(String query) {
-    return jdbi.withHandle(h -> h.createQuery(query).mapTo(Long.class).one());
+    assertEquals(TASKS, number(jdbi, "select expected from callback_ledger"), "booked once each");
   }
 }

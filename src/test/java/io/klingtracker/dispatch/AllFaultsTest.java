@@ -16,6 +16,7 @@ import io.klingtracker.simulator.SimulatorSettings;
 import io.klingtracker.task.Tasks;
 import io.klingtracker.task.TasksOnDatabase;
 import io.klingtracker.testing.HurriedClock;
+import io.klingtracker.testing.Rows;
 import io.klingtracker.testing.TestDatabase;
 import io.klingtracker.upstream.UpstreamParts;
 import io.vertx.core.Vertx;
@@ -73,8 +74,7 @@ class AllFaultsTest {
 
   @BeforeEach
   void start() {
-    jdbi.useHandle(
-        h -> h.execute("insert into tenant (id, name, created_at) values ('acme', 'Acme', now())"));
+    Rows.tenants(jdbi, "acme");
     simulator =
         new KlingSimulator(
                 new SimulatorSettings()

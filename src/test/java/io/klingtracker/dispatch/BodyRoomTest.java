@@ -1,5 +1,6 @@
 package io.klingtracker.dispatch;
 
+import static io.klingtracker.testing.Rows.number;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertInstanceOf;
@@ -99,7 +100,7 @@ class BodyRoomTest {
     assertTrue(room.release(first.get(0)), "somebody waits for it");
     List<Claim> next = claim(replica);
     assertEquals(tasks.subList(2, 3), ids(next));
-    assertEquals(3, number("select count(*) from open_task"), "only claims hold slots");
+    assertEquals(3, number(jdbi, "select count(*) from open_task"), "only claims hold slots");
   }
 
   @Test
@@ -216,14 +217,14 @@ class BodyRoomTest {
     String task = large(replica, "big", 1, LARGE).get(0);
     kling.creates.add(new CreateAnswer.Unknown("read timeout"));
     pass(replica);
-    assertEquals(1, number("select count(*) from open_task"));
+    assertEquals(1, number(jdbi, "select count(*) from open_task"));
 
     clock.advance(Duration.ofMinutes(1));
     replica.reconciler.runOnce();
     pass(replica);
 
     assertEquals(List.of(task, task), kling.created);
-    assertEquals(1, number("select count(*) from task where status = 'submitted'"));
+    assertEquals(1, number(jdbi, "select count(*) from task where status = 'submitted'"));
   }
 
   private Replica replica(int slots) {
@@ -291,9 +292,5 @@ class BodyRoomTest {
     while (replica.dispatcher.isBusy()) {
       LockSupport.parkNanos(100_000);
     }
-  }
-
-  private long number(String query) {
-    return jdbi.withHandle(handle -> handle.createQuery(query).mapTo(Long.class).one());
   }
 }

@@ -1,5 +1,6 @@
 package io.klingtracker.dispatch;
 
+import static io.klingtracker.testing.Rows.status;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
@@ -10,8 +11,8 @@ import io.klingtracker.kling.KlingConfig;
 import io.klingtracker.kling.KlingOverHttp;
 import io.klingtracker.simulator.KlingSimulator;
 import io.klingtracker.simulator.SimulatorSettings;
-import io.klingtracker.task.NewTask;
-import io.klingtracker.task.Submission;
+import io.klingtracker.task.GivenTask;
+import io.klingtracker.testing.Rows;
 import io.klingtracker.testing.TestClock;
 import io.klingtracker.testing.TestDatabase;
 import io.klingtracker.upstream.KlingAccounts;
@@ -49,8 +50,7 @@ class CredentialsTest {
 
   @BeforeEach
   void tenant() {
-    jdbi.useHandle(
-        h -> h.execute("insert into tenant (id, name, created_at) values ('acme', 'Acme', now())"));
+    Rows.tenants(jdbi, "acme");
     settings.put("kling.accounts.default.api-key", "key");
     settings.put("kling.accounts.default.access-key", "access");
     settings.put("kling.accounts.default.secret-key", "secret");
@@ -74,7 +74,7 @@ class CredentialsTest {
     pass(replica);
 
     assertEquals(List.of(waits, flows), kling.created);
-    assertEquals("submitted", status(flows));
+    assertEquals("submitted", status(jdbi, flows));
     KlingAccounts.State account = replica.accounts.all().get(0);
     assertFalse(account.isParked());
     assertEquals(credential.label(), account.parked().get(0).credential());
@@ -101,8 +101,8 @@ class CredentialsTest {
     clock.advance(Duration.ofMinutes(2));
     pass(replica);
     pass(replica);
-    assertEquals("submitted", status(waits));
-    assertEquals("submitted", status(waitsToo));
+    assertEquals("submitted", status(jdbi, waits));
+    assertEquals("submitted", status(jdbi, waitsToo));
     assertEquals(List.of(), replica.accounts.all().get(0).parked());
   }
 
@@ -147,7 +147,7 @@ class CredentialsTest {
     assertTrue(replica.accounts.resume("default"));
     pass(replica);
 
-    assertEquals("submitted", status(task));
+    assertEquals("submitted", status(jdbi, task));
   }
 
   @ParameterizedTest
@@ -169,8 +169,8 @@ class CredentialsTest {
         run(replica);
       }
 
-      assertEquals(flowing.equals(LEGACY) ? "submitted" : "queued", status(legacy));
-      assertEquals(flowing.equals(NEWER) ? "submitted" : "queued", status(newer));
+      assertEquals(flowing.equals(LEGACY) ? "submitted" : "queued", status(jdbi, legacy));
+      assertEquals(flowing.equals(NEWER) ? "submitted" : "queued", status(jdbi, newer));
       assertEquals(1, simulator.ledger().accepted());
     } finally {
       vertx.close().toCompletionStage().toCompletableFuture().get();
@@ -193,11 +193,7 @@ class CredentialsTest {
         kind.equals(NEWER)
             ? "{\"prompt\":\"a cat\"}"
             : "{\"model_name\":\"%s\",\"prompt\":\"a cat\"}".formatted(model);
-    Submission submission =
-        replica.tasks.submit(
-            new NewTask(
-                "acme", kind, body, null, null, model, model, "video", 1, null, 5, null, null));
-    return ((Submission.Stored) submission).taskId();
+    return GivenTask.of("acme").kind(kind).body(body).model(model).submit(replica.tasks);
   }
 
   private void pass(Replica replica) {
@@ -210,14 +206,5 @@ class CredentialsTest {
     while (replica.dispatcher.isBusy()) {
       LockSupport.parkNanos(100_000);
     }
-  }
-
-  private String status(String task) {
-    return jdbi.withHandle(
-        h ->
-            h.createQuery("select status::text from task where id = :id")
-                .bind("id", task)
-                .mapTo(String.class)
-                .one());
   }
 }

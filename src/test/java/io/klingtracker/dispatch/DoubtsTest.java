@@ -1,5 +1,8 @@
 package io.klingtracker.dispatch;
 
+import static io.klingtracker.testing.Rows.number;
+import static io.klingtracker.testing.Rows.status;
+import static io.klingtracker.testing.Rows.text;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
@@ -14,6 +17,7 @@ import io.klingtracker.task.News;
 import io.klingtracker.task.Source;
 import io.klingtracker.task.TaskSignal;
 import io.klingtracker.testing.Refusing;
+import io.klingtracker.testing.Rows;
 import io.klingtracker.testing.TestClock;
 import io.klingtracker.testing.TestDatabase;
 import io.klingtracker.upstream.Doubts;
@@ -49,8 +53,7 @@ class DoubtsTest {
 
   @BeforeEach
   void tenant() {
-    jdbi.useHandle(
-        h -> h.execute("insert into tenant (id, name, created_at) values ('acme', 'Acme', now())"));
+    Rows.tenants(jdbi, "acme");
   }
 
   @AfterEach
@@ -72,7 +75,7 @@ class DoubtsTest {
 
     replica.reconciler.runOnce();
 
-    assertEquals(3, number("select count(*) from task where status = 'submitted'"));
+    assertEquals(3, number(jdbi, "select count(*) from task where status = 'submitted'"));
     assertEquals(3, kling.created.size());
   }
 
@@ -104,12 +107,14 @@ class DoubtsTest {
     // Whatever became of it, it does not run any more: the slot is the next one's.
     rounds(replica, Duration.ofMinutes(4), Duration.ofMinutes(2));
     assertEquals(List.of(task, other), kling.created);
-    assertEquals("queued", status(task));
+    assertEquals("queued", status(jdbi, task));
 
     rounds(replica, Duration.ofHours(24), Duration.ofHours(4));
-    assertEquals("expired", status(task));
-    assertTrue(text("select status_message from task where id = '" + task + "'").contains(failure));
-    assertEquals(0, number("select count(*) from dispatch_queue where task_id = '" + task + "'"));
+    assertEquals("expired", status(jdbi, task));
+    assertTrue(
+        text(jdbi, "select status_message from task where id = '" + task + "'").contains(failure));
+    assertEquals(
+        0, number(jdbi, "select count(*) from dispatch_queue where task_id = '" + task + "'"));
 
     kling.query = new QueryAnswer.Found(ScriptedKling.news(task));
     rounds(replica, Duration.ofHours(2), Duration.ofHours(1));
@@ -127,7 +132,7 @@ class DoubtsTest {
     rounds(replica, Duration.ofMinutes(10), Duration.ofMinutes(1));
 
     assertEquals(List.of(task), kling.created);
-    assertEquals("queued", status(task));
+    assertEquals("queued", status(jdbi, task));
     assertTrue(explain(replica, task).reason().contains("another task"));
   }
 
@@ -144,7 +149,7 @@ class DoubtsTest {
 
     rounds(replica, Duration.ofSeconds(30), Duration.ofSeconds(10));
     assertEquals(List.of(task, task), kling.created);
-    assertEquals("submitted", status(task));
+    assertEquals("submitted", status(jdbi, task));
   }
 
   @Test
@@ -175,7 +180,7 @@ class DoubtsTest {
     assertEquals(List.of(task, other), kling.created);
 
     rounds(replica, Duration.ofHours(24), Duration.ofHours(4));
-    assertEquals("expired", status(task));
+    assertEquals("expired", status(jdbi, task));
     assertEquals(List.of(task, other), kling.created);
     assertEquals(Map.of(), counts(replica));
   }
@@ -192,7 +197,7 @@ class DoubtsTest {
     rounds(replica, Duration.ofHours(5), Duration.ofMinutes(7));
 
     assertEquals(SetAside.MAX_ATTEMPTS, kling.created.size());
-    assertEquals(0, number("select count(*) from open_task"));
+    assertEquals(0, number(jdbi, "select count(*) from open_task"));
     assertTrue(explain(replica, task).reason().contains("administrator"));
     SetAside.Item item = replica.setAside.page("dispatch", SetAside.Position.START, 10).get(0);
     assertEquals("dispatch:" + task, item.id());
@@ -200,7 +205,7 @@ class DoubtsTest {
 
     assertTrue(replica.setAside.retry(item.id()));
     dispatch(replica);
-    assertEquals("submitted", status(task));
+    assertEquals("submitted", status(jdbi, task));
   }
 
   @Test
@@ -214,11 +219,13 @@ class DoubtsTest {
     assertEquals(
         "in-doubt, not-accepted",
         text(
+            jdbi,
             "select string_agg(reason, ', ' order by id) from task_news where task_id = '"
                 + task
                 + "'"));
     assertTrue(
-        text("select detail from task_news where reason = 'in-doubt'").contains("read timeout"));
+        text(jdbi, "select detail from task_news where reason = 'in-doubt'")
+            .contains("read timeout"));
   }
 
   @ParameterizedTest
@@ -251,7 +258,7 @@ class DoubtsTest {
 
     dispatch(replica);
 
-    assertEquals("processing", status(task));
+    assertEquals("processing", status(jdbi, task));
     Instant next =
         jdbi.withHandle(
             h -> h.createQuery("select next_check_at from open_task").mapTo(Instant.class).one());
@@ -270,7 +277,7 @@ class DoubtsTest {
                 null,
                 null));
     replica.reconciler.runOnce();
-    assertEquals("succeed", status(task));
+    assertEquals("succeed", status(jdbi, task));
     assertEquals(1, kling.created.size());
   }
 
@@ -286,7 +293,7 @@ class DoubtsTest {
 
     rounds(replica, Duration.ofMinutes(2), Duration.ofSeconds(20));
 
-    assertEquals("submitted", status(task));
+    assertEquals("submitted", status(jdbi, task));
     assertEquals(List.of(task), kling.created);
   }
 
@@ -328,18 +335,6 @@ class DoubtsTest {
     return counts;
   }
 
-  private String status(String task) {
-    return text("select status::text from task where id = '" + task + "'");
-  }
-
-  private String text(String query) {
-    return jdbi.withHandle(h -> h.createQuery(query).mapTo(String.class).one());
-  }
-
-  private long number(String query) {
-    return jdbi.withHandle(h -> h.createQuery(query).mapTo(Long.class).one());
-  }
-
   @Test
   void what_a_callback_speaks_of_is_not_sent_again_however_late_it_comes() {
     Replica replica = replica();
@@ -371,7 +366,7 @@ class DoubtsTest {
     jdbi.useHandle(h -> h.execute("update callback_receipt set verdict = 'not-understood'"));
 
     assertTrue(replica.doubts.free(task, doubt, 7, now));
-    assertEquals(0, number("select count(*) from open_task"));
+    assertEquals(0, number(jdbi, "select count(*) from open_task"));
   }
 
   @Test
@@ -419,11 +414,11 @@ class DoubtsTest {
     try (Refusing refusing = Refusing.rows(jdbi, "task_event", "task_id", task, "22003")) {
       clock.advance(Duration.ofMinutes(1));
       replica.reconciler.runOnce();
-      assertEquals(1, number("select count(*) from set_aside"));
-      assertEquals(1, number("select slots from open_task"));
+      assertEquals(1, number(jdbi, "select count(*) from set_aside"));
+      assertEquals(1, number(jdbi, "select slots from open_task"));
 
       rounds(replica, Duration.ofMinutes(32), Duration.ofMinutes(4));
-      assertEquals(0, number("select slots from open_task"));
+      assertEquals(0, number(jdbi, "select slots from open_task"));
     }
     assertEquals(List.of(task), kling.created);
   }

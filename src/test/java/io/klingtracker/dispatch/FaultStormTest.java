@@ -1,5 +1,6 @@
 package io.klingtracker.dispatch;
 
+import static io.klingtracker.testing.Rows.count;
 import static org.awaitility.Awaitility.await;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 
@@ -12,6 +13,7 @@ import io.klingtracker.simulator.Ledger;
 import io.klingtracker.simulator.Operation;
 import io.klingtracker.simulator.SimulatorSettings;
 import io.klingtracker.testing.HurriedClock;
+import io.klingtracker.testing.Rows;
 import io.klingtracker.testing.TestDatabase;
 import io.vertx.core.Vertx;
 import java.time.Clock;
@@ -69,8 +71,7 @@ class FaultStormTest {
 
   @BeforeEach
   void start() {
-    jdbi.useHandle(
-        h -> h.execute("insert into tenant (id, name, created_at) values ('acme', 'Acme', now())"));
+    Rows.tenants(jdbi, "acme");
     receiver = new CallbackReceiver(vertx, jdbi, clock);
     simulator.start();
     settings = new HashMap<>();
@@ -142,8 +143,8 @@ class FaultStormTest {
     report(kills, accepted, begun);
     assertEquals(Map.of(), wrong, "creates that Kling accepted not exactly once, seed " + SEED);
     assertEquals(Map.of("succeed", TASKS), statuses(), "seed " + SEED);
-    assertEquals(0, count("open_task"));
-    assertEquals(0, count("dispatch_queue"));
+    assertEquals(0, count(jdbi, "open_task"));
+    assertEquals(0, count(jdbi, "dispatch_queue"));
   }
 
   private void storm() {
@@ -226,12 +227,7 @@ class FaultStormTest {
     return statuses;
   }
 
-  private int open() {
-    return count("task where finished_at is null");
-  }
-
-  private int count(String from) {
-    return jdbi.withHandle(
-        h -> h.createQuery("select count(*) from " + from).mapTo(Integer.class).one());
+  private long open() {
+    return count(jdbi, "task where finished_at is null");
   }
 }

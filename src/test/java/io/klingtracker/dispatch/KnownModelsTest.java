@@ -1,11 +1,11 @@
 package io.klingtracker.dispatch;
 
+import static io.klingtracker.testing.Rows.texts;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.klingtracker.kling.CreateAnswer;
-import io.klingtracker.task.NewTask;
-import io.klingtracker.task.Submission;
+import io.klingtracker.task.GivenTask;
 import io.klingtracker.testing.TestClock;
 import io.klingtracker.testing.TestDatabase;
 import java.time.Duration;
@@ -62,10 +62,11 @@ class KnownModelsTest {
         replica.accounts.all().get(0).slots().stream()
             .map(s -> s.family() + " " + s.model() + " " + s.used() + " " + s.limit())
             .toList());
-    assertEquals(List.of("other"), strings("select distinct model from dispatch_turn"));
+    assertEquals(List.of("other"), texts(jdbi, "select distinct model from dispatch_turn"));
     assertEquals(
         List.of("invented-0"),
-        strings(
+        texts(
+            jdbi,
             "select t.upstream_model from open_task o join task t on t.id = o.task_id order by t.id limit 1"));
   }
 
@@ -99,14 +100,14 @@ class KnownModelsTest {
 
     assertEquals(
         List.of("house-upstream", "kling-v3", "other", "own-upstream"),
-        strings("select distinct model from dispatch_queue where sent_at is null order by 1"));
+        texts(jdbi, "select distinct model from dispatch_queue where sent_at is null order by 1"));
     assertEquals(
         List.of("other 8"),
-        strings("select model || ' ' || sum(slots) from open_task group by model"));
+        texts(jdbi, "select model || ' ' || sum(slots) from open_task group by model"));
     assertEquals(
-        List.of("house-upstream", "kling-v3"), strings("select model from sample order by 1"));
-    assertEquals(List.of("", "kling-v3"), strings("select model from account_pool order by 1"));
-    assertEquals(List.of(), strings("select model from dispatch_turn"));
+        List.of("house-upstream", "kling-v3"), texts(jdbi, "select model from sample order by 1"));
+    assertEquals(List.of("", "kling-v3"), texts(jdbi, "select model from account_pool order by 1"));
+    assertEquals(List.of(), texts(jdbi, "select model from dispatch_turn"));
 
     pass();
     // The eight that run hold more than the pool's slots, so that of the rest only the known go.
@@ -114,7 +115,8 @@ class KnownModelsTest {
     // Sent under its own name all the same.
     assertEquals(
         List.of("invented-8"),
-        strings(
+        texts(
+            jdbi,
             "select t.upstream_model from dispatch_queue q join task t on t.id = q.task_id"
                 + " where q.sent_at is null order by t.id limit 1"));
   }
@@ -125,7 +127,7 @@ class KnownModelsTest {
     String first = submit("invented", "other");
     pass();
     assertEquals(
-        List.of("failed"), strings("select status::text from task where id = '" + first + "'"));
+        List.of("failed"), texts(jdbi, "select status::text from task where id = '" + first + "'"));
 
     submit("another", "other");
     pass();
@@ -135,12 +137,11 @@ class KnownModelsTest {
 
   private String submit(String upstream, String slotModel) {
     clock.advance(Duration.ofMillis(1));
-    NewTask task =
-        new NewTask(
-            "acme", "effects", "{}", null, null, upstream, upstream, "video", 1, null, 5, null,
-            null);
-    Submission stored = replica.tasks.submit(slotModel == null ? task : task.onSlotsOf(slotModel));
-    return ((Submission.Stored) stored).taskId();
+    return GivenTask.of("acme")
+        .kind("effects")
+        .model(upstream)
+        .onSlotsOf(slotModel)
+        .submit(replica.tasks);
   }
 
   private void pass() {
@@ -149,9 +150,5 @@ class KnownModelsTest {
     while (replica.dispatcher.isBusy()) {
       LockSupport.parkNanos(100_000);
     }
-  }
-
-  private List<String> strings(String sql) {
-    return jdbi.withHandle(h -> h.createQuery(sql).mapTo(String.class).list());
   }
 }

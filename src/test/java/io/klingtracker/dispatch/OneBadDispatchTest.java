@@ -1,10 +1,14 @@
 package io.klingtracker.dispatch;
 
+import static io.klingtracker.testing.Rows.number;
+import static io.klingtracker.testing.Rows.status;
+import static io.klingtracker.testing.Rows.text;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.klingtracker.loops.SetAside;
 import io.klingtracker.testing.Refusing;
+import io.klingtracker.testing.Rows;
 import io.klingtracker.testing.TestClock;
 import io.klingtracker.testing.TestDatabase;
 import java.time.Duration;
@@ -38,8 +42,7 @@ class OneBadDispatchTest {
 
   @BeforeEach
   void tenant() {
-    jdbi.useHandle(
-        h -> h.execute("insert into tenant (id, name, created_at) values ('acme', 'Acme', now())"));
+    Rows.tenants(jdbi, "acme");
   }
 
   @AfterEach
@@ -51,7 +54,7 @@ class OneBadDispatchTest {
   void what_cannot_be_made_ready_gives_its_slot_back_is_set_aside_and_can_be_tried_again() {
     Replica replica = replica();
     String bad = submit(replica);
-    String body = text("select body from task_request");
+    String body = text(jdbi, "select body from task_request");
     jdbi.useHandle(h -> h.execute("update task_request set body = '{\"broken'"));
     for (int i = 0; i < SetAside.MAX_ATTEMPTS; i++) {
       neighbourIsSent(replica);
@@ -60,7 +63,7 @@ class OneBadDispatchTest {
     SetAside.Item item = replica.setAside.page("dispatch", SetAside.Position.START, 10).get(0);
     assertEquals("dispatch:" + bad, item.id());
     assertEquals("acme", item.tenant());
-    assertEquals(0, number("select count(*) from open_task where task_id = '" + bad + "'"));
+    assertEquals(0, number(jdbi, "select count(*) from open_task where task_id = '" + bad + "'"));
     assertTrue(
         replica
             .explainer
@@ -72,12 +75,12 @@ class OneBadDispatchTest {
 
     Replica after = replica();
     neighbourIsSent(after);
-    assertEquals("queued", status(bad));
+    assertEquals("queued", status(jdbi, bad));
 
     jdbi.useHandle(h -> h.execute("update task_request set body = ? where task_id = ?", body, bad));
     assertTrue(after.setAside.retry(item.id()));
     pass(after);
-    assertEquals("submitted", status(bad));
+    assertEquals("submitted", status(jdbi, bad));
   }
 
   @ParameterizedTest
@@ -98,7 +101,7 @@ class OneBadDispatchTest {
           clock.advance(Duration.ofMinutes(2));
         }
       }
-      assertEquals("queued", status(bad));
+      assertEquals("queued", status(jdbi, bad));
     }
   }
 
@@ -116,16 +119,16 @@ class OneBadDispatchTest {
     try (Refusing refusing = Refusing.rows(jdbi, "task_event", "task_id", bad, "P0001")) {
       clock.advance(Duration.ofSeconds(20));
       pass(replica);
-      assertEquals("failed", status(good));
+      assertEquals("failed", status(jdbi, good));
     }
     pass(replica);
-    assertEquals("failed", status(bad));
+    assertEquals("failed", status(jdbi, bad));
   }
 
   private void neighbourIsSent(Replica replica) {
     String good = submit(replica);
     pass(replica);
-    assertEquals("submitted", status(good));
+    assertEquals("submitted", status(jdbi, good));
   }
 
   private Replica replica() {
@@ -145,17 +148,5 @@ class OneBadDispatchTest {
     while (replica.dispatcher.isBusy()) {
       LockSupport.parkNanos(100_000);
     }
-  }
-
-  private String status(String task) {
-    return text("select status::text from task where id = '" + task + "'");
-  }
-
-  private String text(String query) {
-    return jdbi.withHandle(handle -> handle.createQuery(query).mapTo(String.class).one());
-  }
-
-  private long number(String query) {
-    return jdbi.withHandle(handle -> handle.createQuery(query).mapTo(Long.class).one());
   }
 }

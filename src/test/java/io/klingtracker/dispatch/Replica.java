@@ -12,8 +12,7 @@ import io.klingtracker.loops.WorkLoop;
 import io.klingtracker.presence.DeadClaims;
 import io.klingtracker.presence.ReplicaId;
 import io.klingtracker.reconcile.ReconcileParts;
-import io.klingtracker.task.NewTask;
-import io.klingtracker.task.Submission;
+import io.klingtracker.task.GivenTask;
 import io.klingtracker.task.Tasks;
 import io.klingtracker.task.TasksChanged;
 import io.klingtracker.task.TasksOnDatabase;
@@ -197,23 +196,13 @@ final class Replica implements AutoCloseable {
       int priority,
       int slots,
       @Nullable Instant deadline) {
-    Submission submission =
-        tasks.submit(
-            new NewTask(
-                tenant,
-                "text2video",
-                "{\"model_name\":\"%s\",\"prompt\":\"a cat\"}".formatted(model),
-                null,
-                null,
-                model,
-                model,
-                "video",
-                slots,
-                null,
-                priority,
-                deadline,
-                null));
-    return ((Submission.Stored) submission).taskId();
+    return GivenTask.of(tenant)
+        .body("{\"model_name\":\"%s\",\"prompt\":\"a cat\"}".formatted(model))
+        .model(model)
+        .slots(slots)
+        .priority(priority)
+        .deadline(deadline)
+        .submit(tasks);
   }
 
   /** Lets nothing through once it is shut. */

@@ -10,6 +10,7 @@ import io.klingtracker.simulator.KlingSimulator;
 import io.klingtracker.simulator.Ledger;
 import io.klingtracker.simulator.SimulatorClient;
 import io.klingtracker.simulator.SimulatorSettings;
+import io.klingtracker.testing.Rows;
 import io.klingtracker.testing.TestDatabase;
 import io.vertx.core.Vertx;
 import java.time.Clock;
@@ -60,8 +61,7 @@ class SlotUseTest {
 
   @BeforeEach
   void start() {
-    jdbi.useHandle(
-        h -> h.execute("insert into tenant (id, name, created_at) values ('acme', 'Acme', now())"));
+    Rows.tenants(jdbi, "acme");
     receiver = new CallbackReceiver(vertx, jdbi, clock);
     simulator.start();
   }

@@ -1,5 +1,6 @@
 package io.klingtracker.events;
 
+import static io.klingtracker.testing.Rows.number;
 import static org.awaitility.Awaitility.await;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
@@ -68,20 +69,22 @@ class OutboxVacuumTest {
         jdbi.useTransaction(handle -> RelayRig.change(handle, ids.subList(from, from + BATCH)));
         relay.wake();
         if (i % EVENTS_PER_SECOND == 0) {
-          most = Math.max(most, number("select pg_total_relation_size('outbox')"));
+          most = Math.max(most, number(jdbi, "select pg_total_relation_size('outbox')"));
           waiting = Math.max(waiting, rig.unpublished());
         }
         long due = began + 1_000_000_000L * BATCH * (i + 1) / EVENTS_PER_SECOND;
         Thread.sleep(Math.max(0, (due - System.nanoTime()) / 1_000_000));
       }
       await().atMost(Duration.ofSeconds(20)).until(() -> rig.unpublished() == 0);
-      most = Math.max(most, number("select pg_total_relation_size('outbox')"));
+      most = Math.max(most, number(jdbi, "select pg_total_relation_size('outbox')"));
       long vacuums =
-          number("select autovacuum_count from pg_stat_user_tables where relname = 'outbox'");
-      long dead = number("select n_dead_tup from pg_stat_user_tables where relname = 'outbox'");
+          number(jdbi, "select autovacuum_count from pg_stat_user_tables where relname = 'outbox'");
+      long dead =
+          number(jdbi, "select n_dead_tup from pg_stat_user_tables where relname = 'outbox'");
       // With the relay's session open: it must not keep rows from being removed.
       jdbi.useHandle(handle -> handle.execute("vacuum outbox"));
-      assertEquals(0, number("select pg_relation_size('outbox')"), "all pages are given back");
+      assertEquals(
+          0, number(jdbi, "select pg_relation_size('outbox')"), "all pages are given back");
       System.out.printf(
           "outbox at %d events/s for %d s: at most %d KiB with its index, %d waiting; %d vacuums, %d dead rows at the end%n",
           EVENTS_PER_SECOND, SECONDS, most >> 10, waiting, vacuums, dead);
@@ -93,7 +96,8 @@ class OutboxVacuumTest {
     }
     // Again, since a session that ends reports its dead rows then, those of before the vacuum too.
     jdbi.useHandle(handle -> handle.execute("vacuum outbox"));
-    assertEquals(0, number("select n_dead_tup from pg_stat_user_tables where relname = 'outbox'"));
+    assertEquals(
+        0, number(jdbi, "select n_dead_tup from pg_stat_user_tables where relname = 'outbox'"));
     assertTrue(most < MAX_BYTES, "the outbox grew to " + most + " bytes");
   }
 
@@ -103,9 +107,5 @@ class OutboxVacuumTest {
           handle.execute("alter system " + change);
           handle.execute("select pg_reload_conf()");
         });
-  }
-
-  private long number(String sql) {
-    return jdbi.withHandle(handle -> handle.createQuery(sql).mapTo(Long.class).one());
   }
 }

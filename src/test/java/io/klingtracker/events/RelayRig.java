@@ -3,6 +3,7 @@ package io.klingtracker.events;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import io.klingtracker.loops.SetAside;
 import io.klingtracker.presence.ReplicaId;
+import io.klingtracker.testing.Rows;
 import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
 import io.smallrye.config.SmallRyeConfigBuilder;
 import io.smallrye.reactive.messaging.kafka.api.OutgoingKafkaRecordMetadata;
@@ -92,7 +93,7 @@ final class RelayRig {
   }
 
   void tenant() {
-    jdbi.useHandle(h -> h.execute("insert into tenant values (?, 'Acme', now())", TENANT));
+    Rows.tenants(jdbi, TENANT);
   }
 
   static String taskId(int number) {

@@ -1,11 +1,13 @@
 package io.klingtracker.feed;
 
+import static io.klingtracker.testing.Rows.number;
+import static io.klingtracker.testing.Rows.text;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.klingtracker.local.EmbeddedPostgresServer;
-import io.klingtracker.task.NewTask;
+import io.klingtracker.task.GivenTask;
 import io.klingtracker.task.News;
 import io.klingtracker.task.Source;
 import io.klingtracker.task.Submission;
@@ -76,9 +78,12 @@ class FeedEpochTest {
   void a_cursor_of_before_the_restore_sees_all_that_comes(String what, String of, String why)
       throws SQLException {
     String before = submit();
-    restored(of == null ? text(HERE).split("/")[0] + "/00000000" : of.replace("here", text(HERE)));
+    restored(
+        of == null
+            ? text(jdbi, HERE).split("/")[0] + "/00000000"
+            : of.replace("here", text(jdbi, HERE)));
     // Other events were read after the dump was made, and the last place was empty.
-    Cursor cursor = new Cursor(number("select max(feed_position) from task") + 1_000_000, 7);
+    Cursor cursor = new Cursor(number(jdbi, "select max(feed_position) from task") + 1_000_000, 7);
 
     assertEquals(Optional.of(why), follow(true));
     String queued = submit();
@@ -100,7 +105,7 @@ class FeedEpochTest {
     submit();
     assertEquals(Optional.empty(), follow(false));
     assertEquals(Optional.empty(), follow(true));
-    assertEquals(0, number("select shift + epoch from feed_epoch"));
+    assertEquals(0, number(jdbi, "select shift + epoch from feed_epoch"));
   }
 
   @Test
@@ -115,7 +120,7 @@ class FeedEpochTest {
     String task = submit();
 
     assertEquals(List.of(task), tasksOf(store.page(TENANT, cursor, 10)));
-    assertEquals(2, number("select epoch from feed_epoch"));
+    assertEquals(2, number(jdbi, "select epoch from feed_epoch"));
   }
 
   @Test
@@ -140,10 +145,10 @@ class FeedEpochTest {
       for (int i = 0; i < 4; i++) {
         looks.add(CompletableFuture.supplyAsync(this::look));
       }
-      while (number("select count(*) from pg_locks where not granted") < 4) {
+      while (number(jdbi, "select count(*) from pg_locks where not granted") < 4) {
         Thread.onSpinWait();
       }
-      assertEquals(0, number("select epoch from feed_epoch"));
+      assertEquals(0, number(jdbi, "select epoch from feed_epoch"));
       writer.commit();
     }
     long begun = 0;
@@ -151,7 +156,7 @@ class FeedEpochTest {
       begun += look.get(20, TimeUnit.SECONDS).isPresent() ? 1 : 0;
     }
     assertEquals(1, begun);
-    assertEquals(1, number("select epoch from feed_epoch"));
+    assertEquals(1, number(jdbi, "select epoch from feed_epoch"));
   }
 
   /** The locks of a VACUUM and of an index build. */
@@ -189,11 +194,11 @@ class FeedEpochTest {
               && said.get(0).contains("'by hand'")
               && said.get(0).contains("tracker.start.wait=120 s"),
           said.get(0));
-      assertEquals(0, number("select epoch from feed_epoch"));
+      assertEquals(0, number(jdbi, "select epoch from feed_epoch"));
       holder.rollback();
     }
     starting.get(60, TimeUnit.SECONDS);
-    assertEquals(1, number("select epoch from feed_epoch"));
+    assertEquals(1, number(jdbi, "select epoch from feed_epoch"));
   }
 
   @Test
@@ -220,7 +225,7 @@ class FeedEpochTest {
   void a_snapshot_is_restored_without_a_trace_and_the_operator_begins_an_epoch() throws Exception {
     String before = submit();
     // Read by others while what has been restored did not know of it.
-    Cursor cursor = new Cursor(number("select max(feed_position) from task") + 1_000_000, 7);
+    Cursor cursor = new Cursor(number(jdbi, "select max(feed_position) from task") + 1_000_000, 7);
     assertEquals(Optional.empty(), follow(true), "unnoticed");
     submit();
     assertEquals(List.of(), store.page(TENANT, cursor, 10), "and missed");
@@ -229,13 +234,13 @@ class FeedEpochTest {
         Pattern.compile("(select feed_begin_epoch\\(.*\\));")
             .matcher(Files.readString(Path.of("src/docs/operations.md")));
     assertTrue(documented.find(), "operations.md shows the statement");
-    assertEquals(1, number(documented.group(1)));
+    assertEquals(1, number(jdbi, documented.group(1)));
 
     String task = submit();
     assertEquals(List.of(task), tasksOf(store.page(TENANT, cursor, 10)));
     assertEquals(before, store.page(TENANT, Cursor.START, 1).get(0).taskId());
     assertEquals(Optional.empty(), follow(true), "no other epoch follows");
-    assertEquals(2, number(documented.group(1)), "and it may be said again");
+    assertEquals(2, number(jdbi, documented.group(1)), "and it may be said again");
   }
 
   /** Sessions as the service's, which wait for a lock for a while only. */
@@ -272,23 +277,7 @@ class FeedEpochTest {
   }
 
   private String submit() {
-    return ((Submission.Stored)
-            tasks.submit(
-                new NewTask(
-                    TENANT,
-                    "text2video",
-                    "{}",
-                    null,
-                    null,
-                    "kling-v3",
-                    "kling-v3",
-                    "video",
-                    1,
-                    null,
-                    5,
-                    null,
-                    null)))
-        .taskId();
+    return GivenTask.of(TENANT).submit(tasks);
   }
 
   private String track() {
@@ -300,13 +289,5 @@ class FeedEpochTest {
 
   private static List<String> tasksOf(List<FeedEvent> events) {
     return events.stream().map(FeedEvent::taskId).toList();
-  }
-
-  private String text(String sql) {
-    return jdbi.withHandle(h -> h.createQuery(sql).mapTo(String.class).one());
-  }
-
-  private long number(String sql) {
-    return jdbi.withHandle(h -> h.createQuery(sql).mapTo(Long.class).one());
   }
 }

@@ -6,6 +6,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.klingtracker.loops.Loops;
 import io.klingtracker.problem.ProblemException;
+import io.klingtracker.testing.Rows;
 import io.klingtracker.testing.TestDatabase;
 import io.klingtracker.watch.ChangeNotifier;
 import io.klingtracker.watch.Waits;
@@ -50,7 +51,7 @@ class FeedOrderTest {
 
   @BeforeEach
   void a_tenant() {
-    jdbi.useHandle(h -> h.execute("insert into tenant values (?, 'Acme', now())", TENANT));
+    Rows.tenants(jdbi, TENANT);
   }
 
   @Test

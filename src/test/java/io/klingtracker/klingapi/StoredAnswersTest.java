@@ -7,6 +7,7 @@ import static org.junit.jupiter.api.Assertions.assertNull;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.fasterxml.jackson.databind.ObjectMapper;
+import io.klingtracker.task.GivenTask;
 import io.klingtracker.task.NewTask;
 import io.klingtracker.task.News;
 import io.klingtracker.task.Source;
@@ -18,6 +19,7 @@ import io.klingtracker.task.TaskStatus;
 import io.klingtracker.task.Tasks;
 import io.klingtracker.task.TasksChanged;
 import io.klingtracker.task.TasksOnDatabase;
+import io.klingtracker.testing.Rows;
 import io.klingtracker.testing.TestDatabase;
 import io.klingtracker.watch.ChangeNotifier;
 import io.klingtracker.watch.Waits;
@@ -66,29 +68,12 @@ class StoredAnswersTest {
 
   @BeforeEach
   void a_stored_task() {
-    DATABASE
-        .jdbi()
-        .useHandle(
-            h ->
-                h.execute("insert into tenant (id, name, created_at) values ('acme', 'A', now())"));
+    Rows.tenants(DATABASE.jdbi(), "acme");
     task = ((Submission.Stored) tasks.submit(newTask())).taskId();
   }
 
   private static NewTask newTask() {
-    return new NewTask(
-        "acme",
-        "text2video",
-        "{}",
-        null,
-        null,
-        "kling-v3",
-        "kling-v3",
-        "video",
-        1,
-        null,
-        5,
-        null,
-        null);
+    return GivenTask.of("acme").task();
   }
 
   @Test

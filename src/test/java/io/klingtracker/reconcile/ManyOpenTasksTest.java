@@ -1,5 +1,6 @@
 package io.klingtracker.reconcile;
 
+import static io.klingtracker.testing.Rows.number;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
@@ -92,21 +93,22 @@ class ManyOpenTasksTest {
                 "kling.result-hosts", "localhost"))
         .runOnce();
 
-    assertEquals(0, number("select count(*) from open_task"));
-    assertEquals(MANY, number("select count(*) from task where status in ('succeed', 'failed')"));
-    long failed = number("select count(*) from task where status = 'failed'");
+    assertEquals(0, number(jdbi, "select count(*) from open_task"));
+    assertEquals(
+        MANY, number(jdbi, "select count(*) from task where status in ('succeed', 'failed')"));
+    long failed = number(jdbi, "select count(*) from task where status = 'failed'");
     assertTrue(failed > MANY / 100 && failed < MANY / 10, failed + " failed");
     assertEquals(
         failed,
-        number("select count(*) from task where status_message = 'Image pixel is invalid'"));
+        number(jdbi, "select count(*) from task where status_message = 'Image pixel is invalid'"));
     assertEquals(
         MANY - failed,
-        number("select count(*) from task where result is not null and units is not null"));
+        number(jdbi, "select count(*) from task where result is not null and units is not null"));
     long lists = control.totals().requests().getOrDefault("list", 0L);
     long queries = control.totals().requests().getOrDefault("query", 0L);
     assertTrue(lists <= 60, lists + " list calls");
     assertEquals(0, queries, "questions about one task");
-    assertEquals(MANY, number("select lost from callback_ledger where account = 'default'"));
+    assertEquals(MANY, number(jdbi, "select lost from callback_ledger where account = 'default'"));
   }
 
   @Test
@@ -127,8 +129,9 @@ class ManyOpenTasksTest {
         .runOnce();
 
     Map<String, Long> after = control.totals().requests();
-    assertEquals(0, number("select count(*) from open_task"));
-    assertEquals(NEWER, number("select count(*) from task where status in ('succeed', 'failed')"));
+    assertEquals(0, number(jdbi, "select count(*) from open_task"));
+    assertEquals(
+        NEWER, number(jdbi, "select count(*) from task where status in ('succeed', 'failed')"));
     long pages = after.getOrDefault("list", 0L) - before.getOrDefault("list", 0L);
     assertEquals(NEWER / KlingLists.PAGE, pages, "pages of 500");
     assertEquals(before.getOrDefault("query", 0L), after.getOrDefault("query", 0L));
@@ -171,9 +174,5 @@ class ManyOpenTasksTest {
               .execute();
           h.execute("analyze");
         });
-  }
-
-  private long number(String query) {
-    return jdbi.withHandle(h -> h.createQuery(query).mapTo(Long.class).one());
   }
 }

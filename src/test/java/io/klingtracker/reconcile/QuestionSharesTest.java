@@ -1,5 +1,6 @@
 package io.klingtracker.reconcile;
 
+import static io.klingtracker.testing.Rows.number;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertInstanceOf;
@@ -21,6 +22,7 @@ import io.klingtracker.task.Tasks;
 import io.klingtracker.task.TasksOnDatabase;
 import io.klingtracker.task.TrackedTask;
 import io.klingtracker.task.UpstreamRef;
+import io.klingtracker.testing.Rows;
 import io.klingtracker.testing.SameThread;
 import io.klingtracker.testing.TestClock;
 import io.klingtracker.testing.TestDatabase;
@@ -158,7 +160,7 @@ class QuestionSharesTest {
     open("greedy", 1, true, clock.instant());
     ReconcileParts reconciler = reconciler();
     int passes = 0;
-    while (number("select count(*) from open_task") > 0) {
+    while (number(jdbi, "select count(*) from open_task") > 0) {
       reconciler.runOnce();
       clock.advance(Duration.ofMinutes(1));
       passes++;
@@ -175,17 +177,14 @@ class QuestionSharesTest {
     ReconcileParts reconciler = reconciler();
     clock.advance(Duration.ofHours(25));
     reconciler.runOnce();
-    assertEquals(0, number("select count(*) from open_task"));
+    assertEquals(0, number(jdbi, "select count(*) from open_task"));
     assertEquals("expired", text("select status::text from task"));
   }
 
   @Test
   void so_many_tasks_of_others_are_watched_for_a_tenant_and_no_more() {
     Tasks few = TasksOnDatabase.tracking(jdbi, clock, 2);
-    jdbi.useHandle(
-        h ->
-            h.execute(
-                "insert into tenant (id, name, created_at) values ('acme', 'a', now()), ('zeta', 'z', now())"));
+    Rows.tenants(jdbi, "acme", "zeta");
     assertInstanceOf(Submission.Stored.class, few.track(tracked("acme", "1")));
     assertInstanceOf(Submission.Stored.class, few.track(tracked("acme", "2")));
     assertEquals(new Submission.TooManyTracked(2), few.track(tracked("acme", "3")));
@@ -269,10 +268,6 @@ class QuestionSharesTest {
 
   private String text(String query) {
     return jdbi.withHandle(h -> h.createQuery(query).mapTo(String.class).findOne().orElse("0"));
-  }
-
-  private long number(String query) {
-    return jdbi.withHandle(h -> h.createQuery(query).mapTo(Long.class).one());
   }
 
   /** A Kling with empty lists that knows few tasks, and those by their external id. */

@@ -5,6 +5,7 @@ import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertNull;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import io.klingtracker.testing.Rows;
 import io.klingtracker.testing.TestDatabase;
 import java.time.Clock;
 import java.time.Instant;
@@ -31,7 +32,7 @@ class BoundedAnswersTest {
 
   @BeforeEach
   void a_tenant() {
-    jdbi.useHandle(h -> h.execute("insert into tenant values (?, 'Acme', now())", TENANT));
+    Rows.tenants(jdbi, TENANT);
   }
 
   private String task() {

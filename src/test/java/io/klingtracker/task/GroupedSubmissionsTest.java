@@ -1,5 +1,6 @@
 package io.klingtracker.task;
 
+import static io.klingtracker.testing.Rows.count;
 import static org.awaitility.Awaitility.await;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertInstanceOf;
@@ -9,6 +10,7 @@ import io.klingtracker.database.GroupCommit;
 import io.klingtracker.problem.ErrorCode;
 import io.klingtracker.problem.ProblemException;
 import io.klingtracker.share.Shares;
+import io.klingtracker.testing.Rows;
 import io.klingtracker.testing.Settings;
 import io.klingtracker.testing.TestDatabase;
 import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
@@ -49,8 +51,7 @@ class GroupedSubmissionsTest {
 
   @BeforeEach
   void two_tenants() {
-    jdbi.useHandle(
-        h -> h.execute("insert into tenant values ('alone', 'A', now()), ('grouped', 'G', now())"));
+    Rows.tenants(jdbi, "alone", "grouped");
   }
 
   @Test
@@ -68,11 +69,11 @@ class GroupedSubmissionsTest {
       Class<?> expected = i == 7 || i == 11 ? RuntimeException.class : Submission.Stored.class;
       assertInstanceOf(expected, answers.get(i), "number " + i);
     }
-    assertEquals(18, count("task"));
-    assertEquals(18, count("task_event"));
-    assertEquals(18, count("outbox"));
-    assertEquals(18, count("dispatch_queue"));
-    assertEquals(18, count("task_request where task_id in (select id from task)"));
+    assertEquals(18, count(jdbi, "task"));
+    assertEquals(18, count(jdbi, "task_event"));
+    assertEquals(18, count(jdbi, "outbox"));
+    assertEquals(18, count(jdbi, "dispatch_queue"));
+    assertEquals(18, count(jdbi, "task_request where task_id in (select id from task)"));
   }
 
   @ParameterizedTest
@@ -89,8 +90,8 @@ class GroupedSubmissionsTest {
     assertEquals(words(some, alone), words(some("grouped", seed), grouped), "seed " + seed);
     for (String table : List.of("task", "task_event", "dispatch_queue", "idempotency_key")) {
       assertEquals(
-          count(table + " where tenant_id = 'alone'"),
-          count(table + " where tenant_id = 'grouped'"),
+          count(jdbi, table + " where tenant_id = 'alone'"),
+          count(jdbi, table + " where tenant_id = 'grouped'"),
           table + ", seed " + seed);
     }
   }
@@ -158,8 +159,8 @@ class GroupedSubmissionsTest {
     }
     writer.close();
     assertEquals(room, stored);
-    assertEquals(stored, count("task"));
-    assertEquals(stored, count("dispatch_queue"));
+    assertEquals(stored, count(jdbi, "task"));
+    assertEquals(stored, count(jdbi, "dispatch_queue"));
   }
 
   /** Few keys and few external ids, so that they meet in every way. */
@@ -263,24 +264,6 @@ class GroupedSubmissionsTest {
 
   private static NewTask task(
       String tenant, String body, String externalTaskId, NewTask.Idempotency key) {
-    return new NewTask(
-        tenant,
-        "text2video",
-        body,
-        externalTaskId,
-        null,
-        "kling-v3",
-        "kling-v3",
-        "video",
-        1,
-        null,
-        5,
-        null,
-        key);
-  }
-
-  private long count(String what) {
-    return jdbi.withHandle(
-        h -> h.createQuery("select count(*) from " + what).mapTo(Long.class).one());
+    return GivenTask.of(tenant).body(body).externalTaskId(externalTaskId).key(key).task();
   }
 }

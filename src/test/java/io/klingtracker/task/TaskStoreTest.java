@@ -1,5 +1,8 @@
 package io.klingtracker.task;
 
+import static io.klingtracker.testing.Rows.count;
+import static io.klingtracker.testing.Rows.number;
+import static io.klingtracker.testing.Rows.text;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertInstanceOf;
@@ -8,6 +11,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import io.klingtracker.loops.Loops;
+import io.klingtracker.testing.Rows;
 import io.klingtracker.testing.Settings;
 import io.klingtracker.testing.TestDatabase;
 import java.math.BigDecimal;
@@ -52,7 +56,7 @@ class TaskStoreTest {
 
   @BeforeEach
   void a_tenant() {
-    jdbi.useHandle(h -> h.execute("insert into tenant values (?, 'Acme', now())", TENANT));
+    Rows.tenants(jdbi, TENANT);
   }
 
   @Test
@@ -60,12 +64,12 @@ class TaskStoreTest {
     Submission.Stored stored =
         assertInstanceOf(Submission.Stored.class, submit(task("shot-1", null), "00-trace"));
 
-    assertEquals(1, count("task"));
-    assertEquals("{\"prompt\":\"a cat\"}", text("select body from task_request"));
-    assertEquals(1, count("outbox"));
-    assertEquals(1, count("dispatch_queue"));
-    assertEquals("00-trace", text("select traceparent from task_event"));
-    JsonNode event = new ObjectMapper().readTree(text("select payload from task_event"));
+    assertEquals(1, count(jdbi, "task"));
+    assertEquals("{\"prompt\":\"a cat\"}", text(jdbi, "select body from task_request"));
+    assertEquals(1, count(jdbi, "outbox"));
+    assertEquals(1, count(jdbi, "dispatch_queue"));
+    assertEquals("00-trace", text(jdbi, "select traceparent from task_event"));
+    JsonNode event = new ObjectMapper().readTree(text(jdbi, "select payload from task_event"));
     assertEquals(
         List.of(
             "event_id",
@@ -102,8 +106,8 @@ class TaskStoreTest {
     Submission second = submit(task("shot-1", null), null);
 
     assertEquals(new Submission.ExternalIdTaken("shot-1"), second);
-    assertEquals(1, count("task"));
-    assertEquals(1, count("task_event"));
+    assertEquals(1, count(jdbi, "task"));
+    assertEquals(1, count(jdbi, "task_event"));
   }
 
   @Test
@@ -114,7 +118,7 @@ class TaskStoreTest {
     Submission second = submit(task("shot-1", key("k", (byte) 1)), null);
 
     assertEquals(new Submission.Replayed(first.taskId(), "shot-1", NOW, key.requestId()), second);
-    assertEquals(1, count("task"));
+    assertEquals(1, count(jdbi, "task"));
   }
 
   @Test
@@ -123,11 +127,11 @@ class TaskStoreTest {
     Clock later = Clock.fixed(NOW.plus(Duration.ofHours(24)).plusMillis(1), ZoneOffset.UTC);
 
     new IdempotencySweep(jdbi, Clock.fixed(NOW, ZoneOffset.UTC), LIMITS, new Loops()).runOnce();
-    assertEquals(1, count("idempotency_key"));
+    assertEquals(1, count(jdbi, "idempotency_key"));
     new IdempotencySweep(jdbi, later, LIMITS, new Loops()).runOnce();
 
-    assertEquals(0, count("idempotency_key"));
-    assertEquals(1, count("task"));
+    assertEquals(0, count(jdbi, "idempotency_key"));
+    assertEquals(1, count(jdbi, "task"));
   }
 
   @Test
@@ -135,7 +139,7 @@ class TaskStoreTest {
     submit(task(null, key("k", (byte) 1)), null);
 
     assertEquals(new Submission.KeyReused(), submit(task(null, key("k", (byte) 2)), null));
-    assertEquals(1, count("task"));
+    assertEquals(1, count(jdbi, "task"));
   }
 
   @Test
@@ -153,7 +157,7 @@ class TaskStoreTest {
             submission.toString());
       }
       assertEquals(1, stored);
-      assertEquals(1, count("task"));
+      assertEquals(1, count(jdbi, "task"));
     } finally {
       threads.shutdownNow();
     }
@@ -192,12 +196,14 @@ class TaskStoreTest {
 
     assertEquals(
         new Outcome.Moved(new TaskChanged(id, TENANT, 3, TaskStatus.SUCCEED, false)), outcome);
-    assertEquals(0, count("dispatch_queue"));
+    assertEquals(0, count(jdbi, "dispatch_queue"));
     JsonNode event =
-        new ObjectMapper().readTree(text("select payload from task_event where sequence = 3"));
+        new ObjectMapper()
+            .readTree(text(jdbi, "select payload from task_event where sequence = 3"));
     assertEquals("submitted", event.get("previous_status").asText());
     assertEquals("77", event.get("kling_task_id").asText());
-    assertEquals("3.0", text("select payload ->> 'units' from task_event where sequence = 3"));
+    assertEquals(
+        "3.0", text(jdbi, "select payload ->> 'units' from task_event where sequence = 3"));
     assertEquals(1.5, event.at("/result/videos/0/new_key").asDouble());
     assertEquals(
         NOW.plus(Duration.ofDays(30)),
@@ -223,8 +229,8 @@ class TaskStoreTest {
     assertEquals(
         new Outcome.Ignored(TaskStatus.FAILED, "contradicts"),
         apply(news(id, new TaskSignal.Succeed(null), "77")));
-    assertEquals(3, count("task_event"));
-    assertEquals(4, count("task_news"));
+    assertEquals(3, count(jdbi, "task_event"));
+    assertEquals(4, count(jdbi, "task_news"));
   }
 
   @Test
@@ -234,7 +240,8 @@ class TaskStoreTest {
 
     apply(news(id, new TaskSignal.Succeed(null), "77"));
 
-    assertEquals("true", text("select payload ->> 'late' from task_event where sequence = 3"));
+    assertEquals(
+        "true", text(jdbi, "select payload ->> 'late' from task_event where sequence = 3"));
   }
 
   @Test
@@ -271,14 +278,14 @@ class TaskStoreTest {
 
     history.forEach(this::apply);
 
-    assertEquals("succeed", text("select status from task"), "seed " + seed);
-    long events = count("task_event");
-    assertEquals(events, number("select max(sequence) from task_event"), "seed " + seed);
-    assertEquals(events, number("select sequence from task"), "seed " + seed);
-    assertEquals(events, count("outbox"), "seed " + seed);
+    assertEquals("succeed", text(jdbi, "select status from task"), "seed " + seed);
+    long events = count(jdbi, "task_event");
+    assertEquals(events, number(jdbi, "select max(sequence) from task_event"), "seed " + seed);
+    assertEquals(events, number(jdbi, "select sequence from task"), "seed " + seed);
+    assertEquals(events, count(jdbi, "outbox"), "seed " + seed);
     assertEquals(
         history.size() - events + 1,
-        number("select sum(repeats + 1) from task_news"),
+        number(jdbi, "select sum(repeats + 1) from task_news"),
         "seed " + seed);
   }
 
@@ -302,16 +309,17 @@ class TaskStoreTest {
 
     assertEquals(List.of(), news.endQueued(refused, new ClaimToken("me", 1), null, null));
     assertEquals(List.of(), news.endQueued(refused, null, null, null));
-    assertEquals("queued", text("select status from task"));
+    assertEquals("queued", text(jdbi, "select status from task"));
 
     List<TaskChanged> ended = news.endQueued(refused, new ClaimToken("me", 2), null, null);
 
     assertEquals(List.of(new TaskChanged(id, TENANT, 2, TaskStatus.FAILED, false)), ended);
-    assertEquals(0, count("open_task"));
-    assertEquals(0, count("dispatch_queue"));
+    assertEquals(0, count(jdbi, "open_task"));
+    assertEquals(0, count(jdbi, "dispatch_queue"));
     assertEquals(
         1,
         number(
+            jdbi,
             """
             select count(*) from task t join task_event e on e.task_id = t.id and e.sequence = 2
             where t.account is null and t.dispatched_at is null and t.error_code = 1201
@@ -334,7 +342,7 @@ class TaskStoreTest {
 
     apply(news(id, new TaskSignal.Succeed("{\"videos\":[]}"), "77"));
 
-    assertEquals(0, count("open_task"));
+    assertEquals(0, count(jdbi, "open_task"));
   }
 
   @Test
@@ -345,8 +353,8 @@ class TaskStoreTest {
       news.note(id, Source.CALLBACK, "odd", "not-understood", "the same");
     }
 
-    assertEquals(2, count("task_news"));
-    assertEquals(99 + 100, number("select sum(repeats + 1) from task_news"));
+    assertEquals(2, count(jdbi, "task_news"));
+    assertEquals(99 + 100, number(jdbi, "select sum(repeats + 1) from task_news"));
   }
 
   @Test
@@ -356,7 +364,7 @@ class TaskStoreTest {
       news.note(id, Source.CALLBACK, "word-" + i, "not-understood", null);
     }
 
-    assertEquals(500, count("task_news"));
+    assertEquals(500, count(jdbi, "task_news"));
   }
 
   @Test
@@ -392,7 +400,7 @@ class TaskStoreTest {
     Outcome outcome = apply(news(id, new TaskSignal.Submitted(), "77"));
 
     assertEquals(new Outcome.Ignored(TaskStatus.PROCESSING, "older"), outcome);
-    assertEquals("77", text("select kling_task_id from task"));
+    assertEquals("77", text(jdbi, "select kling_task_id from task"));
   }
 
   @Test
@@ -403,10 +411,11 @@ class TaskStoreTest {
     Submission.Stored stored =
         assertInstanceOf(Submission.Stored.class, store.track(tracked, null));
 
-    assertEquals(0, count("dispatch_queue"));
-    assertEquals("queued", text("select status from task_event"));
-    assertEquals(1, count("outbox"));
-    assertEquals(0, number("select slots from open_task where tracked and ask_id = 'shot-1'"));
+    assertEquals(0, count(jdbi, "dispatch_queue"));
+    assertEquals("queued", text(jdbi, "select status from task_event"));
+    assertEquals(1, count(jdbi, "outbox"));
+    assertEquals(
+        0, number(jdbi, "select slots from open_task where tracked and ask_id = 'shot-1'"));
     assertEquals(
         new Submission.KlingIdTaken("77"),
         store.track(
@@ -470,7 +479,7 @@ class TaskStoreTest {
             .map(id -> ended.stream().filter(c -> c.taskId().equals(id)).findAny().orElseThrow())
             .map(TaskChanged::webhook)
             .toList());
-    assertEquals(3, count("webhook_delivery"));
+    assertEquals(3, count(jdbi, "webhook_delivery"));
   }
 
   private static News submitted(String id) {
@@ -533,38 +542,19 @@ class TaskStoreTest {
   }
 
   private static NewTask task(String externalTaskId, String callbackUrl, NewTask.Idempotency key) {
-    return new NewTask(
-        TENANT,
-        "text2video",
-        "{\"prompt\":\"a cat\"}",
-        externalTaskId,
-        callbackUrl,
-        "kling-v3",
-        "kling-v3",
-        "video",
-        1,
-        new BigDecimal("3.0"),
-        5,
-        null,
-        key);
+    return GivenTask.of(TENANT)
+        .body("{\"prompt\":\"a cat\"}")
+        .externalTaskId(externalTaskId)
+        .callbackUrl(callbackUrl)
+        .units("3.0")
+        .key(key)
+        .task();
   }
 
   private static NewTask.Idempotency key(String key, byte body) {
     byte[] hash = new byte[32];
     hash[0] = body;
     return new NewTask.Idempotency(key, hash, UUID.randomUUID());
-  }
-
-  private long count(String table) {
-    return number("select count(*) from " + table);
-  }
-
-  private long number(String query) {
-    return jdbi.withHandle(h -> h.createQuery(query).mapTo(Long.class).one());
-  }
-
-  private String text(String query) {
-    return jdbi.withHandle(h -> h.createQuery(query).mapTo(String.class).one());
   }
 
   private static List<String> names(JsonNode object) {

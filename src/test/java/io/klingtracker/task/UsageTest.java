@@ -2,6 +2,7 @@ package io.klingtracker.task;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 
+import io.klingtracker.testing.Rows;
 import io.klingtracker.testing.TestClock;
 import io.klingtracker.testing.TestDatabase;
 import java.math.BigDecimal;
@@ -27,8 +28,7 @@ class UsageTest {
 
   @BeforeEach
   void tenant() {
-    jdbi.useHandle(
-        h -> h.execute("insert into tenant (id, name, created_at) values ('acme', 'A', now())"));
+    Rows.tenants(jdbi, "acme");
   }
 
   @Test
@@ -74,24 +74,7 @@ class UsageTest {
   }
 
   private void ended(TaskSignal end, @Nullable BigDecimal units) {
-    String id =
-        ((Submission.Stored)
-                tasks.submit(
-                    new NewTask(
-                        "acme",
-                        "text2video",
-                        "{}",
-                        null,
-                        null,
-                        "kling-v3",
-                        "kling-v3",
-                        "video",
-                        1,
-                        new BigDecimal("3"),
-                        5,
-                        null,
-                        null)))
-            .taskId();
+    String id = GivenTask.of("acme").units("3").submit(tasks);
     tasks.apply(News.of(id, Source.POLL, new TaskSignal.Submitted()));
     tasks.apply(new News(id, Source.POLL, end, null, units, null, end.status().wireName()));
   }

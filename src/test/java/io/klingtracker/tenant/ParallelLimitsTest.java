@@ -4,6 +4,7 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 
 import io.klingtracker.loops.Loops;
 import io.klingtracker.problem.ProblemException;
+import io.klingtracker.testing.Rows;
 import io.klingtracker.testing.Settings;
 import io.klingtracker.testing.TestClock;
 import io.klingtracker.testing.TestDatabase;
@@ -39,8 +40,7 @@ class ParallelLimitsTest {
 
   @BeforeEach
   void tenant() {
-    jdbi.useHandle(
-        h -> h.execute("insert into tenant (id, name, created_at) values ('acme', 'A', now())"));
+    Rows.tenants(jdbi, "acme");
   }
 
   @AfterEach

@@ -1,5 +1,6 @@
 package io.klingtracker.tenant;
 
+import static io.klingtracker.testing.Rows.status;
 import static io.restassured.RestAssured.given;
 import static org.awaitility.Awaitility.await;
 import static org.hamcrest.Matchers.equalTo;
@@ -134,7 +135,7 @@ class SuspensionTest {
   @Test
   void its_queued_tasks_wait_and_what_runs_is_tracked_to_its_end() {
     String running = tenant.submit("running-" + UUID.randomUUID());
-    await().atMost(SLOWEST).until(() -> !"queued".equals(status(running)));
+    await().atMost(SLOWEST).until(() -> !"queued".equals(status(jdbi, running)));
     TestTenant.admin().post(ACCOUNT + "/pause").then().statusCode(200);
     String queued = tenant.submit("queued-" + UUID.randomUUID());
     patch(tenantPath(), "{\"suspended\":true}");
@@ -142,12 +143,12 @@ class SuspensionTest {
 
     TestTenant neighbour = TestTenant.create();
     String theirs = neighbour.submit("theirs-" + UUID.randomUUID());
-    await().atMost(SLOWEST).until(() -> "succeed".equals(status(theirs)));
-    await().atMost(SLOWEST).until(() -> "succeed".equals(status(running)));
-    assertEquals("queued", status(queued), "sent although its tenant is suspended");
+    await().atMost(SLOWEST).until(() -> "succeed".equals(status(jdbi, theirs)));
+    await().atMost(SLOWEST).until(() -> "succeed".equals(status(jdbi, running)));
+    assertEquals("queued", status(jdbi, queued), "sent although its tenant is suspended");
 
     patch(tenantPath(), "{\"suspended\":false}");
-    await().atMost(SLOWEST).until(() -> "succeed".equals(status(queued)));
+    await().atMost(SLOWEST).until(() -> "succeed".equals(status(jdbi, queued)));
   }
 
   @Test
@@ -251,15 +252,6 @@ class SuspensionTest {
 
   private static void patch(String path, String body) {
     TestTenant.admin().body(body).patch(path).then().statusCode(200);
-  }
-
-  private String status(String task) {
-    return jdbi.withHandle(
-        h ->
-            h.createQuery("select status::text from task where id = :id")
-                .bind("id", task)
-                .mapTo(String.class)
-                .one());
   }
 
   private InputStream open(HttpClient client, TestTenant who) throws Exception {

@@ -4,6 +4,7 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 
 import com.fasterxml.jackson.databind.ObjectMapper;
 import io.klingtracker.kling.KlingConfig;
+import io.klingtracker.testing.Rows;
 import io.klingtracker.testing.Settings;
 import io.klingtracker.testing.TestDatabase;
 import java.time.Clock;
@@ -58,7 +59,6 @@ class TrackGrantsTest {
   }
 
   private static void tenant(Jdbi jdbi, String id) {
-    jdbi.useHandle(
-        h -> h.execute("insert into tenant (id, name, created_at) values (?, 'x', now())", id));
+    Rows.tenants(jdbi, id);
   }
 }

@@ -26,10 +26,7 @@ class TestDatabaseTest {
   }
 
   private static void insertTenant() {
-    database
-        .jdbi()
-        .useHandle(
-            h -> h.execute("insert into tenant (id, name, created_at) values ('t', 'T', now())"));
+    Rows.tenants(database.jdbi(), "t");
   }
 
   private static int tenants() {

@@ -1,5 +1,6 @@
 package io.klingtracker.upstream;
 
+import static io.klingtracker.testing.Rows.number;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertNull;
 import static org.junit.jupiter.api.Assertions.assertTrue;
@@ -53,7 +54,7 @@ class CheckPlanTest {
       upstream.times.add("text2video", "kling-v3", Duration.ofSeconds(100));
     }
 
-    assertTrue(number("select count(*) from sample") <= 200);
+    assertTrue(number(jdbi, "select count(*) from sample") <= 200);
     RenderTimes afterwards = new RenderTimes(jdbi, clock, upstream.models);
     assertEquals(
         Duration.ofSeconds(100), afterwards.of("text2video", "kling-v3").orElseThrow().most());
@@ -147,9 +148,5 @@ class CheckPlanTest {
     assertTrue(
         wait.toMillis() >= least * 1000 && wait.toMillis() <= most * 1000,
         wait + " is not between " + least + " s and " + most + " s");
-  }
-
-  private long number(String query) {
-    return jdbi.withHandle(h -> h.createQuery(query).mapTo(Long.class).one());
   }
 }

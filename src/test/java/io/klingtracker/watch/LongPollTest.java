@@ -2,14 +2,14 @@ package io.klingtracker.watch;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 
-import io.klingtracker.task.NewTask;
+import io.klingtracker.task.GivenTask;
 import io.klingtracker.task.News;
 import io.klingtracker.task.Source;
-import io.klingtracker.task.Submission;
 import io.klingtracker.task.Task;
 import io.klingtracker.task.TaskSignal;
 import io.klingtracker.task.Tasks;
 import io.klingtracker.task.TasksOnDatabase;
+import io.klingtracker.testing.Rows;
 import io.klingtracker.testing.TestDatabase;
 import java.time.Clock;
 import java.time.Duration;
@@ -29,11 +29,7 @@ class LongPollTest {
 
   @Test
   void who_waits_at_another_replica_is_answered_by_the_commit_alone() throws Exception {
-    DATABASE
-        .jdbi()
-        .useHandle(
-            h ->
-                h.execute("insert into tenant (id, name, created_at) values ('acme', 'A', now())"));
+    Rows.tenants(DATABASE.jdbi(), "acme");
     ChangeNotifier watchHere = Watches.listening(DATABASE.jdbi());
     ChangeNotifier watchThere = Watches.listening(DATABASE.jdbi());
     try {
@@ -78,22 +74,6 @@ class LongPollTest {
   }
 
   private static String submit(Tasks tasks) {
-    return ((Submission.Stored)
-            tasks.submit(
-                new NewTask(
-                    "acme",
-                    "text2video",
-                    "{}",
-                    null,
-                    null,
-                    "kling-v3",
-                    "kling-v3",
-                    "video",
-                    1,
-                    null,
-                    5,
-                    null,
-                    null)))
-        .taskId();
+    return GivenTask.of("acme").submit(tasks);
   }
 }

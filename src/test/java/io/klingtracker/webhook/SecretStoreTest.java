@@ -8,6 +8,7 @@ import io.klingtracker.problem.ErrorCode;
 import io.klingtracker.problem.ProblemException;
 import io.klingtracker.secret.Secrets;
 import io.klingtracker.signature.SigningSecret;
+import io.klingtracker.testing.Rows;
 import io.klingtracker.testing.TestDatabase;
 import java.nio.charset.StandardCharsets;
 import java.time.Clock;
@@ -36,7 +37,7 @@ class SecretStoreTest {
 
   @BeforeEach
   void a_tenant() {
-    database.jdbi().useHandle(h -> h.execute("insert into tenant values ('acme', 'Acme', now())"));
+    Rows.tenants(database.jdbi(), "acme");
   }
 
   @Test

@@ -1,5 +1,6 @@
 package io.klingtracker.webhook;
 
+import static io.klingtracker.testing.Rows.texts;
 import static org.awaitility.Awaitility.await;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
@@ -111,7 +112,8 @@ class WebhookSenderTest {
       assertTrue(requests == (path.startsWith("/") ? attempts : 0) || "timeout".equals(failure));
       assertTrue(requests <= attempts, requests + " requests");
       assertEquals(0, tlsReceiver.requests().size());
-      List<String> failures = strings("select coalesce(failure, '') from webhook_attempt");
+      List<String> failures =
+          texts(database.jdbi(), "select coalesce(failure, '') from webhook_attempt");
       assertEquals(attempts, failures.size());
       assertEquals(failure == null ? "" : failure, failures.get(0));
     }
@@ -130,7 +132,8 @@ class WebhookSenderTest {
       await().atMost(Duration.ofSeconds(60)).until(() -> planned.attempts() == 1);
 
       List<String> waits =
-          strings(
+          texts(
+              database.jdbi(),
               """
               select extract(epoch from d.due_at - a.at)::text from webhook_delivery d, webhook_attempt a
               """);
@@ -228,7 +231,7 @@ class WebhookSenderTest {
         planned.task("t0", "http://slow.example:" + slowPort + "/" + task, Instant.now());
         planned.task("t0", "http://dead.example:" + deadPort + "/" + task, Instant.now());
       }
-      List<String> tasks = strings("select id from task order by id");
+      List<String> tasks = texts(database.jdbi(), "select id from task order by id");
       // Warm-up; by its end the slow and the dead one show what they can do.
       changeAll(tasks, 2, rig);
       awaitDelivered(healthyHosts * tasksPerHost);
@@ -252,7 +255,8 @@ class WebhookSenderTest {
       assertTrue(grown <= 4, grown + " threads more");
       assertEquals(
           List.of(),
-          strings(
+          texts(
+              database.jdbi(),
               "select host from webhook_settled where state = 'delivered' and host not like 'h%'"));
     } finally {
       healthy.close();
@@ -327,7 +331,9 @@ class WebhookSenderTest {
         .pollInterval(Duration.ofMillis(50))
         .until(
             () ->
-                strings("select count(*)::text from webhook_settled where state = 'delivered'")
+                texts(
+                        database.jdbi(),
+                        "select count(*)::text from webhook_settled where state = 'delivered'")
                     .equals(List.of(String.valueOf(count))));
   }
 
@@ -353,9 +359,5 @@ class WebhookSenderTest {
         .map(line -> line.split(": ", 2))
         .collect(
             Collectors.toMap(h -> h[0].toLowerCase(java.util.Locale.ROOT), h -> List.of(h[1])));
-  }
-
-  private List<String> strings(String sql) {
-    return database.jdbi().withHandle(h -> h.createQuery(sql).mapTo(String.class).list());
   }
 }
