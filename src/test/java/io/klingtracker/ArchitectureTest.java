@@ -70,7 +70,8 @@ class ArchitectureTest {
           loops -> cache database time
           presence -> database loops
           retry
-          rules -> egress problem text
+          json -> problem
+          rules -> egress json problem text
           secret -> loops
           signature -> secret
           task -> database loops problem share text time
@@ -79,12 +80,12 @@ class ArchitectureTest {
           watch -> database http loops problem share task
           api -> cache kling loops problem request rules secret task tenant time upstream watch
           callback -> database http kling loops presence problem retry secret task text upstream
-          dispatch -> database http kling loops presence problem retry rules share task tenant time upstream
+          dispatch -> database http json kling loops presence problem retry rules share task tenant time upstream
           events -> database loops presence problem request task tenant time watch
           feed -> database loops problem request retry secret task tenant watch
-          klingapi -> egress http kling problem request rules share task tenant upstream watch
-          reconcile -> kling loops presence retry rules task upstream
-          webhook -> cache egress loops presence problem request rules secret share signature task tenant time
+          klingapi -> egress http json kling problem request rules share task tenant upstream watch
+          reconcile -> database kling loops presence retry rules task upstream
+          webhook -> cache database egress loops presence problem request rules secret share signature task tenant time
           """);
 
   /** The rows of the documented table: its packages, and the level. */
@@ -233,7 +234,7 @@ class ArchitectureTest {
   void the_words_of_the_core_need_no_framework() {
     noClasses()
         .that()
-        .resideInAnyPackage(BASE + ".rules", BASE + ".retry")
+        .resideInAnyPackage(BASE + ".rules", BASE + ".retry", BASE + ".json")
         .should()
         .dependOnClassesThat()
         .resideInAnyPackage("io.quarkus..", "jakarta.ws.rs..", "org.apache.kafka..")

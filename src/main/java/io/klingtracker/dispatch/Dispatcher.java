@@ -1,12 +1,12 @@
 package io.klingtracker.dispatch;
 
 import io.klingtracker.database.SqlStates;
+import io.klingtracker.json.Body;
 import io.klingtracker.kling.CreateAnswer;
 import io.klingtracker.kling.KlingClient;
 import io.klingtracker.loops.Attempts;
 import io.klingtracker.loops.Batch;
 import io.klingtracker.loops.SetAside;
-import io.klingtracker.rules.Body;
 import io.klingtracker.rules.Kind;
 import io.klingtracker.rules.Kinds;
 import io.klingtracker.rules.UpstreamBody;

@@ -1,7 +1,7 @@
 package io.klingtracker.klingapi;
 
 import io.klingtracker.http.Bodies;
-import io.klingtracker.rules.Body;
+import io.klingtracker.json.Body;
 import jakarta.inject.Inject;
 import jakarta.inject.Singleton;
 import java.util.function.Function;

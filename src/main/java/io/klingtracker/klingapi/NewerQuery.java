@@ -1,9 +1,9 @@
 package io.klingtracker.klingapi;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import io.klingtracker.json.Body;
 import io.klingtracker.problem.ErrorCode;
 import io.klingtracker.problem.ProblemException;
-import io.klingtracker.rules.Body;
 import io.klingtracker.task.Task;
 import io.klingtracker.task.TaskFilter;
 import io.klingtracker.task.TaskId;

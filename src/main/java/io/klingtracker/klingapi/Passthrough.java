@@ -1,12 +1,12 @@
 package io.klingtracker.klingapi;
 
 import io.klingtracker.http.WaitingRequest;
+import io.klingtracker.json.Body;
 import io.klingtracker.kling.KlingClient;
 import io.klingtracker.kling.KlingConfig;
 import io.klingtracker.kling.PassthroughAnswer;
 import io.klingtracker.problem.ErrorCode;
 import io.klingtracker.problem.ProblemException;
-import io.klingtracker.rules.Body;
 import io.klingtracker.rules.SyncPath;
 import io.klingtracker.share.Bound;
 import io.klingtracker.share.Permit;

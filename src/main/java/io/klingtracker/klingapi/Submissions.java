@@ -2,11 +2,11 @@ package io.klingtracker.klingapi;
 
 import io.klingtracker.egress.RefusedTargetException;
 import io.klingtracker.egress.TargetPolicy;
+import io.klingtracker.json.Body;
 import io.klingtracker.kling.KlingConfig;
 import io.klingtracker.problem.ErrorCode;
 import io.klingtracker.problem.ProblemException;
 import io.klingtracker.request.Parameters;
-import io.klingtracker.rules.Body;
 import io.klingtracker.rules.Checked;
 import io.klingtracker.rules.Kind;
 import io.klingtracker.rules.RequestRules;

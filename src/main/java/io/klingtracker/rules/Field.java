@@ -1,6 +1,7 @@
 package io.klingtracker.rules;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import io.klingtracker.json.Empty;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;

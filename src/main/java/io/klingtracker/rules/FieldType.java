@@ -3,6 +3,7 @@ package io.klingtracker.rules;
 import com.fasterxml.jackson.databind.JsonNode;
 import io.klingtracker.egress.RefusedTargetException;
 import io.klingtracker.egress.Target;
+import io.klingtracker.json.Empty;
 import java.math.BigDecimal;
 import java.util.Collection;
 import java.util.LinkedHashMap;

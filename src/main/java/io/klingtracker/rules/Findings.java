@@ -1,6 +1,7 @@
 package io.klingtracker.rules;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import io.klingtracker.json.Excerpts;
 import java.util.ArrayList;
 import java.util.List;
 import org.jspecify.annotations.Nullable;

@@ -3,6 +3,8 @@ package io.klingtracker.rules;
 import static io.klingtracker.rules.Field.optional;
 import static io.klingtracker.rules.Field.required;
 
+import io.klingtracker.json.Body;
+import io.klingtracker.json.Empty;
 import io.klingtracker.rules.Field.AppliesWhen;
 import io.klingtracker.rules.FieldType.Choice;
 import io.klingtracker.rules.FieldType.Decimal;

@@ -2,6 +2,7 @@ package io.klingtracker.rules;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.MissingNode;
+import io.klingtracker.json.Empty;
 import io.klingtracker.rules.Rule.RequestView;
 import java.io.BufferedReader;
 import java.io.IOException;

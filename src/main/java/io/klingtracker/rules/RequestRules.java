@@ -1,6 +1,9 @@
 package io.klingtracker.rules;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import io.klingtracker.json.Body;
+import io.klingtracker.json.Empty;
+import io.klingtracker.json.Excerpts;
 import io.klingtracker.problem.ErrorCode;
 import io.klingtracker.problem.ProblemException;
 import io.klingtracker.text.ForeignText;

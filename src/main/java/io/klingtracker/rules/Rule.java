@@ -3,6 +3,7 @@ package io.klingtracker.rules;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.DecimalNode;
 import com.fasterxml.jackson.databind.node.TextNode;
+import io.klingtracker.json.Empty;
 import java.math.BigDecimal;
 import java.util.ArrayList;
 import java.util.List;

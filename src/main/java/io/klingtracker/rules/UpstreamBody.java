@@ -1,5 +1,7 @@
 package io.klingtracker.rules;
 
+import io.klingtracker.json.Body;
+import io.klingtracker.json.Empty;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
@@ -49,10 +51,10 @@ public final class UpstreamBody {
       }
     }
     if (kind.fields().stream().anyMatch(f -> takesSeconds(f))) {
-      edit.quoteSeconds("duration");
+      edit.quoteWhole("duration");
     }
     if (Field.AppliesWhen.CUSTOMIZED_SHOTS.in(body.root())) {
-      edit.quoteSeconds("multi_prompt[].duration");
+      edit.quoteWhole("multi_prompt", "duration");
     }
     return edit.set("external_task_id", externalTaskId).set("callback_url", callbackUrl).text();
   }

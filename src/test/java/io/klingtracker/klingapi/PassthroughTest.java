@@ -3,6 +3,7 @@ package io.klingtracker.klingapi;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 
+import io.klingtracker.json.Body;
 import io.klingtracker.kling.CreateAnswer;
 import io.klingtracker.kling.KlingClient;
 import io.klingtracker.kling.KlingConfig;
@@ -10,7 +11,6 @@ import io.klingtracker.kling.PassthroughAnswer;
 import io.klingtracker.kling.QueryAnswer;
 import io.klingtracker.problem.ErrorCode;
 import io.klingtracker.problem.ProblemException;
-import io.klingtracker.rules.Body;
 import io.klingtracker.rules.SyncPath;
 import io.klingtracker.share.Shares;
 import io.klingtracker.tenant.CountedCalls;

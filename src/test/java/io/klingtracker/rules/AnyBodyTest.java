@@ -2,6 +2,7 @@ package io.klingtracker.rules;
 
 import static org.junit.jupiter.api.Assertions.fail;
 
+import io.klingtracker.json.Body;
 import io.klingtracker.problem.ProblemException;
 import java.util.ArrayList;
 import java.util.List;

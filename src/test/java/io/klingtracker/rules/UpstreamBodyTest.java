@@ -2,6 +2,7 @@ package io.klingtracker.rules;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 
+import io.klingtracker.json.Body;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
 

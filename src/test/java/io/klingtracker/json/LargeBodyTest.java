@@ -1,4 +1,4 @@
-package io.klingtracker.rules;
+package io.klingtracker.json;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;

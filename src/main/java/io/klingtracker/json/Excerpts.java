@@ -1,16 +1,16 @@
-package io.klingtracker.rules;
+package io.klingtracker.json;
 
 import com.fasterxml.jackson.databind.JsonNode;
 
 /** How values read in a message: short, on one line, and harmless. */
-final class Excerpts {
+public final class Excerpts {
 
   private static final int SHOWN = 40;
 
   private Excerpts() {}
 
   /** A value as a message shows it. */
-  static String shown(JsonNode value) {
+  public static String shown(JsonNode value) {
     if (value.isTextual()) {
       return shorten(value.textValue(), SHOWN);
     }
@@ -22,7 +22,7 @@ final class Excerpts {
   }
 
   /** At most so many code points, control characters and lone surrogates replaced. */
-  static String shorten(String text, int max) {
+  public static String shorten(String text, int max) {
     StringBuilder shown = new StringBuilder();
     text.codePoints()
         .limit(max)

@@ -1,4 +1,4 @@
-package io.klingtracker.rules;
+package io.klingtracker.json;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
@@ -75,6 +75,17 @@ class BodyTest {
     assertEquals(ErrorCode.INVALID_REQUEST, refusal.code());
     assertTrue(String.valueOf(refusal.getMessage()).contains(word), refusal.getMessage());
     assertTrue(String.valueOf(refusal.getMessage()).length() < 400, refusal.getMessage());
+  }
+
+  @Test
+  void whole_numbers_become_text_where_they_are_and_nowhere_else() {
+    String text =
+        "{ \"n\" : 5,\"x\":{\"n\":6},\"list\":[ {\"n\" : -7 ,\"m\":[{\"n\":8}]},{\"n\":9.5},[{\"n\":1}],{\"n\":\"2\"},{\"n\":3}] }";
+
+    assertEquals(
+        text.replace(" 5,", " \"5\",").replace(" -7 ", " \"-7\" ").replace(":3}", ":\"3\"}"),
+        Body.parse(text).edit().quoteWhole("n").quoteWhole("list", "n").quoteWhole("x").text());
+    assertEquals(text, Body.parse(text).edit().quoteWhole("x", "n").quoteWhole("no").text());
   }
 
   @Test

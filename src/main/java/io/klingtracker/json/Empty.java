@@ -1,4 +1,4 @@
-package io.klingtracker.rules;
+package io.klingtracker.json;
 
 import com.fasterxml.jackson.databind.JsonNode;
 

@@ -1,4 +1,4 @@
-package io.klingtracker.rules;
+package io.klingtracker.json;
 
 import com.fasterxml.jackson.core.JsonFactory;
 import com.fasterxml.jackson.core.JsonParser;
@@ -75,21 +75,13 @@ public final class Body {
   private final String text;
   private final ObjectNode root;
   private final Map<String, Span> members;
-  private final List<Seconds> seconds;
   private final List<Hole> holes;
   private final int end;
 
-  private Body(
-      String text,
-      ObjectNode root,
-      Map<String, Span> members,
-      List<Seconds> seconds,
-      List<Hole> holes,
-      int end) {
+  private Body(String text, ObjectNode root, Map<String, Span> members, List<Hole> holes, int end) {
     this.text = text;
     this.root = root;
     this.members = members;
-    this.seconds = seconds;
     this.holes = holes;
     this.end = end;
   }
@@ -165,7 +157,7 @@ public final class Body {
    *
    * @param names the members of the root that are looked at, all through; others stay as they came
    */
-  Body withoutEmpty(Set<String> names) {
+  public Body withoutEmpty(Set<String> names) {
     List<Hole> dropped = new ArrayList<>();
     for (Map.Entry<String, Span> member : members.entrySet()) {
       if (names.contains(member.getKey())) {
@@ -207,7 +199,7 @@ public final class Body {
   }
 
   /** A copy of the text in which some values are others. */
-  Edit edit() {
+  public Edit edit() {
     return new Edit();
   }
 
@@ -266,18 +258,18 @@ public final class Body {
   }
 
   /** Gathers changes and writes the text once; what no change covers is copied as it is. */
-  final class Edit {
+  public final class Edit {
 
     private final NavigableMap<Integer, Change> changes = new TreeMap<>();
     private final StringBuilder added = new StringBuilder();
 
     /** Sets a member of the root to some text; one that is not there goes to the end. */
-    Edit set(String name, String value) {
+    public Edit set(String name, String value) {
       return setRaw(name, quoted(value));
     }
 
     /** Sets a member of the root to some JSON. */
-    Edit setRaw(String name, String json) {
+    public Edit setRaw(String name, String json) {
       Span span = members.get(name);
       if (span != null) {
         changes.put(span.start, new Change(span.end, json));
@@ -291,7 +283,7 @@ public final class Body {
     }
 
     /** Sets a member of an object that is, or becomes, a member of the root. */
-    Edit setIn(String object, Map<String, String> values) {
+    public Edit setIn(String object, Map<String, String> values) {
       Span span = members.get(object);
       boolean there = span != null && root.path(object).isObject();
       Edit inner =
@@ -301,29 +293,54 @@ public final class Body {
     }
 
     /** Gives a member of the root another name and value. */
-    Edit replace(String name, String newName, String value) {
+    public Edit replace(String name, String newName, String value) {
       Span span = Objects.requireNonNull(members.get(name), name);
       changes.put(span.name, new Change(span.nameEnd, quoted(newName)));
       changes.put(span.start, new Change(span.end, quoted(value)));
       return this;
     }
 
-    /**
-     * Writes a {@code duration} that came as an int as a string.
-     *
-     * @param path where it is: {@code duration}, {@code multi_prompt[].duration}
-     */
-    Edit quoteSeconds(String path) {
-      for (Seconds whole : seconds) {
-        if (whole.path.equals(path)) {
-          String digits = text.substring(whole.start, whole.end);
-          changes.put(whole.start, new Change(whole.end, quoted(digits)));
-        }
+    /** Writes a member of the root as text, if it is a whole number: {@code 5} as {@code "5"}. */
+    public Edit quoteWhole(String name) {
+      Span span = members.get(name);
+      if (span != null && root.path(name).isIntegralNumber()) {
+        quote(span.start, span.end);
       }
       return this;
     }
 
-    String text() {
+    /** The same, in the objects of an array that is a member of the root. */
+    public Edit quoteWhole(String array, String name) {
+      Span span = members.get(array);
+      if (span == null || !root.path(array).isArray()) {
+        return this;
+      }
+      try (JsonParser parser = JSON.createParser(text.substring(span.start, span.end))) {
+        int depth = 0;
+        for (JsonToken token = parser.nextToken(); token != null; token = parser.nextToken()) {
+          if (token.isStructStart()) {
+            depth++;
+          } else if (token.isStructEnd()) {
+            depth--;
+          } else if (depth == 2
+              && token == JsonToken.VALUE_NUMBER_INT
+              && name.equals(parser.currentName())) {
+            int start = span.start + (int) parser.currentTokenLocation().getCharOffset();
+            quote(start, start + parser.getTextLength());
+          }
+        }
+        return this;
+      } catch (IOException e) {
+        throw new IllegalStateException("this was read before", e);
+      }
+    }
+
+    private void quote(int start, int end) {
+      changes.put(start, new Change(end, quoted(text.substring(start, end))));
+    }
+
+    /** The text with its changes. */
+    public String text() {
       StringBuilder result = new StringBuilder(text.length() + 256);
       int copied = 0;
       for (Map.Entry<Integer, Change> change : changes.entrySet()) {
@@ -348,9 +365,6 @@ public final class Body {
       return start >= member.name && end <= member.end;
     }
   }
-
-  /** The position of a duration that came as an int. */
-  private record Seconds(String path, int start, int end) {}
 
   /** The position of a member in the text: its name with quotes, and its value. */
   private record Span(int name, int nameEnd, int start, int end) {}
@@ -381,29 +395,26 @@ public final class Body {
         throw invalid("must be a JSON object");
       }
       ObjectNode root = NODES.objectNode();
-      List<Seconds> seconds = new ArrayList<>();
       Map<String, Span> members = new LinkedHashMap<>();
       while (parser.nextToken() != JsonToken.END_OBJECT) {
         String name = parser.currentName();
         int nameStart = (int) parser.currentTokenLocation().getCharOffset();
         parser.nextToken();
         int start = (int) parser.currentTokenLocation().getCharOffset();
-        int valueEnd = member(root, name, nameStart, name, seconds);
+        int valueEnd = member(root, name, nameStart);
         members.put(name, new Span(nameStart, endOfName(nameStart), start, valueEnd));
       }
       int end = (int) parser.currentTokenLocation().getCharOffset();
       if (parser.nextToken() != null) {
         throw invalid("goes on after its closing brace");
       }
-      return new Body(text, root, members, seconds, holes, end);
+      return new Body(text, root, members, holes, end);
     }
 
     /** Reads the value of a member and gives the position of its end. */
-    private int member(
-        ObjectNode object, String name, int nameStart, String path, List<Seconds> seconds)
-        throws IOException {
+    private int member(ObjectNode object, String name, int nameStart) throws IOException {
       boolean string = parser.currentToken() == JsonToken.VALUE_STRING;
-      JsonNode value = value(path, seconds);
+      JsonNode value = value();
       object.set(name, value);
       int valueEnd = string ? stringEnd : (int) parser.currentLocation().getCharOffset();
       if (Empty.is(value)) {
@@ -412,22 +423,12 @@ public final class Body {
       return valueEnd;
     }
 
-    private JsonNode value(String path, List<Seconds> seconds) throws IOException {
+    private JsonNode value() throws IOException {
       return switch (parser.currentToken()) {
-        case START_OBJECT -> object(path, seconds);
-        case START_ARRAY -> array(path, seconds);
+        case START_OBJECT -> object();
+        case START_ARRAY -> array();
         case VALUE_STRING -> NODES.textNode(string());
-        case VALUE_NUMBER_INT -> {
-          JsonNode number = integer(parser.getText());
-          if (path.endsWith("duration")) {
-            seconds.add(
-                new Seconds(
-                    path,
-                    (int) parser.currentTokenLocation().getCharOffset(),
-                    (int) parser.currentLocation().getCharOffset()));
-          }
-          yield number;
-        }
+        case VALUE_NUMBER_INT -> integer(parser.getText());
         case VALUE_NUMBER_FLOAT -> decimal(parser.getText());
         case VALUE_TRUE -> NODES.booleanNode(true);
         case VALUE_FALSE -> NODES.booleanNode(false);
@@ -453,24 +454,21 @@ public final class Body {
       return value;
     }
 
-    private ObjectNode object(String path, List<Seconds> seconds) throws IOException {
+    private ObjectNode object() throws IOException {
       ObjectNode node = NODES.objectNode();
       while (parser.nextToken() != JsonToken.END_OBJECT) {
         String name = parser.currentName();
         int nameStart = (int) parser.currentTokenLocation().getCharOffset();
         parser.nextToken();
-        // Paths are only kept as far as durations may be; deeper ones need none.
-        String below = name.equals("duration") ? path + "." + name : "";
-        member(node, name, nameStart, below, seconds);
+        member(node, name, nameStart);
       }
       return node;
     }
 
-    private ArrayNode array(String path, List<Seconds> seconds) throws IOException {
+    private ArrayNode array() throws IOException {
       ArrayNode node = NODES.arrayNode();
-      String below = path.isEmpty() || path.length() > 40 ? "" : path + "[]";
       while (parser.nextToken() != JsonToken.END_ARRAY) {
-        node.add(value(below, seconds));
+        node.add(value());
       }
       return node;
     }
