@@ -24,7 +24,6 @@ import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
-import java.util.concurrent.locks.LockSupport;
 import org.jdbi.v3.core.Jdbi;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -288,9 +287,6 @@ class BodyRoomTest {
 
   private void pass(Replica replica) {
     clock.advance(Duration.ofMillis(500));
-    replica.dispatcher.runOnce();
-    while (replica.dispatcher.isBusy()) {
-      LockSupport.parkNanos(100_000);
-    }
+    replica.dispatch();
   }
 }

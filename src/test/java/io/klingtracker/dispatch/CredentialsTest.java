@@ -24,7 +24,6 @@ import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.concurrent.locks.LockSupport;
 import org.eclipse.microprofile.health.HealthCheckResponse;
 import org.jdbi.v3.core.Jdbi;
 import org.junit.jupiter.api.AfterEach;
@@ -166,7 +165,7 @@ class CredentialsTest {
       String legacy = submit(replica, LEGACY);
       String newer = submit(replica, NEWER);
       for (int i = 0; i < 3; i++) {
-        run(replica);
+        replica.dispatch();
       }
 
       assertEquals(flowing.equals(LEGACY) ? "submitted" : "queued", status(jdbi, legacy));
@@ -198,13 +197,6 @@ class CredentialsTest {
 
   private void pass(Replica replica) {
     clock.advance(Duration.ofMillis(500));
-    run(replica);
-  }
-
-  private static void run(Replica replica) {
-    replica.dispatcher.runOnce();
-    while (replica.dispatcher.isBusy()) {
-      LockSupport.parkNanos(100_000);
-    }
+    replica.dispatch();
   }
 }

@@ -78,7 +78,7 @@ class DispatchClaimsTest extends DispatcherRig {
           };
       threads.submit(dispatch).get();
       Set<String> won = canceled.get();
-      settled(replica);
+      replica.settled();
       Set<String> sent = new HashSet<>(kling.created);
 
       assertEquals(ids.size(), won.size() + sent.size());

@@ -15,7 +15,6 @@ import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.concurrent.locks.LockSupport;
 import org.jdbi.v3.core.Jdbi;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -64,14 +63,7 @@ abstract class DispatcherRig {
   /** One pass of the dispatcher and everything that comes of it. */
   void pass(Replica replica) {
     clock.advance(Duration.ofMillis(500));
-    replica.dispatcher.runOnce();
-    settled(replica);
-  }
-
-  static void settled(Replica replica) {
-    while (replica.dispatcher.isBusy()) {
-      LockSupport.parkNanos(100_000);
-    }
+    replica.dispatch();
   }
 
   void end(Replica replica, String taskId) {

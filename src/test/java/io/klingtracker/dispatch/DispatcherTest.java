@@ -72,8 +72,7 @@ class DispatcherTest extends DispatcherRig {
     pass(replica);
     // Less than the shortest wait, which varies by a fifth.
     clock.advance(Duration.ofMillis(150));
-    replica.dispatcher.runOnce();
-    settled(replica);
+    replica.dispatch();
     assertEquals(1, kling.created.size());
     assertEquals("queued", status(task));
     assertTrue(explain(replica, task).reason().contains(message));
@@ -226,8 +225,7 @@ class DispatcherTest extends DispatcherRig {
     int most = 0;
     long busyMillis = 0;
     long wholeMillis = 0;
-    replica.dispatcher.runOnce();
-    settled(replica);
+    replica.dispatch();
     while (known < 200 || !running.isEmpty()) {
       for (; known < kling.created.size(); known++) {
         // As long as Kling's own renders take.
@@ -245,8 +243,7 @@ class DispatcherTest extends DispatcherRig {
       clock.advance(wait);
       running.remove(next);
       end(replica, next);
-      replica.dispatcher.runOnce();
-      settled(replica);
+      replica.dispatch();
     }
 
     assertEquals(5, most);

@@ -12,7 +12,6 @@ import java.time.Duration;
 import java.time.Instant;
 import java.util.List;
 import java.util.Map;
-import java.util.concurrent.locks.LockSupport;
 import org.jdbi.v3.core.Jdbi;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -146,9 +145,6 @@ class KnownModelsTest {
 
   private void pass() {
     clock.advance(Duration.ofMillis(500));
-    replica.dispatcher.runOnce();
-    while (replica.dispatcher.isBusy()) {
-      LockSupport.parkNanos(100_000);
-    }
+    replica.dispatch();
   }
 }

@@ -33,6 +33,7 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
+import java.util.concurrent.locks.LockSupport;
 import org.jdbi.v3.core.Jdbi;
 import org.jspecify.annotations.Nullable;
 
@@ -145,6 +146,19 @@ final class Replica implements AutoCloseable {
         .withDefaultValues(all(settings))
         .addDiscoveredConverters()
         .build();
+  }
+
+  /** One pass of the dispatcher, and everything that comes of it. */
+  void dispatch() {
+    dispatcher.runOnce();
+    settled();
+  }
+
+  /** Waits until nothing is under way. */
+  void settled() {
+    while (dispatcher.isBusy()) {
+      LockSupport.parkNanos(100_000);
+    }
   }
 
   /** Works until it is closed or killed. */
