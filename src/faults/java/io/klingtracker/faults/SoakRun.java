@@ -10,6 +10,7 @@ import io.klingtracker.simulator.SimulatorClient;
 import java.time.Duration;
 import java.util.List;
 import java.util.Locale;
+import java.util.Map;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.TimeUnit;
@@ -35,6 +36,15 @@ final class SoakRun {
   private static final Duration FLOW_LIMIT = Duration.ofSeconds(120);
   private static final Duration QUEUE_LIMIT = Duration.ofMinutes(1);
   private static final Duration SETTLE_LIMIT = Duration.ofMinutes(5);
+
+  /**
+   * Longest silence of Kling that the replicas bear. A create in doubt is sent again after half of
+   * tracker.dispatch.resend-after, twice this and 5 s: 40 s, so that also one that was lost in the
+   * last second is away within the minute. With the default it is 80 s.
+   */
+  private static final Duration READ_LIMIT = Duration.ofSeconds(10);
+
+  private static final Duration LATE_ANSWER = READ_LIMIT.plusSeconds(2);
 
   /** With the slots of both accounts some 33 tasks a second. */
   private static final Duration SUBMITTED_FOR = Duration.ofMillis(300);
@@ -62,7 +72,7 @@ final class SoakRun {
     System.out.printf("%n== soak of %s with two replicas (seed %d)%n", time, run.seed());
     Findings findings = new Findings();
     try (Servers servers = new Servers(run);
-        Installation installation = new Installation(servers, run, 2)) {
+        Installation installation = new Installation(servers, run, 2, place(servers))) {
       Measures measures = new Measures();
       try (HonestTraffic traffic = new HonestTraffic(installation, measures, run.seed());
           Vitals vitals = new Vitals(installation)) {
@@ -93,6 +103,14 @@ final class SoakRun {
     }
   }
 
+  private static Installation.Place place(Servers servers) {
+    String name = "soak";
+    servers.postgres().ensureDatabase(name);
+    return Installation.Place.at(
+        servers.postgres().jdbcUrl(name),
+        Map.of("kling.timeout.read", READ_LIMIT.toSeconds() + "s"));
+  }
+
   private static void misbehave(Servers servers) {
     List<FaultRule> rules =
         List.of(
@@ -105,8 +123,8 @@ final class SoakRun {
             create(0.001, new Fault.Reset()),
             create(0.002, new Fault.ThenReset()),
             create(0.002, new Fault.ThenAnswer(504, GATEWAY_PAGE)),
-            create(0.001, new Fault.Delay(5_000)),
-            create(0.002, new Fault.ThenDelay(5_000)),
+            create(0.001, new Fault.Delay(LATE_ANSWER.toMillis())),
+            create(0.002, new Fault.ThenDelay(LATE_ANSWER.toMillis())),
             create(0.01, new Fault.CallbackFirst("succeed")),
             FaultRule.on(Operation.QUERY, new Fault.Answer(502, GATEWAY_PAGE)).probability(0.02),
             FaultRule.on(Operation.LIST, new Fault.Answer(502, GATEWAY_PAGE)).probability(0.02),
