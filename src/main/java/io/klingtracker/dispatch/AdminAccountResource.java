@@ -3,6 +3,7 @@ package io.klingtracker.dispatch;
 import com.fasterxml.jackson.annotation.JsonProperty;
 import com.fasterxml.jackson.databind.PropertyNamingStrategies;
 import com.fasterxml.jackson.databind.annotation.JsonNaming;
+import io.klingtracker.kling.ParallelSlots;
 import io.klingtracker.problem.ErrorCode;
 import io.klingtracker.problem.ProblemException;
 import io.klingtracker.tenant.Admin;
@@ -17,6 +18,8 @@ import jakarta.ws.rs.Produces;
 import jakarta.ws.rs.core.MediaType;
 import java.time.Instant;
 import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
 import org.eclipse.microprofile.openapi.annotations.Operation;
 import org.jspecify.annotations.Nullable;
 
@@ -37,11 +40,18 @@ public class AdminAccountResource {
   /** All accounts. */
   public record Listing(List<View> accounts) {}
 
-  /** One account. */
+  /**
+   * One account.
+   *
+   * @param limits slots of each model version by family: a number, or {@code auto}
+   * @param models Kling's names of the models that it may use; empty for all
+   */
   @JsonNaming(PropertyNamingStrategies.SnakeCaseStrategy.class)
   public record View(
       String name,
       int maxParallel,
+      Map<String, Object> limits,
+      List<String> models,
       int weight,
       boolean paused,
       String breaker,
@@ -53,6 +63,8 @@ public class AdminAccountResource {
       return new View(
           state.name(),
           state.maxParallel(),
+          limits(state),
+          state.models().stream().sorted().toList(),
           state.weight(),
           state.paused(),
           state.breaker(),
@@ -66,6 +78,17 @@ public class AdminAccountResource {
               account.medianLeadMillis(),
               account.p99LeadMillis(),
               account.silence()));
+    }
+
+    /** A number, or the word for one that is found. */
+    private static Map<String, Object> limits(KlingAccounts.State state) {
+      Map<String, Object> limits = new TreeMap<>();
+      state
+          .limits()
+          .forEach(
+              (family, slots) ->
+                  limits.put(family, slots.isAuto() ? ParallelSlots.AUTO : slots.start()));
+      return limits;
     }
   }
 

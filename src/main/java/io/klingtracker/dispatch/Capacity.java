@@ -1,5 +1,7 @@
 package io.klingtracker.dispatch;
 
+import io.klingtracker.kling.ParallelSlots;
+import io.klingtracker.upstream.KlingAccounts;
 import java.time.Instant;
 import java.util.HashMap;
 import java.util.HashSet;
@@ -16,10 +18,29 @@ final class Capacity {
   /**
    * A configured account.
    *
-   * @param slots per model
+   * @param slots of each model
+   * @param families slots of each model of the families that have a number of their own
    * @param weight share of new tasks
+   * @param models that it may use; empty for all
    */
-  record Account(int slots, int weight) {}
+  record Account(
+      ParallelSlots slots, Map<String, ParallelSlots> families, int weight, Set<String> models) {
+
+    /** One that may use every model, each with the same slots. */
+    Account(int slots, int weight) {
+      this(ParallelSlots.fixed(slots), Map.of(), weight, Set.of());
+    }
+
+    /** Of each model of a family when all is well. */
+    ParallelSlots slots(String family) {
+      return families.getOrDefault(family, slots);
+    }
+
+    /** See {@link KlingAccounts#mayUse}. */
+    boolean mayUse(String model) {
+      return KlingAccounts.mayUse(models, model);
+    }
+  }
 
   private final Map<String, Account> accounts;
   private final Map<String, Breaker.State> breakers;
@@ -55,7 +76,10 @@ final class Capacity {
   /** Slots that may be in use at most; 0 when nothing new may be sent. */
   int limit(SlotPool pool) {
     Account account = accounts.get(pool.account());
-    if (account == null || paused.contains(pool.account()) || isAway(pool.account())) {
+    if (account == null
+        || !account.mayUse(pool.model())
+        || paused.contains(pool.account())
+        || isAway(pool.account())) {
       return 0;
     }
     for (SlotPool scope : pool.scopes()) {
@@ -70,9 +94,12 @@ final class Capacity {
   /** Slots when nothing is shut. */
   int slots(SlotPool pool) {
     Account account = accounts.get(pool.account());
-    int configured = account == null ? 0 : account.slots();
+    if (account == null) {
+      return 0;
+    }
+    ParallelSlots slots = account.slots(pool.family());
     SlotLimit lowered = state(pool).lowered();
-    return lowered == null ? configured : Math.min(configured, lowered.limit());
+    return lowered == null ? slots.start() : Math.min(slots.ceiling(), lowered.limit());
   }
 
   /** Raises a lowered limit by a step if it is time to. */
@@ -80,7 +107,7 @@ final class Capacity {
     Account account = accounts.get(pool.account());
     PoolState state = states.get(pool);
     if (account != null && state != null) {
-      states.put(pool, state.raised(account.slots(), now, backoff));
+      states.put(pool, state.raised(account.slots(pool.family()), now, backoff));
     }
   }
 
@@ -95,9 +122,12 @@ final class Capacity {
     if (breakers.get(pool.account()) == Breaker.State.HALF_OPEN) {
       tried.add(SlotPool.all(pool.account()));
     }
-    if (states.containsKey(pool)) {
+    Account account = accounts.get(pool.account());
+    PoolState state =
+        account == null ? state(pool) : state(pool).begun(account.slots(pool.family()), now);
+    if (!state.equals(PoolState.UNRESTRICTED)) {
       taken.add(pool);
-      states.put(pool, state(pool).sends());
+      states.put(pool, state.sends());
     }
   }
 
@@ -118,6 +148,10 @@ final class Capacity {
   /** Why an account takes nothing of a model now, or an empty text when it does. */
   String obstacle(SlotPool pool) {
     String name = pool.account();
+    Account account = accounts.get(name);
+    if (account != null && !account.mayUse(pool.model())) {
+      return "account %s may not use it (kling.accounts.%s.models)".formatted(name, name);
+    }
     if (paused.contains(name)) {
       return "account " + name + " is paused";
     }

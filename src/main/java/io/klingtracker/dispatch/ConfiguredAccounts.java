@@ -5,7 +5,9 @@ import io.klingtracker.kling.AnswerTable;
 import io.klingtracker.kling.CreateAnswer;
 import io.klingtracker.kling.Credential;
 import io.klingtracker.kling.KlingConfig;
+import io.klingtracker.kling.ParallelSlots;
 import io.klingtracker.retry.Backoff;
+import io.klingtracker.rules.Family;
 import io.klingtracker.upstream.KlingAccounts;
 import jakarta.inject.Inject;
 import jakarta.inject.Singleton;
@@ -14,6 +16,7 @@ import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 import java.util.TreeMap;
 import java.util.TreeSet;
@@ -49,7 +52,7 @@ class ConfiguredAccounts implements KlingAccounts {
         .accounts()
         .forEach(
             (name, account) -> {
-              accounts.put(name, new Capacity.Account(account.maxParallel(), account.weight()));
+              accounts.put(name, account(account));
               if (account.apiKey().isPresent() && account.accessKey().isPresent()) {
                 withBoth.add(name);
               }
@@ -58,6 +61,29 @@ class ConfiguredAccounts implements KlingAccounts {
                   new Breaker(
                       config.breaker().failures(), open, clock, RandomGenerator.getDefault()));
             });
+  }
+
+  private static Capacity.Account account(KlingConfig.Account account) {
+    Map<String, ParallelSlots> families = new TreeMap<>();
+    for (Family family : Family.values()) {
+      own(account, family).ifPresent(slots -> families.put(family.wireName(), slots));
+    }
+    return new Capacity.Account(
+        ParallelSlots.fixed(account.maxParallel()),
+        families,
+        account.weight(),
+        account.models().map(Set::copyOf).orElse(Set.of()));
+  }
+
+  /** The slots that a family has for itself. */
+  private static Optional<ParallelSlots> own(KlingConfig.Account account, Family family) {
+    return switch (family) {
+      case VIDEO -> account.maxParallelVideo();
+      case IMAGE -> account.maxParallelImage();
+      case TRY_ON -> account.maxParallelTryOn();
+      case AUDIO -> account.maxParallelAudio();
+      case GENERAL -> account.maxParallelGeneral();
+    };
   }
 
   /** Who may take how much, given what Kling did to the pools. */
@@ -124,7 +150,7 @@ class ConfiguredAccounts implements KlingAccounts {
    */
   boolean full(Claim claim) {
     Capacity.Account account = accounts.get(claim.account());
-    return account != null && store.full(claim.pool(), claim.sent(), account.slots());
+    return account != null && store.full(claim.pool(), claim.sent(), account.slots(claim.family()));
   }
 
   /** Kling wants nothing of this account for a while. */
@@ -204,7 +230,9 @@ class ConfiguredAccounts implements KlingAccounts {
         .forEach(models::add);
     return new KlingAccounts.State(
         name,
-        account.slots(),
+        account.slots().start(),
+        limits(account),
+        account.models(),
         account.weight(),
         snapshot.paused().contains(name),
         breaker(name).wireName(),
@@ -218,6 +246,14 @@ class ConfiguredAccounts implements KlingAccounts {
                         snapshot.used().getOrDefault(pool, 0),
                         capacity.slots(pool)))
             .toList());
+  }
+
+  private static Map<String, ParallelSlots> limits(Capacity.Account account) {
+    Map<String, ParallelSlots> limits = new TreeMap<>();
+    for (Family family : Family.values()) {
+      limits.put(family.wireName(), account.slots(family.wireName()));
+    }
+    return limits;
   }
 
   private static Parked parked(SlotPool pool, Parking parking, @Nullable Instant probeAt) {
@@ -244,8 +280,14 @@ class ConfiguredAccounts implements KlingAccounts {
 
   @Override
   public boolean resume(String name) {
-    if (accounts.containsKey(name)) {
-      store.resume(name);
+    Capacity.Account account = accounts.get(name);
+    if (account != null) {
+      store.resume(
+          name,
+          limits(account).entrySet().stream()
+              .filter(limit -> limit.getValue().isAuto())
+              .map(Map.Entry::getKey)
+              .toList());
       LOG.infof("account=%s resumed", name);
       return true;
     }

@@ -1,5 +1,6 @@
 package io.klingtracker.dispatch;
 
+import io.klingtracker.kling.ParallelSlots;
 import java.time.Instant;
 import org.jspecify.annotations.Nullable;
 
@@ -43,15 +44,15 @@ record PoolState(
    * waiting helps.
    *
    * @param used slots in use, the refused task's own included
-   * @param configured slots when all is well
+   * @param slots when all is well
    */
-  PoolState full(Sent sent, int used, int configured, Instant now, PoolBackoff backoff) {
+  PoolState full(Sent sent, int used, ParallelSlots slots, Instant now, PoolBackoff backoff) {
     if (lowered != null && sent.epoch() < lowered.epoch()) {
       return new PoolState(lowered.without(sent.slots()), notBefore, refusals + 1, parked);
     }
     int others = Math.max(0, used - sent.slots());
     return new PoolState(
-        SlotLimit.cut(lowered, configured, others, sent.epoch(), now, backoff),
+        SlotLimit.cut(lowered, slots, others, sent.epoch(), now, backoff),
         others == 0 ? now.plus(backoff.beforeTry(refusals + 1)) : notBefore,
         refusals + 1,
         parked);
@@ -77,11 +78,14 @@ record PoolState(
   }
 
   /** A limit that is used up, and wanted, goes a step up when its time has come. */
-  PoolState raised(int configured, Instant now, PoolBackoff backoff) {
+  PoolState raised(ParallelSlots slots, Instant now, PoolBackoff backoff) {
     // With nothing of ours accepted there a second try would only be refused beside the first.
-    return lowered == null || notBefore != null
-        ? this
-        : with(lowered.raised(configured, now, backoff));
+    return lowered == null || notBefore != null ? this : with(lowered.raised(slots, now, backoff));
+  }
+
+  /** A task is claimed where the number of slots is to be found: from now on it is. */
+  PoolState begun(ParallelSlots slots, Instant now) {
+    return lowered == null && slots.isAuto() ? with(SlotLimit.begun(slots, now)) : this;
   }
 
   /** A task is claimed for it. */

@@ -2,6 +2,7 @@ package io.klingtracker.dispatch;
 
 import io.klingtracker.dispatch.PoolState.Parking;
 import io.klingtracker.dispatch.SlotPlan.Model;
+import io.klingtracker.kling.ParallelSlots;
 import jakarta.inject.Inject;
 import jakarta.inject.Singleton;
 import java.sql.ResultSet;
@@ -9,8 +10,10 @@ import java.sql.SQLException;
 import java.sql.Timestamp;
 import java.time.Clock;
 import java.time.Instant;
+import java.util.Collection;
 import java.util.HashMap;
 import java.util.HashSet;
+import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.function.Function;
@@ -70,7 +73,18 @@ class PoolStore {
       on conflict (account, family, model) do update set paused = true
       """;
 
-  private static final String RESUME = "delete from account_pool where account = :name";
+  /** What is known of slots whose number is to be found is no refusal: that stays. */
+  private static final String RESUME =
+      """
+      with found as (
+        update account_pool set not_before = null, refusals = 0, parked_code = null, parked_reason = null,
+          parked_at = null
+        where account = :name and lowered_to is not null and family = any(:found)
+        returning family, model
+      )
+      delete from account_pool p
+      where p.account = :name and not (p.lowered_to is not null and p.family = any(:found))
+      """;
 
   /**
    * Everything a claim is decided by.
@@ -171,16 +185,16 @@ class PoolStore {
   /**
    * Kling had no slot for a task of this pool, whose own slots still count as used.
    *
-   * @param configured slots of the account
+   * @param slots of the account when all is well
    * @return whether the limit is cut, which one refusal of many at once does
    */
-  boolean full(SlotPool pool, PoolState.Sent sent, int configured) {
+  boolean full(SlotPool pool, PoolState.Sent sent, ParallelSlots slots) {
     return exclusively(
         handle -> {
           Snapshot snapshot = snapshot(handle);
           int used = snapshot.used().getOrDefault(pool, 0);
           PoolState before = snapshot.states().getOrDefault(pool, PoolState.UNRESTRICTED);
-          PoolState after = before.full(sent, used, configured, clock.instant(), backoff);
+          PoolState after = before.full(sent, used, slots, clock.instant(), backoff);
           keep(handle, pool, after);
           return after.epoch() != before.epoch();
         });
@@ -231,9 +245,20 @@ class PoolStore {
     jdbi.useHandle(handle -> handle.createUpdate(PAUSE).bind("name", account).execute());
   }
 
-  void resume(String account) {
+  /**
+   * Forgets what Kling refused.
+   *
+   * @param found families of the account the number of whose slots is to be found
+   */
+  void resume(String account, Collection<String> found) {
     // A claim under way would write back what it has read before.
-    exclusively(handle -> handle.createUpdate(RESUME).bind("name", account).execute());
+    exclusively(
+        handle ->
+            handle
+                .createUpdate(RESUME)
+                .bind("name", account)
+                .bindArray("found", String.class, List.copyOf(found))
+                .execute());
   }
 
   private static boolean change(

@@ -1,5 +1,6 @@
 package io.klingtracker.dispatch;
 
+import io.klingtracker.kling.ParallelSlots;
 import java.time.Duration;
 import java.time.Instant;
 import org.jspecify.annotations.Nullable;
@@ -14,6 +15,9 @@ import org.jspecify.annotations.Nullable;
  * <p>Refusals that come now and then, however full Kling is, must not wear the limit down. So what
  * Kling was seen to take is doubted on credit: every create earns some, every doubt costs {@value
  * #DOUBT} of it, and only a doubt without credit lowers it.
+ *
+ * <p>Where the number of slots is to be found, there always is a limit: it begins low and goes up
+ * one by one, each after a quiet while. What Kling took is good then.
  *
  * @param limit slots that may be used, at least 1
  * @param good as many as Kling was last seen to take, at least {@code limit} when it was cut
@@ -61,6 +65,15 @@ record SlotLimit(
   /** A step under which nothing is accepted is followed by the next after this. */
   private static final Duration UNPROVED = Duration.ofSeconds(15);
 
+  /** Where the number of slots is to be found, between two steps beyond what was seen to work. */
+  static final Duration QUIET = Duration.ofSeconds(10);
+
+  /** A task leaves where the number of slots is to be found, and nothing is known yet. */
+  static SlotLimit begun(ParallelSlots slots, Instant now) {
+    int start = slots.start();
+    return new SlotLimit(start, start, 0, false, 0, 0, 0, now.plus(QUIET));
+  }
+
   /**
    * Kling had no slot for one more.
    *
@@ -70,7 +83,7 @@ record SlotLimit(
    */
   static SlotLimit cut(
       @Nullable SlotLimit before,
-      int configured,
+      ParallelSlots slots,
       int others,
       int sentUnder,
       Instant now,
@@ -78,7 +91,7 @@ record SlotLimit(
     SlotLimit old =
         before != null
             ? before
-            : new SlotLimit(configured, configured, 0, false, 0, DOUBT, sentUnder, now);
+            : new SlotLimit(slots.start(), slots.start(), 0, false, 0, DOUBT, sentUnder, now);
     int good = old.good;
     int failed = old.failed;
     int credit = old.credit;
@@ -110,7 +123,13 @@ record SlotLimit(
         failed,
         credit,
         Math.max(sentUnder, old.epoch) + 1,
-        now.plus(backoff.beforeRaise(limit < good ? 1 : failed)));
+        now.plus(limit < good ? backoff.beforeRaise(1) : rest(slots, failed, backoff)));
+  }
+
+  /** At what was seen to work, before the next step beyond. */
+  private static Duration rest(ParallelSlots slots, int failed, PoolBackoff backoff) {
+    Duration wait = backoff.beforeRaise(failed);
+    return slots.isAuto() && wait.compareTo(QUIET) < 0 ? QUIET : wait;
   }
 
   /** A create of an earlier epoch was refused: the slots that it was counted with are not taken. */
@@ -143,7 +162,10 @@ record SlotLimit(
   }
 
   /** A step up, if its time has come; null when that makes all that are configured. */
-  @Nullable SlotLimit raised(int configured, Instant now, PoolBackoff backoff) {
+  @Nullable SlotLimit raised(ParallelSlots slots, Instant now, PoolBackoff backoff) {
+    if (slots.isAuto() && limit >= Math.min(good, slots.ceiling())) {
+      return felt(slots, now, backoff);
+    }
     boolean cheap = step == 0 && limit >= good && credit >= CHEAP;
     if (now.isBefore(raiseAt) && !cheap) {
       return this;
@@ -151,7 +173,7 @@ record SlotLimit(
     int most = limit < good ? (good - limit + 1) / 2 : Math.max(1, limit / STEP_SHARE);
     int up = Math.min(Math.max(1, 2 * step), most);
     int next = limit + up;
-    if (next >= configured) {
+    if (next >= slots.ceiling() && !slots.isAuto()) {
       return null;
     }
     boolean back = next == good;
@@ -163,6 +185,23 @@ record SlotLimit(
         limit > good + good / BETTER_SHARE ? Math.max(0, failed - 1) : failed,
         credit,
         epoch + 1,
-        now.plus(back ? backoff.beforeRaise(failed) : UNPROVED));
+        now.plus(back ? rest(slots, failed, backoff) : UNPROVED));
+  }
+
+  /** One more, where the number of slots is to be found; what it had until now is good. */
+  private SlotLimit felt(ParallelSlots slots, Instant now, PoolBackoff backoff) {
+    if (now.isBefore(raiseAt) || limit >= slots.ceiling()) {
+      return this;
+    }
+    int fewer = step > 0 ? Math.max(0, failed - 1) : failed;
+    return new SlotLimit(
+        limit + 1,
+        Math.max(good, limit),
+        1,
+        true,
+        fewer,
+        credit,
+        epoch + 1,
+        now.plus(rest(slots, fewer, backoff)));
   }
 }

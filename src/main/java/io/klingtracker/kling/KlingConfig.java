@@ -61,6 +61,26 @@ public interface KlingConfig {
     @WithDefault("5")
     int maxParallel();
 
+    /**
+     * Slots of each model version of the video family, where its pack has others; or {@code auto}.
+     */
+    Optional<ParallelSlots> maxParallelVideo();
+
+    /** The same of the image family. */
+    Optional<ParallelSlots> maxParallelImage();
+
+    /** The same of the try-on family. */
+    Optional<ParallelSlots> maxParallelTryOn();
+
+    /** The same of the audio family. */
+    Optional<ParallelSlots> maxParallelAudio();
+
+    /** The same of what is in none of these. */
+    Optional<ParallelSlots> maxParallelGeneral();
+
+    /** Kling's names of the models that it may use; all when not set. */
+    Optional<List<String>> models();
+
     /** Share of new tasks, beside other accounts that have free slots. */
     @WithDefault("1")
     int weight();

@@ -4,14 +4,12 @@ import com.fasterxml.jackson.annotation.JsonRawValue;
 import com.fasterxml.jackson.databind.PropertyNamingStrategies;
 import com.fasterxml.jackson.databind.annotation.JsonNaming;
 import io.klingtracker.json.Body;
-import io.klingtracker.kling.KlingConfig;
 import io.klingtracker.rules.Checked;
 import io.klingtracker.rules.Kind;
 import io.klingtracker.rules.UpstreamBody;
 import io.klingtracker.upstream.UpstreamConfig;
 import java.math.BigDecimal;
 import java.util.List;
-import java.util.TreeSet;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -35,7 +33,7 @@ record DryRun(
     List<String> warnings) {
 
   static DryRun of(
-      Kind kind, Body body, Checked checked, KlingConfig kling, UpstreamConfig upstream) {
+      Kind kind, Body body, Checked checked, List<String> accounts, UpstreamConfig upstream) {
     String base = upstream.publicUrl().map(Object::toString).orElse("").replaceAll("/+$", "");
     return new DryRun(
         UpstreamBody.of(
@@ -44,7 +42,7 @@ record DryRun(
             checked.upstreamModel(),
             "{task_id}",
             base + "/callbacks/kling/{task_id}/{token}"),
-        new TreeSet<>(kling.accounts().keySet()).stream().findFirst().orElse(null),
+        accounts.stream().findFirst().orElse(null),
         checked.family().wireName(),
         checked.slots(),
         checked.units(),

@@ -15,6 +15,7 @@ import io.klingtracker.task.Submission;
 import io.klingtracker.task.Tasks;
 import io.klingtracker.tenant.CurrentCaller;
 import io.klingtracker.tenant.Quotas;
+import io.klingtracker.upstream.KlingAccounts;
 import io.klingtracker.upstream.UpstreamConfig;
 import jakarta.inject.Inject;
 import jakarta.inject.Singleton;
@@ -24,6 +25,8 @@ import java.security.NoSuchAlgorithmException;
 import java.time.Clock;
 import java.time.Duration;
 import java.time.Instant;
+import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.UUID;
 import org.jspecify.annotations.Nullable;
@@ -111,7 +114,7 @@ class Submissions {
     if (externalTaskId != null && tasks.find(request.tenant(), externalTaskId).isPresent()) {
       throw taken(externalTaskId);
     }
-    return DryRun.of(request.kind(), request.body(), checked, kling, upstream);
+    return DryRun.of(request.kind(), request.body(), checked, accounts(checked), upstream);
   }
 
   /** Stores the task, or finds the answer that its idempotency key had before. */
@@ -196,7 +199,26 @@ class Submissions {
     Checked checked =
         RequestRules.check(request.kind(), request.pathModel(), request.body(), models.of(caller));
     checkCallbackUrl(checked.callbackUrl());
+    if (accounts(checked).isEmpty()) {
+      // It would wait until an operator changes that, and nobody would tell the caller.
+      throw new ProblemException(
+          ErrorCode.FORBIDDEN,
+          "no Kling account may use model %s here; an operator can add it to kling.accounts.<name>.models"
+              .formatted(checked.slotModel()));
+    }
     return checked;
+  }
+
+  /** Names of the accounts that may use the model, sorted. */
+  private List<String> accounts(Checked checked) {
+    return kling.accounts().entrySet().stream()
+        .filter(
+            account ->
+                KlingAccounts.mayUse(
+                    account.getValue().models().orElse(List.of()), checked.slotModel()))
+        .map(Map.Entry::getKey)
+        .sorted()
+        .toList();
   }
 
   /** Within the tenant's quota. */

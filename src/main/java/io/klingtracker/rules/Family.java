@@ -6,11 +6,12 @@ import java.util.Locale;
 public enum Family {
   VIDEO,
   IMAGE,
+  TRY_ON,
   AUDIO,
   GENERAL;
 
   /** The word stored with a task and used in metrics. */
   public String wireName() {
-    return name().toLowerCase(Locale.ROOT);
+    return name().toLowerCase(Locale.ROOT).replace('_', '-');
   }
 }

@@ -392,8 +392,7 @@ public final class Kinds {
                       FREE_PROMPT,
                       IMAGES_N))
               .rules(Rule.EXPANDED_AREA),
-          // Kling counts try-on with the video packs.
-          Kind.of("images/kolors-virtual-try-on", Family.VIDEO, "images")
+          Kind.of("images/kolors-virtual-try-on", Family.TRY_ON, "images")
               .fields(
                   with(
                       List.of(

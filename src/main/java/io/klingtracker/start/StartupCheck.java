@@ -12,6 +12,7 @@ import io.klingtracker.feed.FeedConfig;
 import io.klingtracker.http.HttpConfig;
 import io.klingtracker.http.OperatorConfig;
 import io.klingtracker.kling.KlingConfig;
+import io.klingtracker.kling.ParallelSlots;
 import io.klingtracker.klingapi.ApiConfig;
 import io.klingtracker.reconcile.ReconcileConfig;
 import io.klingtracker.rules.ModelMapping;
@@ -92,7 +93,6 @@ public final class StartupCheck {
 
   private static final String PRINT = "--print-config";
   private static final int MAX_PORT = 65_535;
-  private static final int MAX_SLOTS = 10_000;
   private static final String OIDC = "quarkus.oidc.";
 
   /** For the look at the task when its wait is over. */
@@ -267,9 +267,10 @@ public final class StartupCheck {
     } else if (!pair && account.apiKey().isEmpty()) {
       faults.add(prefix, "has no credentials; set .access-key and .secret-key, or .api-key");
     }
-    if (account.maxParallel() < 1 || account.maxParallel() > MAX_SLOTS) {
+    if (account.maxParallel() < 1 || account.maxParallel() > ParallelSlots.MAX) {
       faults.add(
-          prefix + ".max-parallel", "must be 1 to " + MAX_SLOTS + ", is " + account.maxParallel());
+          prefix + ".max-parallel",
+          "must be 1 to " + ParallelSlots.MAX + ", is " + account.maxParallel());
     }
   }
 

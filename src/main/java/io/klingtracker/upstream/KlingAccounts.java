@@ -1,8 +1,13 @@
 package io.klingtracker.upstream;
 
+import io.klingtracker.kling.ParallelSlots;
+import io.klingtracker.rules.ModelMapping;
 import java.time.Instant;
+import java.util.Collection;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
 /** The configured Kling accounts as operators see and steer them. */
@@ -10,6 +15,16 @@ public interface KlingAccounts {
 
   /** All of them, by name. */
   List<State> all();
+
+  /**
+   * Whether an account may use a model. What has no model's name that we know is every account's.
+   *
+   * @param models that it may use; empty for all
+   * @param model by whose name slots go
+   */
+  static boolean mayUse(Collection<String> models, String model) {
+    return models.isEmpty() || model.equals(ModelMapping.OTHER) || models.contains(model);
+  }
 
   /** One of them; empty when it is not configured. */
   default Optional<State> one(String name) {
@@ -35,6 +50,8 @@ public interface KlingAccounts {
    * One account.
    *
    * @param maxParallel slots per model, as configured
+   * @param limits the same of each family, by its name
+   * @param models that it may use; empty for all
    * @param weight share of new tasks, beside other accounts with free slots
    * @param paused by an operator
    * @param breaker {@code closed}, {@code half-open} or {@code open}, on this replica
@@ -44,6 +61,8 @@ public interface KlingAccounts {
   record State(
       String name,
       int maxParallel,
+      Map<String, ParallelSlots> limits,
+      Set<String> models,
       int weight,
       boolean paused,
       String breaker,

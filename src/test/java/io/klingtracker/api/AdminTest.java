@@ -65,6 +65,10 @@ class AdminTest {
         .body("accounts", hasSize(1))
         .body("accounts[0].name", equalTo("default"))
         .body("accounts[0].max_parallel", equalTo(5))
+        .body(
+            "accounts[0].limits.keySet()", hasItems("video", "image", "try-on", "audio", "general"))
+        .body("accounts[0].limits.video", equalTo(5))
+        .body("accounts[0].models", empty())
         .body("accounts[0].weight", equalTo(1))
         .body("accounts[0].paused", equalTo(false))
         .body("accounts[0].breaker", equalTo("closed"))

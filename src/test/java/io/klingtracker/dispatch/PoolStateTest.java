@@ -7,6 +7,7 @@ import static org.junit.jupiter.api.Assertions.assertNull;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.klingtracker.dispatch.PoolState.Sent;
+import io.klingtracker.kling.ParallelSlots;
 import java.time.Duration;
 import java.time.Instant;
 import org.junit.jupiter.api.Test;
@@ -17,6 +18,7 @@ class PoolStateTest {
 
   private static final Instant NOW = Instant.parse("2026-01-31T12:00:00Z");
   private static final int CONFIGURED = 120;
+  private static final ParallelSlots SLOTS = ParallelSlots.fixed(CONFIGURED);
 
   private final PoolBackoff backoff =
       new PoolBackoff() {
@@ -42,7 +44,7 @@ class PoolStateTest {
       };
 
   private PoolState full(PoolState state, int used, Instant at) {
-    return state.full(sent(state.epoch(), at), used, CONFIGURED, at, backoff);
+    return state.full(sent(state.epoch(), at), used, SLOTS, at, backoff);
   }
 
   private static Sent sent(int epoch, Instant at) {
@@ -64,7 +66,7 @@ class PoolStateTest {
   void refusals_of_one_moment_are_one_cut_and_give_back_what_they_were_counted_for() {
     PoolState state = PoolState.UNRESTRICTED;
     for (int used = CONFIGURED; used > 100; used--) {
-      state = state.full(sent(0, NOW), used, CONFIGURED, NOW, backoff);
+      state = state.full(sent(0, NOW), used, SLOTS, NOW, backoff);
     }
 
     assertEquals(1, state.epoch());
@@ -79,30 +81,30 @@ class PoolStateTest {
     Instant now = NOW;
     for (int limit : expected) {
       now = now.plusMillis(500);
-      state = state.raised(CONFIGURED, now, backoff).accepted(sent(state.epoch() + 1, now), now);
+      state = state.raised(SLOTS, now, backoff).accepted(sent(state.epoch() + 1, now), now);
       assertEquals(limit, limit(state));
     }
     assertEquals(0, lowered(state).step());
 
     now = now.plusSeconds(3);
-    assertEquals(51, limit(state.raised(CONFIGURED, now, backoff)));
+    assertEquals(51, limit(state.raised(SLOTS, now, backoff)));
   }
 
   @Test
   void a_step_is_not_followed_by_another_before_kling_took_something_under_it() {
     PoolState one =
         new PoolState(new SlotLimit(20, 50, 0, false, 0, 0, 1, NOW), null, 0, null)
-            .raised(CONFIGURED, NOW, backoff);
+            .raised(SLOTS, NOW, backoff);
     Instant later = NOW.plusSeconds(2);
 
-    assertEquals(21, limit(one.raised(CONFIGURED, later, backoff)));
+    assertEquals(21, limit(one.raised(SLOTS, later, backoff)));
     assertEquals(one, one.accepted(sent(1, NOW.minusSeconds(1)), later), "left before the step");
     // It took two seconds to be accepted; what left with it may be refused as late as that.
     PoolState proved = one.accepted(sent(2, NOW), later);
-    assertEquals(21, limit(proved.raised(CONFIGURED, later.plusMillis(1_999), backoff)));
-    assertEquals(23, limit(proved.raised(CONFIGURED, later.plusMillis(2_000), backoff)));
+    assertEquals(21, limit(proved.raised(SLOTS, later.plusMillis(1_999), backoff)));
+    assertEquals(23, limit(proved.raised(SLOTS, later.plusMillis(2_000), backoff)));
     // Where nothing is ever accepted it continues nevertheless: renders take minutes.
-    assertEquals(23, limit(one.raised(CONFIGURED, NOW.plusSeconds(15), backoff)));
+    assertEquals(23, limit(one.raised(SLOTS, NOW.plusSeconds(15), backoff)));
   }
 
   @Test
@@ -133,7 +135,7 @@ class PoolStateTest {
     PoolState state = new PoolState(new SlotLimit(8, 8, 0, false, 0, 0, 1, NOW), null, 0, null);
     Instant now = NOW;
     for (int failed = 1; failed < 9; failed++) {
-      state = state.raised(CONFIGURED, now, backoff);
+      state = state.raised(SLOTS, now, backoff);
       assertEquals(9, limit(state));
       state = full(state, 9, now);
       assertEquals(8, limit(state));
@@ -151,15 +153,15 @@ class PoolStateTest {
             0,
             null);
 
-    assertEquals(8, limit(state.raised(CONFIGURED, NOW, backoff)));
-    assertEquals(9, limit(state.sends().raised(CONFIGURED, NOW, backoff)));
+    assertEquals(8, limit(state.raised(SLOTS, NOW, backoff)));
+    assertEquals(9, limit(state.sends().raised(SLOTS, NOW, backoff)));
   }
 
   @Test
   void with_its_last_slots_back_a_pool_is_as_configured() {
     PoolState state = new PoolState(new SlotLimit(119, 119, 0, false, 0, 0, 1, NOW), null, 0, null);
 
-    assertEquals(PoolState.UNRESTRICTED, state.raised(CONFIGURED, NOW, backoff));
+    assertEquals(PoolState.UNRESTRICTED, state.raised(SLOTS, NOW, backoff));
   }
 
   @Test
@@ -170,9 +172,9 @@ class PoolStateTest {
     PoolState shut = full(PoolState.UNRESTRICTED, 1, NOW);
     assertTrue(shut.isShut(NOW));
     assertFalse(shut.isShut(NOW.plusMillis(500)));
-    assertEquals(shut, shut.raised(CONFIGURED, NOW.plusSeconds(9), backoff));
+    assertEquals(shut, shut.raised(SLOTS, NOW.plusSeconds(9), backoff));
     PoolState open = shut.accepted(sent(shut.epoch(), NOW.plusSeconds(9)), NOW.plusSeconds(9));
-    assertEquals(2, limit(open.raised(CONFIGURED, NOW.plusSeconds(9), backoff)));
+    assertEquals(2, limit(open.raised(SLOTS, NOW.plusSeconds(9), backoff)));
   }
 
   @Test
@@ -203,6 +205,50 @@ class PoolStateTest {
     assertEquals(parked, parked.accepted(sent(0, NOW), NOW.plusSeconds(1)));
     assertEquals(
         PoolState.UNRESTRICTED, parked.accepted(sent(0, NOW.plusSeconds(60)), NOW.plusSeconds(61)));
+  }
+
+  @Test
+  void a_number_to_be_found_begins_low_and_goes_up_one_by_one_after_quiet_whiles() {
+    ParallelSlots auto = ParallelSlots.of("auto");
+    PoolState state = PoolState.UNRESTRICTED.begun(auto, NOW);
+    assertEquals(5, lowered(state).limit());
+    assertEquals(state, state.raised(auto, NOW.plusSeconds(9), backoff));
+
+    Instant at = NOW;
+    for (int limit = 6; limit <= 100; limit++) {
+      at = at.plus(SlotLimit.QUIET);
+      state = state.raised(auto, at, backoff);
+      assertEquals(limit, lowered(state).limit());
+      assertEquals(state, state.raised(auto, at.plusSeconds(9), backoff));
+    }
+
+    assertEquals(state, state.raised(auto, at.plusSeconds(3_600), backoff), "never more");
+  }
+
+  @Test
+  void a_number_to_be_found_is_cut_once_for_one_moment_and_comes_back_soon() {
+    ParallelSlots auto = ParallelSlots.of("auto");
+    PoolState state = PoolState.UNRESTRICTED.begun(auto, NOW);
+    Instant at = NOW;
+    for (int limit = 6; limit <= 21; limit++) {
+      at = at.plus(SlotLimit.QUIET);
+      state = state.raised(auto, at, backoff);
+    }
+    int epoch = state.epoch();
+
+    PoolState cut = state.full(sent(epoch, at), 21, auto, at, backoff);
+    PoolState again = cut.full(sent(epoch, at), 20, auto, at, backoff);
+
+    assertEquals(20, lowered(cut).limit());
+    assertEquals(epoch + 1, again.epoch());
+    assertEquals(19, lowered(again).limit(), "what it was counted for");
+    // Back to what was seen to work after a second, beyond it after a quiet while.
+    Instant soon = at.plusSeconds(1);
+    assertEquals(cut, cut.raised(auto, soon, backoff));
+    PoolState less = with(cut, 10).raised(auto, at.plus(SlotLimit.QUIET), backoff);
+    assertEquals(11, lowered(less).limit());
+    assertEquals(0, PoolState.UNRESTRICTED.begun(SLOTS, NOW).epoch());
+    assertNull(PoolState.UNRESTRICTED.begun(SLOTS, NOW).lowered(), "a given number needs none");
   }
 
   private static SlotLimit lowered(PoolState state) {

@@ -4,6 +4,7 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertNotNull;
 import static org.junit.jupiter.api.Assertions.assertNull;
 
+import io.klingtracker.kling.ParallelSlots;
 import io.klingtracker.testing.TestDatabase;
 import java.time.Clock;
 import java.time.Instant;
@@ -46,7 +47,9 @@ class PoolStoreTest {
       List<Future<Boolean>> refusals = new ArrayList<>();
       for (int i = 0; i < REFUSALS; i++) {
         PoolStore replica = replicas.get(i % replicas.size());
-        refusals.add(threads.submit(() -> replica.full(POOL, new PoolState.Sent(1, 0, NOW), 120)));
+        refusals.add(
+            threads.submit(
+                () -> replica.full(POOL, new PoolState.Sent(1, 0, NOW), ParallelSlots.fixed(120))));
       }
       for (Future<Boolean> refusal : refusals) {
         cuts += refusal.get() ? 1 : 0;
@@ -77,7 +80,7 @@ class PoolStoreTest {
     SlotPool pool = new SlotPool("other", "video", "kling-v3");
     assertEquals(new PoolState(limit, null, 0, null), store().snapshot().states().get(pool));
     // A write of it all: a refusal that left before the last step.
-    store().full(pool, new PoolState.Sent(1, 11, NOW), 120);
+    store().full(pool, new PoolState.Sent(1, 11, NOW), ParallelSlots.fixed(120));
     assertEquals(
         new PoolState(limit.without(1), null, 1, null), store().snapshot().states().get(pool));
   }
@@ -93,12 +96,32 @@ class PoolStoreTest {
     assertEquals(Map.of(), store.snapshot().states());
     assertEquals(Set.of("default"), store.snapshot().paused());
 
-    store.resume("default");
+    store.resume("default", List.of());
     assertEquals(Set.of(), store.snapshot().paused());
     assertEquals(
         List.of(),
         jdbi.withHandle(
             h -> h.createQuery("select account from account_pool").mapTo(String.class).list()));
+  }
+
+  @Test
+  void a_resume_keeps_what_was_found_of_slots_and_nothing_else() {
+    PoolStore store = store();
+    ParallelSlots auto = ParallelSlots.of("auto");
+    SlotPool found = new SlotPool("default", "image", "kling-v3");
+    store.full(found, new PoolState.Sent(1, 0, NOW), auto);
+    store.park(found, 1103, "no right");
+    store.full(POOL, new PoolState.Sent(1, 0, NOW), ParallelSlots.fixed(120));
+    store.park(SlotPool.family("default", "image"), 1102, "empty");
+
+    store.resume("default", List.of("image"));
+
+    PoolState state = store.snapshot().states().get(found);
+    assertEquals(Set.of(found), store.snapshot().states().keySet());
+    assertNotNull(state);
+    assertNotNull(state.lowered());
+    assertNull(state.parked());
+    assertNull(state.notBefore());
   }
 
   @Test
@@ -109,7 +132,7 @@ class PoolStoreTest {
       Future<?> resumed =
           store.exclusively(
               handle -> {
-                Future<?> resume = thread.submit(() -> store.resume("resumed"));
+                Future<?> resume = thread.submit(() -> store.resume("resumed", List.of()));
                 Awaitility.await()
                     .until(
                         () ->

@@ -10,12 +10,14 @@ import io.klingtracker.dispatch.SlotPlan.Model;
 import io.klingtracker.dispatch.SlotPlan.Plan;
 import io.klingtracker.dispatch.SlotPlan.TenantQueue;
 import io.klingtracker.dispatch.SlotPlan.Turn;
+import io.klingtracker.kling.ParallelSlots;
 import java.time.Instant;
 import java.util.Arrays;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
 
@@ -139,6 +141,35 @@ class SlotPlanTest {
 
     assertEquals(2, tasks(plan).stream().filter(id -> id.startsWith("a")).count());
     assertEquals(5, tasks(plan).stream().filter(id -> id.startsWith("b")).count());
+  }
+
+  @Test
+  void each_family_has_its_own_slots_and_each_account_its_models() {
+    Model picture = new Model("image", "kling-v3");
+    accounts.put(
+        "one",
+        new Account(
+            ParallelSlots.fixed(2),
+            Map.of("image", ParallelSlots.fixed(4)),
+            1,
+            Set.of("kling-v3", "kling-v9")));
+    accounts.put("two", new Account(ParallelSlots.fixed(3), Map.of(), 1, Set.of("kling-v2-6")));
+
+    Plan plan =
+        plan(queue("a", V3, 1, 0, 9), queue("b", V2, 1, 0, 9), queue("c", picture, 1, 0, 9));
+
+    assertEquals(
+        Map.of("a one", 2L, "b two", 3L, "c one", 4L),
+        plan.assigned().stream()
+            .collect(
+                Collectors.groupingBy(
+                    task -> task.taskId().charAt(0) + " " + task.account(),
+                    Collectors.counting())));
+    Capacity capacity = new Capacity(accounts, health, paused, states, NOW);
+    assertEquals(
+        "account two may not use it (kling.accounts.two.models)",
+        capacity.obstacle(new SlotPool("two", "video", "kling-v3")));
+    assertEquals(2, capacity.limit(new SlotPool("one", "video", "other")), "has no model's name");
   }
 
   @Test

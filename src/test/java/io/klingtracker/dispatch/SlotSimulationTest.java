@@ -2,6 +2,7 @@ package io.klingtracker.dispatch;
 
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import io.klingtracker.kling.ParallelSlots;
 import java.time.Duration;
 import java.util.Locale;
 import java.util.function.Consumer;
@@ -111,7 +112,7 @@ class SlotSimulationTest {
     int minutes = 60;
     for (long seed = SEED; seed < SEED + SEEDS; seed++) {
       SlotWorld world = new SlotWorld(seed);
-      world.configured = 5;
+      world.configured = ParallelSlots.fixed(5);
       world.render = MINUTE;
       world.allowed = at -> at < 50L * MINUTE ? 3 : 5;
       SlotWorld.Seen seen = world.run(Duration.ofMinutes(minutes));
@@ -122,11 +123,28 @@ class SlotSimulationTest {
     }
   }
 
+  /** It begins at five, and Kling takes twenty; in renders of 8 s that is 150 creates a minute. */
+  @Test
+  void a_number_to_be_found_is_found_and_kept() {
+    for (long seed = SEED; seed < SEED + SEEDS; seed++) {
+      SlotWorld world = new SlotWorld(seed);
+      world.configured = ParallelSlots.of("auto");
+      world.replicas = 1 + (int) (seed % 3);
+      world.allowed = at -> 20;
+      SlotWorld.Seen seen = world.run(Duration.ofMinutes(60));
+      String what = tell("auto, Kling takes 20", seed, seen);
+      assertTrue(seen.used() >= SlotWorld.ENOUGH, what);
+      assertTrue(seen.refused() <= MAX_REFUSED, what);
+      assertTrue(seen.low().compareTo(Duration.ofMinutes(4)) <= 0, what);
+    }
+  }
+
   private static String tell(String name, long seed, SlotWorld.Seen seen) {
     String what =
         String.format(
             Locale.ROOT,
-            "slots: %s (seed %d): %.1f %% used, %.2f %% of %d creates refused, few for %d s at most",
+            "slots: %s (seed %d): %.1f %% used, %.2f %% of %d creates refused, few for %d s at"
+                + " most",
             name,
             seed,
             100 * seen.used(),

@@ -1,5 +1,6 @@
 package io.klingtracker.dispatch;
 
+import io.klingtracker.kling.ParallelSlots;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.Comparator;
@@ -36,7 +37,7 @@ final class SlotWorld {
   /** Used slots are few where they are less than this share of what Kling allows. */
   static final double ENOUGH = 0.9;
 
-  int configured = 120;
+  ParallelSlots configured = ParallelSlots.fixed(120);
   int replicas = 2;
   long render = 8_000;
   long latencyLeast = 50;
@@ -57,7 +58,7 @@ final class SlotWorld {
   long burstAt;
 
   /** Slots that Kling leaves us at a time. */
-  LongUnaryOperator allowed = at -> configured;
+  LongUnaryOperator allowed = at -> configured.ceiling();
 
   private final Random random;
   private final PoolBackoff backoff;
@@ -137,7 +138,7 @@ final class SlotWorld {
     boolean more = false;
     for (int i = 0; i < free && there >= 1; i++, there--) {
       send(replica);
-      state = state.sends();
+      state = state.begun(configured, time()).sends();
       more = i + 1 == BATCH;
     }
     if (more) {
@@ -147,7 +148,7 @@ final class SlotWorld {
 
   private int limit() {
     SlotLimit lowered = state.lowered();
-    return lowered == null ? configured : lowered.limit();
+    return lowered == null ? configured.start() : lowered.limit();
   }
 
   private void send(int replica) {
@@ -201,7 +202,7 @@ final class SlotWorld {
   }
 
   private void sample() {
-    long most = Math.min(allowed.applyAsLong(now), configured);
+    long most = Math.min(allowed.applyAsLong(now), configured.ceiling());
     double wanted = rate == 0 || waiting >= 1 ? most : Math.min(most, running);
     usedSum += Math.min(running, wanted);
     allowedSum += wanted;

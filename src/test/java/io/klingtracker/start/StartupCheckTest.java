@@ -58,6 +58,9 @@ class StartupCheckTest {
     "kling.accounts.default.base-url, nowhere",
     "kling.accounts.default.max-parallel, 0",
     "kling.accounts.default.max-parallel, five",
+    "kling.accounts.default.max-parallel-video, 0",
+    "kling.accounts.default.max-parallel-image, many",
+    "kling.accounts.default.max-parallel-try-on, 10001",
     "kling.accounts.default.access-key, half",
     "kling.accounts.default.webhook-secrets, whsec_!!",
     "kling.timeout.read, -5s",
@@ -366,7 +369,8 @@ class StartupCheckTest {
     assertEquals(List.of(), found.faults());
     assertEquals(
         List.of(
-            "KLING_ACCOUNTS_SECOND_MAXPARALEL sets nothing; the nearest is KLING_ACCOUNTS_<NAME>_MAX_PARALLEL",
+            "KLING_ACCOUNTS_SECOND_MAXPARALEL sets nothing; the nearest is"
+                + " KLING_ACCOUNTS_<NAME>_MAX_PARALLEL",
             "TRACKER_WEBOOK_BATCH sets nothing; the nearest is TRACKER_WEBHOOK_BATCH"),
         found.warnings());
   }
