@@ -65,7 +65,7 @@ class ArchitectureTest {
           request -> problem text
           share -> problem
           http -> database problem request share
-          kling -> text
+          kling -> secret text
           time
           loops -> cache database time
           presence -> database loops
@@ -83,7 +83,7 @@ class ArchitectureTest {
           dispatch -> database http json kling loops presence problem retry rules share task tenant time upstream
           events -> database loops presence problem request task tenant time watch
           feed -> database loops problem request retry secret task tenant watch
-          klingapi -> egress http json kling problem request rules share task tenant upstream watch
+          klingapi -> egress http json kling problem request rules secret share task tenant upstream watch
           reconcile -> database kling loops presence retry rules task upstream
           webhook -> cache database egress loops presence problem request rules secret share signature task tenant time
           """);

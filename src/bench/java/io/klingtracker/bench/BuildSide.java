@@ -3,7 +3,7 @@ package io.klingtracker.bench;
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
-import io.klingtracker.secret.Secrets;
+import io.klingtracker.secret.Hashes;
 import io.klingtracker.simulator.Ledger;
 import java.io.IOException;
 import java.io.UncheckedIOException;
@@ -209,7 +209,7 @@ final class BuildSide implements AutoCloseable {
       headers.put("webhook-timestamp", time);
       headers.put(
           "webhook-signature",
-          "v1," + Base64.getEncoder().encodeToString(Secrets.hmacSha256(SIGNING, whole)));
+          "v1," + Base64.getEncoder().encodeToString(Hashes.hmacSha256(SIGNING, whole)));
     }
     return Http.post(URI.create(String.valueOf(create.callbackUrl())).getPath(), headers, body);
   }

@@ -1,5 +1,6 @@
 package io.klingtracker.bench;
 
+import io.klingtracker.secret.Hashes;
 import io.klingtracker.secret.Secrets;
 import java.nio.charset.StandardCharsets;
 import java.time.Instant;
@@ -105,7 +106,7 @@ final class SignedCallbacks implements Loader.Requests {
     byte[] signed = new byte[head.length + body.length];
     System.arraycopy(head, 0, signed, 0, head.length);
     System.arraycopy(body, 0, signed, head.length, body.length);
-    String signature = Base64.getEncoder().encodeToString(Secrets.hmacSha256(KEY, signed));
+    String signature = Base64.getEncoder().encodeToString(Hashes.hmacSha256(KEY, signed));
     return Http.post(
         "/callbacks/kling/" + taskId + "/" + secrets.token("callback-token", taskId),
         Map.of("webhook-id", id, "webhook-timestamp", time, "webhook-signature", "v1," + signature),

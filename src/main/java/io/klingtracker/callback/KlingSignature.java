@@ -1,6 +1,6 @@
 package io.klingtracker.callback;
 
-import io.klingtracker.secret.Secrets;
+import io.klingtracker.secret.Hashes;
 import java.nio.charset.StandardCharsets;
 import java.security.MessageDigest;
 import java.time.Duration;
@@ -55,7 +55,7 @@ final class KlingSignature {
     boolean proved = false;
     for (byte[] key : keys) {
       byte[] right =
-          ("v1," + Base64.getEncoder().encodeToString(Secrets.hmacSha256(key, text)))
+          ("v1," + Base64.getEncoder().encodeToString(Hashes.hmacSha256(key, text)))
               .getBytes(StandardCharsets.UTF_8);
       for (String part : signature.split(" ", 16)) {
         proved |= MessageDigest.isEqual(right, part.getBytes(StandardCharsets.UTF_8));

@@ -1,6 +1,7 @@
 package io.klingtracker.callback;
 
 import io.klingtracker.database.Columns;
+import io.klingtracker.database.Rows;
 import io.klingtracker.presence.Presence;
 import io.klingtracker.presence.ReplicaId;
 import io.klingtracker.task.TaskStatus;
@@ -9,7 +10,6 @@ import jakarta.inject.Inject;
 import jakarta.inject.Singleton;
 import java.sql.ResultSet;
 import java.sql.SQLException;
-import java.sql.Timestamp;
 import java.time.Clock;
 import java.time.Duration;
 import java.time.Instant;
@@ -229,7 +229,7 @@ class PendingStore {
         handle ->
             handle
                 .createQuery(OLDEST)
-                .map((row, context) -> row.getTimestamp("received_at").toInstant())
+                .map((row, context) -> Rows.instant(row, "received_at"))
                 .findOne());
   }
 
@@ -240,14 +240,13 @@ class PendingStore {
         row.getString("task_id"),
         row.getBytes("body"),
         row.getBoolean("signed"),
-        row.getTimestamp("received_at").toInstant(),
+        Rows.instant(row, "received_at"),
         row.getInt("attempts"),
         status == null ? null : standing(row, TaskStatus.of(status)));
   }
 
   private static PendingCallback.TaskState standing(ResultSet row, TaskStatus status)
       throws SQLException {
-    Timestamp nextCheckAt = row.getTimestamp("next_check_at");
     return new PendingCallback.TaskState(
         new UpstreamRef(
             row.getString("task_id"),
@@ -260,8 +259,8 @@ class PendingStore {
         row.getBoolean("open"),
         row.getBoolean("lost"),
         row.getBoolean("tracked"),
-        row.getTimestamp("started_at").toInstant(),
-        nextCheckAt == null ? null : nextCheckAt.toInstant(),
+        Rows.instant(row, "started_at"),
+        Rows.instantOrNull(row, "next_check_at"),
         row.getObject("lead_millis", Long.class));
   }
 }

@@ -1,8 +1,7 @@
 package io.klingtracker.callback;
 
 import io.klingtracker.kling.KlingNews;
-import java.security.MessageDigest;
-import java.security.NoSuchAlgorithmException;
+import io.klingtracker.secret.Hashes;
 import java.time.Instant;
 import java.util.HexFormat;
 import org.jspecify.annotations.Nullable;
@@ -33,7 +32,15 @@ record Receipt(
       boolean signed,
       @Nullable KlingNews news,
       Instant receivedAt) {
-    return new Receipt(taskId, sha256(body), body, headers, signed, news, receivedAt, 0);
+    return new Receipt(
+        taskId,
+        HexFormat.of().formatHex(Hashes.sha256(body)),
+        body,
+        headers,
+        signed,
+        news,
+        receivedAt,
+        0);
   }
 
   /** What is stored once. */
@@ -51,13 +58,5 @@ record Receipt(
         news,
         receivedAt,
         repeats + 1 + other.repeats);
-  }
-
-  private static String sha256(byte[] body) {
-    try {
-      return HexFormat.of().formatHex(MessageDigest.getInstance("SHA-256").digest(body));
-    } catch (NoSuchAlgorithmException e) {
-      throw new IllegalStateException("SHA-256 is part of every JDK", e);
-    }
   }
 }

@@ -1,6 +1,7 @@
 package io.klingtracker.dispatch;
 
 import io.klingtracker.database.Columns;
+import io.klingtracker.database.Rows;
 import io.klingtracker.dispatch.SlotPlan.Assigned;
 import io.klingtracker.dispatch.SlotPlan.Plan;
 import io.klingtracker.dispatch.SlotPlan.TenantQueue;
@@ -12,7 +13,6 @@ import jakarta.inject.Inject;
 import jakarta.inject.Singleton;
 import java.sql.ResultSet;
 import java.sql.SQLException;
-import java.sql.Timestamp;
 import java.time.Clock;
 import java.time.Duration;
 import java.time.Instant;
@@ -25,7 +25,6 @@ import java.util.function.Function;
 import org.jdbi.v3.core.Handle;
 import org.jdbi.v3.core.Jdbi;
 import org.jdbi.v3.core.statement.Query;
-import org.jspecify.annotations.Nullable;
 
 /** The dispatch queue: claims, and what becomes of them. */
 @Singleton
@@ -254,7 +253,7 @@ class DispatchStore {
             handle
                 .createQuery(OLDEST)
                 .bind("never", SetAside.NEVER)
-                .map((row, context) -> row.getTimestamp("created_at").toInstant())
+                .map((row, context) -> Rows.instant(row, "created_at"))
                 .findOne());
   }
 
@@ -344,11 +343,7 @@ class DispatchStore {
         row.getInt("slots"),
         new ClaimToken(owner, row.getInt("attempts")),
         capacity.state(pool).epoch(),
-        row.getTimestamp("sent_at").toInstant(),
-        instant(row.getTimestamp("deadline_at")));
-  }
-
-  private static @Nullable Instant instant(@Nullable Timestamp time) {
-    return time == null ? null : time.toInstant();
+        Rows.instant(row, "sent_at"),
+        Rows.instantOrNull(row, "deadline_at"));
   }
 }

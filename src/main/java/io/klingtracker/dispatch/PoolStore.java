@@ -1,5 +1,6 @@
 package io.klingtracker.dispatch;
 
+import io.klingtracker.database.Rows;
 import io.klingtracker.dispatch.PoolState.Parking;
 import io.klingtracker.dispatch.SlotPlan.Model;
 import io.klingtracker.kling.ParallelSlots;
@@ -7,7 +8,6 @@ import jakarta.inject.Inject;
 import jakarta.inject.Singleton;
 import java.sql.ResultSet;
 import java.sql.SQLException;
-import java.sql.Timestamp;
 import java.time.Clock;
 import java.time.Instant;
 import java.util.Collection;
@@ -310,10 +310,10 @@ class PoolStore {
   }
 
   private static PoolState state(ResultSet row) throws SQLException {
-    Instant parkedAt = instant(row.getTimestamp("parked_at"));
+    Instant parkedAt = Rows.instantOrNull(row, "parked_at");
     return new PoolState(
         lowered(row),
-        instant(row.getTimestamp("not_before")),
+        Rows.instantOrNull(row, "not_before"),
         row.getInt("refusals"),
         parkedAt == null
             ? null
@@ -325,7 +325,7 @@ class PoolStore {
 
   private static @Nullable SlotLimit lowered(ResultSet row) throws SQLException {
     Integer limit = row.getObject("lowered_to", Integer.class);
-    Instant raiseAt = instant(row.getTimestamp("raise_at"));
+    Instant raiseAt = Rows.instantOrNull(row, "raise_at");
     return limit == null
         ? null
         : new SlotLimit(
@@ -337,9 +337,5 @@ class PoolStore {
             row.getInt("credit"),
             row.getInt("epoch"),
             raiseAt == null ? Instant.EPOCH : raiseAt);
-  }
-
-  private static @Nullable Instant instant(@Nullable Timestamp time) {
-    return time == null ? null : time.toInstant();
   }
 }

@@ -1,5 +1,6 @@
 package io.klingtracker.dispatch;
 
+import io.klingtracker.database.Rows;
 import io.klingtracker.task.Task;
 import io.klingtracker.task.TaskStatus;
 import io.klingtracker.task.Tasks;
@@ -7,7 +8,6 @@ import jakarta.inject.Inject;
 import jakarta.inject.Singleton;
 import java.sql.ResultSet;
 import java.sql.SQLException;
-import java.sql.Timestamp;
 import java.time.Clock;
 import java.time.Duration;
 import java.time.Instant;
@@ -134,7 +134,7 @@ class QueueReader {
                 .bind("most", DEPTH_COUNTED)
                 .map(
                     (row, context) -> {
-                      Instant oldest = instant(row.getTimestamp("oldest"));
+                      Instant oldest = Rows.instantOrNull(row, "oldest");
                       return new Queue(
                           row.getLong("depth"),
                           oldest == null
@@ -167,7 +167,7 @@ class QueueReader {
   }
 
   private static @Nullable Check check(ResultSet row) throws SQLException {
-    Instant at = instant(row.getTimestamp("check_at"));
+    Instant at = Rows.instantOrNull(row, "check_at");
     return at == null ? null : new Check(at, row.getString("check_aside"));
   }
 
@@ -177,16 +177,12 @@ class QueueReader {
         row.getString("place_family"),
         row.getString("place_model"),
         row.getInt("place_slots"),
-        row.getTimestamp("place_due_at").toInstant(),
-        instant(row.getTimestamp("place_deadline_at")),
+        Rows.instant(row, "place_due_at"),
+        Rows.instantOrNull(row, "place_deadline_at"),
         row.getBoolean("place_claimed"),
         row.getInt("place_attempts"),
-        instant(row.getTimestamp("place_sent_at")),
+        Rows.instantOrNull(row, "place_sent_at"),
         row.getString("place_reason"),
         (int) Math.min(COUNTED, row.getLong("place_ahead")));
-  }
-
-  private static @Nullable Instant instant(@Nullable Timestamp time) {
-    return time == null ? null : time.toInstant();
   }
 }

@@ -1,5 +1,6 @@
 package io.klingtracker.feed;
 
+import io.klingtracker.database.Rows;
 import io.klingtracker.loops.Loops;
 import io.klingtracker.loops.WorkLoop;
 import io.micrometer.core.instrument.Gauge;
@@ -143,7 +144,7 @@ class FeedHold {
     int number = row.getInt("epoch");
     return number == 0
         ? null
-        : new Epoch(number, row.getTimestamp("began_at").toInstant(), row.getString("reason"));
+        : new Epoch(number, Rows.instant(row, "began_at"), row.getString("reason"));
   }
 
   private static @Nullable Holder holder(ResultSet row, @Nullable Holder before, Instant now)

@@ -1,15 +1,13 @@
 package io.klingtracker.kling;
 
 import com.fasterxml.jackson.databind.node.JsonNodeFactory;
+import io.klingtracker.secret.Hashes;
 import java.nio.charset.StandardCharsets;
-import java.security.GeneralSecurityException;
 import java.time.Clock;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.Base64;
 import java.util.Optional;
-import javax.crypto.Mac;
-import javax.crypto.spec.SecretKeySpec;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -91,16 +89,9 @@ final class KlingToken {
             .put("nbf", now.minus(BACKDATED).getEpochSecond())
             .toString();
     String text = HEADER + "." + BASE64.encodeToString(claims.getBytes(StandardCharsets.UTF_8));
-    return new Signed(text + "." + BASE64.encodeToString(hmac(text)), expires);
-  }
-
-  private byte[] hmac(String text) {
-    try {
-      Mac mac = Mac.getInstance("HmacSHA256");
-      mac.init(new SecretKeySpec(secretKey.getBytes(StandardCharsets.UTF_8), "HmacSHA256"));
-      return mac.doFinal(text.getBytes(StandardCharsets.UTF_8));
-    } catch (GeneralSecurityException e) {
-      throw new IllegalStateException("HmacSHA256 is part of every JDK", e);
-    }
+    byte[] signature =
+        Hashes.hmacSha256(
+            secretKey.getBytes(StandardCharsets.UTF_8), text.getBytes(StandardCharsets.UTF_8));
+    return new Signed(text + "." + BASE64.encodeToString(signature), expires);
   }
 }

@@ -10,6 +10,7 @@ import io.klingtracker.request.Parameters;
 import io.klingtracker.rules.Checked;
 import io.klingtracker.rules.Kind;
 import io.klingtracker.rules.RequestRules;
+import io.klingtracker.secret.Hashes;
 import io.klingtracker.task.NewTask;
 import io.klingtracker.task.Submission;
 import io.klingtracker.task.Tasks;
@@ -20,8 +21,6 @@ import io.klingtracker.upstream.UpstreamConfig;
 import jakarta.inject.Inject;
 import jakarta.inject.Singleton;
 import java.nio.charset.StandardCharsets;
-import java.security.MessageDigest;
-import java.security.NoSuchAlgorithmException;
 import java.time.Clock;
 import java.time.Duration;
 import java.time.Instant;
@@ -254,14 +253,10 @@ class Submissions {
   }
 
   private static byte[] hash(SubmissionRequest request) {
-    try {
-      MessageDigest sha = MessageDigest.getInstance("SHA-256");
-      sha.update(request.kind().createPath(request.pathModel()).getBytes(StandardCharsets.UTF_8));
-      sha.update((byte) 0);
-      return sha.digest(request.body().text().getBytes(StandardCharsets.UTF_8));
-    } catch (NoSuchAlgorithmException e) {
-      throw new IllegalStateException("SHA-256 is part of every JDK", e);
-    }
+    String path = request.kind().createPath(request.pathModel());
+    return Hashes.sha256(
+        (path + "\0").getBytes(StandardCharsets.UTF_8),
+        request.body().text().getBytes(StandardCharsets.UTF_8));
   }
 
   private static ProblemException taken(String externalTaskId) {

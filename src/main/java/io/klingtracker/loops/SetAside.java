@@ -1,5 +1,6 @@
 package io.klingtracker.loops;
 
+import io.klingtracker.database.Rows;
 import io.klingtracker.database.SqlStates;
 import jakarta.inject.Inject;
 import jakarta.inject.Singleton;
@@ -179,7 +180,7 @@ public class SetAside {
                             row.getString("tenant_id"),
                             row.getString("reason"),
                             row.getInt("attempts"),
-                            row.getTimestamp("at").toInstant()))
+                            Rows.instant(row, "at")))
                 .list());
   }
 

@@ -1,6 +1,7 @@
 package io.klingtracker.reconcile;
 
 import io.klingtracker.database.Columns;
+import io.klingtracker.database.Rows;
 import io.klingtracker.presence.Presence;
 import io.klingtracker.presence.ReplicaId;
 import io.klingtracker.task.TaskId;
@@ -12,7 +13,6 @@ import jakarta.inject.Inject;
 import jakarta.inject.Singleton;
 import java.sql.ResultSet;
 import java.sql.SQLException;
-import java.sql.Timestamp;
 import java.time.Clock;
 import java.time.Instant;
 import java.util.Collection;
@@ -270,7 +270,7 @@ class ReconcileStore {
             handle
                 .createQuery(OLDEST)
                 .bind("now", clock.instant())
-                .map((row, context) -> row.getTimestamp("next_check_at").toInstant())
+                .map((row, context) -> Rows.instant(row, "next_check_at"))
                 .findOne());
   }
 
@@ -356,8 +356,8 @@ class ReconcileStore {
         proving == null ? null : TaskStatus.of(proving),
         row.getInt("proofs"),
         row.getObject("lead_millis", Long.class),
-        row.getTimestamp("started_at").toInstant(),
-        row.getTimestamp("updated_at").toInstant(),
+        Rows.instant(row, "started_at"),
+        Rows.instant(row, "updated_at"),
         row.getInt("checks"),
         row.getBoolean("aside"),
         doubt(row),
@@ -365,12 +365,12 @@ class ReconcileStore {
   }
 
   private static @Nullable Doubt doubt(ResultSet row) throws SQLException {
-    Timestamp sentAt = row.getTimestamp("sent_at");
+    Instant sentAt = Rows.instantOrNull(row, "sent_at");
     String cause = row.getString("doubt");
     return sentAt == null
         ? null
         : new Doubt(
-            sentAt.toInstant(),
+            sentAt,
             cause == null ? null : Doubts.Cause.of(cause),
             row.getInt("lost"),
             row.getBoolean("under_way"));

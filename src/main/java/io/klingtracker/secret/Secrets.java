@@ -13,7 +13,6 @@ import java.util.Base64;
 import java.util.List;
 import java.util.concurrent.atomic.LongAdder;
 import javax.crypto.Cipher;
-import javax.crypto.Mac;
 import javax.crypto.spec.GCMParameterSpec;
 import javax.crypto.spec.SecretKeySpec;
 import org.jspecify.annotations.Nullable;
@@ -158,28 +157,18 @@ public class Secrets {
   }
 
   private static String token(byte[] root, String purpose, String subject) {
-    byte[] mac = hmacSha256(derive(root, purpose), subject.getBytes(StandardCharsets.UTF_8));
+    byte[] mac = Hashes.hmacSha256(derive(root, purpose), subject.getBytes(StandardCharsets.UTF_8));
     return Base64.getUrlEncoder().withoutPadding().encodeToString(Arrays.copyOf(mac, TOKEN_BYTES));
   }
 
   private static byte[] derive(byte[] root, String purpose) {
-    return hmacSha256(root, ("kling-task-tracker/" + purpose).getBytes(StandardCharsets.UTF_8));
+    return Hashes.hmacSha256(
+        root, ("kling-task-tracker/" + purpose).getBytes(StandardCharsets.UTF_8));
   }
 
   private static Cipher cipher(int mode, byte[] key, byte[] nonce) throws GeneralSecurityException {
     Cipher cipher = Cipher.getInstance("AES/GCM/NoPadding");
     cipher.init(mode, new SecretKeySpec(key, "AES"), new GCMParameterSpec(TAG_BITS, nonce));
     return cipher;
-  }
-
-  /** HMAC-SHA256 of a text under a key. */
-  public static byte[] hmacSha256(byte[] key, byte[] text) {
-    try {
-      Mac mac = Mac.getInstance("HmacSHA256");
-      mac.init(new SecretKeySpec(key, "HmacSHA256"));
-      return mac.doFinal(text);
-    } catch (GeneralSecurityException e) {
-      throw new IllegalStateException("HmacSHA256 is part of every JDK", e);
-    }
   }
 }

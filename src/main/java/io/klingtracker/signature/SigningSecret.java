@@ -1,10 +1,8 @@
 package io.klingtracker.signature;
 
-import java.security.GeneralSecurityException;
+import io.klingtracker.secret.Hashes;
 import java.security.SecureRandom;
 import java.util.Base64;
-import javax.crypto.Mac;
-import javax.crypto.spec.SecretKeySpec;
 
 /**
  * A tenant's {@code whsec_} secret, which the receiver shares. Prints as nothing.
@@ -14,7 +12,6 @@ import javax.crypto.spec.SecretKeySpec;
 public final class SigningSecret {
 
   private static final String PREFIX = "whsec_";
-  private static final String HMAC = "HmacSHA256";
   private static final int GENERATED_BYTES = 32;
 
   /** The specification's bounds, 192 to 512 bits. */
@@ -76,13 +73,7 @@ public final class SigningSecret {
 
   /** HMAC-SHA256 of what is signed. */
   byte[] sign(byte[] content) {
-    try {
-      Mac mac = Mac.getInstance(HMAC);
-      mac.init(new SecretKeySpec(key, HMAC));
-      return mac.doFinal(content);
-    } catch (GeneralSecurityException e) {
-      throw new IllegalStateException("every Java has " + HMAC, e);
-    }
+    return Hashes.hmacSha256(key, content);
   }
 
   @Override

@@ -1,9 +1,9 @@
 package io.klingtracker.task;
 
+import io.klingtracker.database.Rows;
 import java.math.BigDecimal;
 import java.sql.ResultSet;
 import java.sql.SQLException;
-import java.sql.Timestamp;
 import java.time.Instant;
 import org.jspecify.annotations.Nullable;
 
@@ -86,15 +86,10 @@ public record Task(
         row.getString("result"),
         row.getBigDecimal("units_expected"),
         row.getBigDecimal("units"),
-        row.getTimestamp("created_at").toInstant(),
-        time(row, "dispatched_at"),
-        row.getTimestamp("updated_at").toInstant(),
-        time(row, "finished_at"),
-        time(row, "result_expires_at"));
-  }
-
-  private static @Nullable Instant time(ResultSet row, String column) throws SQLException {
-    Timestamp time = row.getTimestamp(column);
-    return time == null ? null : time.toInstant();
+        Rows.instant(row, "created_at"),
+        Rows.instantOrNull(row, "dispatched_at"),
+        Rows.instant(row, "updated_at"),
+        Rows.instantOrNull(row, "finished_at"),
+        Rows.instantOrNull(row, "result_expires_at"));
   }
 }

@@ -1,5 +1,6 @@
 package io.klingtracker.task;
 
+import io.klingtracker.database.Rows;
 import jakarta.inject.Inject;
 import jakarta.inject.Singleton;
 import java.util.ArrayList;
@@ -146,7 +147,7 @@ class TaskRepository {
                         new Submission.Replayed(
                             row.getString("id"),
                             row.getString("external_task_id"),
-                            row.getTimestamp("created_at").toInstant(),
+                            Rows.instant(row, "created_at"),
                             row.getObject("request_id", UUID.class)))
                 .findOne());
   }

@@ -2,6 +2,7 @@ package io.klingtracker.task;
 
 import io.klingtracker.database.Columns;
 import io.klingtracker.database.FreshPlans;
+import io.klingtracker.database.Rows;
 import io.klingtracker.database.SqlFile;
 import io.klingtracker.database.SqlStates;
 import jakarta.inject.Inject;
@@ -169,7 +170,7 @@ class TaskStore {
               ? new Submission.Replayed(
                   first,
                   row.getString("first_external_id"),
-                  row.getTimestamp("first_created_at").toInstant(),
+                  Rows.instant(row, "first_created_at"),
                   row.getObject("first_request_id", UUID.class))
               : new Submission.KeyReused());
     }

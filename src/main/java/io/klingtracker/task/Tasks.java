@@ -1,5 +1,6 @@
 package io.klingtracker.task;
 
+import io.klingtracker.database.Rows;
 import io.klingtracker.text.ForeignText;
 import io.klingtracker.time.Rfc3339;
 import io.opentelemetry.api.trace.Span;
@@ -333,7 +334,7 @@ public class Tasks {
                               + row.getLong("position");
                       return entries.add(
                           new TimelineEntry(
-                              row.getTimestamp("at").toInstant(),
+                              Rows.instant(row, "at"),
                               row.getObject("sequence", Integer.class),
                               row.getString("status"),
                               row.getString("source"),

@@ -1,5 +1,6 @@
 package io.klingtracker.tenant;
 
+import io.klingtracker.database.Rows;
 import io.klingtracker.text.ForeignText;
 import jakarta.enterprise.context.ApplicationScoped;
 import jakarta.inject.Inject;
@@ -116,7 +117,7 @@ public class AuditLog {
                         new Entry(
                             row.getLong("id"),
                             row.getObject("request_id", UUID.class),
-                            row.getTimestamp("at").toInstant(),
+                            Rows.instant(row, "at"),
                             row.getString("actor"),
                             row.getString("address"),
                             row.getString("method"),

@@ -4,6 +4,7 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import io.klingtracker.problem.ErrorCode;
 import io.klingtracker.problem.ProblemException;
+import io.klingtracker.secret.Hashes;
 import io.klingtracker.secret.Secrets;
 import jakarta.enterprise.context.ApplicationScoped;
 import jakarta.inject.Inject;
@@ -177,7 +178,7 @@ class KeyAuthenticator {
             : Optional.empty();
     Caller caller = found.orElseThrow(() -> invalid("the JWT's iss is no known access key"));
     byte[] right =
-        Secrets.hmacSha256(
+        Hashes.hmacSha256(
             secrets.open(Objects.requireNonNull(caller.secretSealed())),
             (parts[0] + "." + parts[1]).getBytes(StandardCharsets.UTF_8));
     if (!MessageDigest.isEqual(right, decode(parts[2]))) {

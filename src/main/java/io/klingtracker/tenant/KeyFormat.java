@@ -1,9 +1,8 @@
 package io.klingtracker.tenant;
 
+import io.klingtracker.secret.Hashes;
 import java.math.BigInteger;
 import java.nio.charset.StandardCharsets;
-import java.security.MessageDigest;
-import java.security.NoSuchAlgorithmException;
 import java.security.SecureRandom;
 import java.util.zip.CRC32;
 
@@ -60,11 +59,7 @@ enum KeyFormat {
 
   /** What a key is stored and looked up by. */
   static byte[] hash(String key) {
-    try {
-      return MessageDigest.getInstance("SHA-256").digest(key.getBytes(StandardCharsets.UTF_8));
-    } catch (NoSuchAlgorithmException e) {
-      throw new IllegalStateException("SHA-256 is part of every JDK", e);
-    }
+    return Hashes.sha256(key.getBytes(StandardCharsets.UTF_8));
   }
 
   private static String checksum(String text) {

@@ -4,15 +4,14 @@ import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.core.type.TypeReference;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import io.klingtracker.database.Columns;
+import io.klingtracker.database.Rows;
 import io.klingtracker.kling.KlingConfig;
 import jakarta.inject.Inject;
 import jakarta.inject.Singleton;
 import java.sql.ResultSet;
 import java.sql.SQLDataException;
 import java.sql.SQLException;
-import java.sql.Timestamp;
 import java.time.Clock;
-import java.time.Instant;
 import java.util.Collection;
 import java.util.List;
 import java.util.Map;
@@ -150,7 +149,7 @@ class KeyStore {
                             Set.of(),
                             row.getBoolean("key_suspended") ? "this key" : null,
                             null,
-                            time(row.getTimestamp("expires_at"))))
+                            Rows.instantOrNull(row, "expires_at")))
                 .findOne());
   }
 
@@ -194,7 +193,7 @@ class KeyStore {
             ? "the tenant"
             : row.getBoolean("key_suspended") ? "this key" : null,
         row.getBytes("secret_sealed"),
-        time(row.getTimestamp("expires_at")));
+        Rows.instantOrNull(row, "expires_at"));
   }
 
   private Set<String> accounts(ResultSet row) throws SQLException {
@@ -210,9 +209,5 @@ class KeyStore {
     } catch (JsonProcessingException e) {
       throw new SQLDataException("tenant.models is not an object of texts", "22000", e);
     }
-  }
-
-  private static @Nullable Instant time(@Nullable Timestamp time) {
-    return time == null ? null : time.toInstant();
   }
 }

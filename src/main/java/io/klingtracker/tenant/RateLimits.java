@@ -1,6 +1,7 @@
 package io.klingtracker.tenant;
 
 import io.klingtracker.database.Columns;
+import io.klingtracker.database.Rows;
 import io.klingtracker.loops.Batch;
 import io.klingtracker.loops.Loops;
 import io.klingtracker.loops.SetAside;
@@ -146,7 +147,7 @@ class RateLimits {
                             row.getObject("key_id", UUID.class),
                             row.getObject("replica", UUID.class),
                             row.getLong("used"),
-                            row.getTimestamp("at").toInstant()))
+                            Rows.instant(row, "at")))
                 .forEach(this::addRemote));
     used.stream()
         .map(entry -> buckets.get(entry.getKey()))

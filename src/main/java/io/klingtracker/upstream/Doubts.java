@@ -1,5 +1,6 @@
 package io.klingtracker.upstream;
 
+import io.klingtracker.database.Rows;
 import io.klingtracker.loops.SetAside;
 import io.klingtracker.task.ClaimToken;
 import jakarta.inject.Inject;
@@ -236,7 +237,7 @@ public class Doubts {
                         new Count(
                             Cause.of(row.getString("doubt")),
                             row.getLong("creates"),
-                            row.getTimestamp("oldest").toInstant()))
+                            Rows.instant(row, "oldest")))
                 .list());
   }
 

@@ -1,11 +1,11 @@
 package io.klingtracker.webhook;
 
+import io.klingtracker.database.Rows;
 import io.klingtracker.egress.AttemptResult;
 import jakarta.inject.Inject;
 import jakarta.inject.Singleton;
 import java.sql.ResultSet;
 import java.sql.SQLException;
-import java.sql.Timestamp;
 import java.time.Clock;
 import java.time.Instant;
 import java.util.List;
@@ -215,9 +215,9 @@ class DeliveryQueries {
         row.getString("state"),
         row.getInt("attempts"),
         row.getString("reason"),
-        row.getTimestamp("planned_at").toInstant(),
-        instant(row, "due_at"),
-        instant(row, "settled_at"));
+        Rows.instant(row, "planned_at"),
+        Rows.instantOrNull(row, "due_at"),
+        Rows.instantOrNull(row, "settled_at"));
   }
 
   /** What happened to a delivery, newest attempt first. */
@@ -232,7 +232,7 @@ class DeliveryQueries {
                 .map(
                     (row, context) ->
                         new Attempt(
-                            row.getTimestamp("at").toInstant(),
+                            Rows.instant(row, "at"),
                             row.getObject("status", Integer.class),
                             row.getString("failure"),
                             row.getString("detail"),
@@ -312,11 +312,11 @@ class DeliveryQueries {
                             row.getString("tenant_id"),
                             row.getString("host"),
                             row.getInt("trouble"),
-                            row.getTimestamp("failing_since").toInstant(),
-                            row.getTimestamp("last_failed_at").toInstant(),
+                            Rows.instant(row, "failing_since"),
+                            Rows.instant(row, "last_failed_at"),
                             row.getString("last_reason"),
-                            instant(row, "open_until"),
-                            instant(row, "paused_at")))
+                            Rows.instantOrNull(row, "open_until"),
+                            Rows.instantOrNull(row, "paused_at")))
                 .list());
   }
 
@@ -352,10 +352,5 @@ class DeliveryQueries {
                 .bind("latency", result.latency().toMillis())
                 .bind("answer", answered == null ? null : answered.excerpt())
                 .execute());
-  }
-
-  private static @Nullable Instant instant(ResultSet row, String column) throws SQLException {
-    Timestamp time = row.getTimestamp(column);
-    return time == null ? null : time.toInstant();
   }
 }

@@ -5,6 +5,7 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.SerializationFeature;
 import com.fasterxml.jackson.datatype.jsr310.JavaTimeModule;
 import io.klingtracker.database.Columns;
+import io.klingtracker.database.Rows;
 import io.klingtracker.database.SqlFile;
 import io.klingtracker.loops.SetAside;
 import io.klingtracker.presence.Presence;
@@ -132,7 +133,7 @@ final class DeliveryQueue {
         row.getString("callback_url"),
         row.getInt("attempts"),
         row.getString("claimed_by"),
-        row.getObject("created_at", OffsetDateTime.class).toInstant(),
+        Rows.instant(row, "created_at"),
         row.getString("payload"),
         row.getString("traceparent"));
   }
@@ -289,10 +290,7 @@ final class DeliveryQueue {
                     where claimed_until is null and not parked and due_at <= :now
                     """)
                 .bind("now", utc(now))
-                .map(
-                    (row, context) ->
-                        Optional.ofNullable(row.getObject("due_at", OffsetDateTime.class))
-                            .map(OffsetDateTime::toInstant))
+                .map((row, context) -> Optional.ofNullable(Rows.instantOrNull(row, "due_at")))
                 .one());
   }
 

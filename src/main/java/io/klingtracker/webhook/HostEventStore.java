@@ -1,5 +1,6 @@
 package io.klingtracker.webhook;
 
+import io.klingtracker.database.Rows;
 import io.klingtracker.presence.ReplicaId;
 import jakarta.inject.Inject;
 import jakarta.inject.Singleton;
@@ -107,10 +108,7 @@ class HostEventStore {
   Optional<Instant> oldest() {
     return jdbi.withHandle(
         handle ->
-            handle
-                .createQuery(OLDEST)
-                .map((row, context) -> row.getTimestamp("at").toInstant())
-                .findOne());
+            handle.createQuery(OLDEST).map((row, context) -> Rows.instant(row, "at")).findOne());
   }
 
   /** A tenant's, newest first, older than the one numbered {@code before}. */
@@ -134,6 +132,6 @@ class HostEventStore {
         row.getString("host"),
         row.getString("state"),
         row.getString("reason"),
-        row.getTimestamp("at").toInstant());
+        Rows.instant(row, "at"));
   }
 }

@@ -2,6 +2,7 @@ package io.klingtracker.webhook;
 
 import com.github.benmanes.caffeine.cache.Cache;
 import io.klingtracker.cache.Caches;
+import io.klingtracker.database.Rows;
 import io.klingtracker.problem.ErrorCode;
 import io.klingtracker.problem.ProblemException;
 import io.klingtracker.secret.Secrets;
@@ -171,10 +172,7 @@ class SecretStore {
         .map(
             (row, context) ->
                 new Description(
-                    row.getTimestamp("created_at").toInstant(),
-                    row.getTimestamp("expires_at") == null
-                        ? null
-                        : row.getTimestamp("expires_at").toInstant()))
+                    Rows.instant(row, "created_at"), Rows.instantOrNull(row, "expires_at")))
         .list();
   }
 }

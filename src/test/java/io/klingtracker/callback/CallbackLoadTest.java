@@ -6,7 +6,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.klingtracker.kling.KlingNews;
 import io.klingtracker.kling.KlingStatus;
-import io.klingtracker.secret.Secrets;
+import io.klingtracker.secret.Hashes;
 import io.klingtracker.task.News;
 import io.klingtracker.task.Source;
 import io.klingtracker.task.TaskSignal;
@@ -229,6 +229,6 @@ class CallbackLoadTest {
   private static String signature(String id, String timestamp, String body) {
     byte[] key = Base64.getDecoder().decode(SECRET.substring(6));
     byte[] text = (id + "." + timestamp + "." + body).getBytes(StandardCharsets.UTF_8);
-    return "v1," + Base64.getEncoder().encodeToString(Secrets.hmacSha256(key, text));
+    return "v1," + Base64.getEncoder().encodeToString(Hashes.hmacSha256(key, text));
   }
 }

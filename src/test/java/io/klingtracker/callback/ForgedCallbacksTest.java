@@ -3,6 +3,7 @@ package io.klingtracker.callback;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import io.klingtracker.secret.Hashes;
 import io.klingtracker.secret.Secrets;
 import io.klingtracker.task.News;
 import io.klingtracker.task.Source;
@@ -163,6 +164,6 @@ class ForgedCallbacksTest extends CallbackRig {
     byte[] key = Base64.getDecoder().decode(SECRET.substring(6));
     return "v1,"
         + Base64.getEncoder()
-            .encodeToString(Secrets.hmacSha256(key, bytes(id + "." + timestamp + "." + body)));
+            .encodeToString(Hashes.hmacSha256(key, bytes(id + "." + timestamp + "." + body)));
   }
 }

@@ -7,7 +7,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.klingtracker.events.RelayParts;
 import io.klingtracker.reconcile.ReconcileParts;
-import io.klingtracker.secret.Secrets;
+import io.klingtracker.secret.Hashes;
 import io.klingtracker.task.News;
 import io.klingtracker.task.Source;
 import io.klingtracker.task.TaskSignal;
@@ -298,7 +298,7 @@ class HistoriesTest {
       String id = Integer.toString(++webhookIds);
       String timestamp = Long.toString(clock.instant().getEpochSecond());
       byte[] text = (id + "." + timestamp + "." + body).getBytes(StandardCharsets.UTF_8);
-      String signed = "v1," + Base64.getEncoder().encodeToString(Secrets.hmacSha256(KEY, text));
+      String signed = "v1," + Base64.getEncoder().encodeToString(Hashes.hmacSha256(KEY, text));
       return arrives(() -> callbacks.receive(taskId, body, id, timestamp, "v1,bm8= " + signed));
     }
 

@@ -14,7 +14,7 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
-import io.klingtracker.secret.Secrets;
+import io.klingtracker.secret.Hashes;
 import io.klingtracker.testing.TestTenant;
 import io.klingtracker.testing.TrackerStack;
 import io.micrometer.core.instrument.MeterRegistry;
@@ -517,7 +517,7 @@ class KeysTest {
         + Base64.getUrlEncoder()
             .withoutPadding()
             .encodeToString(
-                Secrets.hmacSha256(
+                Hashes.hmacSha256(
                     secret.getBytes(StandardCharsets.UTF_8),
                     text.getBytes(StandardCharsets.UTF_8)));
   }

@@ -10,7 +10,7 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 
 import io.klingtracker.problem.ErrorCode;
 import io.klingtracker.problem.ProblemException;
-import io.klingtracker.secret.Secrets;
+import io.klingtracker.secret.Hashes;
 import io.klingtracker.testing.IdentityProvider;
 import io.klingtracker.testing.TestTenant;
 import io.klingtracker.testing.TrackerStack;
@@ -190,7 +190,7 @@ class OidcUsersTest {
             + Base64.getUrlEncoder()
                 .withoutPadding()
                 .encodeToString(
-                    Secrets.hmacSha256(
+                    Hashes.hmacSha256(
                         IdentityProvider.url().getBytes(StandardCharsets.UTF_8),
                         text.getBytes(StandardCharsets.UTF_8)));
     String none = part("{\"alg\":\"none\"}") + "." + part(claims) + ".";
