@@ -15,7 +15,7 @@ class Redelivery {
   /** Deliveries put back at once; an order for more is given again. */
   private static final int MAX_AT_ONCE = 5000;
 
-  private final DeliveryQueries queries;
+  private final RedeliveryStore store;
   private final WebhookLifecycle lifecycle;
   private final Clock clock;
 
@@ -23,8 +23,8 @@ class Redelivery {
   public record Result(int count, int redelivered) {}
 
   @Inject
-  Redelivery(DeliveryQueries queries, WebhookLifecycle lifecycle, Clock clock) {
-    this.queries = queries;
+  Redelivery(RedeliveryStore store, WebhookLifecycle lifecycle, Clock clock) {
+    this.store = store;
     this.lifecycle = lifecycle;
     this.clock = clock;
   }
@@ -45,17 +45,17 @@ class Redelivery {
       throw Parameters.invalid(
           "since is required: an RFC 3339 time such as 2026-01-31T12:00:00.000Z");
     }
-    DeliveryQueries.Failed failed =
-        new DeliveryQueries.Failed(
+    RedeliveryStore.Failed failed =
+        new RedeliveryStore.Failed(
             from,
             Objects.requireNonNullElseGet(Parameters.time("until", until), clock::instant),
             Parameters.text("tenant", tenant),
             Parameters.text("host", host, Parameters.MAX_HOST));
-    int count = queries.count(failed);
+    int count = store.count(failed);
     if (!Boolean.TRUE.equals(confirm)) {
       return new Result(count, 0);
     }
-    int redelivered = queries.redeliver(failed, MAX_AT_ONCE);
+    int redelivered = store.redeliver(failed, MAX_AT_ONCE);
     lifecycle.wake();
     return new Result(count, redelivered);
   }

@@ -54,7 +54,7 @@ class WebhookLifecycle {
       WebhookTraces traces,
       WebhookMetrics metrics,
       HostEventRelay hostEvents,
-      DeliveryQueries queries,
+      RedeliveryStore redeliveries,
       SetAside setAside,
       ReplicaId me,
       Presence presence,
@@ -102,7 +102,7 @@ class WebhookLifecycle {
         "exists (select from task_event e where e.event_id = cast(s.key as uuid))",
         (handle, key, now) ->
             () -> {
-              queries.redeliver(UUID.fromString(key));
+              redeliveries.redeliver(UUID.fromString(key));
               sending.wake();
             });
     this.telling =

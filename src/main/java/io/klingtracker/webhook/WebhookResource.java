@@ -40,6 +40,7 @@ public class WebhookResource {
   private static final List<String> STATES = List.of("pending", "delivered", "failed", "coalesced");
 
   private final DeliveryQueries queries;
+  private final RedeliveryStore redeliveries;
   private final WebhookLifecycle lifecycle;
   private final CurrentCaller caller;
   private final Redelivery redelivery;
@@ -67,12 +68,14 @@ public class WebhookResource {
   @Inject
   WebhookResource(
       DeliveryQueries queries,
+      RedeliveryStore redeliveries,
       WebhookLifecycle lifecycle,
       Redelivery redelivery,
       Tasks tasks,
       Cursors cursors,
       CurrentCaller caller) {
     this.queries = queries;
+    this.redeliveries = redeliveries;
     this.lifecycle = lifecycle;
     this.redelivery = redelivery;
     this.tasks = tasks;
@@ -134,7 +137,7 @@ public class WebhookResource {
               schema = @Schema(implementation = DeliveryView.class)))
   public Response redeliver(@PathParam("id") String id) {
     UUID event = id(id);
-    if (!queries.redeliver(caller.tenant(), event)) {
+    if (!redeliveries.redeliver(caller.tenant(), event)) {
       DeliveryQueries.Entry entry = find(event);
       throw new ProblemException(
           ErrorCode.CONFLICT,

@@ -37,6 +37,7 @@ public final class TasksOnDatabase {
         new NewsStore(jdbi, clock, config),
         new SubmissionWriter(store, config, () -> false, new Shares(new SimpleMeterRegistry())),
         new TaskRepository(jdbi),
+        new Timelines(jdbi),
         jdbi,
         new NotifyingEvent<>(listener));
   }

@@ -253,7 +253,8 @@ class HostQueuesTest extends DeliveryRig {
     Instant later = T0.plusSeconds(60);
 
     assertEquals(
-        120, log(later).redeliver(new DeliveryQueries.Failed(T0, later, "acme", null), 5000));
+        120,
+        redeliveries(later).redeliver(new RedeliveryStore.Failed(T0, later, "acme", null), 5000));
 
     assertEquals(
         List.of("25 0", "25 1", "25 2", "25 3", "20 4"),
@@ -313,7 +314,11 @@ class HostQueuesTest extends DeliveryRig {
   }
 
   private static DeliveryQueries log(Instant now) {
-    return new DeliveryQueries(
+    return new DeliveryQueries(DATABASE.jdbi(), Clock.fixed(now, ZoneOffset.UTC));
+  }
+
+  private static RedeliveryStore redeliveries(Instant now) {
+    return new RedeliveryStore(
         DATABASE.jdbi(), SenderRig.config(Map.of()), Clock.fixed(now, ZoneOffset.UTC));
   }
 
