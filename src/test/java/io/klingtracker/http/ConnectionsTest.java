@@ -13,6 +13,7 @@ import io.vertx.core.http.HttpClientOptions;
 import io.vertx.core.http.HttpMethod;
 import io.vertx.core.http.HttpServerOptions;
 import io.vertx.core.http.HttpVersion;
+import java.io.IOException;
 import java.io.OutputStream;
 import java.net.Socket;
 import java.nio.charset.StandardCharsets;
@@ -28,6 +29,12 @@ import org.junit.jupiter.api.Test;
 class ConnectionsTest {
 
   private static final int MOST = 3;
+
+  /**
+   * Whatever hangs ends by then. The first connection of each version loads some hundred classes,
+   * which takes seconds where many builds share a processor.
+   */
+  private static final int PATIENCE_SECONDS = 60;
 
   private final Vertx vertx = Vertx.vertx();
   private int port;
@@ -48,7 +55,7 @@ class ConnectionsTest {
             .listen(0, "127.0.0.1")
             .toCompletionStage()
             .toCompletableFuture()
-            .get(10, TimeUnit.SECONDS)
+            .get(PATIENCE_SECONDS, TimeUnit.SECONDS)
             .actualPort();
     Connections connections =
         new Connections(
@@ -57,7 +64,7 @@ class ConnectionsTest {
                 HttpConfig.class, Map.of("tracker.http.max-connections", Integer.toString(MOST))),
             new UntakenAnswers(new SimpleMeterRegistry(), Long.MAX_VALUE),
             new SimpleMeterRegistry());
-    connections.onStart(new HttpServerStart(options)).get(10, TimeUnit.SECONDS);
+    connections.onStart(new HttpServerStart(options)).get(PATIENCE_SECONDS, TimeUnit.SECONDS);
   }
 
   @AfterEach
@@ -81,11 +88,50 @@ class ConnectionsTest {
               .compose(response -> response.body())
               .toCompletionStage()
               .toCompletableFuture()
-              .get(10, TimeUnit.SECONDS)
+              .get(PATIENCE_SECONDS, TimeUnit.SECONDS)
               .toString();
       http.close();
       assertEquals(client.getProtocolVersion() + " 20000", answer);
     }
+  }
+
+  /** Before and behind the 101, within the body, and with the preface in one piece with its end. */
+  @Test
+  void an_upgrade_is_spoken_wherever_its_bytes_are_divided() throws Exception {
+    String head =
+        "POST / HTTP/1.1\r\nHost: x\r\nConnection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\n"
+            + "HTTP2-Settings: AAMAAABkAAQAAP__\r\nContent-Length: 20000\r\n\r\n";
+    String rest = "x".repeat(20_000) + "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+    byte[] noSettings = {0, 0, 0, 4, 0, 0, 0, 0, 0};
+    for (int early : List.of(0, 9_000, 20_007)) {
+      try (Socket socket = new Socket("127.0.0.1", port)) {
+        socket.setTcpNoDelay(true);
+        socket.setSoTimeout(PATIENCE_SECONDS * 1000);
+        send(socket, head + rest.substring(0, early));
+        String answer = readTo(socket, "HTTP/1.1 101");
+        send(socket, rest.substring(early));
+        socket.getOutputStream().write(noSettings);
+        if (!answer.contains("HTTP_2 20000")) {
+          readTo(socket, "HTTP_2 20000");
+        }
+      }
+    }
+  }
+
+  private static void send(Socket socket, String text) throws IOException {
+    socket.getOutputStream().write(text.getBytes(StandardCharsets.ISO_8859_1));
+    socket.getOutputStream().flush();
+  }
+
+  private static String readTo(Socket socket, String end) throws IOException {
+    StringBuilder text = new StringBuilder();
+    byte[] part = new byte[4096];
+    while (text.indexOf(end) < 0) {
+      int length = socket.getInputStream().read(part);
+      assertTrue(length > 0, "closed after " + text);
+      text.append(new String(part, 0, length, StandardCharsets.ISO_8859_1));
+    }
+    return text.toString();
   }
 
   @Test
