@@ -63,7 +63,8 @@ public class NullableFields implements OASFilter {
     }
     for (ClassInfo type : records) {
       Map<String, Boolean> fields = fields(type);
-      if (name.replaceFirst("[0-9]+$", "").equals(schemaName(type))
+      String own = schemaName(type);
+      if ((name.equals(own) || name.replaceFirst("[0-9]+$", "").equals(own))
           && fields.keySet().equals(properties.keySet())) {
         properties.forEach(
             (field, property) -> {

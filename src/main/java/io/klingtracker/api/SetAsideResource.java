@@ -20,6 +20,7 @@ import jakarta.ws.rs.core.MediaType;
 import java.time.Instant;
 import java.util.List;
 import org.eclipse.microprofile.openapi.annotations.Operation;
+import org.eclipse.microprofile.openapi.annotations.media.Schema;
 import org.eclipse.microprofile.openapi.annotations.responses.APIResponse;
 import org.jspecify.annotations.Nullable;
 
@@ -72,6 +73,7 @@ public class SetAsideResource {
 
   /** Items, oldest first, and where the next page begins. */
   @JsonNaming(PropertyNamingStrategies.SnakeCaseStrategy.class)
+  @Schema(name = "Page1")
   public record Page(List<ItemView> items, @Nullable String nextCursor) {}
 
   /** All of them, or of one kind. */

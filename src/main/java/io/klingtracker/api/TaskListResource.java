@@ -30,12 +30,13 @@ import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import org.eclipse.microprofile.openapi.annotations.Operation;
+import org.eclipse.microprofile.openapi.annotations.media.Schema;
 import org.eclipse.microprofile.openapi.annotations.tags.Tag;
 import org.jspecify.annotations.Nullable;
 
 /** The native API's reads of many tasks. */
 @Path("/v1/tasks")
-@Tag(name = "Task Resource")
+@Tag(ref = "Task Resource")
 @Produces(MediaType.APPLICATION_JSON)
 public class TaskListResource {
 
@@ -59,6 +60,7 @@ public class TaskListResource {
 
   /** A page of tasks and where the next begins. */
   @JsonNaming(PropertyNamingStrategies.SnakeCaseStrategy.class)
+  @Schema(name = "Page2")
   public record Page(List<TaskView> tasks, @Nullable String nextCursor) {}
 
   /** Which tasks are asked for. */

@@ -27,6 +27,7 @@ import java.util.Objects;
 import java.util.Set;
 import java.util.UUID;
 import org.eclipse.microprofile.openapi.annotations.Operation;
+import org.eclipse.microprofile.openapi.annotations.media.Schema;
 import org.jspecify.annotations.Nullable;
 
 /** What the caller's tenant used. */
@@ -51,6 +52,7 @@ public class UsageResource {
 
   /** One line; it has what the report is split by. */
   @JsonNaming(PropertyNamingStrategies.SnakeCaseStrategy.class)
+  @Schema(name = "Line1")
   public record Line(
       @JsonInclude(JsonInclude.Include.NON_NULL) @Nullable String day,
       @JsonInclude(JsonInclude.Include.NON_NULL) @Nullable String model,

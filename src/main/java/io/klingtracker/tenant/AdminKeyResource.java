@@ -21,7 +21,7 @@ import org.jspecify.annotations.Nullable;
 
 /** Administrators' keys, for administrators. */
 @Path("/admin/v1/keys")
-@Tag(name = "Admin Tenant Resource")
+@Tag(ref = "Admin Tenant Resource")
 @Produces(MediaType.APPLICATION_JSON)
 public class AdminKeyResource {
 

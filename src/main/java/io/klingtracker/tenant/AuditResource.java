@@ -12,6 +12,7 @@ import jakarta.ws.rs.QueryParam;
 import jakarta.ws.rs.core.MediaType;
 import java.util.List;
 import org.eclipse.microprofile.openapi.annotations.Operation;
+import org.eclipse.microprofile.openapi.annotations.media.Schema;
 import org.jspecify.annotations.Nullable;
 
 /** What administrators did. It can be read here and changed nowhere. */
@@ -31,6 +32,7 @@ public class AuditResource {
 
   /** One line: an action's beginning, or with a status its end. */
   @JsonNaming(PropertyNamingStrategies.SnakeCaseStrategy.class)
+  @Schema(name = "Line")
   public record Line(
       long id,
       String requestId,
@@ -44,6 +46,7 @@ public class AuditResource {
 
   /** Lines, newest first, and where the next page begins. */
   @JsonNaming(PropertyNamingStrategies.SnakeCaseStrategy.class)
+  @Schema(name = "Page")
   public record Page(List<Line> entries, @Nullable Long nextBefore) {}
 
   /** The log, newest first. */

@@ -49,6 +49,7 @@ public class WebhookResource {
 
   /** A page of deliveries and where the next begins. */
   @JsonNaming(PropertyNamingStrategies.SnakeCaseStrategy.class)
+  @Schema(name = "Page3")
   public record Page(List<DeliveryView> deliveries, @Nullable String nextCursor) {}
 
   /**

@@ -28,7 +28,7 @@ import org.jspecify.annotations.Nullable;
 
 /** What a tenant's webhooks are signed with and how they are sent. */
 @Path("/v1/webhooks/settings")
-@Tag(name = "Webhook Resource")
+@Tag(ref = "Webhook Resource")
 @Produces(MediaType.APPLICATION_JSON)
 public class WebhookSettingsResource {
 
