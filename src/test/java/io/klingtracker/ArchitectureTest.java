@@ -76,7 +76,7 @@ class ArchitectureTest {
           signature -> secret
           task -> database loops problem share text time
           tenant -> cache database http kling loops problem request rules secret task text time
-          upstream -> database kling loops retry rules secret task
+          upstream -> database kling loops problem retry rules secret task
           watch -> database http loops problem share task
           api -> cache kling loops problem request rules secret task tenant time upstream watch
           callback -> database http kling loops presence problem retry secret task text upstream
@@ -321,6 +321,11 @@ class ArchitectureTest {
       }
     }
     assertEquals(
-        Set.of("KlingResource.create", "KlingResource.read", "NewerResource.create"), hidden);
+        Set.of(
+            "KlingResource.create",
+            "KlingResource.presets",
+            "KlingResource.read",
+            "NewerResource.create"),
+        hidden);
   }
 }

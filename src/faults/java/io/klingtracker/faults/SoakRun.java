@@ -206,8 +206,8 @@ final class SoakRun {
             .toList();
     System.out.printf(
         Locale.ROOT,
-        "-- %.0f s: %d submissions, %d waiting, Kling accepted %d and refused %d for want of a slot;"
-            + " limits %s; resident %s MiB%n",
+        "-- %.0f s: %d submissions, %d waiting, Kling accepted %d and refused %d for want of a"
+            + " slot; limits %s; resident %s MiB%n",
         seconds,
         submitted,
         installation.sql().number(DEPTH),

@@ -226,6 +226,29 @@ final class Answers {
         + KEY_PAIR;
   }
 
+  /** Kling's own voices or elements; always the same. */
+  ArrayNode presets(String path) {
+    boolean voices = path.endsWith("voices");
+    ArrayNode data = Json.MAPPER.createArrayNode();
+    for (int i = 1; i <= 3; i++) {
+      String id = "82983680279340655" + i;
+      ObjectNode preset =
+          data.addObject()
+              .put("task_id", id)
+              .put("task_status", "succeed")
+              .putObject("task_result")
+              .putArray(voices ? "voices" : "elements")
+              .addObject();
+      if (voices) {
+        preset.put("voice_id", id).put("voice_name", "preset " + i);
+      } else {
+        preset.put("element_id", Long.parseLong(id)).put("element_name", "preset " + i);
+      }
+      preset.put("owned_by", "kling");
+    }
+    return data;
+  }
+
   /** What a synchronous product answers at once. */
   ObjectNode synchronous(String path, Snowflakes ids) {
     long now = settings.clock().millis();
@@ -240,6 +263,9 @@ final class Answers {
           .put("face_image", url + ".jpg")
           .put("start_time", 0)
           .put("end_time", 5000);
+      return data;
+    }
+    if (path.contains("/delete-")) {
       return data;
     }
     if (path.endsWith("/image-recognize")) {

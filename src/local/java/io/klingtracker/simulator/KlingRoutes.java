@@ -16,7 +16,16 @@ import org.jspecify.annotations.Nullable;
 final class KlingRoutes {
 
   private static final Set<String> SYNCHRONOUS =
-      Set.of("/v1/audio/tts", "/v1/videos/identify-face", "/v1/videos/image-recognize");
+      Set.of(
+          "/v1/audio/tts",
+          "/v1/videos/identify-face",
+          "/v1/videos/image-recognize",
+          "/v1/general/delete-voices",
+          "/v1/general/delete-advanced-elements",
+          "/v1/general/delete-elements");
+
+  private static final Set<String> PRESETS =
+      Set.of("/v1/general/presets-voices", "/v1/general/advanced-presets-elements");
   private static final int MAX_IDS = 20;
   private static final int MAX_PAGE = 1000;
   private static final int MAX_PAGE_SIZE = 500;
@@ -100,6 +109,9 @@ final class KlingRoutes {
     if (SYNCHRONOUS.contains(path)) {
       return new Call(post ? Operation.CREATE : null, null, path, null, request, body);
     }
+    if (PRESETS.contains(path)) {
+      return new Call(get ? Operation.QUERY : null, null, path, null, request, body);
+    }
     if (path.equals("/tasks")) {
       Operation operation = post ? Operation.LIST : get ? Operation.QUERY : null;
       return new Call(operation, null, path, null, request, body);
@@ -168,6 +180,9 @@ final class KlingRoutes {
         return new Result(Reply.ok(answers.success(answers.synchronous(call.path(), ids))), null);
       }
       return create(call, product, call.body(), account);
+    }
+    if (PRESETS.contains(call.path())) {
+      return new Result(Reply.ok(answers.success(answers.presets(call.path()))), null);
     }
     if (product == null) {
       return new Result(

@@ -149,7 +149,10 @@ final class Capacity {
   String obstacle(SlotPool pool) {
     String name = pool.account();
     Account account = accounts.get(name);
-    if (account != null && !account.mayUse(pool.model())) {
+    if (account == null) {
+      return "account " + name + " is not configured";
+    }
+    if (!account.mayUse(pool.model())) {
       return "account %s may not use it (kling.accounts.%s.models)".formatted(name, name);
     }
     if (paused.contains(name)) {

@@ -33,8 +33,8 @@ import org.jspecify.annotations.Nullable;
 class FairQueue {
 
   /**
-   * Hops from one tenant's queue for one model to the next: as many index probes as there are
-   * queues, however long they are.
+   * Hops from one tenant's queue for one model to the next, and in each from account to account of
+   * what has to go to one: as many index probes as there are queues, however long they are.
    */
   static final String QUEUES =
       """
@@ -50,10 +50,28 @@ class FairQueue {
       ),
       found as (select * from queue limit :limit)
       -- A suspended tenant's tasks wait in their queue and take no share.
-      select s.tenant_id, s.family, s.model, case when t.suspended_at is null then t.weight else 0 end as weight,
-        coalesce(d.turn, 0) as turn
+      select s.tenant_id, s.family, s.model, a.account,
+        case when t.suspended_at is null then t.weight else 0 end as weight, coalesce(d.turn, 0) as turn
       from found s join tenant t on t.id = s.tenant_id
-        left join dispatch_turn d on d.family = s.family and d.model = s.model and d.tenant_id = s.tenant_id
+        cross join lateral (
+          select cast(null as text) as account
+          union all
+          (with recursive pin as (
+            (select p.pinned_to as account from dispatch_queue p
+             where p.sent_at is null and p.pinned_to is not null
+               and p.tenant_id = s.tenant_id and p.family = s.family and p.model = s.model
+             order by p.pinned_to limit 1)
+            union all
+            select n.* from pin l cross join lateral (
+              select p.pinned_to from dispatch_queue p
+              where p.sent_at is null and p.pinned_to is not null and p.pinned_to > l.account
+                and p.tenant_id = s.tenant_id and p.family = s.family and p.model = s.model
+              order by p.pinned_to limit 1) n
+          )
+          select account from pin)
+        ) a
+        left join dispatch_turn d on d.family = s.family and d.model = s.model
+          and d.tenant_id = s.tenant_id || coalesce('/' || a.account, '')
       """;
 
   private static final String VIRTUAL_CLOCK =
@@ -69,14 +87,29 @@ class FairQueue {
       select l.queue, c.task_id, c.slots,
         coalesce((select octet_length(r.body) from task_request r where r.task_id = c.task_id), 0) as bytes
       from unnest(cast(:tenants as text[]), cast(:families as text[]), cast(:models as text[]),
-          cast(:limits as int[])) with ordinality as l(tenant_id, family, model, most, queue)
+          cast(:accounts as text[]), cast(:limits as int[])) with ordinality
+          as l(tenant_id, family, model, account, most, queue)
         cross join lateral (
-          select q.task_id, q.slots, q.priority from dispatch_queue q
-          where q.sent_at is null and q.tenant_id = l.tenant_id and q.family = l.family and q.model = l.model
-            and q.due_at <= :now and (q.deadline_at is null or q.deadline_at > :now)
-          order by q.priority desc, q.task_id limit l.most) c
+          (select q.task_id, q.slots, q.priority from dispatch_queue q
+           where l.account is null and q.pinned_to is null
+             and q.sent_at is null and q.tenant_id = l.tenant_id and q.family = l.family and q.model = l.model
+             and q.due_at <= :now and (q.deadline_at is null or q.deadline_at > :now)
+           order by q.priority desc, q.task_id limit l.most)
+          union all
+          (select q.task_id, q.slots, q.priority from dispatch_queue q
+           where q.pinned_to = l.account
+             and q.sent_at is null and q.tenant_id = l.tenant_id and q.family = l.family and q.model = l.model
+             and q.due_at <= :now and (q.deadline_at is null or q.deadline_at > :now)
+           order by q.priority desc, q.task_id limit l.most)) c
       order by l.queue, c.priority desc, c.task_id
       """;
+
+  /** A model on any account, or what has to go to one. */
+  private record Lane(Model model, @Nullable String account) {
+    static Lane of(TenantQueue queue) {
+      return new Lane(queue.model(), queue.account());
+    }
+  }
 
   private final Jdbi jdbi;
   private final PoolStore pools;
@@ -109,7 +142,8 @@ class FairQueue {
   List<TenantQueue> next() {
     TenantQueue after = lastQueue;
     List<TenantQueue> queues = jdbi.withHandle(handle -> queues(handle, after, queueLimit));
-    lastQueue = queues.size() < queueLimit ? null : queues.get(queues.size() - 1);
+    List<TenantQueue> whole = queues.stream().filter(queue -> queue.account() == null).toList();
+    lastQueue = whole.size() < queueLimit ? null : whole.get(whole.size() - 1);
     return queues.stream().filter(queue -> queue.weight() > 0).toList();
   }
 
@@ -130,6 +164,7 @@ class FairQueue {
                 new TenantQueue(
                     row.getString("tenant_id"),
                     new Model(row.getString("family"), row.getString("model")),
+                    row.getString("account"),
                     row.getInt("weight"),
                     row.getDouble("turn"),
                     List.of()))
@@ -155,7 +190,7 @@ class FairQueue {
     pools.raise(
         capacity, snapshot, seen.stream().map(TenantQueue::model).collect(Collectors.toSet()));
     Map<Model, Double> virtualClock = virtualClock(handle, seen);
-    Map<Model, Integer> free = free(seen, capacity, snapshot.used(), room);
+    Map<Lane, Integer> free = free(seen, capacity, snapshot.used(), room);
     BodyRoom.Pass pass = bodies.pass();
     List<TenantQueue> queues = firstInTurn(handle, seen, free, virtualClock, pass);
     if (only != null) {
@@ -166,16 +201,17 @@ class FairQueue {
   }
 
   /**
-   * Of each model the queues whose turn is first, with their first tasks: as many queues as there
-   * are free slots, not counting those whose tasks are all deferred, or too large for now.
+   * Of each model, and each account that tasks have to go to, the queues whose turn is first, with
+   * their first tasks: as many queues as there are free slots, not counting those whose tasks are
+   * all deferred, or too large for now.
    */
   private List<TenantQueue> firstInTurn(
       Handle handle,
       List<TenantQueue> seen,
-      Map<Model, Integer> free,
+      Map<Lane, Integer> free,
       Map<Model, Double> virtualClock,
       BodyRoom.Pass pass) {
-    Map<Model, Deque<TenantQueue>> byModel = new LinkedHashMap<>();
+    Map<Lane, Deque<TenantQueue>> byLane = new LinkedHashMap<>();
     seen.stream()
         .sorted(
             Comparator.<TenantQueue>comparingDouble(
@@ -184,14 +220,14 @@ class FairQueue {
                             queue.virtualTime(), virtualClock.getOrDefault(queue.model(), 0.0)))
                 .thenComparing(TenantQueue::tenant))
         .forEach(
-            queue -> byModel.computeIfAbsent(queue.model(), m -> new ArrayDeque<>()).add(queue));
-    Map<Model, Integer> wanted = new HashMap<>(free);
+            queue -> byLane.computeIfAbsent(Lane.of(queue), l -> new ArrayDeque<>()).add(queue));
+    Map<Lane, Integer> wanted = new HashMap<>(free);
     List<TenantQueue> first = new ArrayList<>();
     while (true) {
       List<TenantQueue> next = new ArrayList<>();
-      byModel.forEach(
-          (model, queues) -> {
-            for (int i = wanted.getOrDefault(model, 0); i > 0 && !queues.isEmpty(); i--) {
+      byLane.forEach(
+          (lane, queues) -> {
+            for (int i = wanted.getOrDefault(lane, 0); i > 0 && !queues.isEmpty(); i--) {
               next.add(queues.remove());
             }
           });
@@ -200,22 +236,24 @@ class FairQueue {
       }
       for (TenantQueue queue : waiting(handle, next, free, pass)) {
         if (!queue.waiting().isEmpty()) {
-          wanted.merge(queue.model(), -1, Integer::sum);
+          wanted.merge(Lane.of(queue), -1, Integer::sum);
           first.add(queue);
         }
       }
     }
   }
 
-  private static Map<Model, Integer> free(
+  private static Map<Lane, Integer> free(
       List<TenantQueue> queues, Capacity capacity, Map<SlotPool, Integer> used, int room) {
-    Map<Model, Integer> free = new HashMap<>();
+    Map<Lane, Integer> free = new HashMap<>();
     for (TenantQueue queue : queues) {
       free.computeIfAbsent(
-          queue.model(),
-          model -> {
+          Lane.of(queue),
+          lane -> {
+            Model model = lane.model();
             int sum = 0;
-            for (String account : capacity.accounts()) {
+            for (String account :
+                lane.account() == null ? capacity.accounts() : Set.of(lane.account())) {
               SlotPool pool = new SlotPool(account, model.family(), model.model());
               sum += Math.max(0, capacity.limit(pool) - used.getOrDefault(pool, 0));
             }
@@ -248,13 +286,14 @@ class FairQueue {
   }
 
   private List<TenantQueue> waiting(
-      Handle handle, List<TenantQueue> queues, Map<Model, Integer> free, BodyRoom.Pass pass) {
+      Handle handle, List<TenantQueue> queues, Map<Lane, Integer> free, BodyRoom.Pass pass) {
     Map<Integer, List<Candidate>> tasks = new HashMap<>();
     Columns.of(handle.createQuery(WAITING), queues)
         .texts("tenants", TenantQueue::tenant)
         .texts("families", queue -> queue.model().family())
         .texts("models", queue -> queue.model().model())
-        .ints("limits", queue -> free.getOrDefault(queue.model(), 0))
+        .texts("accounts", TenantQueue::account)
+        .ints("limits", queue -> free.getOrDefault(Lane.of(queue), 0))
         .rest()
         .bind("now", clock.instant())
         .map(
@@ -268,14 +307,7 @@ class FairQueue {
         .list();
     List<TenantQueue> filled = new ArrayList<>();
     for (int i = 0; i < queues.size(); i++) {
-      TenantQueue queue = queues.get(i);
-      filled.add(
-          new TenantQueue(
-              queue.tenant(),
-              queue.model(),
-              queue.weight(),
-              queue.virtualTime(),
-              tasks.getOrDefault(i + 1, List.of())));
+      filled.add(queues.get(i).with(tasks.getOrDefault(i + 1, List.of())));
     }
     return filled;
   }

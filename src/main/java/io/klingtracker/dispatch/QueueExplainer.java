@@ -20,7 +20,9 @@ import java.time.Duration;
 import java.time.Instant;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Optional;
+import java.util.Set;
 import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 
@@ -107,14 +109,15 @@ class QueueExplainer implements QueueView {
     int weight = 1;
     for (TenantQueue queue : now.queues()) {
       if (queue.model().family().equals(place.family())
-          && queue.model().model().equals(place.model())) {
+          && queue.model().model().equals(place.model())
+          && Objects.equals(queue.account(), place.account())) {
         total += queue.weight();
         weight = queue.tenant().equals(place.tenant()) ? Math.max(1, queue.weight()) : weight;
       }
     }
     int slots = 0;
     int free = 0;
-    for (String account : now.capacity().accounts()) {
+    for (String account : accounts(now, place)) {
       SlotPool pool = new SlotPool(account, place.family(), place.model());
       int limit = now.capacity().limit(pool);
       slots += limit;
@@ -139,14 +142,22 @@ class QueueExplainer implements QueueView {
         place.attempts());
   }
 
+  /** Where it may go. */
+  private static Set<String> accounts(View now, Place place) {
+    return place.account() == null ? now.capacity().accounts() : Set.of(place.account());
+  }
+
   private static String reason(View now, Place place, int slots, int free, Instant time) {
     String model =
         place.model().equals(ModelMapping.OTHER) ? "other " + place.family() : place.model();
     StringBuilder reason = new StringBuilder();
+    if (place.account() != null) {
+      reason.append("what it names is on account ").append(place.account()).append(": ");
+    }
     if (slots == 0) {
       reason.append("no account takes tasks of ").append(model).append(" now: ");
       reason.append(
-          now.capacity().accounts().stream()
+          accounts(now, place).stream()
               .map(
                   account ->
                       now.capacity().obstacle(new SlotPool(account, place.family(), place.model())))

@@ -31,7 +31,7 @@ class QueueReader {
       """
       select q.tenant_id as place_tenant, q.family as place_family, q.model as place_model, q.slots as place_slots,
         q.due_at as place_due_at, q.deadline_at as place_deadline_at, q.claimed_by is not null as place_claimed,
-        q.attempts as place_attempts, q.sent_at as place_sent_at, q.reason as place_reason,
+        q.attempts as place_attempts, q.sent_at as place_sent_at, q.reason as place_reason, q.pinned_to as place_account,
         (select count(*) from (select from dispatch_queue a where a.sent_at is null and a.tenant_id = q.tenant_id
            and a.family = q.family and a.model = q.model and a.priority > q.priority limit :most) x)
         + (select count(*) from (select from dispatch_queue a where a.sent_at is null and a.tenant_id = q.tenant_id
@@ -69,6 +69,7 @@ class QueueReader {
   /**
    * A task's place.
    *
+   * @param account the only one that it may go to; null for any
    * @param sentAt when its create was sent; null while it waits
    * @param reason how the last try ended
    * @param ahead how many of its tenant go first, as far as they are counted
@@ -77,6 +78,7 @@ class QueueReader {
       String tenant,
       String family,
       String model,
+      @Nullable String account,
       int slots,
       Instant dueAt,
       @Nullable Instant deadlineAt,
@@ -176,6 +178,7 @@ class QueueReader {
         row.getString("place_tenant"),
         row.getString("place_family"),
         row.getString("place_model"),
+        row.getString("place_account"),
         row.getInt("place_slots"),
         Rows.instant(row, "place_due_at"),
         Rows.instantOrNull(row, "place_deadline_at"),

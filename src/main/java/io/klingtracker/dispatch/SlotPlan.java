@@ -5,6 +5,7 @@ import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.Deque;
 import java.util.HashMap;
+import java.util.HashSet;
 import java.util.Iterator;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -28,29 +29,47 @@ final class SlotPlan {
   record Model(String family, String model) {}
 
   /**
-   * One tenant's queue for one model.
+   * One tenant's queue for one model. What has to go to one account is a queue of its own, in turn
+   * like another tenant's: it waits for that account alone, and nothing else waits for it.
    *
+   * @param account the only one that its tasks may go to; null for any
    * @param virtualTime where it is in virtual time
    * @param waiting its first tasks, in order
    */
   record TenantQueue(
-      String tenant, Model model, int weight, double virtualTime, List<Candidate> waiting) {
+      String tenant,
+      Model model,
+      @Nullable String account,
+      int weight,
+      double virtualTime,
+      List<Candidate> waiting) {
+
+    /** One whose tasks may go to any account. */
+    TenantQueue(
+        String tenant, Model model, int weight, double virtualTime, List<Candidate> waiting) {
+      this(tenant, model, null, weight, virtualTime, waiting);
+    }
+
+    /** By which its turns go: a tenant's name has no slash in it. */
+    String turn() {
+      return account == null ? tenant : tenant + "/" + account;
+    }
+
+    /** The same queue with its first tasks. */
+    TenantQueue with(List<Candidate> first) {
+      return new TenantQueue(tenant, model, account, weight, virtualTime, first);
+    }
 
     /** The same queue with only those of its tasks that are named. */
     TenantQueue with(Set<String> taskIds) {
-      return new TenantQueue(
-          tenant,
-          model,
-          weight,
-          virtualTime,
-          waiting.stream().filter(task -> taskIds.contains(task.taskId())).toList());
+      return with(waiting.stream().filter(task -> taskIds.contains(task.taskId())).toList());
     }
   }
 
   /** A task and the account it goes to. */
   record Assigned(String taskId, String account) {}
 
-  /** Who moves on in virtual time; the tenant is empty for the time itself. */
+  /** Which queue moves on in virtual time; its name is empty for the time itself. */
   record Turn(String tenant, Model model) {}
 
   /** What was decided. */
@@ -71,8 +90,12 @@ final class SlotPlan {
       return start;
     }
 
-    String tenant() {
-      return queue.tenant();
+    String turn() {
+      return queue.turn();
+    }
+
+    boolean isPinned() {
+      return queue.account() != null;
     }
   }
 
@@ -81,6 +104,9 @@ final class SlotPlan {
   private final Map<Model, Double> virtualClock;
   private final List<Assigned> assigned = new ArrayList<>();
   private final Map<Turn, Double> turns = new LinkedHashMap<>();
+
+  /** Whose free slots are kept for tasks that have to go there and need more of them. */
+  private final Set<SlotPool> kept = new HashSet<>();
 
   /**
    * Starts a plan.
@@ -104,7 +130,10 @@ final class SlotPlan {
                 queue.model(),
                 model ->
                     new PriorityQueue<>(
-                        Comparator.comparingDouble(Head::start).thenComparing(Head::tenant)))
+                        Comparator.comparingDouble(Head::start)
+                            // Others may have another account to go to.
+                            .thenComparing(head -> !head.isPinned())
+                            .thenComparing(Head::turn)))
             .add(new Head(queue, virtualClock.getOrDefault(queue.model(), 0.0)));
       }
     }
@@ -125,7 +154,15 @@ final class SlotPlan {
     Head head = heads.poll();
     Candidate first = head == null ? null : head.waiting.peek();
     String account = head == null || first == null ? null : account(head.queue, first);
-    if (head == null || first == null || account == null) {
+    if (head == null || first == null) {
+      return false;
+    }
+    if (account == null && head.queue.account() != null) {
+      // It was first in turn there, and the rest is for other accounts.
+      kept.add(pool(head.queue.account(), head.queue));
+      return true;
+    }
+    if (account == null) {
       return false;
     }
     head.waiting.remove();
@@ -135,7 +172,7 @@ final class SlotPlan {
     assigned.add(new Assigned(first.taskId(), account));
     turns.put(new Turn("", head.queue.model()), head.start);
     head.start += (double) first.slots() / head.queue.weight();
-    turns.put(new Turn(head.tenant(), head.queue.model()), head.start);
+    turns.put(new Turn(head.turn(), head.queue.model()), head.start);
     if (!head.waiting.isEmpty()) {
       heads.add(head);
     }
@@ -148,6 +185,9 @@ final class SlotPlan {
     double least = Double.POSITIVE_INFINITY;
     for (String account : capacity.accounts().stream().sorted().toList()) {
       SlotPool pool = pool(account, queue);
+      if (queue.account() != null && !queue.account().equals(account) || kept.contains(pool)) {
+        continue;
+      }
       int limit = capacity.limit(pool);
       int taken = used.getOrDefault(pool, 0);
       // A task that needs more than there ever are goes when all are free; Kling has the last word.

@@ -140,8 +140,10 @@ class HttpKlingClient implements KlingClient, KlingLists {
   }
 
   @Override
-  public CompletionStage<PassthroughAnswer> pass(String account, String path, String body) {
-    return call(account, HttpMethod.POST, path, Buffer.buffer(body), Instant.MAX)
+  public CompletionStage<PassthroughAnswer> pass(
+      String account, String path, @Nullable String body) {
+    HttpMethod method = body == null ? HttpMethod.GET : HttpMethod.POST;
+    return call(account, method, path, body == null ? null : Buffer.buffer(body), Instant.MAX)
         .<PassthroughAnswer>map(
             answer -> {
               Integer code = answer.code();

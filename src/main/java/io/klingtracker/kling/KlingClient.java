@@ -2,6 +2,7 @@ package io.klingtracker.kling;
 
 import java.time.Instant;
 import java.util.concurrent.CompletionStage;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Kling as we use it. No call blocks; each stage ends within the configured time limits and never
@@ -33,7 +34,7 @@ public interface KlingClient {
    *
    * @param account name of a configured account
    * @param path Kling's path
-   * @param body the JSON body
+   * @param body the JSON body; null for a GET
    */
-  CompletionStage<PassthroughAnswer> pass(String account, String path, String body);
+  CompletionStage<PassthroughAnswer> pass(String account, String path, @Nullable String body);
 }

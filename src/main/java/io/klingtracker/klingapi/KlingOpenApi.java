@@ -48,7 +48,11 @@ public class KlingOpenApi implements OASFilter {
     for (SyncPath sync : Kinds.sync()) {
       document
           .getPaths()
-          .addPathItem("/kling/v1/" + sync.path(), OASFactory.createPathItem().POST(passed(sync)));
+          .addPathItem(
+              "/kling/v1/" + sync.path(),
+              sync.isRead()
+                  ? OASFactory.createPathItem().GET(presets(sync))
+                  : OASFactory.createPathItem().POST(passed(sync)));
     }
   }
 
@@ -96,6 +100,13 @@ public class KlingOpenApi implements OASFilter {
         .addParameter(number("pageNum", KlingResource.MAX_PAGE_NUMBER, 1))
         .addParameter(
             number("pageSize", KlingResource.maxPageSize(kind), KlingResource.DEFAULT_PAGE_SIZE));
+  }
+
+  private static Operation presets(SyncPath sync) {
+    return operation("Passed on to Kling, answered at once: " + sync.path())
+        .addParameter(number("pageNum", KlingResource.MAX_PAGE_NUMBER, 1))
+        .addParameter(
+            number("pageSize", KlingResource.MAX_VOICE_PAGE_SIZE, KlingResource.DEFAULT_PAGE_SIZE));
   }
 
   private static Operation passed(SyncPath sync) {

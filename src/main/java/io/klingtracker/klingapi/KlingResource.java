@@ -44,7 +44,7 @@ public class KlingResource {
 
   static final int MAX_PAGE_NUMBER = 1000;
   private static final int MAX_PAGE_SIZE = 500;
-  private static final int MAX_VOICE_PAGE_SIZE = 1000;
+  static final int MAX_VOICE_PAGE_SIZE = 1000;
   static final int DEFAULT_PAGE_SIZE = 30;
 
   private final BodyReader bodies;
@@ -88,9 +88,10 @@ public class KlingResource {
       @HeaderParam("Tracker-Dry-Run") @Nullable String dryRun,
       @HeaderParam("Prefer") @Nullable String prefer) {
     SyncPath sync = Kinds.syncOfPath(withoutSlash(path)).orElse(null);
-    if (sync != null) {
+    if (sync != null && !sync.isRead()) {
       return bodies.read(
-          sync.takesMedia(), sound -> passthrough.forward(caller.tenant(), sync, sound));
+          sync.takesMedia(),
+          sound -> passthrough.forward(caller.tenant(), caller.trackAccounts(), sync, sound));
     }
     Kind kind =
         Kinds.ofPath(withoutSlash(path))
@@ -124,6 +125,23 @@ public class KlingResource {
         wait,
         KlingTask.created(accepted.taskId(), accepted.externalTaskId(), accepted.createdAt()),
         KlingTask::of);
+  }
+
+  /** Kling's own voices and elements, passed on. */
+  @GET
+  @Needs(Scope.READ)
+  @Path("/general/{path: presets-voices|advanced-presets-elements}")
+  @Blocking
+  @Operation(hidden = true)
+  public CompletionStage<Response> presets(
+      @PathParam("path") String path,
+      @QueryParam("pageNum") @Nullable String pageNum,
+      @QueryParam("pageSize") @Nullable String pageSize) {
+    SyncPath sync = Kinds.syncOfPath("general/" + path).orElseThrow(() -> unknown(path));
+    int number = number("pageNum", pageNum, 1, MAX_PAGE_NUMBER);
+    int size = number("pageSize", pageSize, DEFAULT_PAGE_SIZE, MAX_VOICE_PAGE_SIZE);
+    return passthrough.read(
+        caller.tenant(), sync, "pageNum=%d&pageSize=%d".formatted(number, size));
   }
 
   /** One task by our id or the caller's, or a page of a kind's tasks, newest first. */

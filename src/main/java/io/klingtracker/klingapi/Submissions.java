@@ -9,6 +9,7 @@ import io.klingtracker.problem.ProblemException;
 import io.klingtracker.request.Parameters;
 import io.klingtracker.rules.Checked;
 import io.klingtracker.rules.Kind;
+import io.klingtracker.rules.NamedItem;
 import io.klingtracker.rules.RequestRules;
 import io.klingtracker.secret.Hashes;
 import io.klingtracker.task.NewTask;
@@ -17,6 +18,7 @@ import io.klingtracker.task.Tasks;
 import io.klingtracker.tenant.CurrentCaller;
 import io.klingtracker.tenant.Quotas;
 import io.klingtracker.upstream.KlingAccounts;
+import io.klingtracker.upstream.MadeItems;
 import io.klingtracker.upstream.UpstreamConfig;
 import jakarta.inject.Inject;
 import jakarta.inject.Singleton;
@@ -48,6 +50,7 @@ class Submissions {
   private final KlingConfig kling;
   private final UpstreamConfig upstream;
   private final TargetPolicy targets;
+  private final MadeItems made;
   private final Quotas quotas;
   private final CurrentCaller caller;
   private final Clock clock;
@@ -79,6 +82,7 @@ class Submissions {
       KlingConfig kling,
       UpstreamConfig upstream,
       TargetPolicy targets,
+      MadeItems made,
       Quotas quotas,
       CurrentCaller caller,
       Clock clock) {
@@ -87,6 +91,7 @@ class Submissions {
     this.kling = kling;
     this.upstream = upstream;
     this.targets = targets;
+    this.made = made;
     this.quotas = quotas;
     this.caller = caller;
     this.clock = clock;
@@ -113,7 +118,13 @@ class Submissions {
     if (externalTaskId != null && tasks.find(request.tenant(), externalTaskId).isPresent()) {
       throw taken(externalTaskId);
     }
-    return DryRun.of(request.kind(), request.body(), checked, accounts(checked), upstream);
+    String account = account(request);
+    return DryRun.of(
+        request.kind(),
+        request.body(),
+        checked,
+        account == null ? accounts(checked) : List.of(account),
+        upstream);
   }
 
   /** Stores the task, or finds the answer that its idempotency key had before. */
@@ -163,7 +174,8 @@ class Submissions {
             priority(options.priority()),
             deadline(options.deadline()),
             idempotency(options.idempotencyKey(), request, requestId),
-            caller.key());
+            caller.key(),
+            account(request));
     Submission submission = store(task);
     if (submission instanceof Submission.Stored stored) {
       return new Accepted(requestId, stored.taskId(), externalTaskId, stored.createdAt(), false);
@@ -206,6 +218,12 @@ class Submissions {
               .formatted(checked.slotModel()));
     }
     return checked;
+  }
+
+  /** The account that has what the request names; null for any. */
+  private @Nullable String account(SubmissionRequest request) {
+    return made.account(
+        request.tenant(), caller.trackAccounts(), NamedItem.in(request.body().root()));
   }
 
   /** Names of the accounts that may use the model, sorted. */

@@ -457,7 +457,12 @@ public final class Kinds {
           new SyncPath("videos/multi-elements/delete-selection", false),
           new SyncPath("videos/multi-elements/clear-selection", false),
           new SyncPath("videos/multi-elements/preview-selection", false),
-          new SyncPath("general/custom-elements", true));
+          new SyncPath("general/custom-elements", true),
+          new SyncPath("general/presets-voices", false, SyncPath.Use.LISTS_PRESETS),
+          new SyncPath("general/advanced-presets-elements", false, SyncPath.Use.LISTS_PRESETS),
+          new SyncPath("general/delete-voices", false, SyncPath.Use.DELETES),
+          new SyncPath("general/delete-advanced-elements", false, SyncPath.Use.DELETES),
+          new SyncPath("general/delete-elements", false, SyncPath.Use.DELETES));
 
   private static final Set<String> MODELS =
       ALL.stream()
@@ -527,7 +532,7 @@ public final class Kinds {
     return MODELS;
   }
 
-  /** The synchronous path with exactly this path; it takes POST only. */
+  /** The synchronous path with exactly this path; it takes POST, or GET alone. */
   public static Optional<SyncPath> syncOfPath(String path) {
     return SYNC.stream().filter(s -> s.path().equals(path)).findAny();
   }

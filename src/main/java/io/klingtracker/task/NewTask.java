@@ -23,6 +23,7 @@ import org.jspecify.annotations.Nullable;
  * @param deadline not to be dispatched after this
  * @param idempotency the caller's Idempotency-Key, or null
  * @param apiKey the id of the API key that it came with, for reports of use
+ * @param account the Kling account that it has to go to; null for any
  */
 public record NewTask(
     String tenant,
@@ -39,7 +40,8 @@ public record NewTask(
     int priority,
     @Nullable Instant deadline,
     @Nullable Idempotency idempotency,
-    @Nullable UUID apiKey) {
+    @Nullable UUID apiKey,
+    @Nullable String account) {
 
   /**
    * A retry-safe submission.

@@ -133,6 +133,7 @@ class TaskStore {
                 .ints("priorities", of(NewTask::priority))
                 .written("deadlines", of(NewTask::deadline))
                 .texts("slotModels", of(NewTask::slotModel))
+                .texts("accounts", of(NewTask::account))
                 .rest()
                 .bind("now", now)
                 .map(

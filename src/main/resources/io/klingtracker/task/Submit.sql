@@ -12,10 +12,11 @@ with given as (
     (select cast(:units as numeric[])), (select cast(:apiKeys as uuid[])), (select cast(:eventIds as uuid[])),
     (select cast(:traceparents as text[])), (select cast(:bodies as text[])),
     (select cast(:families as text[])), (select cast(:slots as int[])), (select cast(:priorities as int[])),
-    (select cast(:deadlines as timestamptz[])), (select cast(:slotModels as text[]))) with ordinality
+    (select cast(:deadlines as timestamptz[])), (select cast(:slotModels as text[])),
+    (select cast(:accounts as text[]))) with ordinality
   as g(id, tenant_id, key, request_hash, request_id, kind, external_task_id, model, upstream_model, callback_url, units,
        api_key_id, event_id, traceparent, body, family, slots, priority, deadline_at, slot_model,
-       place)
+       account, place)
 ),
 -- What each repeats: a task of before, or another of this group.
 asked as materialized (
@@ -58,9 +59,10 @@ moved as (
 request as (insert into task_request (task_id, body) select a.id, a.body from stored s join asked a on a.id = s.id),
 -- Its place in the queue.
 queued as (
-  insert into dispatch_queue (task_id, tenant_id, model, family, slots, priority, due_at, deadline_at)
+  insert into dispatch_queue (task_id, tenant_id, model, family, slots, priority, due_at, deadline_at,
+    pinned_to)
   select s.id, s.tenant_id, coalesce(a.slot_model, s.upstream_model, ''), a.family, a.slots, a.priority,
-    s.created_at, a.deadline_at
+    s.created_at, a.deadline_at, a.account
   from stored s join asked a on a.id = s.id
 ),
 ${event}

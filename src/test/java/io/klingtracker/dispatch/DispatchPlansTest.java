@@ -6,6 +6,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import io.klingtracker.testing.TestDatabase;
 import java.sql.Types;
 import java.time.OffsetDateTime;
+import java.util.Arrays;
 import java.util.List;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
@@ -46,6 +47,7 @@ class DispatchPlansTest {
                 .bindArray("tenants", String.class, List.of("t1", "t2"))
                 .bindArray("families", String.class, List.of("video", "video"))
                 .bindArray("models", String.class, List.of("kling-v3", "kling-v3"))
+                .bindArray("accounts", String.class, Arrays.asList(null, "default"))
                 .bindArray("limits", Integer.class, List.of(5, 5))
                 .bind("now", NOW),
         50);

@@ -173,6 +173,43 @@ class SlotPlanTest {
   }
 
   @Test
+  void what_has_to_go_to_a_full_account_holds_nobody_up() {
+    accounts.put("two", new Account(5, 1));
+    used.put(new SlotPool("two", "video", "kling-v3"), 5);
+
+    Plan plan = plan(pinned("a", "two", 0, 3), queue("a", V3, 1, 0, 1), queue("b", V3, 1, 9, 2));
+
+    assertEquals(List.of("a1", "b1", "b2"), tasks(plan));
+    assertEquals(
+        Set.of("one"), Set.copyOf(plan.assigned().stream().map(Assigned::account).toList()));
+  }
+
+  @Test
+  void what_has_to_go_to_an_account_is_first_there_where_it_is_its_turn() {
+    accounts.put("two", new Account(1, 1));
+
+    Plan plan = plan(queue("a", V3, 1, 0, 9), pinned("z", "two", 0, 1), queue("b", V3, 1, 0, 9));
+
+    assertEquals(new Assigned("z@two1", "two"), plan.assigned().get(0));
+    assertEquals(1.0, plan.turns().get(new Turn("z/two", V3)));
+    assertEquals(6, plan.assigned().size());
+  }
+
+  @Test
+  void a_turn_s_slots_are_kept_for_what_needs_many_of_one_account() {
+    accounts.put("two", new Account(5, 1));
+    used.put(new SlotPool("two", "video", "kling-v3"), 3);
+    TenantQueue big = new TenantQueue("a", V3, "two", 1, 0, List.of(new Candidate("big", 4)));
+
+    assertEquals(
+        Set.of("one"),
+        Set.copyOf(
+            plan(big, queue("b", V3, 1, 1, 9)).assigned().stream()
+                .map(Assigned::account)
+                .toList()));
+  }
+
+  @Test
   void a_batch_is_shared_by_models() {
     Plan plan = planner().assign(List.of(queue("a", V3, 1, 0, 9), queue("b", V2, 1, 0, 9)), 4);
 
@@ -192,6 +229,18 @@ class SlotPlanTest {
         weight,
         turn,
         IntStream.rangeClosed(1, waiting).mapToObj(i -> new Candidate(tenant + i, 1)).toList());
+  }
+
+  private static TenantQueue pinned(String tenant, String account, double turn, int waiting) {
+    return new TenantQueue(
+        tenant,
+        V3,
+        account,
+        1,
+        turn,
+        IntStream.rangeClosed(1, waiting)
+            .mapToObj(i -> new Candidate(tenant + "@" + account + i, 1))
+            .toList());
   }
 
   private Plan plan(TenantQueue... queues) {

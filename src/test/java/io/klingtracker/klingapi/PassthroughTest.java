@@ -16,20 +16,27 @@ import io.klingtracker.share.Shares;
 import io.klingtracker.tenant.CountedCalls;
 import io.klingtracker.testing.SameThread;
 import io.klingtracker.testing.Settings;
+import io.klingtracker.testing.TestDatabase;
+import io.klingtracker.upstream.MadeItems;
 import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
 import java.math.BigDecimal;
 import java.nio.charset.StandardCharsets;
+import java.time.Clock;
 import java.time.Instant;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Deque;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.extension.RegisterExtension;
 
 class PassthroughTest {
+
+  @RegisterExtension static final TestDatabase DATABASE = TestDatabase.fresh();
 
   private static final SyncPath PATH = new SyncPath("audio/tts", false);
   private static final Body BODY = Body.parse("{}".getBytes(StandardCharsets.UTF_8), 100);
@@ -43,6 +50,10 @@ class PassthroughTest {
           new Shares(new SimpleMeterRegistry()),
           () -> {},
           this::counted,
+          new MadeItems(
+              DATABASE.jdbi(),
+              Settings.of(KlingConfig.class, Map.of("kling.accounts.default.access-key", "a")),
+              Clock.systemUTC()),
           new SameThread());
   private final List<String> counted = new ArrayList<>();
 
@@ -77,11 +88,11 @@ class PassthroughTest {
   void what_kling_refuses_is_given_back_and_what_it_does_not_answer_stays_counted() {
     for (PassthroughAnswer answer :
         List.of(
-            new PassthroughAnswer.Answered(200, 0, new byte[0]),
+            new PassthroughAnswer.Answered(200, 0, "{}".getBytes(StandardCharsets.UTF_8)),
             new PassthroughAnswer.NoAnswer("reset"),
             new PassthroughAnswer.Answered(502, -1, new byte[0]),
             new PassthroughAnswer.Answered(400, 1201, new byte[0]))) {
-      passthrough.forward("acme", PATH, BODY);
+      passthrough.forward("acme", Set.of(), PATH, BODY);
       kling.waiting.remove().complete(answer);
     }
 
@@ -92,22 +103,23 @@ class PassthroughTest {
   @Test
   void a_tenant_whose_calls_all_wait_leaves_room_for_another() {
     for (int i = 0; i < 7; i++) {
-      passthrough.forward("greedy", PATH, BODY);
+      passthrough.forward("greedy", Set.of(), PATH, BODY);
     }
     ProblemException refused =
-        assertThrows(ProblemException.class, () -> passthrough.forward("greedy", PATH, BODY));
+        assertThrows(
+            ProblemException.class, () -> passthrough.forward("greedy", Set.of(), PATH, BODY));
     assertEquals(ErrorCode.RATE_LIMITED, refused.code());
 
-    passthrough.forward("other", PATH, BODY);
+    passthrough.forward("other", Set.of(), PATH, BODY);
     assertEquals(8, kling.waiting.size());
 
     // Now that another is there, half is all that the first may have.
     for (int i = 0; i < 3; i++) {
       kling.waiting.remove().complete(new PassthroughAnswer.NoAnswer("slow"));
     }
-    assertThrows(ProblemException.class, () -> passthrough.forward("greedy", PATH, BODY));
+    assertThrows(ProblemException.class, () -> passthrough.forward("greedy", Set.of(), PATH, BODY));
     kling.waiting.remove().complete(new PassthroughAnswer.NoAnswer("slow"));
-    passthrough.forward("greedy", PATH, BODY);
+    passthrough.forward("greedy", Set.of(), PATH, BODY);
     assertEquals(5, kling.waiting.size());
   }
 }

@@ -52,7 +52,9 @@ class LimitsStoryTest {
   @Test
   void no_kind_passes_a_budget_that_is_used_up() {
     TestTenant tenant =
-        TestTenant.create("{\"name\":\"s\",\"units_per_day\":0.04}", "{\"name\":\"k\"}");
+        TestTenant.create(
+            "{\"name\":\"s\",\"units_per_day\":0.04,\"track_accounts\":[\"default\"]}",
+            "{\"name\":\"k\"}");
     Set<String> refused = new HashSet<>();
     for (Example example : Example.all()) {
       Response answer = tenant.caller().body(example.body()).post("/kling/" + example.path());

@@ -19,6 +19,7 @@ public final class GivenTask {
   private int priority = 5;
   private @Nullable Instant deadline;
   private NewTask.@Nullable Idempotency key;
+  private @Nullable String account;
 
   private GivenTask(String tenant) {
     this.tenant = tenant;
@@ -95,6 +96,12 @@ public final class GivenTask {
     return this;
   }
 
+  /** For one account, or any. */
+  public GivenTask account(@Nullable String account) {
+    this.account = account;
+    return this;
+  }
+
   /** The submission. */
   public NewTask task() {
     return new NewTask(
@@ -112,7 +119,8 @@ public final class GivenTask {
         priority,
         deadline,
         key,
-        null);
+        null,
+        account);
   }
 
   /** Submits it; its id. */

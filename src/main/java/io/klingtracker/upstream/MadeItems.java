@@ -1,0 +1,222 @@
+package io.klingtracker.upstream;
+
+import io.klingtracker.kling.KlingConfig;
+import io.klingtracker.problem.ErrorCode;
+import io.klingtracker.problem.ProblemException;
+import io.klingtracker.rules.NamedItem;
+import jakarta.inject.Inject;
+import jakarta.inject.Singleton;
+import java.time.Clock;
+import java.time.Duration;
+import java.util.Collection;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.TreeSet;
+import org.jdbi.v3.core.Jdbi;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Which account made the sessions, voices and elements that callers name, and whose they are. What
+ * tasks make is remembered by the database as they end; what calls make is noted here.
+ */
+@Singleton
+public class MadeItems {
+
+  /** Kling forgets a session after a day. */
+  static final Duration SESSION_LIFE = Duration.ofDays(2);
+
+  private static final String FIND =
+      """
+      select m.kind, m.id, m.account, m.tenant_id
+      from unnest(cast(:kinds as text[]), cast(:ids as text[])) as n(kind, id)
+        join made_at_kling m on m.kind = n.kind and m.id = n.id
+      """;
+
+  private static final String REMEMBER =
+      """
+      insert into made_at_kling (kind, id, account, tenant_id, made_at)
+      select n.kind, n.id, :account, :tenant, :now
+      from unnest(cast(:kinds as text[]), cast(:ids as text[])) as n(kind, id)
+      where length(n.id) <= 128
+      on conflict do nothing
+      """;
+
+  private static final String FORGET =
+      """
+      delete from made_at_kling m using unnest(cast(:kinds as text[]), cast(:ids as text[])) as n(kind, id)
+      where m.kind = n.kind and m.id = n.id and m.tenant_id = :tenant
+      """;
+
+  private static final String FORGET_SESSIONS =
+      """
+      delete from made_at_kling where ctid = any(array(
+        select ctid from made_at_kling where kind = 'session' and made_at < :before order by made_at limit :limit
+        for update skip locked))
+      """;
+
+  /** Sessions forgotten in one statement. */
+  private static final int SWEPT_AT_ONCE = 1_000;
+
+  private record Made(String account, @Nullable String tenant) {}
+
+  private final Jdbi jdbi;
+  private final Clock clock;
+  private final Set<String> accounts;
+
+  @Inject
+  public MadeItems(Jdbi jdbi, KlingConfig kling, Clock clock) {
+    this.jdbi = jdbi;
+    this.clock = clock;
+    this.accounts = new TreeSet<>(kling.accounts().keySet());
+  }
+
+  /**
+   * The account that a request has to go to for what it names; null for any. Blocks when it names
+   * something.
+   *
+   * @param tenant who asks
+   * @param granted accounts on which the tenant may use what was not made here
+   * @throws ProblemException when something is not the tenant's, or the request names things of
+   *     several accounts
+   */
+  public @Nullable String account(String tenant, Set<String> granted, Set<NamedItem> named) {
+    return account(tenant, granted, named, false);
+  }
+
+  /** The same of a request to delete what it names: that has to be the tenant's own. */
+  public @Nullable String accountToDelete(
+      String tenant, Set<String> granted, Set<NamedItem> named) {
+    if (named.isEmpty()) {
+      throw new ProblemException(
+          ErrorCode.INVALID_REQUEST, "names nothing to delete; give voice_id or element_id");
+    }
+    return account(tenant, granted, named, true);
+  }
+
+  private @Nullable String account(
+      String tenant, Set<String> granted, Set<NamedItem> named, boolean own) {
+    if (named.isEmpty()) {
+      return null;
+    }
+    Map<NamedItem, Made> made = find(named);
+    Set<String> places = new TreeSet<>();
+    boolean strangers = false;
+    for (NamedItem item : named) {
+      Made known = made.get(item);
+      if (known == null && (own || item.isMade())) {
+        // Not made here: it is on an account of which the tenant may use everything, or nowhere.
+        strangers = true;
+        refuseUnless(!granted.isEmpty(), item);
+      } else if (known != null && known.tenant() != null) {
+        refuseUnless(known.tenant().equals(tenant), item);
+        places.add(known.account());
+      } else if (known != null) {
+        refuseUnless(!own, item);
+      }
+    }
+    if (places.size() > 1) {
+      throw new ProblemException(
+          ErrorCode.INVALID_REQUEST,
+          "names things of different Kling accounts; name those that were made together");
+    }
+    if (!places.isEmpty()) {
+      String place = places.iterator().next();
+      refuseUnless(!strangers || granted.contains(place), named.iterator().next());
+      // With one account there is nothing to choose, and what waits for it is no queue of its own.
+      return accounts.equals(places) ? null : place;
+    }
+    // Which of several accounts has it, nobody knows; with all of them granted, as it was always.
+    return !strangers || !own && granted.containsAll(accounts)
+        ? null
+        : new TreeSet<>(granted).first();
+  }
+
+  /** Another tenant's and one that does not exist are refused alike. */
+  private static void refuseUnless(boolean allowed, NamedItem item) {
+    if (!allowed) {
+      String kind = item.kind().wireName();
+      throw new ProblemException(
+          ErrorCode.INVALID_REQUEST,
+          "%s_id value '%s' is invalid: no such %s of yours"
+              .formatted(kind, shortened(item), kind));
+    }
+  }
+
+  private static String shortened(NamedItem item) {
+    return item.id().length() <= 60 ? item.id() : item.id().substring(0, 60) + "…";
+  }
+
+  private Map<NamedItem, Made> find(Collection<NamedItem> named) {
+    Map<NamedItem, Made> found = new HashMap<>();
+    jdbi.useHandle(
+        handle ->
+            handle
+                .createQuery(FIND)
+                .bindArray("kinds", String.class, kinds(named))
+                .bindArray("ids", String.class, ids(named))
+                .map(
+                    (row, context) ->
+                        found.put(
+                            new NamedItem(
+                                NamedItem.Kind.of(row.getString("kind")), row.getString("id")),
+                            new Made(row.getString("account"), row.getString("tenant_id"))))
+                .list());
+    return found;
+  }
+
+  /**
+   * Notes what a call made. Blocks.
+   *
+   * @param tenant whose it is; null for Kling's own, which every account has
+   */
+  public void remember(String account, @Nullable String tenant, Collection<NamedItem> made) {
+    if (!made.isEmpty()) {
+      jdbi.useHandle(
+          handle ->
+              handle
+                  .createUpdate(REMEMBER)
+                  .bindArray("kinds", String.class, kinds(made))
+                  .bindArray("ids", String.class, ids(made))
+                  .bind("account", account)
+                  .bind("tenant", tenant)
+                  .bind("now", clock.instant())
+                  .execute());
+    }
+  }
+
+  /** Notes that a tenant's are deleted. Blocks. */
+  public void forget(String tenant, Collection<NamedItem> deleted) {
+    jdbi.useHandle(
+        handle ->
+            handle
+                .createUpdate(FORGET)
+                .bindArray("kinds", String.class, kinds(deleted))
+                .bindArray("ids", String.class, ids(deleted))
+                .bind("tenant", tenant)
+                .execute());
+  }
+
+  /** Forgets sessions that Kling has forgotten; true when there may be more. */
+  boolean forgetSessions() {
+    int forgotten =
+        jdbi.withHandle(
+            handle ->
+                handle
+                    .createUpdate(FORGET_SESSIONS)
+                    .bind("before", clock.instant().minus(SESSION_LIFE))
+                    .bind("limit", SWEPT_AT_ONCE)
+                    .execute());
+    return forgotten == SWEPT_AT_ONCE;
+  }
+
+  private static List<String> kinds(Collection<NamedItem> items) {
+    return items.stream().map(item -> item.kind().wireName()).toList();
+  }
+
+  /** Foreign texts: what no text of the database can hold is nobody's id. */
+  private static List<String> ids(Collection<NamedItem> items) {
+    return items.stream().map(item -> item.id().replace('\0', '\ufffd')).toList();
+  }
+}

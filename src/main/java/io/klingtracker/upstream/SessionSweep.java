@@ -1,0 +1,21 @@
+package io.klingtracker.upstream;
+
+import io.klingtracker.loops.Loops;
+import io.klingtracker.loops.WorkLoop;
+import io.quarkus.runtime.Startup;
+import jakarta.inject.Inject;
+import jakarta.inject.Singleton;
+import java.time.Duration;
+
+/** Forgets sessions that Kling has forgotten, a bounded batch at a time, on every replica. */
+@Startup
+@Singleton
+class SessionSweep {
+
+  private static final Duration EVERY = Duration.ofHours(1);
+
+  @Inject
+  SessionSweep(MadeItems made, Loops loops) {
+    loops.add(WorkLoop.named("session-sweep").every(EVERY).work(made::forgetSessions));
+  }
+}

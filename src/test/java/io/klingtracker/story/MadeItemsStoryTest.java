@@ -1,0 +1,123 @@
+package io.klingtracker.story;
+
+import static org.hamcrest.Matchers.containsString;
+import static org.hamcrest.Matchers.equalTo;
+import static org.hamcrest.Matchers.hasSize;
+
+import io.klingtracker.testing.TestTenant;
+import io.klingtracker.testing.TrackerStack;
+import io.quarkus.test.common.QuarkusTestResource;
+import io.quarkus.test.junit.QuarkusTest;
+import io.restassured.response.ValidatableResponse;
+import java.time.Duration;
+import org.awaitility.Awaitility;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Tag;
+import org.junit.jupiter.api.Test;
+
+/** Sessions, voices and elements are their maker's. */
+@Tag("story")
+@QuarkusTest
+@QuarkusTestResource(TrackerStack.class)
+class MadeItemsStoryTest {
+
+  private static final Duration LIMIT = Duration.ofSeconds(60);
+
+  private TestTenant owner;
+  private TestTenant other;
+
+  @BeforeEach
+  void tenants() {
+    TrackerStack.simulator().clearFaults();
+    owner = stranger();
+    other = stranger();
+  }
+
+  /** One to which no account is granted. */
+  private static TestTenant stranger() {
+    return TestTenant.create("{\"name\":\"story\",\"track_accounts\":[]}", "{\"name\":\"story\"}");
+  }
+
+  @Test
+  void a_session_is_for_whoever_made_it() {
+    String session =
+        owner
+            .caller()
+            .body("{\"video_id\":\"1\"}")
+            .post("/kling/v1/videos/identify-face")
+            .then()
+            .statusCode(200)
+            .extract()
+            .path("data.session_id");
+    String body =
+        "{\"session_id\":\"%s\",\"face_choose\":[{\"face_id\":\"0\"}]}".formatted(session);
+
+    submit(owner, "videos/advanced-lip-sync", body).statusCode(200);
+    submit(other, "videos/advanced-lip-sync", body)
+        .statusCode(400)
+        .body("code", equalTo(1201))
+        .body(
+            "message",
+            equalTo(
+                "session_id value '%s' is invalid: no such session of yours".formatted(session)));
+  }
+
+  @Test
+  void a_voice_that_a_task_made_is_used_and_deleted_by_its_owner_alone() {
+    String task =
+        submit(
+                owner,
+                "general/custom-voices",
+                "{\"voice_name\":\"captain\",\"voice_url\":\"https://example.com/a.mp3\"}")
+            .statusCode(200)
+            .extract()
+            .path("data.task_id");
+    Awaitility.await()
+        .atMost(LIMIT)
+        .until(() -> "succeed".equals(owner.caller().get("/v1/tasks/" + task).path("status")));
+    String voice =
+        owner
+            .caller()
+            .get("/kling/v1/general/custom-voices/" + task)
+            .path("data.task_result.voices[0].voice_id");
+    String speaks =
+        """
+        {"model_name":"kling-v2-6","prompt":"<<<voice_1>>>: land ahead","voice_list":[{"voice_id":"%s"}],
+        "sound":"on","mode":"pro","duration":"5"}\
+        """
+            .formatted(voice);
+    String delete = "{\"voice_id\":\"%s\"}".formatted(voice);
+
+    submit(owner, "videos/text2video", speaks).statusCode(200);
+    submit(other, "videos/text2video", speaks).statusCode(400);
+    submit(other, "general/delete-voices", delete).statusCode(400);
+    submit(owner, "general/delete-voices", "{}").statusCode(400);
+    submit(owner, "general/delete-voices", delete).statusCode(200).body("code", equalTo(0));
+    submit(owner, "videos/text2video", speaks)
+        .statusCode(400)
+        .body("message", containsString("no such voice of yours"));
+  }
+
+  @Test
+  void presets_are_everybody_s_once_they_were_listed() {
+    String preset =
+        other
+            .caller()
+            .get("/kling/v1/general/presets-voices?pageNum=1&pageSize=30")
+            .then()
+            .statusCode(200)
+            .body("code", equalTo(0))
+            .body("data", hasSize(3))
+            .extract()
+            .path("data[0].task_result.voices[0].voice_id");
+
+    submit(owner, "audio/tts", "{\"text\":\"hello\",\"voice_id\":\"%s\"}".formatted(preset))
+        .statusCode(200);
+    submit(owner, "general/delete-voices", "{\"voice_id\":\"%s\"}".formatted(preset))
+        .statusCode(400);
+  }
+
+  private static ValidatableResponse submit(TestTenant tenant, String path, String body) {
+    return tenant.caller().body(body).post("/kling/v1/" + path).then();
+  }
+}
