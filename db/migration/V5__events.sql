@@ -1,16 +1,28 @@
 -- How events reach Kafka, and where they stand in a tenant's feed.
 
--- Events that Kafka has not acknowledged. Insert and delete only. A task's events share a lane and stand in commit
--- order, since the id is drawn while the task's row is locked.
+-- All that Kafka has not acknowledged. Insert and delete only. What has the same key shares a lane and stands in commit
+-- order, since the id is drawn under a lock: of a task's events while its row is locked.
 create table outbox (
   lane     smallint not null check (lane between 0 and 63),
   id       bigint   not null,
-  task_id  text collate "C" not null,
-  sequence int      not null,
-  primary key (lane, id)
+  -- A task's event of this number. 0 asks for the task's newest state alone, or for its tombstone once it is gone.
+  task_id  text collate "C",
+  sequence int,
+  -- Or a record as some other feature wrote it.
+  topic    text,
+  key      text collate "C",
+  headers  json,
+  payload  text,
+  primary key (lane, id),
+  check (case when topic is null
+    then num_nulls(task_id, sequence) = 0 and num_nonnulls(key, headers, payload) = 0
+    else num_nonnulls(task_id, sequence) = 0 and num_nulls(key, headers, payload) = 0 end)
 ) with (autovacuum_vacuum_scale_factor = 0.01, autovacuum_vacuum_threshold = 1000, autovacuum_vacuum_cost_delay = 0);
-create function outbox_lane(task_id text) returns smallint language sql immutable parallel safe
-  return (hashtext(task_id) & 63)::smallint;
+create function outbox_lane(key text) returns smallint language sql immutable parallel safe
+  return (hashtext(key) & 63)::smallint;
+-- A row's place among all others; not a column of its own, so that an event's is the event's own id.
+create function outbox_next() returns bigint language sql volatile
+  return nextval(pg_get_serial_sequence('task_event', 'id'));
 
 -- Who last had each lane of the outbox, so that its next holder knows whether it was given back or left behind. Worthless
 -- after a crash, when nobody holds any.
@@ -20,13 +32,10 @@ create unlogged table event_lane (
   owner text
 ) with (fillfactor = 50);
 
--- Tasks that retention has removed and whose latest state Kafka is still to forget.
-create table state_tombstone (
-  task_id text collate "C" primary key
-) with (autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_cost_delay = 0);
+-- Of tasks that retention has removed Kafka is to forget the latest state.
 create function task_leave_tombstone() returns trigger language plpgsql as $$
 begin
-  insert into state_tombstone select id from gone on conflict do nothing;
+  insert into outbox (lane, id, task_id, sequence) select outbox_lane(id), outbox_next(), id, 0 from gone;
   delete from set_aside s using gone g where s.task_id = g.id;
   return null;
 end $$;

@@ -131,24 +131,25 @@ create table webhook_host_event (
 create index webhook_host_event_tenant on webhook_host_event (tenant_id, id);
 create index webhook_host_event_age on webhook_host_event using brin (at);
 
--- Which of them Kafka has not acknowledged. Only a lane's oldest is ever claimed, so that they arrive in order.
-create table webhook_host_outbox (
-  tenant_id     text collate "C" not null,
-  host          text collate "C" not null,
-  id            bigint not null,
-  claimed_until timestamptz,
-  claimed_by    text,
-  primary key (tenant_id, host, id)
-);
-
--- Rows that statements return in this shape are kept and queued for Kafka by one function.
-create function webhook_host_told(tenant text, host text, state text, reason text, at timestamptz) returns bigint
-language sql as $$
+-- Rows that statements return in this shape are kept, and written as records for Kafka, by one function. Its caller has
+-- the lane's row locked, so that the records of a lane are in the order of what became of it.
+create function webhook_host_told(tenant text, host text, state text, reason text, at timestamptz, topic text)
+returns bigint language sql as $$
   with told as (
     insert into webhook_host_event (tenant_id, host, state, reason, at) values ($1, $2, $3, $4, $5)
-    returning id, tenant_id, host
+    returning *, tenant_id || '/' || host as key,
+      to_char(at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') as time
   )
-  insert into webhook_host_outbox (tenant_id, host, id) select tenant_id, host, id from told returning id
+  insert into outbox (lane, id, topic, key, headers, payload)
+  select outbox_lane(t.key), outbox_next(), $6, t.key,
+    json_build_object(
+      'ce_specversion', '1.0', 'ce_id', t.event_id, 'ce_type', 'kling.webhook.host-' || t.state || '.v1',
+      'ce_source', '/kling-task-tracker', 'ce_subject', t.host, 'ce_time', t.time, 'ce_sequence', t.id::text,
+      'ce_partitionkey', t.key, 'content-type', 'application/json'),
+    json_build_object(
+      'event_id', t.event_id, 'tenant', t.tenant_id, 'host', t.host, 'state', t.state, 'reason', t.reason,
+      'occurred_at', t.time)
+  from told t returning id
 $$;
 
 create table webhook_secret (

@@ -6,11 +6,8 @@ import java.util.concurrent.CompletionStage;
 interface EventSink {
 
   /**
-   * Ends when the event, and the state it carries, have been acknowledged, or exceptionally when
+   * Ends when the message, and the state it carries, have been acknowledged, or exceptionally when
    * not.
    */
   CompletionStage<Void> send(OutboxMessage message);
-
-  /** Makes the topic of latest states forget a task. */
-  CompletionStage<Void> forget(String taskId);
 }

@@ -26,15 +26,13 @@ class EventsLifecycle {
       ChangeNotifier notifier,
       Clock clock,
       Loops loops) {
-    if (config.relay() == RelayConfig.Mode.BUILTIN) {
-      Relay relay = new Relay(store, channels.sink(false), config, metrics, clock);
-      loops.add(relay.loop());
-      notifier.anything(relay::wake);
-    } else {
+    Relay relay = new Relay(store, channels.sink(false), config, metrics, clock);
+    loops.add(relay.loop());
+    notifier.anything(relay::wake);
+    if (config.relay() == RelayConfig.Mode.DEBEZIUM) {
       loops.add(
           WorkLoop.named("outbox")
               .every(EMPTY_EVERY)
-              .oldest(metrics::oldest)
               .work(() -> store.empty(EMPTY_BATCH) == EMPTY_BATCH));
     }
     loops.add(
@@ -43,9 +41,7 @@ class EventsLifecycle {
             .work(
                 () -> {
                   metrics.backlog(store.lag());
-                  if (config.relay() == RelayConfig.Mode.BUILTIN) {
-                    metrics.unowned(store.unownedLanes());
-                  }
+                  metrics.unowned(store.unownedLanes());
                   return false;
                 }));
   }

@@ -43,11 +43,11 @@ final class InFlightWindow {
       }
       lanes.merge(message.lane(), 1, Integer::sum);
       bytes += message.bytes();
-      Deque<OutboxMessage> queue = tasks.get(message.taskId());
+      Deque<OutboxMessage> queue = tasks.get(message.key());
       if (queue == null) {
         queue = new ArrayDeque<>();
-        tasks.put(message.taskId(), queue);
-        ready.add(message.taskId());
+        tasks.put(message.key(), queue);
+        ready.add(message.key());
       }
       queue.add(message);
     }
@@ -72,12 +72,12 @@ final class InFlightWindow {
 
   /** Kafka has it. It stays known, so that it is not read again, until it is {@link #settled}. */
   void acknowledged(OutboxMessage message) {
-    attempts.remove(message.taskId());
+    attempts.remove(message.key());
     next(message);
   }
 
   private void next(OutboxMessage message) {
-    String taskId = message.taskId();
+    String taskId = message.key();
     inFlight.remove(taskId);
     Deque<OutboxMessage> queue = tasks.get(taskId);
     if (queue != null) {
@@ -92,9 +92,9 @@ final class InFlightWindow {
 
   /** Kafka did not take it; the task waits until the given time. */
   void failed(OutboxMessage message, long until) {
-    inFlight.remove(message.taskId());
-    attempts.merge(message.taskId(), 1, Integer::sum);
-    waiting.add(new Waiting(message.taskId(), until));
+    inFlight.remove(message.key());
+    attempts.merge(message.key(), 1, Integer::sum);
+    waiting.add(new Waiting(message.key(), until));
   }
 
   /** How often in a row the task's next event has failed. */

@@ -12,14 +12,14 @@ import org.eclipse.microprofile.reactive.messaging.Message;
 import org.eclipse.microprofile.reactive.messaging.Metadata;
 import org.jspecify.annotations.Nullable;
 
-/** A channel to one topic of Kafka, with an acknowledgement for each record. */
+/** A channel to Kafka, with an acknowledgement for each record. */
 final class KafkaChannel {
 
   private final Consumer<Message<Record<String, @Nullable String>>> channel;
   private volatile @Nullable String broken;
 
   /**
-   * An outlet.
+   * A channel.
    *
    * @param channel takes messages without waiting, acknowledges each that Kafka has and refuses the
    *     others
@@ -28,11 +28,17 @@ final class KafkaChannel {
     this.channel = channel;
   }
 
-  /** Ends when every replica in step has the record, or exceptionally. */
-  CompletionStage<Void> send(String key, @Nullable String value, Headers headers) {
+  /**
+   * Ends when every replica in step has the record, or exceptionally.
+   *
+   * @param topic null means the channel's own
+   */
+  CompletionStage<Void> send(
+      @Nullable String topic, String key, @Nullable String value, Headers headers) {
     CompletableFuture<Void> acknowledged = new CompletableFuture<>();
     Metadata metadata =
-        Metadata.of(OutgoingKafkaRecordMetadata.builder().withHeaders(headers).build());
+        Metadata.of(
+            OutgoingKafkaRecordMetadata.builder().withTopic(topic).withHeaders(headers).build());
     try {
       channel.accept(
           Message.of(

@@ -19,7 +19,7 @@ import org.jspecify.annotations.Nullable;
 @Singleton
 class KafkaChannels {
 
-  /** Status changes. */
+  /** Status changes, and records of other features, which name their topics. */
   static final String EVENTS = "task-events";
 
   /** Latest states. */

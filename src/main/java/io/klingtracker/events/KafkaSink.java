@@ -1,7 +1,9 @@
 package io.klingtracker.events;
 
+import io.klingtracker.events.OutboxMessage.Kind;
 import io.klingtracker.time.Rfc3339;
 import java.nio.charset.StandardCharsets;
+import java.util.Objects;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
 import org.apache.kafka.common.header.Headers;
@@ -37,34 +39,59 @@ final class KafkaSink implements EventSink {
   @Override
   public CompletionStage<Void> send(OutboxMessage message) {
     try {
-      topics.ensure();
+      ensureTopics(message);
     } catch (RuntimeException e) {
       return CompletableFuture.failedFuture(e);
     }
-    Headers headers = headers(message);
-    if (message.isStateOnly()) {
-      return states.send(message.taskId(), message.state(), headers);
+    return switch (message.kind()) {
+      case EVENT -> sendEvent(message);
+      case STATE -> states.send(null, message.key(), message.state(), headers(message));
+      case TOMBSTONE -> states.send(null, message.key(), null, new RecordHeaders());
+      case RECORD -> sendRecord(message);
+      case NOTHING -> CompletableFuture.completedFuture(null);
+    };
+  }
+
+  private void ensureTopics(OutboxMessage message) {
+    if (message.is(Kind.EVENT)) {
+      topics.ensure(topics.events());
     }
-    // A producer closes the headers of what it sends, hence a copy.
-    Headers stateHeaders = message.state() == null ? headers : new RecordHeaders(headers);
-    CompletionStage<Void> sent = events.send(message.taskId(), message.payload(), headers);
+    if (message.hasState()) {
+      topics.ensure(topics.states());
+    }
+    if (message.topic() != null) {
+      topics.ensure(message.topic());
+    }
+  }
+
+  private CompletionStage<Void> sendEvent(OutboxMessage message) {
+    Headers headers = headers(message);
     String state = message.state();
+    // A producer closes the headers of what it sends, hence a copy.
+    Headers stateHeaders = state == null ? headers : new RecordHeaders(headers);
+    CompletionStage<Void> sent = events.send(null, message.key(), message.payload(), headers);
     return state == null
         ? sent
         : CompletableFuture.allOf(
             sent.toCompletableFuture(),
-            states.send(message.taskId(), state, stateHeaders).toCompletableFuture());
+            states.send(null, message.key(), state, stateHeaders).toCompletableFuture());
+  }
+
+  private CompletionStage<Void> sendRecord(OutboxMessage message) {
+    Headers headers = new RecordHeaders();
+    message.headers().forEach((name, value) -> headers.add(name, bytes(value)));
+    return events.send(message.topic(), message.key(), message.payload(), headers);
   }
 
   private Headers headers(OutboxMessage message) {
     Headers headers = new RecordHeaders();
-    byte[] taskId = bytes(message.taskId());
+    byte[] taskId = bytes(message.key());
     headers.add("ce_specversion", SPEC_VERSION);
-    headers.add("ce_id", bytes(message.eventId().toString()));
+    headers.add("ce_id", bytes(Objects.requireNonNull(message.eventId()).toString()));
     headers.add("ce_type", TYPE_BYTES);
     headers.add("ce_source", SOURCE_BYTES);
     headers.add("ce_subject", taskId);
-    headers.add("ce_time", bytes(Rfc3339.format(message.occurredAt())));
+    headers.add("ce_time", bytes(Rfc3339.format(Objects.requireNonNull(message.occurredAt()))));
     headers.add("ce_sequence", bytes(Integer.toString(message.sequence())));
     headers.add("ce_partitionkey", taskId);
     headers.add("content-type", JSON);
@@ -75,16 +102,6 @@ final class KafkaSink implements EventSink {
       headers.add(REPLAYED, TRUE);
     }
     return headers;
-  }
-
-  @Override
-  public CompletionStage<Void> forget(String taskId) {
-    try {
-      topics.ensure();
-    } catch (RuntimeException e) {
-      return CompletableFuture.failedFuture(e);
-    }
-    return states.send(taskId, null, new RecordHeaders());
   }
 
   private static byte[] bytes(String text) {

@@ -1,9 +1,11 @@
 package io.klingtracker.events;
 
 import java.util.HashMap;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Supplier;
@@ -25,7 +27,7 @@ final class KafkaTopics {
 
   private final Supplier<Map<String, Object>> connection;
   private final RelayConfig config;
-  private boolean done;
+  private final Set<String> known = new HashSet<>();
 
   /**
    * The topics.
@@ -37,28 +39,34 @@ final class KafkaTopics {
     this.config = config;
   }
 
+  /** The topic of status changes. */
+  String events() {
+    return config.topic();
+  }
+
+  /** The topic of latest states. */
+  String states() {
+    return config.state().topic();
+  }
+
   /**
-   * Asks once; topics that exist stay as they are.
+   * Asks once for each topic; one that exists stays as it is.
    *
    * @throws IllegalStateException while Kafka cannot be asked
    */
-  synchronized void ensure() {
-    if (done || !config.topics().create()) {
+  synchronized void ensure(String topic) {
+    if (!config.topics().create() || known.contains(topic)) {
       return;
     }
-    int partitions = config.topics().partitions();
-    Optional<Short> copies = config.topics().replicationFactor();
-    NewTopic events = new NewTopic(config.topic(), Optional.of(partitions), copies);
-    NewTopic states =
-        new NewTopic(config.state().topic(), Optional.of(partitions), copies)
-            .configs(Map.of(TopicConfig.CLEANUP_POLICY_CONFIG, TopicConfig.CLEANUP_POLICY_COMPACT));
-    List<NewTopic> wanted = config.state().enabled() ? List.of(events, states) : List.of(events);
+    NewTopic wanted =
+        new NewTopic(
+            topic, Optional.of(config.topics().partitions()), config.topics().replicationFactor());
+    if (topic.equals(states())) {
+      wanted.configs(Map.of(TopicConfig.CLEANUP_POLICY_CONFIG, TopicConfig.CLEANUP_POLICY_COMPACT));
+    }
     try (Admin admin = Admin.create(settings(connection.get()))) {
-      Map<String, KafkaFuture<Void>> made = admin.createTopics(wanted).values();
-      for (Map.Entry<String, KafkaFuture<Void>> topic : made.entrySet()) {
-        await(topic.getKey(), topic.getValue());
-      }
-      done = true;
+      await(topic, admin.createTopics(List.of(wanted)).all());
+      known.add(topic);
     }
   }
 

@@ -1,11 +1,14 @@
 package io.klingtracker.events;
 
 import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.core.type.TypeReference;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import io.klingtracker.database.Columns;
 import io.klingtracker.database.FreshPlans;
 import io.klingtracker.database.LongLived;
 import io.klingtracker.database.LongSessions;
+import io.klingtracker.database.Rows;
+import io.klingtracker.events.OutboxMessage.Kind;
 import io.klingtracker.loops.SetAside;
 import io.klingtracker.presence.ReplicaId;
 import io.klingtracker.task.Task;
@@ -15,6 +18,7 @@ import java.sql.ResultSet;
 import java.sql.SQLException;
 import java.time.Instant;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.UUID;
 import java.util.function.BiConsumer;
@@ -25,22 +29,27 @@ import org.jdbi.v3.core.Jdbi;
 @Singleton
 class OutboxStore {
 
-  /** The kind of what is set aside here; the key is the task's id. */
+  /** The kind of an event that is set aside; the key is the task's id. */
   private static final String KIND = "event";
+
+  /** The kind of a record of another feature's that is set aside; the key is its row's number. */
+  private static final String RECORD_KIND = "host-event";
 
   /**
    * Rows in the order of their ids, which within a task is the order of commits. What the relay
    * holds already is left out before the limit, so that it never keeps others from being read. The
    * row that passes the bound of bytes is the last; a state is about as large as its event. A row
-   * of sequence 0 asks for the newest state alone.
+   * of sequence 0 asks for the newest state alone, one with a topic is a record as it is.
    */
   private static final String NEXT =
       """
       select * from (
         select q.*, sum(q.o_bytes) over (order by q.o_id) - q.o_bytes as o_before from (
-          select o.lane as o_lane, o.id as o_id, o.task_id as o_task, o.sequence as o_sequence, e.event_id,
-            e.occurred_at, e.traceparent, e.payload::text as payload,
-            coalesce(octet_length(e.payload::text), 0) * case when t.sequence = o.sequence then 2 else 1 end as o_bytes,
+          select o.lane as o_lane, o.id as o_id, o.task_id as o_task, o.sequence as o_sequence, o.topic as o_topic,
+            o.key as o_key, o.headers::text as o_headers, o.payload as o_payload, e.event_id, e.occurred_at,
+            e.traceparent, e.payload::text as payload,
+            coalesce(octet_length(o.payload), octet_length(e.payload::text), 0)
+              * case when t.sequence = o.sequence then 2 else 1 end as o_bytes,
             %s
           from (
             select x.* from unnest(cast(:lanes as int[])) as l(lane)
@@ -48,7 +57,11 @@ class OutboxStore {
                 select * from outbox x
                 -- Hashed once, whatever the plan; "<> all" compares each row with each id.
                 where x.lane = l.lane and x.id not in (select unnest(cast(:known as bigint[])))
-                  and not exists (select from set_aside a where a.kind = 'event' and a.key = x.task_id)
+                  and (:tasks or x.topic is not null)
+                  and not exists (
+                    select from set_aside a
+                    where a.kind = case when x.topic is null then 'event' else 'host-event' end
+                      and a.key = coalesce(x.task_id, x.id::text))
                 order by x.id limit :perLane) x
             -- Here, not below: only what is taken is joined.
             order by x.id limit :limit) o
@@ -69,12 +82,16 @@ class OutboxStore {
   private static final String LAG =
       """
       select (select count(*) from outbox) as unpublished, (select count(*) from set_aside where kind = 'event') as aside,
-        (select min(e.occurred_at) from generate_series(0, 63) as l(lane)
+        (select min(coalesce(e.occurred_at, cast(o.headers ->> 'ce_time' as timestamptz)))
+           from generate_series(0, 63) as l(lane)
            cross join lateral (
-             select * from outbox x where x.lane = l.lane and x.sequence > 0
-               and not exists (select from set_aside a where a.kind = 'event' and a.key = x.task_id)
+             select * from outbox x where x.lane = l.lane and x.sequence is distinct from 0
+               and not exists (
+                 select from set_aside a
+                 where a.kind = case when x.topic is null then 'event' else 'host-event' end
+                   and a.key = coalesce(x.task_id, x.id::text))
              order by x.id limit 1) o
-           join task_event e on e.task_id = o.task_id and e.sequence = o.sequence) as oldest
+           left join task_event e on e.task_id = o.task_id and e.sequence = o.sequence) as oldest
       """;
 
   /**
@@ -83,21 +100,18 @@ class OutboxStore {
    */
   private static final String AGAIN =
       """
-      with given as (select distinct unnest(cast(:ids as text[])) as task_id),
-      again as (
-        insert into outbox (lane, id, task_id, sequence)
-        select outbox_lane(t.id), nextval(pg_get_serial_sequence('task_event', 'id')), t.id, 0
-        from given g join task t on t.id = g.task_id
-      )
-      insert into state_tombstone select task_id from given g where not exists (select from task t where t.id = g.task_id)
-      on conflict do nothing
+      insert into outbox (lane, id, task_id, sequence)
+      select outbox_lane(g.task_id), outbox_next(), g.task_id, 0
+      from (select distinct unnest(cast(:ids as text[])) as task_id) g
       """;
 
   private static final String EMPTY =
       """
       delete from outbox where (lane, id) in (
-        select lane, id from outbox order by lane, id limit :limit for update skip locked)
+        select lane, id from outbox where topic is null order by lane, id limit :limit for update skip locked)
       """;
+
+  private static final TypeReference<Map<String, String>> HEADERS = new TypeReference<>() {};
 
   private final Jdbi jdbi;
   private final Jdbi sessions;
@@ -121,6 +135,10 @@ class OutboxStore {
         KIND,
         "exists (select from outbox o where o.lane = outbox_lane(s.key) and o.task_id = s.key)",
         (handle, key, now) -> () -> {});
+    setAside.register(
+        RECORD_KIND,
+        "exists (select from outbox o where o.topic is not null and o.id = cast(s.key as bigint))",
+        (handle, key, now) -> () -> {});
   }
 
   /** A session of one relay's own, kept as long as it lives. */
@@ -143,6 +161,7 @@ class OutboxStore {
   /**
    * Reads on.
    *
+   * @param tasks whether events and states of tasks are read, or records alone
    * @param broken receives an event that cannot be made into a message, and why
    */
   List<OutboxMessage> next(
@@ -151,6 +170,7 @@ class OutboxStore {
       List<Long> known,
       int limit,
       long bytes,
+      boolean tasks,
       boolean state,
       BiConsumer<OutboxMessage, RuntimeException> broken) {
     plans.on(session);
@@ -161,6 +181,7 @@ class OutboxStore {
         .bind("perLane", perLane(limit, lanes.size()))
         .bind("limit", limit)
         .bind("bytes", bytes)
+        .bind("tasks", tasks)
         .bind("state", state)
         .map((row, context) -> message(row, state, broken))
         .list();
@@ -176,23 +197,30 @@ class OutboxStore {
   private OutboxMessage message(
       ResultSet row, boolean state, BiConsumer<OutboxMessage, RuntimeException> broken)
       throws SQLException {
-    UUID eventId = row.getObject("event_id", UUID.class);
-    // A task that retention removed leaves rows without an event; see Relay.
-    boolean gone = eventId == null;
-    boolean again = row.getInt("o_sequence") == 0;
+    String topic = row.getString("o_topic");
+    boolean again = topic == null && row.getInt("o_sequence") == 0;
     OutboxMessage message =
         new OutboxMessage(
+            kind(row, state),
             row.getInt("o_lane"),
             row.getLong("o_id"),
-            row.getString("o_task"),
+            row.getString(topic == null ? "o_task" : "o_key"),
             again ? row.getInt("sequence") : row.getInt("o_sequence"),
-            gone ? new UUID(0, 0) : eventId,
-            gone ? Instant.EPOCH : row.getTimestamp("occurred_at").toInstant(),
+            row.getObject("event_id", UUID.class),
+            Rows.instantOrNull(row, "occurred_at"),
             row.getString("traceparent"),
-            gone || again ? "" : row.getString("payload"),
+            Map.of(),
+            topic,
+            again ? null : row.getString(topic == null ? "payload" : "o_payload"),
             row.getInt("o_bytes"),
             null);
-    if (!state || gone || row.getInt("sequence") != message.sequence()) {
+    if (topic != null) {
+      return withHeaders(message, row.getString("o_headers"), broken);
+    }
+    boolean hasState =
+        message.is(Kind.STATE)
+            || message.is(Kind.EVENT) && row.getInt("sequence") == message.sequence();
+    if (!state || !hasState) {
       return message;
     }
     try {
@@ -205,6 +233,32 @@ class OutboxStore {
     return message;
   }
 
+  private static Kind kind(ResultSet row, boolean state) throws SQLException {
+    if (row.getString("o_topic") != null) {
+      return Kind.RECORD;
+    }
+    // A task that retention removed leaves rows without an event.
+    boolean gone = row.getObject("event_id") == null;
+    if (row.getInt("o_sequence") > 0) {
+      return gone ? Kind.NOTHING : Kind.EVENT;
+    }
+    if (!state) {
+      return Kind.NOTHING;
+    }
+    return gone ? Kind.TOMBSTONE : Kind.STATE;
+  }
+
+  private OutboxMessage withHeaders(
+      OutboxMessage message, String headers, BiConsumer<OutboxMessage, RuntimeException> broken) {
+    try {
+      return message.withHeaders(json.readValue(headers, HEADERS));
+    } catch (JsonProcessingException e) {
+      broken.accept(
+          message, new IllegalStateException("headers of a record are names and texts", e));
+      return message;
+    }
+  }
+
   void delete(Handle session, List<OutboxMessage> sent) {
     Columns.of(session.createUpdate(DELETE), sent)
         .ints("lanes", OutboxMessage::lane)
@@ -215,10 +269,14 @@ class OutboxStore {
 
   /**
    * Sets a task's event aside: it and those behind it stay in the outbox and are not read until
-   * somebody has it tried again.
+   * somebody has it tried again. A record of another feature stays there alone.
    */
   void setAside(Handle session, OutboxMessage message, Throwable failure, int attempts) {
-    setAside.put(session, KIND, message.taskId(), message.taskId(), failure, attempts);
+    if (message.is(Kind.RECORD)) {
+      setAside.put(session, RECORD_KIND, Long.toString(message.id()), null, failure, attempts);
+    } else {
+      setAside.put(session, KIND, message.key(), message.key(), failure, attempts);
+    }
   }
 
   /** The backlog. */
@@ -234,8 +292,7 @@ class OutboxStore {
                         new Lag(
                             row.getLong("unpublished"),
                             row.getLong("aside"),
-                            Optional.ofNullable(row.getTimestamp("oldest"))
-                                .map(java.sql.Timestamp::toInstant)))
+                            Optional.ofNullable(Rows.instantOrNull(row, "oldest"))))
                 .one());
   }
 
@@ -259,28 +316,12 @@ class OutboxStore {
     return jdbi.withHandle(LaneLocks::unowned);
   }
 
-  /** Tasks that retention removed. */
-  List<String> tombstones(Handle session, int limit) {
-    return session
-        .createQuery("select task_id from state_tombstone order by task_id limit :limit")
-        .bind("limit", limit)
-        .mapTo(String.class)
-        .list();
-  }
-
-  void forgotten(Handle session, List<String> taskIds) {
-    session
-        .createUpdate("delete from state_tombstone where task_id = any(cast(:ids as text[]))")
-        .bindArray("ids", String.class, taskIds)
-        .execute();
-  }
-
-  /** Empties the outbox, a batch at a time, for whom somebody else reads the events. */
+  /**
+   * Empties the outbox of what is of tasks, a batch at a time, for whom somebody else reads the
+   * events.
+   */
   int empty(int limit) {
     return jdbi.withHandle(
-        handle -> {
-          handle.execute("delete from state_tombstone");
-          return handle.createUpdate(EMPTY).bind("limit", limit).execute();
-        });
+        handle -> handle.createUpdate(EMPTY).bind("limit", limit).execute());
   }
 }

@@ -1,6 +1,7 @@
 package io.klingtracker.events;
 
 import io.klingtracker.database.LongSessions;
+import io.klingtracker.events.OutboxMessage.Kind;
 import io.klingtracker.loops.Batch;
 import io.klingtracker.loops.SetAside;
 import io.klingtracker.loops.WorkLoop;
@@ -16,9 +17,6 @@ import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
 import java.util.concurrent.ConcurrentLinkedQueue;
-import java.util.concurrent.ExecutionException;
-import java.util.concurrent.TimeUnit;
-import java.util.concurrent.TimeoutException;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.locks.LockSupport;
 import java.util.stream.Collectors;
@@ -38,12 +36,9 @@ import org.jspecify.annotations.Nullable;
 final class Relay implements AutoCloseable {
 
   private static final Logger LOG = Logger.getLogger(Relay.class);
-  private static final int MAX_TOMBSTONES = 500;
 
   /** A read that finds fewer is one of a quiet time, when each event goes at once. */
   static final int MANY = 16;
-
-  private static final Duration TOMBSTONES_WAIT = Duration.ofSeconds(5);
 
   /** Nothing is sent when it was longer ago that the session was seen to live. */
   private static final Duration PROOF = Duration.ofSeconds(1);
@@ -58,6 +53,10 @@ final class Relay implements AutoCloseable {
   private final RelayConfig config;
   private final RelayMetrics metrics;
   private final Clock clock;
+
+  /** Whether we bring tasks' events to Kafka, or only what nobody else does. */
+  private final boolean tasks;
+
   private final LaneLocks lanes;
   private final ConcurrentLinkedQueue<Answer> answers = new ConcurrentLinkedQueue<>();
   private final AtomicBoolean news = new AtomicBoolean(true);
@@ -110,6 +109,7 @@ final class Relay implements AutoCloseable {
     this.config = config;
     this.metrics = metrics;
     this.clock = clock;
+    this.tasks = config.relay() == RelayConfig.Mode.BUILTIN;
     this.lastAck = System.nanoTime();
     this.loop =
         WorkLoop.named("relay")
@@ -146,7 +146,6 @@ final class Relay implements AutoCloseable {
         window.leave(lanes.leaving());
         owned = lanes.owned();
         metrics.lanes(owned);
-        forgetRemovedTasks(current, now);
       }
       settleDoubts(current);
       boolean more = read(current, now);
@@ -203,10 +202,10 @@ final class Relay implements AutoCloseable {
         window.acknowledged(message);
       } else if (isHopeless(answer, failure)) {
         setAside(
-            current, message, SendFailures.cause(failure), window.attempts(message.taskId()) + 1);
+            current, message, SendFailures.cause(failure), window.attempts(message.key()) + 1);
       } else {
         metrics.failed();
-        window.failed(message, answer.at() + delay(window.attempts(message.taskId())));
+        window.failed(message, answer.at() + delay(window.attempts(message.key())));
       }
     }
     // Answers come a few at a time; a delete is for many of them. The rest goes with the next read.
@@ -238,8 +237,8 @@ final class Relay implements AutoCloseable {
   }
 
   private void doubt(OutboxMessage message, Duration after) {
-    if (message.state() != null) {
-      doubtful.put(message.taskId(), new Owed(message.lane(), System.nanoTime() + after.toNanos()));
+    if (message.hasState()) {
+      doubtful.put(message.key(), new Owed(message.lane(), System.nanoTime() + after.toNanos()));
     }
   }
 
@@ -272,10 +271,14 @@ final class Relay implements AutoCloseable {
 
   private void setAside(Handle current, OutboxMessage message, Throwable failure, int attempts) {
     LOG.errorf(
-        "event %s of task %s cannot be sent and is set aside with all that follow it: %s",
-        message.eventId(), message.taskId(), SetAside.reason(failure));
+        "%s %s of %s cannot be sent and is set aside%s: %s",
+        message.is(Kind.RECORD) ? "record" : "event",
+        message.is(Kind.RECORD) ? message.id() : message.eventId(),
+        message.key(),
+        message.is(Kind.RECORD) ? "" : " with all that follow it",
+        SetAside.reason(failure));
     store.setAside(current, message, failure, attempts);
-    window.drop(message.taskId());
+    window.drop(message.key());
   }
 
   private boolean read(Handle current, long now) {
@@ -305,22 +308,27 @@ final class Relay implements AutoCloseable {
     Map<OutboxMessage, RuntimeException> broken = new LinkedHashMap<>();
     List<OutboxMessage> next =
         store.next(
-            current, reading, window.known(), room, bytes, config.state().enabled(), broken::put);
+            current,
+            reading,
+            window.known(),
+            room,
+            bytes,
+            tasks,
+            tasks && config.state().enabled(),
+            broken::put);
     Set<String> aside = new HashSet<>();
     broken.forEach(
         (message, failure) -> {
-          if (aside.add(message.taskId())) {
+          if (aside.add(message.key())) {
             setAside(current, message, failure, 1);
           }
         });
     List<OutboxMessage> events = new ArrayList<>();
     for (OutboxMessage message : next) {
-      if (aside.contains(message.taskId())) {
+      if (aside.contains(message.key())) {
         continue;
       }
-      // A row without an event: retention has removed the task. There is nothing left to send.
-      boolean empty = message.payload().isEmpty() && !message.isStateOnly();
-      (empty ? unsettled : events).add(message);
+      (message.is(Kind.NOTHING) ? unsettled : events).add(message);
       if (lanes.isLeftBehind(message.lane()) && doubtful.size() < config.window()) {
         doubt(message, LATE);
       }
@@ -383,7 +391,7 @@ final class Relay implements AutoCloseable {
     if (failure == null) {
       lastAck = System.nanoTime();
       failuresInARow = 0;
-      if (!message.isStateOnly()) {
+      if (message.is(Kind.EVENT) && message.occurredAt() != null) {
         metrics.acknowledged(
             Duration.ofMillis(Math.max(0, now - message.occurredAt().toEpochMilli())));
       }
@@ -406,39 +414,6 @@ final class Relay implements AutoCloseable {
     return Math.min(
         config.retryCap().toMillis(),
         config.retryDelay().toMillis() << Math.min(failures, MAX_DOUBLINGS));
-  }
-
-  /** One relay at a time, the holder of lane 0, tells the topic of states whom to forget. */
-  private void forgetRemovedTasks(Handle current, long now) {
-    if (now < pausedUntil || !lanes.reading().contains(0)) {
-      return;
-    }
-    List<String> removed = store.tombstones(current, MAX_TOMBSTONES);
-    if (removed.isEmpty()) {
-      return;
-    }
-    if (!config.state().enabled()) {
-      store.forgotten(current, removed);
-      return;
-    }
-    CompletableFuture<?>[] sends =
-        removed.stream()
-            .map(taskId -> sink.forget(taskId).toCompletableFuture())
-            .toArray(CompletableFuture[]::new);
-    try {
-      CompletableFuture.allOf(sends).get(TOMBSTONES_WAIT.toMillis(), TimeUnit.MILLISECONDS);
-    } catch (InterruptedException e) {
-      Thread.currentThread().interrupt();
-    } catch (ExecutionException | TimeoutException e) {
-      LOG.debugf(e, "tombstones are tried again");
-    }
-    List<String> taken = new ArrayList<>();
-    for (int i = 0; i < sends.length; i++) {
-      if (sends[i].isDone() && !sends[i].isCompletedExceptionally()) {
-        taken.add(removed.get(i));
-      }
-    }
-    store.forgotten(current, taken);
   }
 
   private void disconnect() {

@@ -13,7 +13,7 @@ public interface RelayConfig {
   enum Mode {
     /** We do. */
     BUILTIN,
-    /** Debezium reads the table of events; we send nothing and keep our work queue empty. */
+    /** Debezium reads the table of events; of the outbox we send only what is not of tasks. */
     DEBEZIUM
   }
 

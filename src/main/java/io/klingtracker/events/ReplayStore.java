@@ -7,6 +7,7 @@ import java.sql.SQLException;
 import java.sql.Timestamp;
 import java.time.Instant;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.UUID;
 import org.jdbi.v3.core.Jdbi;
@@ -129,6 +130,7 @@ class ReplayStore {
                                 row.getLong("feed_position"),
                                 row.getLong("id")),
                             new OutboxMessage(
+                                OutboxMessage.Kind.EVENT,
                                 0,
                                 row.getLong("id"),
                                 row.getString("task_id"),
@@ -136,6 +138,8 @@ class ReplayStore {
                                 row.getObject("event_id", UUID.class),
                                 row.getTimestamp("occurred_at").toInstant(),
                                 row.getString("traceparent"),
+                                Map.of(),
+                                null,
                                 row.getString("payload"),
                                 0,
                                 null)))

@@ -68,7 +68,7 @@ class DeliveryQueries {
       ), hastened as (
         update webhook_lane set due_at = :now, changes = changes + 1 where tenant_id = :tenant and host = :host
       )
-      select case when paused_at is not null then webhook_host_told(:tenant, :host, 'resumed', 'by order', :now) end as told
+      select case when paused_at is not null then webhook_host_told(:tenant, :host, 'resumed', 'by order', :now, :hostTopic) end as told
       from resumed
       """;
 
@@ -79,6 +79,7 @@ class DeliveryQueries {
       """;
 
   private final Jdbi jdbi;
+  private final String hostTopic;
   private final Clock clock;
 
   /** Which deliveries; null means any. */
@@ -123,8 +124,9 @@ class DeliveryQueries {
       @Nullable Instant pausedAt) {}
 
   @Inject
-  DeliveryQueries(Jdbi jdbi, Clock clock) {
+  DeliveryQueries(Jdbi jdbi, WebhookConfig config, Clock clock) {
     this.jdbi = jdbi;
+    this.hostTopic = config.hostTopic();
     this.clock = clock;
   }
 
@@ -222,6 +224,7 @@ class DeliveryQueries {
                     .bind("tenant", tenant)
                     .bind("host", host)
                     .bind("now", clock.instant())
+                    .bind("hostTopic", hostTopic)
                     .map((row, context) -> host)
                     .list())
         .isEmpty();

@@ -44,9 +44,16 @@ final class DeliveryQueue {
   private static final Duration LONGEST_BEHIND = Duration.ofSeconds(30);
 
   private final Jdbi jdbi;
+  private final String hostTopic;
 
-  DeliveryQueue(Jdbi jdbi) {
+  /**
+   * The queue.
+   *
+   * @param hostTopic the topic that is to have what became of host queues
+   */
+  DeliveryQueue(Jdbi jdbi, String hostTopic) {
     this.jdbi = jdbi;
+    this.hostTopic = hostTopic;
   }
 
   /**
@@ -242,6 +249,7 @@ final class DeliveryQueue {
                 .bind("breakerCap", breaker.cap().toString())
                 .bind("pauseAfter", breaker.pauseAfter().toString())
                 .bind("pausedProbe", breaker.pausedProbe().toString())
+                .bind("hostTopic", hostTopic)
                 .map(
                     (row, context) ->
                         new HostQueueChange(

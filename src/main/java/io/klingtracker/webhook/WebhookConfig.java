@@ -84,7 +84,7 @@ public interface WebhookConfig {
   /** Name server, {@code address:port}, asked instead of the machine's. */
   Optional<String> dnsServer();
 
-  /** Topic for hosts that were paused or flow again. */
+  /** Topic of Kafka for hosts that were paused or flow again; of those from now on. */
   @WithDefault("kling.webhook.hosts")
   String hostTopic();
 

@@ -40,7 +40,6 @@ class WebhookLifecycle {
   private final PinnedClient client;
   private final WebhookSender sender;
   private final WorkLoop sending;
-  private final WorkLoop telling;
 
   @Inject
   WebhookLifecycle(
@@ -53,7 +52,6 @@ class WebhookLifecycle {
       WebhookSweep sweep,
       WebhookTraces traces,
       WebhookMetrics metrics,
-      HostEventRelay hostEvents,
       RedeliveryStore redeliveries,
       SetAside setAside,
       ReplicaId me,
@@ -64,7 +62,7 @@ class WebhookLifecycle {
     this.first = first;
     this.secrets = secrets;
     this.resolver = new DnsResolver(config.connectTimeout(), config.dnsServer().orElse(null));
-    this.queue = new DeliveryQueue(jdbi);
+    this.queue = new DeliveryQueue(jdbi, config.hostTopic());
     this.client =
         new PinnedClient(
             vertx,
@@ -83,7 +81,6 @@ class WebhookLifecycle {
             config,
             traces,
             metrics,
-            this::hostChanged,
             setAside,
             me,
             clock);
@@ -105,13 +102,6 @@ class WebhookLifecycle {
               redeliveries.redeliver(UUID.fromString(key));
               sending.wake();
             });
-    this.telling =
-        loops.add(
-            WorkLoop.named("webhook-hosts")
-                .every(config.sweepEvery())
-                .oldest(hostEvents::oldest)
-                .work(hostEvents::runOnce));
-    presence.frees("webhook-hosts", "webhook_host_outbox", telling::wake);
     loops.add(WorkLoop.named("webhook-sweep").every(config.sweepEvery()).work(sweep::runOnce));
   }
 
@@ -153,10 +143,5 @@ class WebhookLifecycle {
   /** Makes the sender look at the queue now. */
   void wake() {
     sending.wake();
-    hostChanged();
-  }
-
-  private void hostChanged() {
-    telling.wake();
   }
 }

@@ -59,7 +59,6 @@ class WebhookSender {
   private final WebhookTraces traces;
   private final WebhookMetrics metrics;
   private final Clock clock;
-  private final Runnable hostChanged;
   private final SetAside setAside;
   private final AtomicInteger inFlight = new AtomicInteger();
   private final ConcurrentLinkedQueue<Settlement> finished = new ConcurrentLinkedQueue<>();
@@ -85,7 +84,6 @@ class WebhookSender {
       WebhookConfig config,
       WebhookTraces traces,
       WebhookMetrics metrics,
-      Runnable hostChanged,
       SetAside setAside,
       ReplicaId me,
       Clock clock) {
@@ -97,7 +95,6 @@ class WebhookSender {
     this.config = config;
     this.traces = traces;
     this.metrics = metrics;
-    this.hostChanged = hostChanged;
     this.setAside = setAside;
     this.clock = clock;
     this.schedule = new RetrySchedule(config.retries(), config.jitter(), config.retryAfterCap());
@@ -183,7 +180,6 @@ class WebhookSender {
       LOG.infof("host=%s tenant=%s: webhooks flow again", change.host(), change.tenant());
     }
     metrics.hostQueueChanged(change.paused());
-    hostChanged.run();
   }
 
   private boolean claimAndSend() {

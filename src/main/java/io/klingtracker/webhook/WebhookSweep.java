@@ -77,7 +77,7 @@ class WebhookSweep {
         delete from webhook_host h using old o where h.tenant_id = o.tenant_id and h.host = o.host
         returning h.tenant_id, h.host, h.paused_at
       )
-      select webhook_host_told(tenant_id, host, 'resumed', 'nothing to send for long', :now) as told from gone
+      select webhook_host_told(tenant_id, host, 'resumed', 'nothing to send for long', :now, :hostTopic) as told from gone
       where paused_at is not null
       """;
 
@@ -116,12 +116,10 @@ class WebhookSweep {
       select count(*) from ended
       """;
 
-  /** What Kafka does not have yet stays. */
   private static final String FORGET_HOST_EVENTS =
       """
       delete from webhook_host_event e where e.id in (
         select id from webhook_host_event where at < :before limit :batch)
-        and not exists (select from webhook_host_outbox o where o.id = e.id)
       """;
 
   /** After a minute every bucket is full again, as one that has no row. */
@@ -191,6 +189,7 @@ class WebhookSweep {
                 .bind("before", now.minus(config.keep()))
                 .bind("now", now)
                 .bind("batch", BATCH)
+                .bind("hostTopic", config.hostTopic())
                 .mapTo(String.class)
                 .list());
   }

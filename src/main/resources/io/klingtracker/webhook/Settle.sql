@@ -156,5 +156,5 @@ changed as materialized (
 )
 -- Each change is an event of its host.
 select tenant_id, host, paused,
-  webhook_host_told(tenant_id, host, case when paused then 'paused' else 'resumed' end, reason, at) as told
+  webhook_host_told(tenant_id, host, case when paused then 'paused' else 'resumed' end, reason, at, :hostTopic) as told
 from changed order by tenant_id, host

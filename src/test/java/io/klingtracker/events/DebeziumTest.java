@@ -54,12 +54,9 @@ class DebeziumTest {
     Map<String, String> settings =
         Map.of("topic", ours, "state.enabled", "false", "topics.partitions", "1");
     Map<String, Object> connection = Map.of("bootstrap.servers", kafka);
-    new KafkaTopics(() -> connection, RelayRig.config(settings)).ensure();
-    new KafkaTopics(
-            () -> connection,
-            RelayRig.config(
-                Map.of("topic", theirs, "state.enabled", "false", "topics.partitions", "1")))
-        .ensure();
+    KafkaTopics topics = new KafkaTopics(() -> connection, RelayRig.config(settings));
+    topics.ensure(ours);
+    topics.ensure(theirs);
     ExecutorService threads = Executors.newFixedThreadPool(2);
     Jdbi jdbi = DATABASE.jdbi();
     try (KafkaProducer<String, String> producer =

@@ -42,11 +42,6 @@ class OutboxVacuumTest {
     public CompletionStage<Void> send(OutboxMessage message) {
       return CompletableFuture.completedFuture(null);
     }
-
-    @Override
-    public CompletionStage<Void> forget(String taskId) {
-      return CompletableFuture.completedFuture(null);
-    }
   }
 
   @Test

@@ -349,9 +349,20 @@ class RelayChaosTest {
   void topics_are_made_as_configured_where_that_is_allowed() throws Exception {
     Map<String, Object> connection = Map.of("bootstrap.servers", broker.bootstrapServers());
     try (Admin admin = Admin.create(connection)) {
-      new KafkaTopics(() -> connection, RelayRig.config(topics("forbidden", "false"))).ensure();
-      new KafkaTopics(() -> connection, RelayRig.config(topics("allowed", "true"))).ensure();
+      for (String name : List.of("forbidden", "allowed")) {
+        String mayMake = Boolean.toString(name.equals("allowed"));
+        KafkaTopics topics =
+            new KafkaTopics(() -> connection, RelayRig.config(topics(name, mayMake)));
+        topics.ensure(topics.events());
+        topics.ensure(topics.states());
+      }
 
+      // A broker may learn of a topic a moment after it was made.
+      await()
+          .atMost(LIMIT)
+          .until(
+              () ->
+                  admin.listTopics().names().get().containsAll(Set.of("allowed", "allowed-state")));
       Set<String> made = admin.listTopics().names().get();
       assertFalse(made.contains("forbidden") || made.contains("forbidden-state"));
       ConfigResource state = new ConfigResource(ConfigResource.Type.TOPIC, "allowed-state");

@@ -44,7 +44,7 @@ public final class RelayParts implements AutoCloseable {
     Headers headers =
         message.getMetadata(OutgoingKafkaRecordMetadata.class).orElseThrow().getHeaders();
     producer.send(
-        new ProducerRecord<>(topic, null, record.key(), record.value(), headers),
+        new ProducerRecord<>(RelayRig.topicOf(message, topic), null, record.key(), record.value(), headers),
         (done, failure) -> {
           if (failure == null) {
             message.ack();

@@ -21,6 +21,7 @@ import org.apache.kafka.clients.producer.Producer;
 import org.apache.kafka.clients.producer.ProducerRecord;
 import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.serialization.StringDeserializer;
+import org.eclipse.microprofile.reactive.messaging.Message;
 import org.jdbi.v3.core.Handle;
 import org.jdbi.v3.core.Jdbi;
 import org.jspecify.annotations.Nullable;
@@ -71,7 +72,7 @@ final class RelayRig {
         message ->
             producer.send(
                 new ProducerRecord<>(
-                    topic,
+                    topicOf(message, topic),
                     null,
                     message.getPayload().key(),
                     message.getPayload().value(),
@@ -86,6 +87,12 @@ final class RelayRig {
                     message.nack(failure);
                   }
                 }));
+  }
+
+  /** The topic that a message names, or its channel's. */
+  static String topicOf(Message<?> message, String channels) {
+    String own = message.getMetadata(OutgoingKafkaRecordMetadata.class).orElseThrow().getTopic();
+    return own == null ? channels : own;
   }
 
   RelayMetrics metrics() {

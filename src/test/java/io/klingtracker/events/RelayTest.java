@@ -7,16 +7,17 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTimeoutPreemptively;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import io.klingtracker.events.OutboxMessage.Kind;
 import io.klingtracker.loops.SetAside;
 import io.klingtracker.testing.Refusing;
 import io.klingtracker.testing.TestDatabase;
 import java.time.Duration;
+import java.time.Instant;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
-import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
 import java.util.concurrent.ConcurrentHashMap;
@@ -44,14 +45,13 @@ class RelayTest {
   /** Acknowledges at once, but for tasks it has to refuse or to keep waiting. */
   private static final class ToldSink implements EventSink {
     final List<OutboxMessage> taken = Collections.synchronizedList(new ArrayList<>());
-    final Set<String> forgotten = ConcurrentHashMap.newKeySet();
     final Map<String, Exception> refused = new ConcurrentHashMap<>();
     final Map<String, CompletableFuture<Void>> kept = new ConcurrentHashMap<>();
 
     @Override
     public CompletionStage<Void> send(OutboxMessage message) {
-      Exception refusal = refused.get(message.taskId());
-      CompletableFuture<Void> waiting = kept.get(message.taskId());
+      Exception refusal = refused.get(message.key());
+      CompletableFuture<Void> waiting = kept.get(message.key());
       if (refusal != null) {
         return CompletableFuture.failedFuture(refusal);
       }
@@ -59,16 +59,10 @@ class RelayTest {
       return waiting == null ? CompletableFuture.completedFuture(null) : waiting;
     }
 
-    @Override
-    public CompletionStage<Void> forget(String taskId) {
-      forgotten.add(taskId);
-      return CompletableFuture.completedFuture(null);
-    }
-
     List<Integer> sequencesOf(String taskId) {
       synchronized (taken) {
         return taken.stream()
-            .filter(message -> message.taskId().equals(taskId))
+            .filter(message -> message.key().equals(taskId))
             .map(OutboxMessage::sequence)
             .toList();
       }
@@ -218,7 +212,7 @@ class RelayTest {
               () ->
                   Stream.of(kafka, others)
                       .flatMap(sink -> List.copyOf(sink.taken).stream())
-                      .anyMatch(message -> message.isStateOnly() && message.sequence() == 3));
+                      .anyMatch(message -> message.is(Kind.STATE) && message.sequence() == 3));
       assertEquals(3, newestState(others, id));
       await().atMost(LIMIT).until(() -> rig.unpublished() == 0);
     }
@@ -239,7 +233,7 @@ class RelayTest {
       successor.loop().start();
       await().atMost(LIMIT).until(() -> others.taken.size() == 3);
       assertEquals(List.of(1, 2, 2), others.sequencesOf(id));
-      assertTrue(others.taken.get(2).isStateOnly());
+      assertTrue(others.taken.get(2).is(Kind.STATE));
       await().atMost(LIMIT).until(() -> rig.unpublished() == 0);
     }
   }
@@ -279,7 +273,7 @@ class RelayTest {
         third.runOnce();
       }
     }
-    assertTrue(last.taken.get(0).isStateOnly());
+    assertTrue(last.taken.get(0).is(Kind.STATE));
     assertEquals(2, newestState(last, id));
   }
 
@@ -314,7 +308,7 @@ class RelayTest {
   private static int newestState(ToldSink sink, String id) {
     synchronized (sink.taken) {
       return sink.taken.stream()
-          .filter(message -> message.taskId().equals(id) && message.state() != null)
+          .filter(message -> message.key().equals(id) && message.state() != null)
           .reduce((first, second) -> second)
           .orElseThrow()
           .sequence();
@@ -350,19 +344,124 @@ class RelayTest {
               .toList());
 
       jdbi.useHandle(handle -> handle.execute("delete from task where id = ?", id));
-      await().atMost(LIMIT).until(() -> kafka.forgotten.contains(id));
-      await()
-          .atMost(LIMIT)
-          .until(
-              () ->
-                  jdbi.withHandle(
-                      handle ->
-                          handle
-                              .createQuery("select count(*) from state_tombstone")
-                              .mapTo(Long.class)
-                              .one()
-                              .equals(0L)));
+      await().atMost(LIMIT).until(() -> rig.unpublished() == 0);
+      OutboxMessage last = kafka.taken.get(kafka.taken.size() - 1);
+      assertEquals(id, last.key());
+      assertTrue(last.is(Kind.TOMBSTONE));
     }
+  }
+
+  @Test
+  void a_removed_task_is_forgotten_behind_what_is_under_way_of_it() {
+    String id = tasks(1, 0).get(0);
+    CompletableFuture<Void> answer = new CompletableFuture<>();
+    kafka.kept.put(id, answer);
+    try (Relay relay = rig.relay(kafka)) {
+      relay.runOnce();
+      jdbi.useTransaction(handle -> RelayRig.change(handle, List.of(id)));
+      jdbi.useHandle(handle -> handle.execute("delete from task where id = ?", id));
+      relay.wake();
+      relay.runOnce();
+      assertEquals(List.of(Kind.EVENT), kinds(), "the state under way is older than its end");
+      kafka.kept.clear();
+      answer.complete(null);
+      while (rig.unpublished() > 0) {
+        relay.runOnce();
+      }
+    }
+    assertEquals(List.of(Kind.EVENT, Kind.TOMBSTONE), kinds());
+  }
+
+  @Test
+  void without_a_topic_of_states_nobody_is_told_of_removed_tasks() {
+    String id = tasks(1, 0).get(0);
+    try (Relay relay = new RelayRig(jdbi, Map.of("state.enabled", "false")).relay(kafka)) {
+      jdbi.useHandle(handle -> handle.execute("delete from task where id = ?", id));
+      assertEquals(2, rig.unpublished());
+      while (rig.unpublished() > 0) {
+        relay.runOnce();
+      }
+    }
+    assertEquals(List.of(), kinds());
+  }
+
+  private List<Kind> kinds() {
+    synchronized (kafka.taken) {
+      return kafka.taken.stream().map(OutboxMessage::kind).toList();
+    }
+  }
+
+  private void record(String key, String headers, String payload) {
+    jdbi.useHandle(
+        handle ->
+            handle.execute(
+                """
+                insert into outbox (lane, id, topic, key, headers, payload)
+                values (outbox_lane(?), outbox_next(), 'hosts', ?, ?::json, ?)
+                """,
+                key,
+                key,
+                headers,
+                payload));
+  }
+
+  @Test
+  void a_record_of_another_feature_goes_out_as_it_was_written_and_in_order_of_its_key() {
+    record("acme/a", "{\"ce_id\":\"1\",\"ce_time\":\"2026-03-01T10:00:00.000Z\"}", "first");
+    record("acme/a", "{\"ce_id\":\"2\"}", "second");
+    record("acme/b", "{\"ce_id\":\"3\"}", "another's");
+    assertEquals(Instant.parse("2026-03-01T10:00:00Z"), rig.store.lag().oldest().orElseThrow());
+    kafka.refused.put("acme/a", new NotLeaderOrFollowerException("not now"));
+    try (Relay relay = rig.relay(kafka)) {
+      relay.loop().start();
+      await().atMost(LIMIT).until(() -> rig.unpublished() == 2);
+      kafka.refused.clear();
+      await().atMost(LIMIT).until(() -> rig.unpublished() == 0);
+    }
+    assertEquals(
+        List.of("hosts acme/b 3 another's", "hosts acme/a 1 first", "hosts acme/a 2 second"),
+        kafka.taken.stream()
+            .map(m -> String.join(" ", m.topic(), m.key(), m.headers().get("ce_id"), m.payload()))
+            .toList());
+  }
+
+  @Test
+  void a_record_that_can_never_be_sent_is_set_aside_alone() {
+    record("acme/a", "{}", "first");
+    record("acme/b", "[1]", "its headers are none");
+    kafka.refused.put("acme/a", new RecordTooLargeException("2000000 bytes"));
+    try (Relay relay = rig.relay(kafka)) {
+      relay.loop().start();
+      await().atMost(LIMIT).until(() -> asides().size() == 2);
+      kafka.refused.clear();
+      record("acme/a", "{}", "second");
+      await().atMost(LIMIT).until(() -> rig.unpublished() == 2);
+      SetAside.Item item =
+          asides().stream()
+              .filter(each -> each.reason().contains("RecordTooLarge"))
+              .findFirst()
+              .orElseThrow();
+      assertTrue(rig.setAside.retry(item.id()));
+      await().atMost(LIMIT).until(() -> rig.unpublished() == 1);
+    }
+    assertEquals(
+        List.of("second", "first"), kafka.taken.stream().map(OutboxMessage::payload).toList());
+  }
+
+  private List<SetAside.Item> asides() {
+    return rig.setAside.page("host-event", SetAside.Position.START, 10);
+  }
+
+  @Test
+  void where_debezium_reads_the_events_records_of_other_features_go_out_still() {
+    tasks(3, 1);
+    record("acme/a", "{}", "first");
+    try (Relay relay = new RelayRig(jdbi, Map.of("relay", "debezium")).relay(kafka)) {
+      relay.loop().start();
+      await().atMost(LIMIT).until(() -> rig.unpublished() == 6);
+      assertEquals(6, rig.store.empty(50));
+    }
+    assertEquals(List.of(Kind.RECORD), kinds());
   }
 
   @Test
@@ -388,15 +487,10 @@ class RelayTest {
         new EventSink() {
           @Override
           public CompletionStage<Void> send(OutboxMessage message) {
-            if (message.taskId().equals(bad)) {
+            if (message.key().equals(bad)) {
               throw new IllegalArgumentException("a header of no kind");
             }
             return kafka.send(message);
-          }
-
-          @Override
-          public CompletionStage<Void> forget(String taskId) {
-            return kafka.forget(taskId);
           }
         };
     try (Relay relay = rig.relay(sink)) {

@@ -59,13 +59,8 @@ class ReplaysTest {
       return CompletableFuture.completedFuture(null);
     }
 
-    @Override
-    public CompletionStage<Void> forget(String taskId) {
-      throw new UnsupportedOperationException();
-    }
-
     List<String> places() {
-      return taken.stream().map(message -> message.taskId() + "/" + message.sequence()).toList();
+      return taken.stream().map(message -> message.key() + "/" + message.sequence()).toList();
     }
   }
 

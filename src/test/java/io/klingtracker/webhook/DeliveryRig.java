@@ -37,7 +37,7 @@ abstract class DeliveryRig {
 
   DeliveryRig(TestDatabase database) {
     this.database = database;
-    queue = new DeliveryQueue(database.jdbi());
+    queue = new DeliveryQueue(database.jdbi(), "hosts");
     planned = new PlannedDeliveries(database.jdbi());
   }
 

@@ -4,9 +4,8 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.klingtracker.egress.AttemptResult;
-import io.klingtracker.presence.DeadClaims;
-import io.klingtracker.presence.ReplicaId;
 import io.klingtracker.testing.TestDatabase;
+import io.klingtracker.time.Rfc3339;
 import io.klingtracker.webhook.DeliveryQueue.HostQueueChange;
 import io.klingtracker.webhook.DeliveryQueue.Room;
 import java.time.Duration;
@@ -27,8 +26,6 @@ import org.junit.jupiter.api.extension.RegisterExtension;
 class HostLimitsTest extends DeliveryRig {
 
   @RegisterExtension static final TestDatabase DATABASE = TestDatabase.fresh();
-
-  private static final Duration RETRY = Duration.ofSeconds(30);
 
   HostLimitsTest() {
     super(DATABASE);
@@ -64,7 +61,7 @@ class HostLimitsTest extends DeliveryRig {
       planned.change(planned.task("acme", "http://a.example/", T0), 2, "submitted", T0);
     }
     Room hasty = new Room(100, 10, 1000, BREAKER.after(), 50);
-    List<DeliveryQueue> replicas = List.of(queue, new DeliveryQueue(database.jdbi()));
+    List<DeliveryQueue> replicas = List.of(queue, new DeliveryQueue(database.jdbi(), "hosts"));
     List<Integer> begun = new ArrayList<>();
     for (int tick = 0; tick < 40; tick++) {
       Instant now = T0.plusMillis(tick * 50L);
@@ -213,25 +210,39 @@ class HostLimitsTest extends DeliveryRig {
         List.of(new HostQueueChange("acme", "dead.example", false)),
         settle(delivered(delivery, probe)));
     assertEquals(List.of(), planned.hosts());
-    // Both are written where they cannot be lost, and Kafka receives them in this order.
-    HostEventStore events = new HostEventStore(database.jdbi(), new ReplicaId());
+    // Both are written where they cannot be lost, and as records that Kafka receives in this order.
+    HostEventStore events = new HostEventStore(DATABASE.jdbi());
+    List<HostEventStore.HostEvent> listed = events.list("acme", Long.MAX_VALUE, 10);
     assertEquals(
         List.of("resumed delivered " + probe, "paused connect " + at),
-        events.list("acme", Long.MAX_VALUE, 10).stream()
-            .map(e -> e.state() + " " + e.reason() + " " + e.at())
-            .toList());
+        listed.stream().map(e -> e.state() + " " + e.reason() + " " + e.at()).toList());
     assertEquals(List.of(), events.list("zeta", Long.MAX_VALUE, 10));
-    for (String state : List.of("paused", "resumed")) {
-      List<HostEventStore.HostEvent> claimed = events.claim(10, probe, RETRY);
-      assertEquals(List.of(state), claimed.stream().map(HostEventStore.HostEvent::state).toList());
-      assertEquals(List.of(), events.claim(10, probe, RETRY));
-      // Kafka did not take it: it is tried again after a pause, or at once when its claimer died.
-      assertEquals(claimed, events.claim(10, probe.plus(RETRY), RETRY));
-      assertEquals(1, DeadClaims.free(database.jdbi(), "webhook_host_outbox"));
-      assertEquals(claimed, events.claim(10, probe, RETRY));
-      events.sent(claimed.get(0));
-    }
-    assertEquals(List.of(), events.claim(10, probe.plus(RETRY), RETRY));
+    assertEquals(
+        List.of(
+            record(listed.get(1), "paused", Rfc3339.format(at)),
+            record(listed.get(0), "resumed", Rfc3339.format(probe))),
+        planned.strings(
+            """
+            select concat_ws(' ', topic, key, lane = outbox_lane(key), headers->>'ce_type', headers->>'ce_id',
+              headers->>'ce_sequence', headers->>'ce_subject', headers->>'ce_time', headers->>'ce_partitionkey',
+              payload::json->>'state', payload::json->>'event_id', payload::json->>'occurred_at')
+            from outbox where topic is not null order by id
+            """));
+  }
+
+  private static String record(HostEventStore.HostEvent event, String state, String at) {
+    return String.join(
+        " ",
+        "hosts acme/dead.example t",
+        "kling.webhook.host-" + state + ".v1",
+        event.eventId(),
+        Long.toString(event.id()),
+        "dead.example",
+        at,
+        "acme/dead.example",
+        state,
+        event.eventId(),
+        at);
   }
 
   @Test

@@ -314,7 +314,8 @@ class HostQueuesTest extends DeliveryRig {
   }
 
   private static DeliveryQueries log(Instant now) {
-    return new DeliveryQueries(DATABASE.jdbi(), Clock.fixed(now, ZoneOffset.UTC));
+    return new DeliveryQueries(
+        DATABASE.jdbi(), SenderRig.config(Map.of()), Clock.fixed(now, ZoneOffset.UTC));
   }
 
   private static RedeliveryStore redeliveries(Instant now) {
@@ -372,6 +373,7 @@ class HostQueuesTest extends DeliveryRig {
                       .bind("breakerCap", BREAKER.cap().toString())
                       .bind("pauseAfter", BREAKER.pauseAfter().toString())
                       .bind("pausedProbe", BREAKER.pausedProbe().toString())
+                      .bind("hostTopic", "hosts")
                       .mapTo(String.class)
                       .collect(Collectors.joining("\n"));
               h.rollback();

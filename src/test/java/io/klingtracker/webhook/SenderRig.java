@@ -55,14 +55,13 @@ final class SenderRig implements AutoCloseable {
     setAside = new SetAside(jdbi, clock);
     sender =
         new WebhookSender(
-            new DeliveryQueue(jdbi),
+            new DeliveryQueue(jdbi, "hosts"),
             secrets,
             config.ed25519() ? SigningKey.of(ROOT) : null,
             client,
             config,
             new WebhookTraces(OpenTelemetry.noop().getTracer("test")),
             new WebhookMetrics(new SimpleMeterRegistry()),
-            () -> {},
             setAside,
             new ReplicaId(),
             clock);

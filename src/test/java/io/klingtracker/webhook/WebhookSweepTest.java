@@ -41,7 +41,7 @@ class WebhookSweepTest {
   @Test
   void a_month_later_nothing_is_left() {
     planned.change(planned.task("acme", "http://a.example/", T0), 2, "submitted", T0);
-    DeliveryQueue queue = new DeliveryQueue(database.jdbi());
+    DeliveryQueue queue = new DeliveryQueue(database.jdbi(), "hosts");
     Delivery delivery =
         queue.claim(new DeliveryQueue.Room(1, 1, 1, 5, 50), "me", T0).deliveries().get(0);
     queue.settle(
