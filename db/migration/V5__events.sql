@@ -3,6 +3,8 @@
 -- All that Kafka has not acknowledged. Insert and delete only. What has the same key shares a lane and stands in commit
 -- order, since the id is drawn under a lock: of a task's events while its row is locked.
 create table outbox (
+  -- An administrator had it put back, to be sent once more; comes after all others.
+  replayed boolean  not null default false,
   lane     smallint not null check (lane between 0 and 63),
   id       bigint   not null,
   -- A task's event of this number. 0 asks for the task's newest state alone, or for its tombstone once it is gone.
@@ -13,7 +15,7 @@ create table outbox (
   key      text collate "C",
   headers  json,
   payload  text,
-  primary key (lane, id),
+  primary key (replayed, lane, id),
   check (case when topic is null
     then num_nulls(task_id, sequence) = 0 and num_nonnulls(key, headers, payload) = 0
     else num_nonnulls(task_id, sequence) = 0 and num_nulls(key, headers, payload) = 0 end)
@@ -42,31 +44,16 @@ end $$;
 create trigger task_leaves_tombstone after delete on task referencing old table as gone
   for each statement execute function task_leave_tombstone();
 
--- Replays to Kafka that administrators asked for. One replica at a time processes one, from where the last one stood: what
--- a crash leaves is continued.
+-- The replay that an administrator asked for last. What it still has to send are the replayed rows of the outbox.
 create table event_replay (
-  id             uuid        primary key,
-  task_id        text,
-  tenant_id      text,
-  from_at        timestamptz,
-  -- Never open: what happens while a replay runs is not part of it.
-  to_at          timestamptz not null,
-  events         bigint      not null,
-  sent           bigint      not null default 0,
-  skipped        bigint      not null default 0,
-  -- Kafka has everything up to here.
-  after_tenant   text collate "C" not null default '',
-  after_position bigint      not null default 0,
-  after_id       bigint      not null default 0,
-  state          text        not null default 'running' check (state in ('running', 'done', 'canceled')),
-  requested_at   timestamptz not null,
-  finished_at    timestamptz,
-  claimed_until  timestamptz,
-  claimed_by     text,
-  check ((state = 'running') = (finished_at is null))
+  the_only boolean primary key default true check (the_only),
+  id       uuid    not null,
+  events   bigint  not null,
+  -- Of those: never to be sent, since Kafka does not take them or retention was sooner.
+  skipped  bigint  not null default 0,
+  -- And taken out again when it was canceled; null while it was not.
+  canceled bigint
 );
--- One at a time: together they would pass the rate.
-create unique index event_replay_running on event_replay (state) where state = 'running';
 
 -- Positions in the feed are transaction numbers (ADR 14), which begin anew in another cluster and may step back after a
 -- promotion or a restore to a point in time. Each such change begins an epoch, whose shift is added to the numbers from

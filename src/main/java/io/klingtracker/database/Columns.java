@@ -64,6 +64,11 @@ public final class Columns<S extends SqlStatement<S>, T> {
     return bind(name, BigDecimal.class, value);
   }
 
+  /** A column of {@code boolean}. */
+  public Columns<S, T> booleans(String name, Function<? super T, @Nullable Boolean> value) {
+    return bind(name, Boolean.class, value);
+  }
+
   /** A column of {@code uuid}. */
   public Columns<S, T> uuids(String name, Function<? super T, @Nullable UUID> value) {
     return bind(name, UUID.class, value);

@@ -26,7 +26,7 @@ class EventsLifecycle {
       ChangeNotifier notifier,
       Clock clock,
       Loops loops) {
-    Relay relay = new Relay(store, channels.sink(false), config, metrics, clock);
+    Relay relay = new Relay(store, channels.sink(), config, metrics, clock);
     loops.add(relay.loop());
     notifier.anything(relay::wake);
     if (config.relay() == RelayConfig.Mode.DEBEZIUM) {

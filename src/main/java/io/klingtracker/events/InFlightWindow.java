@@ -14,7 +14,7 @@ import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The events that a relay holds: a queue per task whose head alone may be in flight. So a task's
+ * The events that a relay holds: a queue per key whose head alone may be in flight. So a task's
  * events go out one after the other, each only when Kafka has the one before it, while thousands of
  * tasks are in flight together and one that fails holds back nobody else.
  *
@@ -32,6 +32,8 @@ final class InFlightWindow {
   private final Map<Integer, Integer> lanes = new HashMap<>();
 
   private long bytes;
+  private int replayed;
+  private int stuck;
 
   private record Waiting(String taskId, long until) {}
 
@@ -43,11 +45,12 @@ final class InFlightWindow {
       }
       lanes.merge(message.lane(), 1, Integer::sum);
       bytes += message.bytes();
-      Deque<OutboxMessage> queue = tasks.get(message.key());
+      replayed += message.replayed() ? 1 : 0;
+      Deque<OutboxMessage> queue = tasks.get(message.queue());
       if (queue == null) {
         queue = new ArrayDeque<>();
-        tasks.put(message.key(), queue);
-        ready.add(message.key());
+        tasks.put(message.queue(), queue);
+        ready.add(message.queue());
       }
       queue.add(message);
     }
@@ -72,12 +75,12 @@ final class InFlightWindow {
 
   /** Kafka has it. It stays known, so that it is not read again, until it is {@link #settled}. */
   void acknowledged(OutboxMessage message) {
-    attempts.remove(message.key());
+    attempts.remove(message.queue());
     next(message);
   }
 
   private void next(OutboxMessage message) {
-    String taskId = message.key();
+    String taskId = message.queue();
     inFlight.remove(taskId);
     Deque<OutboxMessage> queue = tasks.get(taskId);
     if (queue != null) {
@@ -92,9 +95,9 @@ final class InFlightWindow {
 
   /** Kafka did not take it; the task waits until the given time. */
   void failed(OutboxMessage message, long until) {
-    inFlight.remove(message.key());
-    attempts.merge(message.key(), 1, Integer::sum);
-    waiting.add(new Waiting(message.key(), until));
+    inFlight.remove(message.queue());
+    attempts.merge(message.queue(), 1, Integer::sum);
+    waiting.add(new Waiting(message.queue(), until));
   }
 
   /** How often in a row the task's next event has failed. */
@@ -112,6 +115,7 @@ final class InFlightWindow {
   private void forget(OutboxMessage message) {
     if (known.remove(message.id()) != null) {
       bytes -= message.bytes();
+      replayed -= message.replayed() ? 1 : 0;
       lanes.computeIfPresent(message.lane(), (lane, count) -> count == 1 ? null : count - 1);
     }
   }
@@ -167,7 +171,29 @@ final class InFlightWindow {
   }
 
   int size() {
-    return known.size();
+    return known.size() - stuck;
+  }
+
+  /**
+   * Its row, which Kafka has, cannot be deleted: it stays known, so that it is not read and sent
+   * again, and takes nobody's room.
+   */
+  void stuck(OutboxMessage message) {
+    if (known.containsKey(message.id())) {
+      bytes -= message.bytes();
+      replayed -= message.replayed() ? 1 : 0;
+      stuck++;
+    }
+  }
+
+  /** How many are. */
+  int stuck() {
+    return stuck;
+  }
+
+  /** How many of them are replayed. */
+  int replayed() {
+    return replayed;
   }
 
   int inFlight() {

@@ -14,7 +14,7 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * The channels to Kafka, as {@code mp.messaging.outgoing.*} configures them. Their buffers have no
- * bound of their own, since nobody sends more than the relay's window and a replay's page.
+ * bound of their own, since nobody sends more than the relay's window.
  */
 @Singleton
 class KafkaChannels {
@@ -44,13 +44,9 @@ class KafkaChannels {
     this.topics = new KafkaTopics(this::connection, config);
   }
 
-  /**
-   * A way to Kafka; all share the channels.
-   *
-   * @param replays whether what is sent is marked as replayed
-   */
-  EventSink sink(boolean replays) {
-    return new KafkaSink(events, states, topics, replays);
+  /** The way to Kafka. */
+  EventSink sink() {
+    return new KafkaSink(events, states, topics);
   }
 
   /** How the channels' producers reach Kafka: security and all. */

@@ -27,13 +27,11 @@ final class KafkaSink implements EventSink {
   private final KafkaChannel events;
   private final KafkaChannel states;
   private final KafkaTopics topics;
-  private final boolean replays;
 
-  KafkaSink(KafkaChannel events, KafkaChannel states, KafkaTopics topics, boolean replays) {
+  KafkaSink(KafkaChannel events, KafkaChannel states, KafkaTopics topics) {
     this.events = events;
     this.states = states;
     this.topics = topics;
-    this.replays = replays;
   }
 
   @Override
@@ -98,7 +96,7 @@ final class KafkaSink implements EventSink {
     if (message.traceparent() != null) {
       headers.add("traceparent", bytes(message.traceparent()));
     }
-    if (replays) {
+    if (message.replayed()) {
       headers.add(REPLAYED, TRUE);
     }
     return headers;

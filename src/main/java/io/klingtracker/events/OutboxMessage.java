@@ -8,6 +8,7 @@ import org.jspecify.annotations.Nullable;
 /**
  * Something that Kafka has not acknowledged.
  *
+ * @param replayed whether an administrator has it sent once more
  * @param key the record's key: what has the same key goes out in the order of the ids
  * @param sequence of a task's event or state; 0 of anything else
  * @param occurredAt null of what has no event any more
@@ -20,6 +21,7 @@ import org.jspecify.annotations.Nullable;
  */
 record OutboxMessage(
     Kind kind,
+    boolean replayed,
     int lane,
     long id,
     String key,
@@ -47,6 +49,13 @@ record OutboxMessage(
     NOTHING
   }
 
+  /**
+   * What goes out one after the other; a replay beside all else, so that nothing waits behind it.
+   */
+  String queue() {
+    return replayed ? key + " replayed" : key;
+  }
+
   boolean is(Kind other) {
     return kind == other;
   }
@@ -69,6 +78,7 @@ record OutboxMessage(
   private OutboxMessage copy(Map<String, String> newHeaders, @Nullable String newState) {
     return new OutboxMessage(
         kind,
+        replayed,
         lane,
         id,
         key,

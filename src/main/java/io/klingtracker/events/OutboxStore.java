@@ -41,11 +41,11 @@ class OutboxStore {
    * row that passes the bound of bytes is the last; a state is about as large as its event. A row
    * of sequence 0 asks for the newest state alone, one with a topic is a record as it is.
    */
-  private static final String NEXT =
+  private static final String NEXT_OF =
       """
       select * from (
         select q.*, sum(q.o_bytes) over (order by q.o_id) - q.o_bytes as o_before from (
-          select o.lane as o_lane, o.id as o_id, o.task_id as o_task, o.sequence as o_sequence, o.topic as o_topic,
+          select o.replayed as o_replayed, o.lane as o_lane, o.id as o_id, o.task_id as o_task, o.sequence as o_sequence, o.topic as o_topic,
             o.key as o_key, o.headers::text as o_headers, o.payload as o_payload, e.event_id, e.occurred_at,
             e.traceparent, e.payload::text as payload,
             coalesce(octet_length(o.payload), octet_length(e.payload::text), 0)
@@ -56,12 +56,7 @@ class OutboxStore {
               cross join lateral (
                 select * from outbox x
                 -- Hashed once, whatever the plan; "<> all" compares each row with each id.
-                where x.lane = l.lane and x.id not in (select unnest(cast(:known as bigint[])))
-                  and (:tasks or x.topic is not null)
-                  and not exists (
-                    select from set_aside a
-                    where a.kind = case when x.topic is null then 'event' else 'host-event' end
-                      and a.key = coalesce(x.task_id, x.id::text))
+                where {which} and x.lane = l.lane and x.id not in (select unnest(cast(:known as bigint[])))
                 order by x.id limit :perLane) x
             -- Here, not below: only what is taken is joined.
             order by x.id limit :limit) o
@@ -73,26 +68,40 @@ class OutboxStore {
       """
           .formatted(Task.COLUMNS);
 
+  private static final String NOT_SET_ASIDE =
+      """
+      not exists (
+        select from set_aside a
+        where a.kind = case when x.topic is null then 'event' else 'host-event' end
+          and a.key = coalesce(x.task_id, x.id::text))\
+      """;
+
+  private static final String NEXT =
+      NEXT_OF.replace(
+          "{which}", "not x.replayed and (:tasks or x.topic is not null) and " + NOT_SET_ASIDE);
+
+  /** Sent before, all of them: whether their tasks are set aside by now does not matter. */
+  private static final String NEXT_REPLAYED = NEXT_OF.replace("{which}", "x.replayed");
+
   private static final String DELETE =
       """
-      delete from outbox o using unnest(cast(:lanes as int[]), cast(:ids as bigint[])) as d(lane, id)
-      where o.lane = d.lane and o.id = d.id
+      delete from outbox o
+      using unnest(cast(:replayed as boolean[]), cast(:lanes as int[]), cast(:ids as bigint[])) as d(replayed, lane, id)
+      where o.replayed = d.replayed and o.lane = d.lane and o.id = d.id
       """;
 
   private static final String LAG =
       """
-      select (select count(*) from outbox) as unpublished, (select count(*) from set_aside where kind = 'event') as aside,
+      select (select count(*) from outbox where not replayed) as unpublished, (select count(*) from set_aside where kind = 'event') as aside,
         (select min(coalesce(e.occurred_at, cast(o.headers ->> 'ce_time' as timestamptz)))
            from generate_series(0, 63) as l(lane)
            cross join lateral (
-             select * from outbox x where x.lane = l.lane and x.sequence is distinct from 0
-               and not exists (
-                 select from set_aside a
-                 where a.kind = case when x.topic is null then 'event' else 'host-event' end
-                   and a.key = coalesce(x.task_id, x.id::text))
+             select * from outbox x where not x.replayed and x.lane = l.lane and x.sequence is distinct from 0
+               and {not set aside}
              order by x.id limit 1) o
            left join task_event e on e.task_id = o.task_id and e.sequence = o.sequence) as oldest
-      """;
+      """
+          .replace("{not set aside}", NOT_SET_ASIDE);
 
   /**
    * Asks the holders of the tasks' lanes for their newest states, behind whatever waits there. Of a
@@ -107,8 +116,9 @@ class OutboxStore {
 
   private static final String EMPTY =
       """
-      delete from outbox where (lane, id) in (
-        select lane, id from outbox where topic is null order by lane, id limit :limit for update skip locked)
+      delete from outbox where not replayed and (lane, id) in (
+        select lane, id from outbox where not replayed and topic is null
+        order by lane, id limit :limit for update skip locked)
       """;
 
   private static final TypeReference<Map<String, String>> HEADERS = new TypeReference<>() {};
@@ -133,7 +143,7 @@ class OutboxStore {
     // Its rows are in the outbox still, and are read by the next poll.
     setAside.register(
         KIND,
-        "exists (select from outbox o where o.lane = outbox_lane(s.key) and o.task_id = s.key)",
+        "exists (select from outbox o where not o.replayed and o.lane = outbox_lane(s.key) and o.task_id = s.key)",
         (handle, key, now) -> () -> {});
     setAside.register(
         RECORD_KIND,
@@ -187,6 +197,37 @@ class OutboxStore {
         .list();
   }
 
+  /** The same of what is to be sent once more; see {@link Replays}. */
+  List<OutboxMessage> nextReplayed(
+      Handle session, List<Integer> lanes, List<Long> known, int limit, long bytes) {
+    return session
+        .createQuery(NEXT_REPLAYED)
+        .bindArray("lanes", Integer.class, lanes)
+        .bindArray("known", Long.class, known)
+        .bind("perLane", perLane(limit, lanes.size()))
+        .bind("limit", limit)
+        .bind("bytes", bytes)
+        .bind("state", false)
+        .map((row, context) -> message(row, false, (message, failure) -> {}))
+        .list();
+  }
+
+  /** Whether something is to be sent once more. */
+  boolean isReplaying(Handle session) {
+    return session
+        .createQuery("select exists (select from outbox where replayed)")
+        .mapTo(Boolean.class)
+        .one();
+  }
+
+  /** Notes that so many events of the replay will not be sent. */
+  void skipped(Handle session, int events) {
+    session
+        .createUpdate("update event_replay set skipped = skipped + :events")
+        .bind("events", events)
+        .execute();
+  }
+
   /**
    * Most rows of one lane that a read looks at: lanes are about even, as task ids hash onto them.
    */
@@ -202,6 +243,7 @@ class OutboxStore {
     OutboxMessage message =
         new OutboxMessage(
             kind(row, state),
+            row.getBoolean("o_replayed"),
             row.getInt("o_lane"),
             row.getLong("o_id"),
             row.getString(topic == null ? "o_task" : "o_key"),
@@ -261,6 +303,7 @@ class OutboxStore {
 
   void delete(Handle session, List<OutboxMessage> sent) {
     Columns.of(session.createUpdate(DELETE), sent)
+        .booleans("replayed", OutboxMessage::replayed)
         .ints("lanes", OutboxMessage::lane)
         .longs("ids", OutboxMessage::id)
         .rest()
@@ -321,7 +364,6 @@ class OutboxStore {
    * events.
    */
   int empty(int limit) {
-    return jdbi.withHandle(
-        handle -> handle.createUpdate(EMPTY).bind("limit", limit).execute());
+    return jdbi.withHandle(handle -> handle.createUpdate(EMPTY).bind("limit", limit).execute());
   }
 }

@@ -40,6 +40,12 @@ final class Relay implements AutoCloseable {
   /** A read that finds fewer is one of a quiet time, when each event goes at once. */
   static final int MANY = 16;
 
+  /**
+   * Most replayed events in memory, and at most a quarter of the window: whatever else comes finds
+   * room, and no more than these before it.
+   */
+  static final int REPLAYED = 100;
+
   /** Nothing is sent when it was longer ago that the session was seen to live. */
   private static final Duration PROOF = Duration.ofSeconds(1);
 
@@ -77,6 +83,10 @@ final class Relay implements AutoCloseable {
   private long provedAt;
   private long lingerUntil = System.nanoTime();
   private long nextRebalance;
+
+  /** Whether rows of a replay were there at the last look. */
+  private boolean replaying;
+
   private volatile long lastAck;
   private volatile long pausedUntil;
   private volatile int failuresInARow;
@@ -146,10 +156,15 @@ final class Relay implements AutoCloseable {
         window.leave(lanes.leaving());
         owned = lanes.owned();
         metrics.lanes(owned);
+        replaying = store.isReplaying(current);
       }
       settleDoubts(current);
       boolean more = read(current, now);
       send(current);
+      if (replaying && !more) {
+        replay(current);
+        send(current);
+      }
       held = window.size();
       heldBytes = window.bytes();
       metrics.held(held, heldBytes);
@@ -200,12 +215,14 @@ final class Relay implements AutoCloseable {
       }
       if (failure == null) {
         window.acknowledged(message);
+      } else if (isHopeless(answer, failure) && message.replayed()) {
+        skip(current, message, SendFailures.cause(failure));
       } else if (isHopeless(answer, failure)) {
         setAside(
-            current, message, SendFailures.cause(failure), window.attempts(message.key()) + 1);
+            current, message, SendFailures.cause(failure), window.attempts(message.queue()) + 1);
       } else {
         metrics.failed();
-        window.failed(message, answer.at() + delay(window.attempts(message.key())));
+        window.failed(message, answer.at() + delay(window.attempts(message.queue())));
       }
     }
     // Answers come a few at a time; a delete is for many of them. The rest goes with the next read.
@@ -218,7 +235,7 @@ final class Relay implements AutoCloseable {
     return SendFailures.isPermanent(failure)
         || answer.othersFlow()
             && !(SendFailures.cause(failure) instanceof RetriableException)
-            && window.attempts(answer.message().taskId()) + 1 >= SetAside.MAX_ATTEMPTS;
+            && window.attempts(answer.message().queue()) + 1 >= SetAside.MAX_ATTEMPTS;
   }
 
   /** How many events are worth a statement of their own while others are under way. */
@@ -228,11 +245,22 @@ final class Relay implements AutoCloseable {
 
   /** Deletes what Kafka has. */
   private void settle(Handle current) {
+    List<OutboxMessage> settled = new ArrayList<>(unsettled);
     Batch.apply(
         unsettled,
         some -> store.delete(current, some),
-        (message, failure) -> setAside(current, message, failure, 1));
-    window.settled(unsettled);
+        (message, failure) -> {
+          if (message.replayed()) {
+            settled.remove(message);
+            window.stuck(message);
+            LOG.errorf(
+                "event %s is sent once more and cannot be taken from the outbox: %s",
+                message.eventId(), SetAside.reason(failure));
+          } else {
+            setAside(current, message, failure, 1);
+          }
+        });
+    window.settled(settled);
     unsettled.clear();
   }
 
@@ -278,7 +306,42 @@ final class Relay implements AutoCloseable {
         message.is(Kind.RECORD) ? "" : " with all that follow it",
         SetAside.reason(failure));
     store.setAside(current, message, failure, attempts);
-    window.drop(message.key());
+    window.drop(message.queue());
+  }
+
+  /** A replay leaves out what Kafka never takes. */
+  private void skip(Handle current, OutboxMessage message, Throwable failure) {
+    LOG.warnf(
+        "the replay leaves out event %s, which can never be sent: %s",
+        message.eventId(), SetAside.reason(failure));
+    store.skipped(current, 1);
+    window.acknowledged(message);
+    unsettled.add(message);
+  }
+
+  /** Reads on in what is to be sent once more, when nothing else waits to be read. */
+  private void replay(Handle current) {
+    int most = Math.min(REPLAYED, Math.max(1, config.window() / 4));
+    int room = Math.min(most - window.replayed(), config.window() - window.size());
+    if (room < Math.max(1, most / 2)
+        || window.stuck() >= REPLAYED
+        || clock.millis() < pausedUntil
+        || lanes.reading().isEmpty()) {
+      return;
+    }
+    settle(current);
+    List<OutboxMessage> next =
+        store.nextReplayed(
+            current, lanes.reading(), window.known(), room, config.windowBytes() / 4);
+    proved();
+    List<OutboxMessage> gone = next.stream().filter(each -> each.is(Kind.NOTHING)).toList();
+    if (!gone.isEmpty()) {
+      store.skipped(current, gone.size());
+      unsettled.addAll(gone);
+      settle(current);
+    }
+    window.add(next.stream().filter(each -> !each.is(Kind.NOTHING)).toList());
+    replaying = !next.isEmpty() || window.replayed() > 0;
   }
 
   private boolean read(Handle current, long now) {
@@ -391,7 +454,7 @@ final class Relay implements AutoCloseable {
     if (failure == null) {
       lastAck = System.nanoTime();
       failuresInARow = 0;
-      if (message.is(Kind.EVENT) && message.occurredAt() != null) {
+      if (message.is(Kind.EVENT) && !message.replayed() && message.occurredAt() != null) {
         metrics.acknowledged(
             Duration.ofMillis(Math.max(0, now - message.occurredAt().toEpochMilli())));
       }

@@ -102,26 +102,10 @@ public interface RelayConfig {
     Optional<Short> replicationFactor();
   }
 
-  /** Bounds of a replay. */
+  /** The bound of a replay. */
   interface Replay {
-    /** Events a second. */
-    @WithDefault("500")
-    int rate();
-
     /** Most events of one replay. */
     @WithDefault("1000000")
     long limit();
-
-    /** How often replicas look for a replay that somebody asked for or left. */
-    @WithDefault("2s")
-    Duration poll();
-
-    /** Longest wait for Kafka's word on a page. */
-    @WithDefault("30s")
-    Duration ackTimeout();
-
-    /** How many past replays are remembered. */
-    @WithDefault("100")
-    int keep();
   }
 }

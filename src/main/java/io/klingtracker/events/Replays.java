@@ -1,53 +1,76 @@
 package io.klingtracker.events;
 
-import io.klingtracker.loops.Attempts;
-import io.klingtracker.loops.Loops;
-import io.klingtracker.loops.SetAside;
-import io.klingtracker.loops.WorkLoop;
-import io.klingtracker.presence.Presence;
-import io.klingtracker.presence.ReplicaId;
 import io.klingtracker.problem.ErrorCode;
 import io.klingtracker.problem.ProblemException;
-import io.quarkus.runtime.Startup;
 import jakarta.inject.Inject;
 import jakarta.inject.Singleton;
+import java.sql.ResultSet;
+import java.sql.SQLException;
 import java.time.Clock;
 import java.time.Instant;
-import java.util.ArrayList;
-import java.util.LinkedHashMap;
-import java.util.List;
-import java.util.Map;
 import java.util.Optional;
 import java.util.UUID;
-import java.util.concurrent.CompletableFuture;
-import java.util.concurrent.ExecutionException;
-import java.util.concurrent.TimeUnit;
-import java.util.concurrent.TimeoutException;
-import org.apache.kafka.common.errors.RetriableException;
-import org.apache.kafka.common.errors.SerializationException;
-import org.jboss.logging.Logger;
+import org.jdbi.v3.core.Handle;
+import org.jdbi.v3.core.Jdbi;
+import org.jdbi.v3.core.statement.SqlStatement;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Sends events again that Kafka has had before, with the ids they had and marked as replayed. One
- * replay at a time, processed page by page beside the relay, at a bounded rate, by the replica that
- * has claimed it. Its position is in the database: after a crash, or while Kafka is away, it
- * continues from there, and at most a page comes again.
+ * Sends events again that Kafka has had before, with the ids they had and marked as replayed: they
+ * are put back into the outbox, behind whatever else is there, and the relay sends them as it sends
+ * all. What is left of a replay are its rows, whatever crashes. One replay at a time.
  */
-@Startup
 @Singleton
 class Replays {
 
-  private static final Logger LOG = Logger.getLogger(Replays.class);
-  private static final int PAGES_PER_SECOND = 5;
+  /** The key of the advisory lock under which a replay begins. */
+  private static final long LOCK = 0x4B4C540300000000L;
 
-  private final ReplayStore store;
-  private final EventSink sink;
-  private final RelayConfig.Replay config;
+  /** Events still in the outbox are left there: put back they could overtake an earlier one. */
+  private static final String WHERE =
+      """
+      where (cast(:task as text) is null or e.task_id = :task)
+        and (cast(:tenant as text) is null or e.tenant_id = :tenant)
+        and (cast(:from as timestamptz) is null or e.occurred_at >= cast(:from as timestamptz))
+        and (cast(:to as timestamptz) is null or e.occurred_at < cast(:to as timestamptz))
+        and not exists (
+          select from outbox o where not o.replayed and o.lane = outbox_lane(e.task_id) and o.id = e.id)
+      """;
+
+  private static final String COUNT = "select count(*) from task_event e " + WHERE;
+
+  private static final String PUT_BACK =
+      """
+      insert into outbox (replayed, lane, id, task_id, sequence)
+      select true, outbox_lane(e.task_id), e.id, e.task_id, e.sequence from task_event e
+      """
+          + WHERE;
+
+  private static final String ENTER = "select pg_try_advisory_xact_lock(:lock)";
+
+  private static final String IS_NONE = "select not exists (select from outbox where replayed)";
+
+  private static final String NOTE =
+      """
+      insert into event_replay (id, events) values (:replay, :events)
+      on conflict (the_only) do update set id = excluded.id, events = excluded.events, skipped = 0, canceled = null
+      """;
+
+  private static final String CANCEL =
+      """
+      with taken as (delete from outbox where replayed returning 1)
+      update event_replay set canceled = (select count(*) from taken) where exists (select from taken)
+      """;
+
+  private static final String LATEST =
+      """
+      select r.*, case when canceled is null then (select count(*) from outbox where replayed) else 0 end as waiting
+      from event_replay r
+      """;
+
+  private final Jdbi jdbi;
+  private final long limit;
   private final Clock clock;
-  private final String owner;
-  private final Attempts attempts = new Attempts();
-  private final WorkLoop loop;
 
   /** Which events; null means all. */
   record Selection(
@@ -59,56 +82,29 @@ class Replays {
   /**
    * A replay and how far it is.
    *
-   * @param position Kafka has everything up to there
    * @param state {@code running}, {@code done} or {@code canceled}
-   * @param skipped events that Kafka will never take
+   * @param skipped events that Kafka will never take, or that retention has removed meanwhile
    */
-  record Replay(
-      UUID id,
-      Selection selection,
-      ReplayStore.Position position,
-      String state,
-      long events,
-      long sent,
-      long skipped) {}
+  record Replay(UUID id, String state, long events, long sent, long skipped) {}
 
   @Inject
-  Replays(
-      ReplayStore store,
-      KafkaChannels channels,
-      RelayConfig config,
-      Clock clock,
-      ReplicaId me,
-      Presence presence,
-      Loops loops) {
-    this(store, channels.sink(true), config, clock, me, loops);
-    presence.frees("replay", "event_replay", loop::wake);
-  }
-
-  Replays(
-      ReplayStore store,
-      EventSink sink,
-      RelayConfig config,
-      Clock clock,
-      ReplicaId me,
-      Loops loops) {
-    this.owner = me.id();
-    this.store = store;
-    this.sink = sink;
-    this.config = config.replay();
+  Replays(Jdbi jdbi, RelayConfig config, Clock clock) {
+    this.jdbi = jdbi;
+    this.limit = config.replay().limit();
     this.clock = clock;
-    this.loop =
-        loops.add(
-            WorkLoop.named("replay")
-                .every(this.config.poll())
-                .atEnd(() -> store.release(owner))
-                .work(this::runOnce));
   }
 
+  /** How many events it would be. */
   long count(Selection selection) {
-    return store.count(selection);
+    return jdbi.withHandle(
+        handle -> bind(handle.createQuery(COUNT), selection).mapTo(Long.class).one());
   }
 
+  /**
+   * Begins a replay. What happens from now on is not part of it.
+   *
+   * @throws ProblemException when it is too large, or another is under way
+   */
   Replay start(Selection selection) {
     Instant now = clock.instant();
     Instant to = selection.to();
@@ -118,99 +114,63 @@ class Replays {
             selection.tenant(),
             selection.from(),
             to == null || to.isAfter(now) ? now : to);
-    long events = store.count(closed);
-    if (events > config.limit()) {
+    long events = count(closed);
+    if (events > limit) {
       throw new ProblemException(
           ErrorCode.INVALID_REQUEST,
           events + " events are more than one replay may send; narrow it down");
     }
-    UUID id = UUID.randomUUID();
-    if (!store.ask(id, closed, events, now, config.keep())) {
-      throw new ProblemException(
-          ErrorCode.CONFLICT, "a replay is under way; see GET /admin/v1/events/replay");
-    }
-    loop.wake();
-    return new Replay(id, closed, new ReplayStore.Position("", 0, 0), "running", events, 0, 0);
+    return jdbi.inTransaction(
+        handle -> {
+          // Two statements: the second sees what the last one under the lock has committed.
+          if (!handle.createQuery(ENTER).bind("lock", LOCK).mapTo(Boolean.class).one()
+              || !handle.createQuery(IS_NONE).mapTo(Boolean.class).one()) {
+            throw new ProblemException(
+                ErrorCode.CONFLICT, "a replay is under way; see GET /admin/v1/events/replay");
+          }
+          handle
+              .createUpdate(NOTE)
+              .bind("replay", UUID.randomUUID())
+              .bind("events", bind(handle.createUpdate(PUT_BACK), closed).execute())
+              .execute();
+          return latest(handle).orElseThrow();
+        });
   }
 
+  /** The replay under way, or the last one. */
   Optional<Replay> latest() {
-    return store.latest();
+    return jdbi.withHandle(Replays::latest);
   }
 
-  /** Ends the replay under way after the page that is being sent. */
+  /** Ends the replay under way; what is in the relay's memory may still be sent. */
   Optional<Replay> cancel() {
-    return store.cancel(clock.instant());
+    return jdbi.inTransaction(
+        handle -> handle.createUpdate(CANCEL).execute() == 0 ? Optional.empty() : latest(handle));
   }
 
-  /** Sends one page of the replay under way; true when there may be another. */
-  boolean runOnce() throws InterruptedException, ExecutionException, TimeoutException {
-    long began = System.nanoTime();
-    Instant now = clock.instant();
-    Replay replay = store.claim(owner, now, now.plus(Presence.CLAIM)).orElse(null);
-    if (replay == null) {
-      return false;
-    }
-    int size = Math.max(1, config.rate() / PAGES_PER_SECOND);
-    List<ReplayStore.Replayed> page = store.page(replay.selection(), replay.position(), size);
-    if (page.isEmpty()) {
-      store.finish(replay.id(), owner, clock.instant());
-      return false;
-    }
-    int skipped = send(page);
-    ReplayStore.Position position = page.get(page.size() - 1).position();
-    boolean ours = store.advance(replay.id(), owner, position, page.size() - skipped, skipped);
-    pause(began, page.size());
-    return ours;
+  private static Optional<Replay> latest(Handle handle) {
+    return handle.createQuery(LATEST).map((row, context) -> replay(row)).findOne();
   }
 
-  /** Waits for Kafka's word on each; how many it will never take. */
-  private int send(List<ReplayStore.Replayed> page)
-      throws InterruptedException, ExecutionException, TimeoutException {
-    List<CompletableFuture<Void>> sends = new ArrayList<>();
-    page.forEach(event -> sends.add(begin(event.message())));
-    long deadline = System.nanoTime() + config.ackTimeout().toNanos();
-    Map<OutboxMessage, ExecutionException> refused = new LinkedHashMap<>();
-    for (int i = 0; i < sends.size(); i++) {
-      try {
-        sends.get(i).get(deadline - System.nanoTime(), TimeUnit.NANOSECONDS);
-      } catch (ExecutionException e) {
-        refused.put(page.get(i).message(), e);
-      }
-    }
-    boolean othersFlow = refused.size() < page.size();
-    for (Map.Entry<OutboxMessage, ExecutionException> entry : refused.entrySet()) {
-      ExecutionException failure = entry.getValue();
-      if (!SendFailures.isPermanent(failure)
-          && !(othersFlow && isHopeless(entry.getKey(), failure))) {
-        throw failure;
-      }
-      LOG.warnf(
-          "the replay leaves out event %s, which can never be sent: %s",
-          entry.getKey().eventId(), SendFailures.cause(failure).getMessage());
-    }
-    return refused.size();
+  private static Replay replay(ResultSet row) throws SQLException {
+    long events = row.getLong("events");
+    long skipped = row.getLong("skipped");
+    long waiting = row.getLong("waiting");
+    long canceled = row.getLong("canceled");
+    boolean isCanceled = !row.wasNull();
+    return new Replay(
+        row.getObject("id", UUID.class),
+        isCanceled ? "canceled" : waiting > 0 ? "running" : "done",
+        events,
+        Math.max(0, events - skipped - waiting - canceled),
+        skipped);
   }
 
-  private CompletableFuture<Void> begin(OutboxMessage message) {
-    try {
-      return sink.send(message).toCompletableFuture();
-    } catch (RuntimeException e) {
-      return CompletableFuture.failedFuture(
-          new SerializationException("cannot be made into a record", e));
-    }
-  }
-
-  /** Refused again and again by a Kafka that is there. */
-  private boolean isHopeless(OutboxMessage message, ExecutionException failure) {
-    return !(SendFailures.cause(failure) instanceof RetriableException)
-        && attempts.failed(message.eventId().toString()) >= SetAside.MAX_ATTEMPTS;
-  }
-
-  private void pause(long began, int events) throws InterruptedException {
-    long due = began + TimeUnit.SECONDS.toNanos(1) * events / Math.max(1, config.rate());
-    long left = due - System.nanoTime();
-    if (left > 0) {
-      TimeUnit.NANOSECONDS.sleep(left);
-    }
+  private static <T extends SqlStatement<T>> T bind(T statement, Selection selection) {
+    return statement
+        .bind("task", selection.taskId())
+        .bind("tenant", selection.tenant())
+        .bind("from", selection.from())
+        .bind("to", selection.to());
   }
 }

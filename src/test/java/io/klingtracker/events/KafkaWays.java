@@ -52,8 +52,7 @@ class KafkaWays {
               new KafkaSink(
                   outlet(events, rig.config.topic(), kafka),
                   outlet(states, rig.config.state().topic(), kafka),
-                  new KafkaTopics(() -> connection(events), rig.config),
-                  false));
+                  new KafkaTopics(() -> connection(events), rig.config)));
       relay.loop().start();
     }
 

@@ -33,9 +33,7 @@ public final class RelayParts implements AutoCloseable {
     rig = new RelayRig(jdbi, Map.of("topic", topic, "state.enabled", "false"));
     producer = new KafkaProducer<>(settings, new StringSerializer(), new StringSerializer());
     KafkaChannel outlet = new KafkaChannel(message -> send(topic, message));
-    relay =
-        rig.relay(
-            new KafkaSink(outlet, outlet, new KafkaTopics(() -> settings, rig.config), false));
+    relay = rig.relay(new KafkaSink(outlet, outlet, new KafkaTopics(() -> settings, rig.config)));
     relay.loop().start();
   }
 
@@ -44,7 +42,8 @@ public final class RelayParts implements AutoCloseable {
     Headers headers =
         message.getMetadata(OutgoingKafkaRecordMetadata.class).orElseThrow().getHeaders();
     producer.send(
-        new ProducerRecord<>(RelayRig.topicOf(message, topic), null, record.key(), record.value(), headers),
+        new ProducerRecord<>(
+            RelayRig.topicOf(message, topic), null, record.key(), record.value(), headers),
         (done, failure) -> {
           if (failure == null) {
             message.ack();

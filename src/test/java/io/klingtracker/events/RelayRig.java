@@ -63,8 +63,7 @@ final class RelayRig {
     return new KafkaSink(
         outlet(producer, config.topic()),
         outlet(producer, config.state().topic()),
-        new KafkaTopics(() -> connection, config),
-        false);
+        new KafkaTopics(() -> connection, config));
   }
 
   private static KafkaChannel outlet(Producer<String, String> producer, String topic) {

@@ -11,6 +11,7 @@ import java.util.List;
 import java.util.concurrent.atomic.AtomicInteger;
 import org.jdbi.v3.core.Handle;
 import org.jdbi.v3.core.Jdbi;
+import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.RegisterExtension;
 
@@ -20,6 +21,17 @@ class PresenceTest {
   @RegisterExtension static final TestDatabase DATABASE = TestDatabase.fresh();
 
   private final Jdbi jdbi = DATABASE.jdbi();
+
+  /** As every queue has them. */
+  @BeforeEach
+  void a_table_with_claims() {
+    jdbi.useHandle(
+        handle -> {
+          handle.execute(
+              "create table if not exists work (claimed_by text, claimed_until timestamptz)");
+          handle.execute("delete from work");
+        });
+  }
 
   private record Replica(
       ReplicaId id,
@@ -38,7 +50,7 @@ class PresenceTest {
     Loops loops = new Loops();
     Presence presence = new Presence(jdbi, jdbi, id, meters, loops);
     AtomicInteger woken = new AtomicInteger();
-    presence.frees("replay", "event_replay", woken::incrementAndGet);
+    presence.frees("work", "work", woken::incrementAndGet);
     return new Replica(id, presence, meters, woken, loops);
   }
 
@@ -47,8 +59,7 @@ class PresenceTest {
         handle ->
             handle.execute(
                 """
-                insert into event_replay (id, to_at, events, requested_at, claimed_by, claimed_until)
-                values (gen_random_uuid(), now(), 1, now(), ?, now() + interval '1 day')
+                insert into work (claimed_by, claimed_until) values (?, now() + interval '1 day')
                 """,
                 by));
   }
@@ -57,7 +68,7 @@ class PresenceTest {
     return jdbi.withHandle(
         handle ->
             handle
-                .createQuery("select coalesce(claimed_by, 'nobody') from event_replay")
+                .createQuery("select coalesce(claimed_by, 'nobody') from work")
                 .mapTo(String.class)
                 .list());
   }
@@ -87,12 +98,11 @@ class PresenceTest {
     one.presence().runOnce();
     claimed(new ReplicaId().claim(1));
 
-    assertEquals(1, DeadClaims.free(jdbi, "event_replay"));
-    jdbi.useHandle(
-        handle -> handle.execute("update event_replay set claimed_by = ?", one.id().claim(1)));
-    assertEquals(0, DeadClaims.free(jdbi, "event_replay"));
-    jdbi.useHandle(handle -> handle.execute("update event_replay set claimed_by = 'b7f1e0'"));
-    assertEquals(0, DeadClaims.free(jdbi, "event_replay"), "of a version without presence");
+    assertEquals(1, DeadClaims.free(jdbi, "work"));
+    jdbi.useHandle(handle -> handle.execute("update work set claimed_by = ?", one.id().claim(1)));
+    assertEquals(0, DeadClaims.free(jdbi, "work"));
+    jdbi.useHandle(handle -> handle.execute("update work set claimed_by = 'b7f1e0'"));
+    assertEquals(0, DeadClaims.free(jdbi, "work"), "of a version without presence");
     one.loops().close();
   }
 
