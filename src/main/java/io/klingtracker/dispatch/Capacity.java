@@ -125,7 +125,8 @@ final class Capacity {
     Account account = accounts.get(pool.account());
     PoolState state =
         account == null ? state(pool) : state(pool).begun(account.slots(pool.family()), now);
-    if (!state.equals(PoolState.UNRESTRICTED)) {
+    // A step up to all that are configured is to be kept too: it leaves nothing of the state.
+    if (states.containsKey(pool) || !state.equals(PoolState.UNRESTRICTED)) {
       taken.add(pool);
       states.put(pool, state.sends());
     }
