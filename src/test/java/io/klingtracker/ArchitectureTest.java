@@ -74,7 +74,7 @@ class ArchitectureTest {
           rules -> egress json problem text
           secret -> loops
           signature -> secret
-          task -> database loops problem share text time
+          task -> database loops problem rules share text time
           tenant -> cache database http kling loops problem request rules secret task text time
           upstream -> database kling loops problem retry rules secret task
           watch -> database http loops problem share task

@@ -152,7 +152,9 @@ final class Answers {
     data.set(
         "outputs", task.status.equals("succeed") ? outputs(task) : Json.MAPPER.createArrayNode());
     ArrayNode billing = data.putArray("billing");
-    if (task.isFinal()) {
+    if (task.isFinal() && task.status.equals("failed") && settings.refundsFailed()) {
+      billing.addObject().put("amount", "0");
+    } else if (task.isFinal()) {
       billing
           .addObject()
           .put("charge_type", "unit")

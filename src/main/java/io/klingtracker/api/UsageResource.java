@@ -4,6 +4,7 @@ import com.fasterxml.jackson.annotation.JsonInclude;
 import com.fasterxml.jackson.databind.PropertyNamingStrategies;
 import com.fasterxml.jackson.databind.annotation.JsonNaming;
 import io.klingtracker.request.Parameters;
+import io.klingtracker.task.Cost;
 import io.klingtracker.task.Usage;
 import io.klingtracker.tenant.CurrentCaller;
 import io.klingtracker.tenant.Needs;
@@ -62,7 +63,8 @@ public class UsageResource {
       long failed,
       long canceled,
       long calls,
-      BigDecimal units) {}
+      BigDecimal units,
+      Cost cost) {}
 
   /** A report. */
   @JsonNaming(PropertyNamingStrategies.SnakeCaseStrategy.class)
@@ -104,7 +106,8 @@ public class UsageResource {
                         line.failed(),
                         line.canceled(),
                         line.calls(),
-                        line.units()))
+                        line.units(),
+                        line.cost()))
             .toList());
   }
 

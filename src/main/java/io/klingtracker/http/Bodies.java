@@ -251,7 +251,10 @@ public class Bodies {
     private ProblemException tooLarge() {
       return new ProblemException(
           ErrorCode.BODY_TOO_LARGE,
-          "The request body is larger than " + most + " bytes, the most this path takes.");
+          "The request body is larger than "
+              + most
+              + " bytes, the most this path takes."
+              + (most > bounds.usual() ? " Give pictures, sound and videos by URL instead." : ""));
     }
   }
 }

@@ -14,7 +14,7 @@ import org.jspecify.annotations.Nullable;
  * @param word the status as Kling wrote it
  * @param message the reason of a failure, or empty
  * @param result Kling's whole {@code task_result} as JSON text, or null when there was none
- * @param units what was deducted, when Kling says so
+ * @param charge what was taken, when Kling says so
  * @param updatedAt Kling's time of the last change, when it says so
  * @param createdAt Kling's time of the task's acceptance, when it says so
  */
@@ -25,7 +25,7 @@ public record KlingNews(
     String word,
     String message,
     @Nullable String result,
-    @Nullable BigDecimal units,
+    @Nullable Charge charge,
     @Nullable Instant updatedAt,
     @Nullable Instant createdAt) {
 
@@ -36,6 +36,11 @@ public record KlingNews(
    */
   static KlingNews unclear(String fault) {
     return new KlingNews(null, null, KlingStatus.UNKNOWN, "unclear", fault, null, null, null, null);
+  }
+
+  /** What was deducted from a pack; null when Kling does not say. */
+  public @Nullable BigDecimal units() {
+    return charge == null ? null : charge.units();
   }
 
   /** See {@link #unclear}; whoever says something clearly names a task. */

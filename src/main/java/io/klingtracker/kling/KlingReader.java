@@ -13,6 +13,7 @@ import java.math.BigDecimal;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Objects;
 import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 
@@ -147,7 +148,6 @@ public final class KlingReader {
             text(task, "message"),
             text(task, "fail_reason"),
             text(task.path("error"), "message"));
-    BigDecimal deducted = number(task.get("final_unit_deduction"));
     Optional<KlingNews> inner = wrapped(task);
     return Optional.of(
         new KlingNews(
@@ -160,7 +160,7 @@ public final class KlingReader {
             word,
             message == null ? "" : ForeignText.clean(message, MAX_MESSAGE),
             first(result(task), inner.map(KlingNews::result).orElse(null)),
-            first(deducted, units(task.path("billing")), inner.map(KlingNews::units).orElse(null)),
+            first(charge(task), inner.map(KlingNews::charge).orElse(null)),
             first(time(task.get("updated_at")), time(task.get("update_time"))),
             first(time(task.get("created_at")), time(task.get("create_time")))));
   }
@@ -233,6 +233,48 @@ public final class KlingReader {
       ((ArrayNode) array).add(output);
     }
     return result;
+  }
+
+  private static @Nullable Charge charge(JsonNode task) {
+    BigDecimal units = first(number(task.get("final_unit_deduction")), units(task.path("billing")));
+    Charge money = first(money(task.path("final_balance_deduction")), money(task.path("billing")));
+    BigDecimal amount = money == null ? null : money.amount();
+    // Beside units it says that it took no money, which is no amount.
+    if (money == null || amount == null || units != null && amount.signum() == 0) {
+      return units == null ? null : Charge.ofUnits(units);
+    }
+    return new Charge(units, amount, money.currency());
+  }
+
+  /**
+   * The money in an older balance deduction, or among the newer billing entries; entries of more
+   * than one currency are no amount. Null where nothing tells of money.
+   */
+  private static @Nullable Charge money(JsonNode told) {
+    if (told.isObject()) {
+      BigDecimal quota = number(told.get("quota"));
+      return quota == null ? null : new Charge(null, quota, null);
+    }
+    BigDecimal sum = null;
+    String currency = null;
+    for (JsonNode entry : told) {
+      BigDecimal amount = number(entry.get("amount"));
+      if (amount == null || !"cash".equals(entry.path("charge_type").asText())) {
+        continue;
+      }
+      String named = currency(entry.path("currency").asText(""));
+      if (sum != null && !Objects.equals(named, currency)) {
+        return null;
+      }
+      currency = named;
+      sum = sum == null ? amount : sum.add(amount);
+    }
+    return sum == null || !fits(sum) ? null : new Charge(null, sum, currency);
+  }
+
+  /** As ISO 4217 has them. */
+  private static @Nullable String currency(String named) {
+    return named.matches("[A-Z]{3}") ? named : null;
   }
 
   /**

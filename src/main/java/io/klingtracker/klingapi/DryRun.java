@@ -7,6 +7,7 @@ import io.klingtracker.json.Body;
 import io.klingtracker.rules.Checked;
 import io.klingtracker.rules.Kind;
 import io.klingtracker.rules.UpstreamBody;
+import io.klingtracker.task.Cost;
 import io.klingtracker.upstream.UpstreamConfig;
 import java.math.BigDecimal;
 import java.util.List;
@@ -21,6 +22,7 @@ import org.jspecify.annotations.Nullable;
  * @param family what Kling counts the slots for
  * @param slots how many slots it takes
  * @param units what it counts until Kling tells its deduction
+ * @param cost the same, and as money
  * @param warnings what Kling takes and is probably not meant
  */
 @JsonNaming(PropertyNamingStrategies.SnakeCaseStrategy.class)
@@ -30,6 +32,7 @@ record DryRun(
     String family,
     int slots,
     BigDecimal units,
+    Cost cost,
     List<String> warnings) {
 
   static DryRun of(
@@ -46,6 +49,7 @@ record DryRun(
         checked.family().wireName(),
         checked.slots(),
         checked.units(),
+        Cost.expected(checked.units()),
         checked.warnings());
   }
 }

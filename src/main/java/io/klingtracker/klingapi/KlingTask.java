@@ -21,6 +21,7 @@ import org.jspecify.annotations.Nullable;
   "task_info",
   "task_result",
   "final_unit_deduction",
+  "final_balance_deduction",
   "created_at",
   "updated_at"
 })
@@ -32,6 +33,7 @@ record KlingTask(
     Map<String, String> taskInfo,
     @JsonRawValue @Nullable String taskResult,
     @Nullable String finalUnitDeduction,
+    @Nullable Map<String, String> finalBalanceDeduction,
     long createdAt,
     long updatedAt) {
 
@@ -44,6 +46,7 @@ record KlingTask(
         info(externalTaskId),
         null,
         null,
+        null,
         createdAt.toEpochMilli(),
         createdAt.toEpochMilli());
   }
@@ -51,6 +54,7 @@ record KlingTask(
   /** As a query answers. */
   static KlingTask of(Task task) {
     BigDecimal units = task.units();
+    BigDecimal amount = task.amount();
     return new KlingTask(
         task.id(),
         task.status().klingWord(),
@@ -58,6 +62,7 @@ record KlingTask(
         info(task.externalTaskId()),
         task.result() == null ? "{}" : task.result(),
         units == null ? null : units.toPlainString(),
+        amount == null ? null : Map.of("quota", amount.toPlainString()),
         task.createdAt().toEpochMilli(),
         task.updatedAt().toEpochMilli());
   }

@@ -14,8 +14,10 @@ import io.klingtracker.task.Task;
 import java.io.IOException;
 import java.math.BigDecimal;
 import java.time.Instant;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
 /** A task as the newer generation shows it, whichever way it was made. */
@@ -80,12 +82,24 @@ record NewerTask(
   }
 
   private static @Nullable List<Map<String, String>> billing(Task task) {
+    List<Map<String, String>> billing = new ArrayList<>();
     BigDecimal units = task.units();
-    if (units == null) {
-      return null;
+    if (units != null) {
+      String family = Kinds.ofName(task.kind()).map(Kind::family).orElse(Family.VIDEO).wireName();
+      billing.add(
+          Map.of("charge_type", "unit", "amount", units.toPlainString(), "package_type", family));
     }
-    String family = Kinds.ofName(task.kind()).map(Kind::family).orElse(Family.VIDEO).wireName();
-    return List.of(
-        Map.of("charge_type", "unit", "amount", units.toPlainString(), "package_type", family));
+    BigDecimal amount = task.amount();
+    if (amount != null) {
+      billing.add(
+          Map.of(
+              "charge_type",
+              "cash",
+              "amount",
+              amount.toPlainString(),
+              "currency",
+              Objects.requireNonNullElse(task.currency(), "")));
+    }
+    return billing.isEmpty() ? null : billing;
   }
 }

@@ -1,6 +1,5 @@
 package io.klingtracker.task;
 
-import java.math.BigDecimal;
 import java.time.Instant;
 import org.jspecify.annotations.Nullable;
 
@@ -12,7 +11,7 @@ import org.jspecify.annotations.Nullable;
  * @param signal what it says
  * @param klingTaskId Kling's id when the news names it; news that names another id than the task's
  *     is not applied
- * @param units what Kling deducted, when it says so
+ * @param charge what Kling took, when it says so
  * @param nextCheckAt when to ask Kling if nothing more is received; null leaves the plan as it is
  * @param word the status as it was written, for the timeline
  */
@@ -21,11 +20,11 @@ public record News(
     Source source,
     TaskSignal signal,
     @Nullable String klingTaskId,
-    @Nullable BigDecimal units,
+    @Nullable Cost charge,
     @Nullable Instant nextCheckAt,
     String word) {
 
-  /** News that names no id of Kling's and brings no units. */
+  /** News that names no id of Kling's and brings no charge. */
   public static News of(String taskId, Source source, TaskSignal signal) {
     return new News(taskId, source, signal, null, null, null, signal.status().wireName());
   }

@@ -4,6 +4,8 @@ import io.klingtracker.database.Columns;
 import io.klingtracker.database.FreshPlans;
 import io.klingtracker.database.SqlFile;
 import io.klingtracker.database.SqlStates;
+import io.klingtracker.rules.ErrorClass;
+import io.klingtracker.rules.ErrorClasses;
 import jakarta.inject.Inject;
 import jakarta.inject.Singleton;
 import java.sql.ResultSet;
@@ -16,6 +18,7 @@ import java.util.Comparator;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.function.Function;
 import org.jdbi.v3.core.Handle;
 import org.jdbi.v3.core.Jdbi;
 import org.jdbi.v3.core.statement.Query;
@@ -161,13 +164,31 @@ class NewsStore {
         .texts("messages", item -> TaskSql.detail(item.signal().message()))
         .ints("codes", item -> item.signal().code())
         .texts("results", item -> item.signal().result())
-        .decimals("units", News::units)
+        .decimals("units", item -> item.charge() == null ? null : item.charge().units())
+        .decimals("amounts", item -> item.charge() == null ? null : item.charge().amount())
+        .texts("currencies", item -> item.charge() == null ? null : item.charge().currency())
+        .texts("errorClasses", item -> errorClass(item.signal(), error -> error.name().wireName()))
+        .written("retryable", item -> errorClass(item.signal(), ErrorClass::retryable))
         .written("checks", News::nextCheckAt)
         .uuids("eventIds", item -> EventId.next(now))
         .texts("traceparents", item -> traceparent)
         .rest()
         .bind("now", now)
         .bind("resultLife", resultLife.toSeconds() + " seconds");
+  }
+
+  /** Something of what the end was, if it is not the one that was asked for. */
+  private static <T> @Nullable T errorClass(
+      TaskSignal signal, Function<ErrorClass, @Nullable T> part) {
+    if (signal instanceof TaskSignal.Failed failed) {
+      return part.apply(ErrorClasses.of(failed.code(), failed.message()));
+    }
+    // Kling may have it still; a caller who withdrew it wants it no more.
+    return signal instanceof TaskSignal.Expired
+        ? part.apply(new ErrorClass(ErrorClass.Name.EXPIRED, null))
+        : signal instanceof TaskSignal.Canceled
+            ? part.apply(new ErrorClass(ErrorClass.Name.CANCELED, false))
+            : null;
   }
 
   private static Outcome outcome(ResultSet row) throws SQLException {

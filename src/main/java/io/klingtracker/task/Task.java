@@ -23,10 +23,15 @@ import org.jspecify.annotations.Nullable;
  * @param sequence number of its changes so far
  * @param statusMessage why it has that status, when there is something to say
  * @param errorCode Kling's error code, when it failed with one
+ * @param errorClass what its failure was, see {@link io.klingtracker.rules.ErrorClass}
+ * @param retryable whether the same request may succeed another time; null where nobody knows
  * @param late whether Kling's word came after we had given the task up
  * @param result Kling's whole {@code task_result}, JSON text
  * @param unitsExpected what it should cost by the price table
+ * @param amountExpected what that was by the list when it was submitted
  * @param units what Kling deducted
+ * @param amount what Kling took where it took money
+ * @param currency of both amounts
  * @param createdAt when we stored it
  * @param dispatchedAt when we learnt that Kling has it
  * @param updatedAt when it last changed
@@ -47,10 +52,15 @@ public record Task(
     int sequence,
     @Nullable String statusMessage,
     @Nullable Integer errorCode,
+    @Nullable String errorClass,
+    @Nullable Boolean retryable,
     boolean late,
     @Nullable String result,
     @Nullable BigDecimal unitsExpected,
+    @Nullable BigDecimal amountExpected,
     @Nullable BigDecimal units,
+    @Nullable BigDecimal amount,
+    @Nullable String currency,
     Instant createdAt,
     @Nullable Instant dispatchedAt,
     Instant updatedAt,
@@ -62,6 +72,7 @@ public record Task(
       """
       t.id, t.tenant_id, t.kind, t.external_task_id, t.model, t.upstream_model, t.account, t.kling_task_id,
       t.callback_url, t.status::text as status, t.sequence, t.status_message, t.error_code,
+      t.error_class, t.retryable, t.amount_expected, t.amount, t.currency,
       t.previous_status is not distinct from 'expired' as late, t.result::text as result, t.units_expected, t.units,
       t.created_at, t.dispatched_at, t.updated_at, t.finished_at, t.result_expires_at
       """;
@@ -82,10 +93,15 @@ public record Task(
         row.getInt("sequence"),
         row.getString("status_message"),
         row.getObject("error_code", Integer.class),
+        row.getString("error_class"),
+        row.getObject("retryable", Boolean.class),
         row.getBoolean("late"),
         row.getString("result"),
         row.getBigDecimal("units_expected"),
+        row.getBigDecimal("amount_expected"),
         row.getBigDecimal("units"),
+        row.getBigDecimal("amount"),
+        row.getString("currency"),
         Rows.instant(row, "created_at"),
         Rows.instantOrNull(row, "dispatched_at"),
         Rows.instant(row, "updated_at"),

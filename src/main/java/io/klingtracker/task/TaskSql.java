@@ -27,7 +27,15 @@ final class TaskSql {
         'status_message', m.status_message, 'error_code', m.error_code,
         'late', m.previous_status is not distinct from 'expired', 'source', m.source,
         'occurred_at', to_char(m.updated_at at time zone 'UTC', %s),
-        'result', m.result, 'units', m.units)
+        'result', m.result, 'units', m.units, 'error_class', m.error_class, 'retryable', m.retryable,
+        -- As Cost.of has it.
+        'cost', case
+          when num_nonnulls(m.units, m.amount) > 0 then json_build_object('units', m.units, 'amount', m.amount,
+            'currency', case when m.amount is not null then m.currency end, 'state', 'charged')
+          when m.status = 'canceled' or m.status = 'failed' and m.dispatched_at is null then
+            json_build_object('units', 0, 'amount', 0, 'currency', m.currency, 'state', 'charged')
+          when m.units_expected is not null then json_build_object('units', m.units_expected,
+            'amount', m.amount_expected, 'currency', m.currency, 'state', 'expected') end)
       """
           .formatted(Rfc3339.SQL_PATTERN);
 

@@ -5,6 +5,7 @@ import io.klingtracker.database.FreshPlans;
 import io.klingtracker.database.Rows;
 import io.klingtracker.database.SqlFile;
 import io.klingtracker.database.SqlStates;
+import io.klingtracker.rules.UnitPrice;
 import jakarta.inject.Inject;
 import jakarta.inject.Singleton;
 import java.sql.ResultSet;
@@ -135,6 +136,8 @@ class TaskStore {
                 .texts("slotModels", of(NewTask::slotModel))
                 .texts("accounts", of(NewTask::account))
                 .rest()
+                .bind("unitPrice", UnitPrice.one())
+                .bind("currency", UnitPrice.CURRENCY)
                 .bind("now", now)
                 .map(
                     (row, context) -> {

@@ -1,5 +1,6 @@
 package io.klingtracker.task;
 
+import io.klingtracker.rules.UnitPrice;
 import jakarta.inject.Inject;
 import jakarta.inject.Singleton;
 import java.math.BigDecimal;
@@ -44,6 +45,8 @@ public class Usage {
    *     which they were made
    * @param units what Kling deducted, or where it did not say, what was counted by the price table;
    *     tasks that never got to Kling cost nothing
+   * @param cost the same, and as money: what Kling took in the currency of its list, and units by
+   *     their list price; charged once Kling has told of every task
    */
   public record Line(
       @Nullable LocalDate day,
@@ -54,7 +57,8 @@ public class Usage {
       long failed,
       long canceled,
       long calls,
-      BigDecimal units) {}
+      BigDecimal units,
+      Cost cost) {}
 
   private static final String REPORT =
       """
@@ -63,14 +67,18 @@ public class Usage {
         count(*) filter (where t.status = 'failed') as failed,
         count(*) filter (where t.status = 'canceled') as canceled,
         coalesce(sum(t.calls), 0)::bigint as calls,
-        coalesce(sum(t.units), 0) as units
+        coalesce(sum(t.units), 0) as units,
+        trim_scale(coalesce(sum(coalesce(t.amount, t.units * :unitPrice)), 0)) as amount,
+        coalesce(bool_and(t.charged), true) as charged
       from (
         select created_at, model, api_key_id, status, null::bigint as calls,
+          case when currency = :currency then amount end as amount,
+          num_nonnulls(units, amount) > 0 or status = 'canceled' or status = 'failed' and dispatched_at is null as charged,
           coalesce(units, case when status = 'canceled' or status = 'failed' and dispatched_at is null
             then 0 else units_expected end) as units
         from task where tenant_id = :tenant and id >= :from and id < :to
         union all
-        select hour, null, api_key_id, null, calls, units
+        select hour, null, api_key_id, null, calls, null, false, units
         from passed_use where tenant_id = :tenant and hour >= :fromTime and hour < :toTime
       ) t
       %s
@@ -102,6 +110,8 @@ public class Usage {
         handle ->
             handle
                 .createQuery(statement)
+                .bind("unitPrice", UnitPrice.one())
+                .bind("currency", UnitPrice.CURRENCY)
                 .bind("tenant", tenant)
                 .bind("from", TaskId.firstAt(from))
                 .bind("to", TaskId.firstAt(to))
@@ -122,6 +132,11 @@ public class Usage {
         row.getLong("failed"),
         row.getLong("canceled"),
         row.getLong("calls"),
-        row.getBigDecimal("units"));
+        row.getBigDecimal("units"),
+        new Cost(
+            row.getBigDecimal("units"),
+            row.getBigDecimal("amount"),
+            UnitPrice.CURRENCY,
+            row.getBoolean("charged") ? Cost.State.CHARGED : Cost.State.EXPECTED));
   }
 }

@@ -37,7 +37,7 @@ class KeyStore {
   /** Of the tenant {@code t}. Accounts that were never decided on are the only tenant's. */
   private static final String SETTINGS =
       """
-      t.max_queued, t.units_per_day, t.units_per_month, t.models::text as models,
+      t.max_queued, t.units_per_day, t.units_per_month, t.amount_per_month, t.models::text as models,
         t.suspended_at is not null as tenant_suspended, coalesce(t.track_accounts,
           case when exists (select from tenant o where o.id <> t.id) then cast(array[] as text[]) else array['*'] end) as track_accounts\
       """;
@@ -186,7 +186,8 @@ class KeyStore {
         new Quota(
             row.getObject("max_queued", Integer.class),
             row.getBigDecimal("units_per_day"),
-            row.getBigDecimal("units_per_month")),
+            row.getBigDecimal("units_per_month"),
+            row.getBigDecimal("amount_per_month")),
         models(row.getString("models")),
         accounts(row),
         row.getBoolean("tenant_suspended")

@@ -2,6 +2,7 @@ package io.klingtracker.tenant;
 
 import io.klingtracker.problem.ErrorCode;
 import io.klingtracker.problem.ProblemException;
+import io.klingtracker.rules.UnitPrice;
 import io.klingtracker.task.TaskId;
 import jakarta.inject.Inject;
 import jakarta.inject.Singleton;
@@ -32,16 +33,20 @@ public class Quotas implements CountedCalls {
 
   /**
    * Kling's deduction where it is known, of tracked tasks too; nothing for what never got to Kling;
-   * and what synchronous calls counted.
+   * and what synchronous calls counted. Where Kling took units, or money of another currency than
+   * the list's, units count as money by their list price.
    */
-  private static final String UNITS =
+  private static final String USED =
       """
-      select
-        (select coalesce(sum(coalesce(units,
-            case when status = 'canceled' or status = 'failed' and dispatched_at is null then 0 else units_expected end)), 0)
-         from task where tenant_id = :tenant and id >= :from and id < :to)
-        + (select coalesce(sum(units), 0)
-           from passed_use where tenant_id = :tenant and hour >= :fromTime and hour < :toTime)
+      select coalesce(sum(units), 0) as units, coalesce(sum(coalesce(amount, units * :unitPrice)), 0) as amount
+      from (
+        select case when currency = :currency then amount end as amount, coalesce(units,
+            case when status = 'canceled' or status = 'failed' and dispatched_at is null then 0 else units_expected end)
+            as units
+        from task where tenant_id = :tenant and id >= :from and id < :to
+        union all
+        select null, units from passed_use where tenant_id = :tenant and hour >= :fromTime and hour < :toTime
+      ) used
       """;
 
   private static final String PASS =
@@ -183,8 +188,8 @@ public class Quotas implements CountedCalls {
     private @Nullable Instant readAt;
     private @Nullable LocalDate day;
     private int queued;
-    private BigDecimal today = BigDecimal.ZERO;
-    private BigDecimal earlier = BigDecimal.ZERO;
+    private Used today = Used.NOTHING;
+    private Used earlier = Used.NOTHING;
     private int underWay;
     private BigDecimal unitsUnderWay = BigDecimal.ZERO;
 
@@ -210,7 +215,8 @@ public class Quotas implements CountedCalls {
                 + " tasks waiting and has them; try again when some have started",
             TRY_AGAIN);
       }
-      BigDecimal used = today.add(unitsUnderWay).add(units);
+      BigDecimal asked = unitsUnderWay.add(units);
+      BigDecimal used = today.units.add(asked);
       if (quota.unitsPerDay() != null && used.compareTo(quota.unitsPerDay()) > 0) {
         throw exceeded(
             "the tenant may use "
@@ -218,19 +224,23 @@ public class Quotas implements CountedCalls {
                 + " units a day (UTC), which this task would exceed",
             Duration.between(now, midnight));
       }
-      if (quota.unitsPerMonth() != null && earlier.add(used).compareTo(quota.unitsPerMonth()) > 0) {
-        Instant next =
-            now.atZone(ZoneOffset.UTC)
-                .toLocalDate()
-                .withDayOfMonth(1)
-                .plusMonths(1)
-                .atStartOfDay(ZoneOffset.UTC)
-                .toInstant();
+      if (quota.unitsPerMonth() != null
+          && earlier.units.add(used).compareTo(quota.unitsPerMonth()) > 0) {
         throw exceeded(
             "the tenant may use "
                 + quota.unitsPerMonth().toPlainString()
                 + " units a month (UTC), which this task would exceed",
-            Duration.between(now, next));
+            untilNextMonth(now));
+      }
+      BigDecimal spent = earlier.amount.add(today.amount).add(UnitPrice.of(asked));
+      if (quota.amountPerMonth() != null && spent.compareTo(quota.amountPerMonth()) > 0) {
+        throw exceeded(
+            "the tenant may spend "
+                + quota.amountPerMonth().toPlainString()
+                + " "
+                + UnitPrice.CURRENCY
+                + " a month (UTC, by Kling's list price), which this task would exceed",
+            untilNextMonth(now));
       }
       underWay += quota.queued() == null ? 0 : 1;
       unitsUnderWay = unitsUnderWay.add(units);
@@ -241,7 +251,7 @@ public class Quotas implements CountedCalls {
       unitsUnderWay = unitsUnderWay.subtract(units);
       if (stored) {
         queued += queues ? 1 : 0;
-        today = today.add(units);
+        today = today.and(units);
       }
     }
 
@@ -252,30 +262,53 @@ public class Quotas implements CountedCalls {
             if (quota.queued() != null) {
               queued = handle.createQuery(QUEUED).bind("tenant", tenant).mapTo(Integer.class).one();
             }
-            if (quota.unitsPerDay() != null || quota.unitsPerMonth() != null) {
-              today = units(handle, date, date.plusDays(1));
+            if (quota.isOfUse()) {
+              today = used(handle, date, date.plusDays(1));
             }
             // The days before today are read once a day: what Kling deducts later hardly moves
             // them.
-            if (quota.unitsPerMonth() != null && !date.equals(day)) {
-              earlier = units(handle, date.withDayOfMonth(1), date);
+            if (quota.isOfMonth() && !date.equals(day)) {
+              earlier = used(handle, date.withDayOfMonth(1), date);
               day = date;
             }
           });
       readAt = now;
     }
 
-    private BigDecimal units(Handle handle, LocalDate from, LocalDate to) {
+    private Used used(Handle handle, LocalDate from, LocalDate to) {
       return handle
-          .createQuery(UNITS)
+          .createQuery(USED)
+          .bind("unitPrice", UnitPrice.one())
+          .bind("currency", UnitPrice.CURRENCY)
           .bind("tenant", tenant)
           .bind("from", TaskId.firstAt(start(from)))
           .bind("to", TaskId.firstAt(start(to)))
           .bind("fromTime", start(from))
           .bind("toTime", start(to))
-          .mapTo(BigDecimal.class)
+          .map((row, context) -> new Used(row.getBigDecimal("units"), row.getBigDecimal("amount")))
           .one();
     }
+  }
+
+  /** What is used up, in units and as money. */
+  private record Used(BigDecimal units, BigDecimal amount) {
+
+    static final Used NOTHING = new Used(BigDecimal.ZERO, BigDecimal.ZERO);
+
+    Used and(BigDecimal more) {
+      return new Used(units.add(more), amount.add(UnitPrice.of(more)));
+    }
+  }
+
+  private static Duration untilNextMonth(Instant now) {
+    Instant next =
+        now.atZone(ZoneOffset.UTC)
+            .toLocalDate()
+            .withDayOfMonth(1)
+            .plusMonths(1)
+            .atStartOfDay(ZoneOffset.UTC)
+            .toInstant();
+    return Duration.between(now, next);
   }
 
   private static Instant start(LocalDate day) {

@@ -39,6 +39,7 @@ class SettingsChange {
           "max_queued",
           "units_per_day",
           "units_per_month",
+          "amount_per_month",
           "weight");
 
   private final CurrentCaller caller;

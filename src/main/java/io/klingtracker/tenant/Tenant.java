@@ -33,6 +33,9 @@ class Tenant {
   @Column(name = "units_per_month")
   @Nullable BigDecimal unitsPerMonth;
 
+  @Column(name = "amount_per_month")
+  @Nullable BigDecimal amountPerMonth;
+
   /** Its share of slots beside the other tenants that wait for the same ones. */
   short weight = 1;
 

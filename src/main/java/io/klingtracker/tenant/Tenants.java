@@ -54,6 +54,7 @@ public class Tenants {
    * @param maxQueued tasks that may wait for dispatch
    * @param unitsPerDay units of a day, UTC
    * @param unitsPerMonth units of a month, UTC
+   * @param amountPerMonth money of a month, UTC, in the currency of Kling's price list
    * @param weight share of slots beside other tenants that wait for the same ones; null is 1
    * @param models public model name to Kling's, on top of the configured
    * @param trackAccounts Kling accounts on which tasks of other programs may be watched; null is
@@ -65,6 +66,7 @@ public class Tenants {
       @Nullable Integer maxQueued,
       @Nullable BigDecimal unitsPerDay,
       @Nullable BigDecimal unitsPerMonth,
+      @Nullable BigDecimal amountPerMonth,
       @Nullable Integer weight,
       Map<String, String> models,
       @Nullable List<String> trackAccounts,
@@ -309,6 +311,7 @@ public class Tenants {
     checkBetween("max_queued", settings.maxQueued(), BigDecimal.ZERO, MAX_QUEUED);
     checkBetween("units_per_day", settings.unitsPerDay(), BigDecimal.ZERO, MAX_UNITS);
     checkBetween("units_per_month", settings.unitsPerMonth(), BigDecimal.ZERO, MAX_UNITS);
+    checkBetween("amount_per_month", settings.amountPerMonth(), BigDecimal.ZERO, MAX_UNITS);
     int weight = settings.weight() == null ? 1 : settings.weight();
     if (weight < 1 || weight > MAX_WEIGHT) {
       throw invalid("weight must be 1 to " + MAX_WEIGHT);
@@ -320,6 +323,7 @@ public class Tenants {
     tenant.maxQueued = settings.maxQueued();
     tenant.unitsPerDay = settings.unitsPerDay();
     tenant.unitsPerMonth = settings.unitsPerMonth();
+    tenant.amountPerMonth = settings.amountPerMonth();
     tenant.weight = (short) weight;
     tenant.models = settings.models();
     tenant.trackAccounts = granted == null ? null : granted.stream().sorted().distinct().toList();
@@ -374,6 +378,7 @@ public class Tenants {
         tenant.maxQueued,
         tenant.unitsPerDay,
         tenant.unitsPerMonth,
+        tenant.amountPerMonth,
         (int) tenant.weight,
         tenant.models,
         tenant.trackAccounts,

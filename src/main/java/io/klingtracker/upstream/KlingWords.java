@@ -1,7 +1,9 @@
 package io.klingtracker.upstream;
 
+import io.klingtracker.kling.Charge;
 import io.klingtracker.kling.KlingNews;
 import io.klingtracker.kling.KlingStatus;
+import io.klingtracker.task.Cost;
 import io.klingtracker.task.News;
 import io.klingtracker.task.Source;
 import io.klingtracker.task.TaskSignal;
@@ -32,9 +34,13 @@ public final class KlingWords {
                     source,
                     signal,
                     news.klingTaskId(),
-                    news.units(),
+                    cost(news.charge()),
                     nextCheckAt,
                     news.word()));
+  }
+
+  private static @Nullable Cost cost(@Nullable Charge charge) {
+    return charge == null ? null : Cost.charged(charge.units(), charge.amount(), charge.currency());
   }
 
   private static Optional<TaskSignal> signal(KlingNews news) {

@@ -7,11 +7,14 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.cfg.JsonNodeFeature;
 import com.fasterxml.jackson.databind.json.JsonMapper;
 import com.fasterxml.jackson.databind.node.ArrayNode;
+import com.fasterxml.jackson.databind.node.MissingNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.klingtracker.rules.Kind;
 import io.klingtracker.rules.Kinds;
 import java.time.Instant;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 
 /**
  * Kling's own callback body, made from our event: our {@code task_id}, the caller's {@code
@@ -40,13 +43,21 @@ final class CallbackBody {
    */
   static byte[] of(String event, Instant taskCreatedAt) {
     try {
-      JsonNode parsed = JSON.readTree(event);
+      JsonNode parsed = read(event);
       boolean newer =
           Kinds.ofName(parsed.path("kind").asText())
               .filter(kind -> kind.dialect() == Kind.Dialect.NEWER)
               .isPresent();
       return JSON.writeValueAsBytes(
           newer ? newer(parsed, taskCreatedAt) : body(parsed, taskCreatedAt));
+    } catch (JsonProcessingException e) {
+      throw new IllegalStateException("what was read can be written", e);
+    }
+  }
+
+  private static JsonNode read(String event) {
+    try {
+      return JSON.readTree(event);
     } catch (JsonProcessingException e) {
       throw new IllegalStateException("an event's payload is JSON", e);
     }
@@ -66,9 +77,26 @@ final class CallbackBody {
     if (event.hasNonNull("units")) {
       body.put("final_unit_deduction", event.path("units").asText());
     }
+    JsonNode cash = cash(event);
+    if (cash.has("amount")) {
+      body.putObject("final_balance_deduction").put("quota", cash.path("amount").asText());
+    }
     body.put("created_at", taskCreatedAt.toEpochMilli());
     body.put("updated_at", Instant.parse(event.path("occurred_at").asText()).toEpochMilli());
     return body;
+  }
+
+  /** What headers say of a failure, for receivers that look at no body of ours. */
+  static Map<String, String> failureHeaders(String event) {
+    JsonNode parsed = read(event);
+    Map<String, String> headers = new LinkedHashMap<>();
+    if (parsed.hasNonNull("error_class")) {
+      headers.put("tracker-error-class", parsed.path("error_class").asText());
+    }
+    if (parsed.hasNonNull("retryable")) {
+      headers.put("tracker-retryable", parsed.path("retryable").asText());
+    }
+    return headers;
   }
 
   /** The newer generation's shape, for tasks that came by its front. */
@@ -87,13 +115,31 @@ final class CallbackBody {
       body.put("external_id", event.path("external_task_id").asText());
     }
     if (event.hasNonNull("units")) {
-      body.putArray("billing")
+      body.withArray("billing")
           .addObject()
           .put("charge_type", "unit")
           .put("amount", event.path("units").asText())
           .put("package_type", "video");
     }
+    JsonNode cash = cash(event);
+    if (cash.has("amount")) {
+      body.withArray("billing")
+          .addObject()
+          .put("charge_type", "cash")
+          .put("amount", cash.path("amount").asText())
+          .put("currency", cash.path("currency").asText());
+    }
     return body;
+  }
+
+  /** What Kling took as money; what is expected, or nothing for what it never had, is not that. */
+  private static JsonNode cash(JsonNode event) {
+    JsonNode cost = event.path("cost");
+    return event.hasNonNull("kling_task_id")
+            && cost.path("state").asText().equals("charged")
+            && cost.hasNonNull("amount")
+        ? cost
+        : MissingNode.getInstance();
   }
 
   /** Kling knows four words; a handler written for Kling knows no more. */

@@ -4,7 +4,8 @@ with ${news},
 -- Rows are locked in id order, so that two batches cannot deadlock.
 before as (
   select t.id, t.status, t.kling_task_id, n.status as next_status, n.source, n.word, n.named_id, n.message, n.code,
-    n.said_result, n.said_units, n.check_at, n.event_id, n.traceparent, null::bigint as lead_millis,
+    n.said_result, n.said_units,
+    n.said_amount, n.said_currency, n.error_class, n.retryable, n.check_at, n.event_id, n.traceparent, null::bigint as lead_millis,
     case when t.account is null then (select o.account from open_task o where o.task_id = t.id) end as open_account
   from news n join task t on t.id = n.task_id
   order by t.id for no key update of t ${lock}

@@ -4,6 +4,7 @@ with ${news},
 -- Rows are locked in id order, so that two batches cannot deadlock; whoever holds one is not waited for.
 before as (
   select t.id, n.status as next_status, n.source, n.named_id, n.message, n.code, n.said_result, n.said_units,
+    n.said_amount, n.said_currency, n.error_class, n.retryable,
     n.check_at, n.event_id, n.traceparent, o.account as open_account, coalesce(o.lead_millis,
       greatest(0, extract(epoch from o.next_check_at - cast(:now as timestamptz)) * 1000)::bigint) as lead_millis
   from news n join task t on t.id = n.task_id join open_task o on o.task_id = n.task_id

@@ -4,7 +4,8 @@ with ${news},
 -- The task's row is locked first, as everywhere, in id order. The queue row's lock is what decides between this and a
 -- dispatch at the same time: whoever comes second finds it changed.
 before as (
-  select t.id, n.status as next_status, n.source, n.named_id, n.message, n.code, n.said_result, n.said_units, n.check_at,
+  select t.id, n.status as next_status, n.source, n.named_id, n.message, n.code, n.said_result, n.said_units,
+    n.said_amount, n.said_currency, n.error_class, n.retryable, n.check_at,
     n.event_id, n.traceparent, null::bigint as lead_millis,
     -- No account runs a task that was not accepted.
     null::text as open_account

@@ -13,6 +13,10 @@ updated as (
     account = coalesce(t.account, b.open_account),
     result = b.said_result,
     units = coalesce(b.said_units, t.units),
+    amount = coalesce(b.said_amount, t.amount),
+    currency = coalesce(b.said_currency, t.currency),
+    error_class = b.error_class,
+    retryable = b.retryable,
     dispatched_at = coalesce(t.dispatched_at,
       case when b.next_status in ('submitted', 'processing', 'succeed')
              or b.next_status = 'failed' and b.named_id is not null then cast(:now as timestamptz) end),

@@ -7,6 +7,8 @@ news as (
     (select cast(:words as text[])), (select cast(:klingIds as text[])), (select cast(:messages as text[])),
     (select cast(:codes as int[])), (select cast(:results as json[])), (select cast(:units as numeric[])),
     (select cast(:checks as timestamptz[])), (select cast(:eventIds as uuid[])),
-    (select cast(:traceparents as text[])))
-  as n(task_id, status, source, word, named_id, message, code, said_result, said_units, check_at, event_id, traceparent)
+    (select cast(:traceparents as text[])), (select cast(:amounts as numeric[])), (select cast(:currencies as text[])),
+    (select cast(:errorClasses as text[])), (select cast(:retryable as boolean[])))
+  as n(task_id, status, source, word, named_id, message, code, said_result, said_units, check_at, event_id, traceparent,
+       said_amount, said_currency, error_class, retryable)
 )

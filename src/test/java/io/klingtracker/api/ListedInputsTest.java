@@ -62,6 +62,7 @@ class ListedInputsTest {
         "/admin/v1/tenants|{\"id\":\"ID\",\"name\":\"x\\ud800\"}|name",
         "/admin/v1/tenants|{\"id\":\"ID\",\"name\":\"x\",\"units_per_day\":1e999999}|units_per_day",
         "/admin/v1/tenants|{\"id\":\"ID\",\"name\":\"x\",\"units_per_month\":1000000000001}|units_per_month",
+        "/admin/v1/tenants|{\"id\":\"ID\",\"name\":\"x\",\"amount_per_month\":-1}|amount_per_month",
         "/admin/v1/tenants|{\"id\":\"ID\",\"name\":\"x\",\"weight\":1.5}|weight"
       })
   void fields_of_administrators_that_nothing_holds(String url, String body, String field) {

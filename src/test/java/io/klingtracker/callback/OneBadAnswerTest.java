@@ -4,6 +4,7 @@ import static io.klingtracker.testing.Rows.status;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import io.klingtracker.kling.Charge;
 import io.klingtracker.kling.CreateAnswer;
 import io.klingtracker.kling.KlingClient;
 import io.klingtracker.kling.KlingNews;
@@ -168,7 +169,7 @@ class OneBadAnswerTest {
         word.equals("MYSTERY")
             ? KlingStatus.UNKNOWN
             : KlingStatus.valueOf(word.toUpperCase(Locale.ROOT));
-    return new KlingNews(id, bad, status, word, "", null, units, null, null);
+    return new KlingNews(id, bad, status, word, "", null, Charge.ofUnits(units), null, null);
   }
 
   private java.sql.Timestamp now() {

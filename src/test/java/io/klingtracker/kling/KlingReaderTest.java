@@ -303,6 +303,38 @@ class KlingReaderTest {
             .units());
   }
 
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = '|',
+      quoteCharacter = '`',
+      textBlock =
+          """
+          "final_balance_deduction":{"quota":"0.42","list_price":"0.50"} | | 0.42 |
+          "final_unit_deduction":"0","final_balance_deduction":{"quota":"0.42","list_price":"0.50"} | 0 | 0.42 |
+          "final_unit_deduction":"3","final_balance_deduction":{"quota":"0","list_price":"0"} | 3 | |
+          "final_balance_deduction":{"quota":"0"} | | 0 |
+          "billing":[{"charge_type":"cash","amount":"0.42","currency":"CNY","cash_type":"balance"}] | | 0.42 | CNY
+          "billing":[{"charge_type":"cash","amount":"1","currency":"USD"},{"charge_type":"cash","amount":"2","currency":"USD"}] | | 3 | USD
+          "billing":[{"charge_type":"cash","amount":"1","currency":"USD"},{"charge_type":"cash","amount":"2","currency":"CNY"}] | | |
+          "billing":[{"charge_type":"unit","amount":"1.5"},{"charge_type":"cash","amount":"2","currency":"USD"}] | 1.5 | 2 | USD
+          "billing":[{"charge_type":"cash","amount":"2","currency":"a lot"}] | | 2 |
+          "billing":[{"charge_type":"cash","amount":"-2","currency":"USD"}] | | |
+          "final_balance_deduction":{} | | |
+          "final_balance_deduction":"x" | | |
+          """)
+  void money_is_read_beside_units(
+      String members,
+      @Nullable BigDecimal units,
+      @Nullable BigDecimal amount,
+      @Nullable String currency)
+      throws IOException {
+    KlingNews news =
+        task("{\"task_id\":\"1\",\"task_status\":\"succeed\"," + members + "}").orElseThrow();
+
+    Charge expected = units == null && amount == null ? null : new Charge(units, amount, currency);
+    assertEquals(expected, news.charge());
+  }
+
   @Test
   void reads_lists_of_both_generations() throws IOException {
     String legacy =

@@ -263,6 +263,10 @@ class KlingContractTest {
         .body("data.family", equalTo("video"))
         .body("data.slots", equalTo(1))
         .body("data.units", equalTo(6))
+        .body("data.cost.units", equalTo(6))
+        .body("data.cost.amount", equalTo(0.84f))
+        .body("data.cost.currency", equalTo("USD"))
+        .body("data.cost.state", equalTo("expected"))
         .body("data.warnings", hasItem(containsString("cfg_scale")));
     caller().get("/v1/tasks?external_task_id=" + external).then().body("tasks", hasSize(0));
     caller()
@@ -379,19 +383,29 @@ class KlingContractTest {
     caller().body(body).post(T2V).then().statusCode(400).body("code", equalTo(1201));
   }
 
-  @Test
-  void a_body_that_says_it_is_huge_is_refused_unread() throws Exception {
+  @ParameterizedTest
+  @CsvSource({
+    "/kling/v1/videos/image2video, 33554433, true",
+    "/kling/image-to-video/kling-3.0, 33554433, true",
+    "/kling/v1/videos/text2video, 1048577, false"
+  })
+  void a_body_that_says_it_is_huge_is_refused_unread(String path, long bytes, boolean media)
+      throws Exception {
     URI base = URI.create(RestAssured.baseURI + ":" + RestAssured.port);
     try (Socket socket = new Socket(base.getHost(), base.getPort())) {
       socket.setSoTimeout(10_000);
       String head =
           "POST %s HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer test-api-key-0001\r\n"
-              + "Content-Length: 4000000000\r\n\r\n";
-      socket.getOutputStream().write(head.formatted(T2V).getBytes(StandardCharsets.US_ASCII));
+              + "Content-Length: %d\r\n\r\n";
+      socket
+          .getOutputStream()
+          .write(head.formatted(path, bytes).getBytes(StandardCharsets.US_ASCII));
       String answer = new String(socket.getInputStream().readAllBytes(), StandardCharsets.US_ASCII);
 
       assertTrue(answer.startsWith("HTTP/1.1 413 "), answer);
       assertTrue(answer.contains("\"code\":1201"), answer);
+      // What can be given by URL is small.
+      assertEquals(media, answer.contains("by URL"), answer);
     }
   }
 

@@ -18,6 +18,9 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 import com.standardwebhooks.Webhook;
 import com.sun.net.httpserver.HttpExchange;
 import com.sun.net.httpserver.HttpServer;
+import io.klingtracker.simulator.Fault;
+import io.klingtracker.simulator.FaultRule;
+import io.klingtracker.simulator.Operation;
 import io.klingtracker.testing.Schemas;
 import io.klingtracker.testing.TestTenant;
 import io.klingtracker.testing.TrackerStack;
@@ -160,6 +163,44 @@ class WebhookStoryTest {
             "deliveries.id", hasItems(received.stream().map(r -> r.header("webhook-id")).toArray()))
         .body("next_cursor", nullValue());
     assertEquals("queued", firstWord(id));
+  }
+
+  @Test
+  void a_failure_is_told_with_what_it_was_and_what_it_cost() throws Exception {
+    TrackerStack.simulator()
+        .fault(
+            FaultRule.on(Operation.RENDER, new Fault.RenderFails("Image pixel is invalid"))
+                .times(1));
+    String id = submit("failing-" + UUID.randomUUID());
+    awaitStatus(id, "failed");
+    await(
+        () ->
+            received.stream()
+                .anyMatch(r -> r.json().path("task_status").asText().equals("failed")));
+
+    for (Received webhook : received) {
+      boolean failed = webhook.json().path("task_status").asText().equals("failed");
+      assertEquals(failed ? "input" : "", webhook.header("tracker-error-class"));
+      assertEquals(failed ? "false" : "", webhook.header("tracker-retryable"));
+    }
+    caller()
+        .get("/v1/tasks/" + id)
+        .then()
+        .body("error_class", equalTo("input"))
+        .body("retryable", equalTo(false))
+        .body("cost.state", equalTo("charged"))
+        .body("cost.units", equalTo(0))
+        .body("cost.amount", nullValue());
+    List<Map<String, Object>> events =
+        caller().get("/v1/events?limit=1000").<List<Map<String, Object>>>path("events").stream()
+            .filter(event -> id.equals(event.get("task_id")))
+            .toList();
+    assertEquals("expected", ((Map<?, ?>) events.get(0).get("cost")).get("state"));
+    assertEquals("USD", ((Map<?, ?>) events.get(0).get("cost")).get("currency"));
+    Map<String, Object> last = events.get(events.size() - 1);
+    assertEquals("input", last.get("error_class"));
+    assertEquals(false, last.get("retryable"));
+    assertEquals("charged", ((Map<?, ?>) last.get("cost")).get("state"));
   }
 
   private static String firstWord(String id) {

@@ -89,7 +89,10 @@ class TaskStoreTest {
             "source",
             "occurred_at",
             "result",
-            "units"),
+            "units",
+            "error_class",
+            "retryable",
+            "cost"),
         names(event));
     assertEquals(stored.taskId(), event.get("task_id").asText());
     assertEquals("queued", event.get("status").asText());
@@ -190,7 +193,7 @@ class TaskStoreTest {
                 Source.CALLBACK,
                 new TaskSignal.Succeed("{\"videos\":[{\"id\":\"1\",\"new_key\":1.50}]}"),
                 "77",
-                new BigDecimal("3.0"),
+                Cost.charged(new BigDecimal("3.0"), null, null),
                 null,
                 "succeed"));
 

@@ -36,7 +36,7 @@ class UsageTest {
     ended(new TaskSignal.Failed(null, "no"), BigDecimal.ZERO);
     assertEquals("0", units());
 
-    ended(new TaskSignal.Failed(null, "no"), null);
+    unknown(new TaskSignal.Failed(null, "no"));
     assertEquals("3", units());
 
     ended(new TaskSignal.Succeed("{}"), new BigDecimal("2.4"));
@@ -44,8 +44,39 @@ class UsageTest {
   }
 
   @Test
+  void money_is_what_kling_took_and_units_by_their_list_price() {
+    ended(new TaskSignal.Succeed("{}"), new BigDecimal("2"));
+    assertEquals("2 0.28 USD charged", cost());
+
+    charged(Cost.charged(null, new BigDecimal("1.5"), "USD"));
+    // Counted in units as it was expected.
+    assertEquals("5 1.78 USD charged", cost());
+
+    charged(Cost.charged(null, new BigDecimal("9"), "CNY"));
+    assertEquals("8 2.2 USD charged", cost());
+
+    unknown(new TaskSignal.Failed(null, "no"));
+    assertEquals("11 2.62 USD expected", cost());
+  }
+
+  private String cost() {
+    Cost cost =
+        new Usage(jdbi)
+            .report("acme", NOW.minusSeconds(1), NOW.plusSeconds(1), Set.of(), 9)
+            .get(0)
+            .cost();
+    return cost.units()
+        + " "
+        + cost.amount()
+        + " "
+        + cost.currency()
+        + " "
+        + cost.state().wireName();
+  }
+
+  @Test
   void synchronous_calls_have_their_share_of_a_report() {
-    ended(new TaskSignal.Succeed("{}"), null);
+    unknown(new TaskSignal.Succeed("{}"));
     jdbi.useHandle(
         h ->
             h.execute(
@@ -73,9 +104,21 @@ class UsageTest {
         .toPlainString();
   }
 
-  private void ended(TaskSignal end, @Nullable BigDecimal units) {
+  private void unknown(TaskSignal end) {
+    settled(end, null);
+  }
+
+  private void ended(TaskSignal end, BigDecimal units) {
+    settled(end, Cost.charged(units, null, null));
+  }
+
+  private void charged(Cost charge) {
+    settled(new TaskSignal.Succeed("{}"), charge);
+  }
+
+  private void settled(TaskSignal end, @Nullable Cost charge) {
     String id = GivenTask.of("acme").units("3").submit(tasks);
     tasks.apply(News.of(id, Source.POLL, new TaskSignal.Submitted()));
-    tasks.apply(new News(id, Source.POLL, end, null, units, null, end.status().wireName()));
+    tasks.apply(new News(id, Source.POLL, end, null, charge, null, end.status().wireName()));
   }
 }

@@ -75,7 +75,7 @@ class LimitsOfReplicasTest {
 
   @Test
   void tasks_waiting_are_bounded_for_all_replicas_within_a_second_of_the_other() {
-    Quota quota = new Quota(10, null, null);
+    Quota quota = new Quota(10, null, null, null);
     Quotas here = quotas();
     Quotas there = quotas();
 
@@ -107,7 +107,7 @@ class LimitsOfReplicasTest {
   void units_are_bounded_for_all_replicas_and_come_back_with_the_next_span(
       boolean daily, String word) {
     BigDecimal most = new BigDecimal("20");
-    Quota quota = daily ? new Quota(null, most, null) : new Quota(null, null, most);
+    Quota quota = daily ? new Quota(null, most, null, null) : new Quota(null, null, most, null);
     Quotas here = quotas();
     Quotas there = quotas();
 
@@ -129,8 +129,51 @@ class LimitsOfReplicasTest {
   }
 
   @Test
+  void money_is_bounded_by_the_list_price_until_kling_says_what_it_took() {
+    Quota quota = new Quota(null, null, null, new BigDecimal("1.5"));
+    Quotas here = quotas();
+    Quotas there = quotas();
+
+    // Ten units are 1.40.
+    assertEquals(3, fill(here, quota, "3"));
+    assertEquals(0, fill(there, quota, "3"));
+    ProblemException refused =
+        assertThrows(ProblemException.class, () -> there.admit("acme", quota, new BigDecimal("3")));
+    assertEquals(ErrorCode.QUOTA_EXCEEDED, refused.code());
+    assertTrue(
+        String.valueOf(refused.getMessage()).contains("1.5 USD a month"), refused.getMessage());
+    Duration wait = refused.retryAfter();
+    assertEquals(11 * 24 + 12, wait == null ? -1 : wait.toHours());
+
+    // One was cheaper than by the list, and one of another currency counts as its units.
+    charge(0, "0.10", "USD");
+    charge(1, "99", "CNY");
+    clock.advance(Duration.ofMillis(1001));
+    // 0.10 + 0.42 + 0.42 are used.
+    assertEquals(1, fill(here, quota, "3"));
+    clock.advance(Duration.ofMillis(1001));
+    assertEquals(0, fill(there, quota, "3"));
+    assertEquals(1, fill(there, quota, "1"));
+
+    clock.advance(Duration.ofDays(12));
+    assertEquals(3, fill(here, quota, "3"));
+  }
+
+  private void charge(int number, String amount, String currency) {
+    DATABASE
+        .jdbi()
+        .useHandle(
+            h ->
+                h.execute(
+                    "update task set amount = cast(? as numeric), currency = ? where id = ?",
+                    amount,
+                    currency,
+                    id(number)));
+  }
+
+  @Test
   void a_month_counts_its_earlier_days_too() {
-    Quota quota = new Quota(null, null, new BigDecimal("20"));
+    Quota quota = new Quota(null, null, new BigDecimal("20"), null);
     assertEquals(4, fillAtMost(quotas(), quota, "3", 4));
     clock.advance(Duration.ofDays(1));
 

@@ -84,20 +84,23 @@ class ParallelLimitsTest {
     assertEquals(
         10,
         passing(
-            3, () -> quotas.admit("acme", new Quota(10, null, null), BigDecimal.ZERO).stored()));
+            3,
+            () -> quotas.admit("acme", new Quota(10, null, null, null), BigDecimal.ZERO).stored()));
     BigDecimal three = new BigDecimal("3");
     assertEquals(
         6,
         passing(
             3,
             () ->
-                quotas.admit("acme", new Quota(null, new BigDecimal("20"), null), three).stored()));
+                quotas
+                    .admit("acme", new Quota(null, new BigDecimal("20"), null, null), three)
+                    .stored()));
   }
 
   @Test
   void synchronous_calls_count_and_those_refused_by_kling_cost_nothing() throws Exception {
     Quotas quotas = new Quotas(jdbi, clock, CONFIG, new CurrentCaller());
-    Quota one = new Quota(0, BigDecimal.ONE, null);
+    Quota one = new Quota(0, BigDecimal.ONE, null, null);
     BigDecimal price = new BigDecimal("0.05");
 
     assertEquals(20, passing(2, () -> quotas.pass("acme", null, one, "audio/tts", price)));

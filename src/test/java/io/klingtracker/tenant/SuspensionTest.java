@@ -183,7 +183,7 @@ class SuspensionTest {
     for (String method : new String[] {"PUT", "PATCH"}) {
       TestTenant.admin()
           .body(
-              "{\"name\":\"all\",\"max_queued\":7,\"units_per_day\":2.5,\"units_per_month\":30,\"weight\":3,\"models\":{\"mine\":\"kling-v3\"}}")
+              "{\"name\":\"all\",\"max_queued\":7,\"units_per_day\":2.5,\"units_per_month\":30,\"amount_per_month\":4.5,\"weight\":3,\"models\":{\"mine\":\"kling-v3\"}}")
           .request(method, tenantPath())
           .then()
           .statusCode(200);
@@ -196,6 +196,7 @@ class SuspensionTest {
           .body("max_queued", nullValue())
           .body("units_per_day", equalTo(2.5f))
           .body("units_per_month", equalTo(30))
+          .body("amount_per_month", equalTo(4.5f))
           .body("weight", equalTo(1))
           .body("models.mine", equalTo("kling-v3"))
           .body("track_accounts", hasSize(1))

@@ -37,6 +37,45 @@ class CallbackBodyTest {
   }
 
   @Test
+  void money_is_told_as_kling_tells_it() {
+    String event =
+        """
+        {"task_id":"task_1","kind":"%s","kling_task_id":"7","status":"failed","status_message":"no",
+         "occurred_at":"1970-01-01T00:00:02.000Z",
+         "cost":{"units":null,"amount":0.420,"currency":"USD","state":"%s"}}""";
+
+    assertEquals(
+        """
+        {"task_id":"task_1","task_status":"failed","task_info":{},\
+        "task_result":{"images":[],"videos":[],"audios":[]},"task_status_msg":"no",\
+        "final_balance_deduction":{"quota":"0.420"},"created_at":1000,"updated_at":2000}""",
+        legacy(event.formatted("text2video", "charged")));
+    assertEquals(
+        """
+        {"id":"task_1","status":"failed","outputs":[],"message":"no","create_time":1000,\
+        "update_time":2000,"billing":[{"charge_type":"cash","amount":"0.420","currency":"USD"}]}""",
+        legacy(event.formatted("text-to-video", "charged")));
+    assertEquals(
+        """
+        {"id":"task_1","status":"failed","outputs":[],"message":"no","create_time":1000,\
+        "update_time":2000}""",
+        legacy(event.formatted("text-to-video", "expected")));
+  }
+
+  @ParameterizedTest
+  @CsvSource({
+    "'{\"error_class\":\"input\",\"retryable\":false}', '{tracker-error-class=input, tracker-retryable=false}'",
+    "'{\"error_class\":\"capacity\",\"retryable\":true}', '{tracker-error-class=capacity, tracker-retryable=true}'",
+    "'{\"error_class\":\"kling\",\"retryable\":null}', {tracker-error-class=kling}",
+    "'{\"error_class\":null,\"retryable\":null}', {}",
+    "{}, {}"
+  })
+  void headers_tell_what_a_failure_was_and_leave_out_what_nobody_knows(
+      String event, String headers) {
+    assertEquals(headers, CallbackBody.failureHeaders(event).toString());
+  }
+
+  @Test
   void a_succeed_reads_as_kling_writes_it() {
     assertEquals(
         """
