@@ -79,6 +79,7 @@ class ArchitectureTest {
           upstream -> database kling loops problem retry rules secret task
           watch -> database http loops problem share task
           api -> cache kling loops problem request rules secret task tenant time upstream watch
+          billing -> kling loops problem request task tenant text time upstream
           callback -> database http kling loops presence problem retry secret task text upstream
           dispatch -> database http json kling loops presence problem retry rules share task tenant time upstream
           events -> database loops presence problem request task tenant time watch

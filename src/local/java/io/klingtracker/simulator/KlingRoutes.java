@@ -83,6 +83,7 @@ final class KlingRoutes {
   private final Faults faults;
   private final Ledger ledger;
   private final Snowflakes ids;
+  private final Billing billing;
 
   KlingRoutes(
       SimulatorSettings settings,
@@ -98,6 +99,7 @@ final class KlingRoutes {
     this.faults = faults;
     this.ledger = ledger;
     this.ids = ids;
+    this.billing = new Billing(settings, book);
   }
 
   /** What a request is. */
@@ -167,6 +169,9 @@ final class KlingRoutes {
 
   private Result answer(Call call, String account) {
     Product product = call.product();
+    if (Billing.is(call.path())) {
+      return new Result(Reply.ok(answers.success(billing.answer(call, account))), null);
+    }
     if (call.operation() == null) {
       throw product == null && !call.path().equals("/tasks")
           ? new Refusal(404, 1203, "The requested resource does not exist")

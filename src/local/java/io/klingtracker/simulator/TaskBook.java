@@ -248,6 +248,11 @@ final class TaskBook implements AutoCloseable {
         .toList();
   }
 
+  /** Units that an account has spent. */
+  synchronized BigDecimal spent(String account) {
+    return spent.getOrDefault(account, BigDecimal.ZERO);
+  }
+
   synchronized int size() {
     return byId.size();
   }

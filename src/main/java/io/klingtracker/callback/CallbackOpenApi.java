@@ -47,7 +47,10 @@ public class CallbackOpenApi implements OASFilter {
             "Takes both of Kling's callback shapes, bare or in a {code, data} envelope. Needs no"
                 + " key: the token in the path is the task's own.")
         .addTag("Kling's callbacks")
-        .addParameter(path("task_id", "the public id of the task"))
+        .addParameter(
+            path(
+                "task_id",
+                "the public id of the task, or self-test- and an account for its test callback"))
         .addParameter(path("token", "derived from tracker.secret for this task alone"))
         .addParameter(
             header(

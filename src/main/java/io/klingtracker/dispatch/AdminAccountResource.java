@@ -3,10 +3,12 @@ package io.klingtracker.dispatch;
 import com.fasterxml.jackson.annotation.JsonProperty;
 import com.fasterxml.jackson.databind.PropertyNamingStrategies;
 import com.fasterxml.jackson.databind.annotation.JsonNaming;
+import io.klingtracker.kling.Pack;
 import io.klingtracker.kling.ParallelSlots;
 import io.klingtracker.problem.ErrorCode;
 import io.klingtracker.problem.ProblemException;
 import io.klingtracker.tenant.Admin;
+import io.klingtracker.upstream.AccountPacks;
 import io.klingtracker.upstream.CallbackStats;
 import io.klingtracker.upstream.KlingAccounts;
 import jakarta.inject.Inject;
@@ -16,6 +18,7 @@ import jakarta.ws.rs.Path;
 import jakarta.ws.rs.PathParam;
 import jakarta.ws.rs.Produces;
 import jakarta.ws.rs.core.MediaType;
+import java.math.BigDecimal;
 import java.time.Instant;
 import java.util.List;
 import java.util.Map;
@@ -30,9 +33,11 @@ public class AdminAccountResource {
 
   private final KlingAccounts accounts;
   private final CallbackStats stats;
+  private final AccountPacks packs;
 
   @Inject
-  AdminAccountResource(KlingAccounts accounts, CallbackStats stats) {
+  AdminAccountResource(KlingAccounts accounts, CallbackStats stats, AccountPacks packs) {
+    this.packs = packs;
     this.accounts = accounts;
     this.stats = stats;
   }
@@ -57,9 +62,11 @@ public class AdminAccountResource {
       String breaker,
       List<ParkedView> parked,
       List<KlingAccounts.Slots> slots,
+      List<PackView> packs,
       Callbacks callbacks) {
 
-    static View of(KlingAccounts.State state, CallbackStats.Account account) {
+    static View of(
+        KlingAccounts.State state, List<AccountPacks.Seen> packs, CallbackStats.Account account) {
       return new View(
           state.name(),
           state.maxParallel(),
@@ -70,6 +77,7 @@ public class AdminAccountResource {
           state.breaker(),
           state.parked().stream().map(ParkedView::of).toList(),
           state.slots(),
+          packs.stream().map(PackView::of).toList(),
           new Callbacks(
               account.expected(),
               account.arrived(),
@@ -89,6 +97,38 @@ public class AdminAccountResource {
               (family, slots) ->
                   limits.put(family, slots.isAuto() ? ParallelSlots.AUTO : slots.start()));
       return limits;
+    }
+  }
+
+  /**
+   * A resource pack.
+   *
+   * @param status in Kling's words, such as {@code online}
+   * @param remaining units, by a count of Kling's that may be twelve hours old
+   * @param seenAt when Kling told of it
+   */
+  @JsonNaming(PropertyNamingStrategies.SnakeCaseStrategy.class)
+  public record PackView(
+      String id,
+      String name,
+      String status,
+      @Nullable BigDecimal total,
+      @Nullable BigDecimal remaining,
+      @Nullable Instant effectiveAt,
+      @Nullable Instant endsAt,
+      Instant seenAt) {
+
+    static PackView of(AccountPacks.Seen seen) {
+      Pack pack = seen.pack();
+      return new PackView(
+          pack.id(),
+          pack.name(),
+          pack.status(),
+          pack.total(),
+          pack.remaining(),
+          pack.effectiveAt(),
+          pack.endsAt(),
+          seen.seenAt());
     }
   }
 
@@ -167,7 +207,7 @@ public class AdminAccountResource {
   }
 
   private View view(KlingAccounts.State state) {
-    return View.of(state, stats.of(state.name()));
+    return View.of(state, packs.of(state.name()), stats.of(state.name()));
   }
 
   private static ProblemException unknown(String name) {

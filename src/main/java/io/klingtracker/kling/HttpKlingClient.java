@@ -1,5 +1,6 @@
 package io.klingtracker.kling;
 
+import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.JsonNodeFactory;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.klingtracker.text.ForeignText;
@@ -26,10 +27,12 @@ import java.nio.charset.StandardCharsets;
 import java.time.Clock;
 import java.time.Instant;
 import java.util.Collection;
+import java.util.List;
 import java.util.Map;
 import java.util.concurrent.CompletionStage;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.TimeoutException;
+import java.util.function.Function;
 import java.util.stream.Collectors;
 import org.eclipse.microprofile.config.inject.ConfigProperty;
 import org.jspecify.annotations.Nullable;
@@ -39,7 +42,7 @@ import org.jspecify.annotations.Nullable;
  * are bounded.
  */
 @Singleton
-class HttpKlingClient implements KlingClient, KlingLists {
+class HttpKlingClient implements KlingClient, KlingLists, KlingBilling {
 
   /** Of a proxy whose URL has none, as HTTP has it. */
   private static final int DEFAULT_PROXY_PORT = 80;
@@ -156,7 +159,7 @@ class HttpKlingClient implements KlingClient, KlingLists {
 
   @Override
   public CompletionStage<ListAnswer> page(String account, String path, int page) {
-    return list(account, path + "?pageNum=" + page + "&pageSize=" + PAGE);
+    return list(account, path + "?pageNum=" + page + "&pageSize=" + KlingLists.PAGE);
   }
 
   @Override
@@ -172,13 +175,67 @@ class HttpKlingClient implements KlingClient, KlingLists {
   @Override
   public CompletionStage<ListAnswer> created(
       String account, Instant from, Instant to, @Nullable String after) {
-    ObjectNode page = JsonNodeFactory.instance.objectNode().put("limit", PAGE);
+    ObjectNode page = JsonNodeFactory.instance.objectNode().put("limit", KlingLists.PAGE);
     if (after == null) {
       page.put("start_time", from.toEpochMilli()).put("end_time", to.toEpochMilli());
     } else {
       page.put("cursor", after);
     }
     return list(account, HttpMethod.POST, "/tasks", Buffer.buffer(page.toString()));
+  }
+
+  @Override
+  public CompletionStage<Told<List<Pack>>> packs(String account, Instant from, Instant to) {
+    String path =
+        "/account/costs?start_time=" + from.toEpochMilli() + "&end_time=" + to.toEpochMilli();
+    return told(account, HttpMethod.GET, path, null, BillingReader::packs);
+  }
+
+  @Override
+  public CompletionStage<Told<Boolean>> pair(String account) {
+    String path = "/v1/videos/text2video?pageNum=1&pageSize=1";
+    return told(account, HttpMethod.GET, path, null, body -> true);
+  }
+
+  @Override
+  public CompletionStage<Told<Page>> deductions(
+      String account, Ledger ledger, Instant from, Instant to, @Nullable String after) {
+    ObjectNode page = JsonNodeFactory.instance.objectNode();
+    if (after == null) {
+      page.put("start_time", from.toEpochMilli())
+          .put("end_time", to.toEpochMilli())
+          .put("limit", KlingBilling.PAGE);
+    } else {
+      page.put("cursor", after);
+    }
+    return told(
+        account,
+        HttpMethod.POST,
+        ledger.path(),
+        Buffer.buffer(page.toString()),
+        body -> BillingReader.page(body, ledger));
+  }
+
+  private <T> CompletionStage<Told<T>> told(
+      String account,
+      HttpMethod method,
+      String path,
+      @Nullable Buffer body,
+      Function<JsonNode, @Nullable T> read) {
+    return call(account, method, path, body, Instant.MAX)
+        .map(
+            answer -> {
+              JsonNode document = answer.document();
+              Integer code = answer.code();
+              return new Told<T>(
+                  answer.status(),
+                  code,
+                  answer.message(),
+                  answer.date(),
+                  document != null && code != null && code == 0 ? read.apply(document) : null);
+            })
+        .otherwise(failure -> new Told<>(null, null, reason(failure), null, null))
+        .toCompletionStage();
   }
 
   @Override
@@ -291,7 +348,11 @@ class HttpKlingClient implements KlingClient, KlingLists {
     response.endHandler(
         end ->
             answer.tryComplete(
-                KlingAnswer.of(response.statusCode(), response.getHeader("Content-Type"), body)));
+                KlingAnswer.of(
+                    response.statusCode(),
+                    response.getHeader("Content-Type"),
+                    response.getHeader("Date"),
+                    body)));
     return answer.future();
   }
 

@@ -4,6 +4,9 @@ import com.fasterxml.jackson.databind.JsonNode;
 import io.klingtracker.text.ForeignText;
 import io.vertx.core.buffer.Buffer;
 import java.io.IOException;
+import java.time.DateTimeException;
+import java.time.Instant;
+import java.time.format.DateTimeFormatter;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -15,6 +18,7 @@ import org.jspecify.annotations.Nullable;
  * @param code Kling's, as a number or as a text of one; null when there is none
  * @param message Kling's, cleaned, or what came instead of one
  * @param row what it means
+ * @param date Kling's clock, by its header; null when it does not tell
  */
 record KlingAnswer(
     int status,
@@ -22,7 +26,8 @@ record KlingAnswer(
     @Nullable JsonNode document,
     @Nullable Integer code,
     String message,
-    AnswerTable.Row row) {
+    AnswerTable.Row row,
+    @Nullable Instant date) {
 
   /** Of a content type, in bytes. */
   private static final int MAX_TYPE = 100;
@@ -33,6 +38,16 @@ record KlingAnswer(
    * @param contentType as its header says, which decides nothing; null when there is none
    */
   static KlingAnswer of(int status, @Nullable String contentType, Buffer body) {
+    return of(status, contentType, null, body);
+  }
+
+  /**
+   * The same, with its time.
+   *
+   * @param date as its header says; null when there is none
+   */
+  static KlingAnswer of(
+      int status, @Nullable String contentType, @Nullable String date, Buffer body) {
     JsonNode document = document(body);
     Integer code = document == null ? null : code(document.get("code"));
     if (code == null && document != null && isDone(status, document)) {
@@ -47,7 +62,17 @@ record KlingAnswer(
                   .formatted(status, type(contentType), body.length())
               : "HTTP " + status;
     }
-    return new KlingAnswer(status, body, document, code, message, row);
+    return new KlingAnswer(status, body, document, code, message, row, time(date));
+  }
+
+  private static @Nullable Instant time(@Nullable String date) {
+    try {
+      return date == null
+          ? null
+          : DateTimeFormatter.RFC_1123_DATE_TIME.parse(date.strip(), Instant::from);
+    } catch (DateTimeException e) {
+      return null;
+    }
   }
 
   private static String message(@Nullable JsonNode message) {

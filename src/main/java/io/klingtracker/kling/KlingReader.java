@@ -273,7 +273,7 @@ public final class KlingReader {
   }
 
   /** As ISO 4217 has them. */
-  private static @Nullable String currency(String named) {
+  static @Nullable String currency(String named) {
     return named.matches("[A-Z]{3}") ? named : null;
   }
 
@@ -299,7 +299,7 @@ public final class KlingReader {
   }
 
   /** An amount; whatever cannot be one is not known. */
-  private static @Nullable BigDecimal number(@Nullable JsonNode value) {
+  static @Nullable BigDecimal number(@Nullable JsonNode value) {
     if (value == null
         || value.isNull()
         || value.isContainerNode()
@@ -320,7 +320,7 @@ public final class KlingReader {
         && (long) units.precision() - units.scale() <= MAX_UNIT_DIGITS;
   }
 
-  private static @Nullable Instant time(@Nullable JsonNode value) {
+  static @Nullable Instant time(@Nullable JsonNode value) {
     if (value == null || !value.canConvertToLong() && !value.isTextual()) {
       return null;
     }

@@ -1,6 +1,7 @@
 package io.klingtracker.start;
 
 import io.klingtracker.api.ReadConfig;
+import io.klingtracker.billing.BillingConfig;
 import io.klingtracker.callback.CallbackConfig;
 import io.klingtracker.database.DatasourceConfig;
 import io.klingtracker.database.GroupCommitConfig;
@@ -81,6 +82,7 @@ public final class StartupCheck {
           LongPollConfig.class,
           DispatchConfig.class,
           CallbackConfig.class,
+          BillingConfig.class,
           ReconcileConfig.class,
           RelayConfig.class,
           TargetConfig.class,

@@ -5,11 +5,13 @@ import static org.awaitility.Awaitility.await;
 import static org.hamcrest.Matchers.containsString;
 import static org.hamcrest.Matchers.empty;
 import static org.hamcrest.Matchers.equalTo;
+import static org.hamcrest.Matchers.everyItem;
 import static org.hamcrest.Matchers.hasItem;
 import static org.hamcrest.Matchers.hasItems;
 import static org.hamcrest.Matchers.hasKey;
 import static org.hamcrest.Matchers.hasSize;
 import static org.hamcrest.Matchers.notNullValue;
+import static org.hamcrest.Matchers.nullValue;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.klingtracker.simulator.Fault;
@@ -171,6 +173,97 @@ class AdminTest {
                   metrics.contains("tracker_dispatch_breaker{account=\"default\"}"), metrics);
               assertTrue(metrics.contains("tracker_dispatch_parked{account=\"default\"}"), metrics);
             });
+  }
+
+  @Test
+  void a_self_test_looks_at_an_account_and_shows_the_consoles_callback() throws Exception {
+    String url =
+        TestTenant.admin()
+            .post(ACCOUNT + "/self-test")
+            .then()
+            .statusCode(200)
+            .body("checks.name", hasItems("reachability", "credentials", "clock", "pack"))
+            .body("checks.findAll { it.name != 'callback' }.ok", everyItem(equalTo(true)))
+            .extract()
+            .path("callback");
+    String path = java.net.URI.create(url).getPath();
+    assertTrue(path.startsWith("/callbacks/kling/self-test-default/"), path);
+
+    given()
+        .contentType("application/json")
+        .body("{\"id\":\"7\",\"status\":\"submitted\",\"outputs\":[],\"message\":\"\"}")
+        .post(path)
+        .then()
+        .statusCode(200)
+        .body("code", equalTo(0));
+    TestTenant.admin()
+        .get(ACCOUNT + "/self-test")
+        .then()
+        .statusCode(200)
+        .body("callback", equalTo(url))
+        .body("checks.find { it.name == 'callback' }.ok", equalTo(true))
+        .body(
+            "checks.find { it.name == 'callback' }.detail",
+            containsString("its signature is not there, and not asked for"))
+        .body("checks.find { it.name == 'callback' }.detail", containsString("submitted"));
+
+    given().body("no JSON").post(path).then().statusCode(200);
+    TestTenant.admin()
+        .get(ACCOUNT + "/self-test")
+        .then()
+        .body("checks.find { it.name == 'callback' }.ok", equalTo(false))
+        .body("checks.find { it.name == 'callback' }.detail", containsString("not JSON"));
+
+    given().body("{}").post(path + "x").then().statusCode(401);
+    TestTenant.admin().get("/admin/v1/accounts/nobody/self-test").then().statusCode(404);
+    TestTenant.admin().post("/admin/v1/accounts/nobody/self-test").then().statusCode(404);
+    TestTenant.create().caller().post(ACCOUNT + "/self-test").then().statusCode(401);
+  }
+
+  @Test
+  void an_account_shows_its_packs_and_what_is_not_matched() {
+    await()
+        .atMost(SLOWEST)
+        .untilAsserted(
+            () ->
+                TestTenant.admin()
+                    .get(ACCOUNT)
+                    .then()
+                    .statusCode(200)
+                    .body("packs[0].status", equalTo("online"))
+                    .body("packs[0].remaining", notNullValue())
+                    .body("packs[0].ends_at", notNullValue()));
+    await()
+        .atMost(SLOWEST)
+        .untilAsserted(
+            () ->
+                TestTenant.admin()
+                    .get(ACCOUNT + "/deductions")
+                    .then()
+                    .statusCode(200)
+                    .body("account", equalTo("default"))
+                    .body("to", notNullValue())
+                    .body("failure", nullValue())
+                    .body("unmatched", empty()));
+    String metrics = given().get("/q/metrics").asString();
+    assertTrue(metrics.contains("tracker_billing_pack_remaining{"), "no packs");
+    assertTrue(
+        metrics.contains("tracker_billing_unmatched{account=\"default\",side=\"kling\""),
+        "nothing compared");
+    TestTenant.admin().get("/admin/v1/accounts/nobody/deductions").then().statusCode(404);
+    TestTenant.admin().get(ACCOUNT + "/deductions?from=yesterday").then().statusCode(400);
+  }
+
+  @Test
+  void a_self_test_tells_which_credential_kling_refuses() {
+    TrackerStack.simulator()
+        .fault(FaultRule.on(Operation.LIST, new Fault.Revoked("key-pair")).times(1));
+
+    TestTenant.admin()
+        .post(ACCOUNT + "/self-test")
+        .then()
+        .statusCode(200)
+        .body("checks.find { it.name == 'credentials' }.detail", containsString("api-key: taken"));
   }
 
   @Test

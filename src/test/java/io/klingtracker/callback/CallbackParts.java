@@ -13,6 +13,7 @@ import io.klingtracker.task.Tasks;
 import io.klingtracker.testing.NotifyingEvent;
 import io.klingtracker.testing.Settings;
 import io.klingtracker.upstream.CallbackTarget;
+import io.klingtracker.upstream.SelfTests;
 import io.klingtracker.upstream.UpstreamParts;
 import io.vertx.core.Vertx;
 import io.vertx.ext.web.Router;
@@ -32,6 +33,8 @@ public final class CallbackParts implements AutoCloseable {
   private final CallbackProcessor processor;
   private final ExecutorService executor = Executors.newFixedThreadPool(4);
   private final Loops loops = new Loops();
+  private final Jdbi jdbi;
+  private final Clock clock;
   public final SetAside setAside;
   final ReceiptStore receipts;
   final PendingStore pending;
@@ -40,6 +43,8 @@ public final class CallbackParts implements AutoCloseable {
   public CallbackParts(
       Jdbi jdbi, Clock clock, Tasks tasks, UpstreamParts upstream, Map<String, String> settings) {
     CallbackConfig config = Settings.of(CallbackConfig.class, settings);
+    this.jdbi = jdbi;
+    this.clock = clock;
     this.receipts = new ReceiptStore(jdbi, config);
     this.pending = new PendingStore(jdbi, clock, config, new ReplicaId());
     this.setAside = new SetAside(jdbi, clock);
@@ -111,7 +116,18 @@ public final class CallbackParts implements AutoCloseable {
     CallbackConfig config = Settings.of(CallbackConfig.class, settings);
     HttpParts http = new HttpParts(vertx, settings);
     Router router = http.router();
-    new CallbackRoute(target, intake, config, http.bodies(), executor).register(router);
+    new CallbackRoute(
+            target,
+            intake,
+            new SelfTestCallbacks(
+                new SelfTests(jdbi, new ObjectMapper(), target),
+                config,
+                Settings.of(KlingConfig.class, settings),
+                clock),
+            config,
+            http.bodies(),
+            executor)
+        .register(router);
     return http.listen(router);
   }
 

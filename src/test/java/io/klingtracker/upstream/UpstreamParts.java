@@ -42,6 +42,14 @@ public final class UpstreamParts {
     return Settings.of(KlingConfig.class, all);
   }
 
+  /** The same, for a test that cares for no secret. */
+  public static CallbackTarget target() {
+    return new CallbackTarget(
+        new Secrets("0123456789abcdef0123456789abcdef", List.of()),
+        Settings.of(
+            UpstreamConfig.class, Map.of("tracker.public-url", "https://tracker.example.com")));
+  }
+
   /** The URLs that Kling is given. */
   public CallbackTarget target(String secret, String... previous) {
     return new CallbackTarget(new Secrets(secret, List.of(previous)), config);
