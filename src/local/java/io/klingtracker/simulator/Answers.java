@@ -36,6 +36,15 @@ final class Answers {
     return answer;
   }
 
+  /** The answer of a create. */
+  ObjectNode accepted(SimulatedTask task) {
+    ObjectNode answer = success(created(task));
+    if (settings.answersTersely() && task.order.product().isNewGeneration()) {
+      answer.put("message", "");
+    }
+    return answer;
+  }
+
   ObjectNode refusal(int code, String message) {
     return Json.object().put("code", code).put("message", message).put("request_id", requestId());
   }
@@ -47,7 +56,7 @@ final class Answers {
     return new UUID(high, low).toString();
   }
 
-  ObjectNode created(SimulatedTask task) {
+  private ObjectNode created(SimulatedTask task) {
     SimulatedTask.Order order = task.order;
     ObjectNode data = Json.object();
     if (order.product().isNewGeneration()) {
@@ -55,7 +64,9 @@ final class Answers {
       data.put("status", "submitted");
       data.put("create_time", order.createdAt());
       data.put("update_time", order.createdAt());
-      data.put("external_id", order.externalId() == null ? "" : order.externalId());
+      if (order.externalId() != null || !settings.answersTersely()) {
+        data.put("external_id", order.externalId() == null ? "" : order.externalId());
+      }
       return data;
     }
     data.put("task_id", order.id());

@@ -43,18 +43,17 @@ record CreateBody(
           "/v1/images/kolors-virtual-try-on", "kolors-virtual-try-on-v1");
 
   static CreateBody of(
-      Product product, String requestPath, ObjectNode body, SimulatorSettings settings) {
+      Product product, String requestPath, ObjectNode body, SimulatorSettings switches) {
     return product.isNewGeneration()
-        ? ofNewGeneration(product, requestPath, body)
-        : ofLegacy(product, body, settings);
+        ? ofNewGeneration(product, requestPath, body, switches)
+        : ofLegacy(product, body, switches);
   }
 
   private static CreateBody ofLegacy(Product product, ObjectNode body, SimulatorSettings settings) {
     String named = text(body, "model_name");
     String model = named != null ? named : DEFAULT_MODELS.getOrDefault(product.path(), "kling-v1");
-    if (named != null && settings.retiredModels().contains(named)) {
-      throw Refusal.invalid(
-          "The model '" + named + "' has been discontinued and is no longer available.");
+    if (named != null) {
+      checkRetired(named, settings);
     }
     if (product.path().equals(Product.TEXT2VIDEO)) {
       checkText2Video(model, body, settings);
@@ -162,20 +161,33 @@ record CreateBody(
     }
   }
 
-  private static CreateBody ofNewGeneration(Product product, String requestPath, ObjectNode body) {
+  private static CreateBody ofNewGeneration(
+      Product product, String requestPath, ObjectNode body, SimulatorSettings switches) {
     if (requestPath.length() <= product.path().length() + 1) {
       throw new Refusal(404, 1203, "The requested resource does not exist");
     }
     String model = requestPath.substring(product.path().length() + 1);
+    checkRetired(model, switches);
     if (body.path("prompt").asText("").isBlank() && body.path("contents").isEmpty()) {
       throw Refusal.invalid("prompt can not be null");
     }
     JsonNode settings = body.path("settings");
     JsonNode options = body.path("options");
     int seconds = settings.path("duration").asInt(5);
-    if (seconds < 3 || seconds > 15) {
+    int longest = model.startsWith("kling-4") ? 30 : 15;
+    if (switches.checksSettings() && (seconds < 3 || seconds > longest)) {
       throw Refusal.invalid(
           "duration value '" + settings.path("duration").asText() + "' is invalid");
+    }
+    if (product.path().equals(Product.MOTION)) {
+      requireOneOf(
+          "character_orientation",
+          settings.path("character_orientation").asText(),
+          Set.of("image", "video"));
+    } else if (switches.needsRatio()
+        && settings.path("aspect_ratio").asText("").isEmpty()
+        && !hasFrame(body)) {
+      throw Refusal.invalid("aspect_ratio can not be null");
     }
     String resolution = settings.path("resolution").asText("720p");
     Map<String, String> modes = Map.of("720p", "std", "1080p", "pro", "4k", "4k");
@@ -183,16 +195,43 @@ record CreateBody(
     boolean sound = settings.path("audio").asText("off").equals("native");
     // The same model version, and so the same slots, as on the legacy path.
     String version = model.equals("kling-3.0") ? "kling-v3" : model;
+    String callback = text(options, "callback_url");
+    String externalId = text(options, "external_task_id");
     return new CreateBody(
         version,
-        body.path("prompt").asText(""),
+        prompt(body),
         1,
         1,
-        text(options, "external_task_id"),
-        callbackUrl(text(options, "callback_url")),
+        switches.withoutExternalIds().contains(model) ? null : externalId,
+        switches.withoutCallbacks().contains(model) ? null : callbackUrl(callback),
         options.path("watermark_info").path("enabled").asBoolean(),
         seconds,
         Prices.units(product, version, modes.getOrDefault(resolution, "std"), sound, seconds, 1));
+  }
+
+  private static boolean hasFrame(ObjectNode body) {
+    for (JsonNode part : body.path("contents")) {
+      if (part.path("type").asText().endsWith("_frame")) {
+        return true;
+      }
+    }
+    return false;
+  }
+
+  private static String prompt(ObjectNode body) {
+    for (JsonNode part : body.path("contents")) {
+      if (part.path("type").asText().equals("prompt")) {
+        return part.path("text").asText("");
+      }
+    }
+    return body.path("prompt").asText("");
+  }
+
+  private static void checkRetired(String model, SimulatorSettings switches) {
+    if (switches.retiredModels().contains(model)) {
+      throw Refusal.invalid(
+          "The model '" + model + "' has been discontinued and is no longer available.");
+    }
   }
 
   private static void requireOneOf(String field, String value, Set<String> allowed) {

@@ -205,7 +205,7 @@ final class KlingRoutes {
     CreateBody asked = CreateBody.of(product, call.path(), body, settings);
     Fault render = faults.strike(Operation.RENDER, null, asked.externalId());
     SimulatedTask task = book.create(account, product, asked, render);
-    return new Result(Reply.ok(answers.success(answers.created(task))), task);
+    return new Result(Reply.ok(answers.accepted(task)), task);
   }
 
   private Reply one(Call call, Product product, String account) {

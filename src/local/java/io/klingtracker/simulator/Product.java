@@ -30,6 +30,8 @@ record Product(String path, Family family, List<Result> results, String required
 
   static final String TEXT2VIDEO = "/v1/videos/text2video";
 
+  static final String MOTION = "/motion-control";
+
   /** Products with a task behind them; those of the new generation start without {@code /v1}. */
   private static final List<Product> ALL =
       List.of(
@@ -70,7 +72,9 @@ record Product(String path, Family family, List<Result> results, String required
               List.of(Result.IMAGES),
               "element_frontal_image"),
           video("/text-to-video", ""),
-          video("/image-to-video", ""));
+          video("/image-to-video", ""),
+          video("/omni-video", ""),
+          video(MOTION, ""));
 
   private static final List<Product> LONGEST_FIRST =
       ALL.stream()

@@ -73,6 +73,11 @@ public final class SimulatorSettings {
   private boolean refundsFailed = true;
   private boolean listsNewestFirst = true;
   private Duration listedFor = Duration.ofDays(365);
+  private Set<String> withoutExternalIds = Set.of();
+  private Set<String> withoutCallbacks = Set.of();
+  private boolean checksSettings = true;
+  private boolean needsRatio;
+  private boolean tersely = true;
 
   /** Where both ports listen; default loopback only. */
   public SimulatorSettings host(String value) {
@@ -244,6 +249,48 @@ public final class SimulatorSettings {
     return this;
   }
 
+  /**
+   * <b>Open</b>: models of the newer generation that ignore {@code external_task_id}, said of 4.0
+   * by one reseller; by default none.
+   */
+  public SimulatorSettings withoutExternalIds(Set<String> value) {
+    withoutExternalIds = value;
+    return this;
+  }
+
+  /** <b>Open</b>: models of the newer generation that ignore {@code callback_url}, likewise. */
+  public SimulatorSettings withoutCallbacks(Set<String> value) {
+    withoutCallbacks = value;
+    return this;
+  }
+
+  /**
+   * <b>Open</b>: whether the newer generation's create checks the range of a duration; it was seen
+   * not to.
+   */
+  public SimulatorSettings checksSettings(boolean value) {
+    checksSettings = value;
+    return this;
+  }
+
+  /**
+   * <b>Open</b>: whether the newer generation needs {@code aspect_ratio} where there is no frame;
+   * it was seen to, its pages have a default.
+   */
+  public SimulatorSettings needsRatio(boolean value) {
+    needsRatio = value;
+    return this;
+  }
+
+  /**
+   * <b>Open</b>: whether a create of the newer generation is answered with an empty {@code message}
+   * and without {@code external_id} where none was given, as was seen once.
+   */
+  public SimulatorSettings answersTersely(boolean value) {
+    tersely = value;
+    return this;
+  }
+
   String host() {
     return host;
   }
@@ -362,5 +409,25 @@ public final class SimulatorSettings {
 
   Duration listedFor() {
     return listedFor;
+  }
+
+  Set<String> withoutExternalIds() {
+    return withoutExternalIds;
+  }
+
+  Set<String> withoutCallbacks() {
+    return withoutCallbacks;
+  }
+
+  boolean checksSettings() {
+    return checksSettings;
+  }
+
+  boolean needsRatio() {
+    return needsRatio;
+  }
+
+  boolean answersTersely() {
+    return tersely;
   }
 }

@@ -11,6 +11,7 @@ import java.net.http.HttpResponse;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Set;
 import java.util.UUID;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -243,6 +244,59 @@ class KlingSimulatorTest {
     JsonNode page = json(caller.post("/tasks", "{\"limit\":1}")).get("data");
     assertEquals(id, page.at("/result/0/id").asText());
     assertFalse(page.get("has_more").asBoolean());
+  }
+
+  @Test
+  void the_new_generation_has_omni_and_motion_control() throws Exception {
+    String omni = "{\"contents\":[{\"type\":\"prompt\",\"text\":\"a\"}]}";
+    JsonNode created = json(caller.post("/omni-video/kling-3.0-omni", omni));
+    assertEquals("", created.get("message").asText());
+    assertEquals(List.of("id", "status", "create_time", "update_time"), keys(created.get("data")));
+    assertRefused(
+        400,
+        1201,
+        "character_orientation value '' is invalid",
+        caller.post("/motion-control/kling-3.0", omni));
+    assertEquals(
+        200,
+        caller
+            .post(
+                "/motion-control/kling-3.0",
+                omni.replace("]}", "],\"settings\":{\"character_orientation\":\"image\"}}"))
+            .statusCode());
+  }
+
+  @Test
+  void what_nobody_has_seen_of_the_new_generation_is_a_switch() throws Exception {
+    String body =
+        "{\"prompt\":\"a\",\"settings\":{\"duration\":60},\"options\":{\"external_task_id\":\"mine\","
+            + "\"callback_url\":\"http://127.0.0.1:9/cb\"}}";
+    simulator.close();
+    simulator =
+        new KlingSimulator(
+                Caller.settings()
+                    .withoutExternalIds(Set.of("kling-4.0"))
+                    .withoutCallbacks(Set.of("kling-4.0"))
+                    .checksSettings(false)
+                    .answersTersely(false))
+            .start();
+    caller = new Caller(simulator);
+
+    JsonNode created = json(caller.post("/text-to-video/kling-4.0", body));
+    assertEquals("SUCCEED", created.get("message").asText());
+    assertEquals("", created.at("/data/external_id").asText());
+    assertEquals(0, json(caller.get("/tasks?external_task_ids=mine")).get("data").size());
+
+    simulator.close();
+    simulator = new KlingSimulator(Caller.settings().needsRatio(true)).start();
+    caller = new Caller(simulator);
+    assertRefused(
+        400, 1201, "duration value '60' is invalid", caller.post("/text-to-video/kling-4.0", body));
+    assertRefused(
+        400,
+        1201,
+        "aspect_ratio can not be null",
+        caller.post("/text-to-video/kling-4.0", body.replace("60", "30")));
   }
 
   @ParameterizedTest
