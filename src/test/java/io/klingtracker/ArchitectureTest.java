@@ -12,7 +12,7 @@ import com.tngtech.archunit.core.domain.JavaClasses;
 import com.tngtech.archunit.core.domain.JavaMethod;
 import com.tngtech.archunit.core.importer.ClassFileImporter;
 import com.tngtech.archunit.core.importer.ImportOption;
-import io.klingtracker.rules.ReservedIds;
+import io.klingtracker.catalog.ReservedIds;
 import io.klingtracker.tenant.Admin;
 import io.klingtracker.tenant.Needs;
 import io.klingtracker.tenant.Open;
@@ -71,22 +71,22 @@ class ArchitectureTest {
           presence -> database loops
           retry
           json -> problem
-          rules -> egress json problem text
+          catalog -> egress json loops problem text
           secret -> loops
           signature -> secret
-          task -> database loops problem rules share text time
-          tenant -> cache database http kling loops problem request rules secret task text time
-          upstream -> database kling loops problem retry rules secret task
+          task -> database loops problem catalog share text time
+          tenant -> cache database http kling loops problem request catalog secret task text time
+          upstream -> database kling loops problem retry catalog secret task
           watch -> database http loops problem share task
-          api -> cache kling loops problem request rules secret task tenant time upstream watch
+          api -> cache kling loops problem request catalog secret task tenant time upstream watch
           billing -> kling loops problem request task tenant text time upstream
           callback -> database http kling loops presence problem retry secret task text upstream
-          dispatch -> database http json kling loops presence problem retry rules share task tenant time upstream
+          dispatch -> database http json kling loops presence problem retry catalog share task tenant time upstream
           events -> database loops presence problem request task tenant time watch
           feed -> database loops problem request retry secret task tenant watch
-          klingapi -> egress http json kling problem request rules secret share task tenant upstream watch
-          reconcile -> database kling loops presence retry rules task upstream
-          webhook -> cache database egress loops presence problem request rules secret share signature task tenant time
+          klingapi -> egress http json kling problem request catalog secret share task tenant upstream watch
+          reconcile -> database kling loops presence retry catalog task upstream
+          webhook -> cache database egress loops presence problem request catalog secret share signature task tenant time
           """);
 
   /** The rows of the documented table: its packages, and the level. */
@@ -235,7 +235,7 @@ class ArchitectureTest {
   void the_words_of_the_core_need_no_framework() {
     noClasses()
         .that()
-        .resideInAnyPackage(BASE + ".rules", BASE + ".retry", BASE + ".json")
+        .resideInAnyPackage(BASE + ".catalog", BASE + ".retry", BASE + ".json")
         .should()
         .dependOnClassesThat()
         .resideInAnyPackage("io.quarkus..", "jakarta.ws.rs..", "org.apache.kafka..")

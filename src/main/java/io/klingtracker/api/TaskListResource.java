@@ -3,10 +3,10 @@ package io.klingtracker.api;
 import com.fasterxml.jackson.annotation.JsonInclude;
 import com.fasterxml.jackson.databind.PropertyNamingStrategies;
 import com.fasterxml.jackson.databind.annotation.JsonNaming;
+import io.klingtracker.catalog.Catalog;
+import io.klingtracker.catalog.Kind;
 import io.klingtracker.request.Nearest;
 import io.klingtracker.request.Parameters;
-import io.klingtracker.rules.Kind;
-import io.klingtracker.rules.Kinds;
 import io.klingtracker.secret.Cursors;
 import io.klingtracker.task.Task;
 import io.klingtracker.task.TaskBatch;
@@ -137,12 +137,14 @@ public class TaskListResource {
   /** A kind of ours, or any that was ever stored. */
   private @Nullable String kind(@Nullable String word) {
     String kind = Parameters.text("kind", Parameters.given(word));
-    if (kind != null && Kinds.ofName(kind).isEmpty() && !tasks.hasKind(caller.tenant(), kind)) {
+    if (kind != null
+        && Catalog.current().ofName(kind).isEmpty()
+        && !tasks.hasKind(caller.tenant(), kind)) {
       throw Parameters.invalid(
           "unknown kind %s; %s"
               .formatted(
                   Nearest.shown(kind),
-                  Nearest.hint(kind, Kinds.all().stream().map(Kind::name).toList())));
+                  Nearest.hint(kind, Catalog.current().kinds().stream().map(Kind::name).toList())));
     }
     return kind;
   }

@@ -2,13 +2,13 @@ package io.klingtracker.api;
 
 import com.fasterxml.jackson.databind.PropertyNamingStrategies;
 import com.fasterxml.jackson.databind.annotation.JsonNaming;
+import io.klingtracker.catalog.Catalog;
+import io.klingtracker.catalog.Kind;
+import io.klingtracker.catalog.ReservedIds;
 import io.klingtracker.kling.KlingIds;
 import io.klingtracker.problem.ErrorCode;
 import io.klingtracker.problem.ProblemException;
 import io.klingtracker.request.Parameters;
-import io.klingtracker.rules.Kind;
-import io.klingtracker.rules.Kinds;
-import io.klingtracker.rules.ReservedIds;
 import io.klingtracker.task.Submission;
 import io.klingtracker.task.Tasks;
 import io.klingtracker.task.TrackedTask;
@@ -161,8 +161,9 @@ public class TrackResource {
     if (name == null || name.isBlank()) {
       throw invalid("kind is missing, for example text2video");
     }
-    return Kinds.ofName(name)
-        .or(() -> Kinds.ofPath(name))
+    return Catalog.current()
+        .ofName(name)
+        .or(() -> Catalog.current().ofPath(name))
         .orElseThrow(() -> invalid("kind '" + name + "' is none of Kling's"));
   }
 

@@ -1,5 +1,6 @@
 package io.klingtracker.dispatch;
 
+import io.klingtracker.catalog.Family;
 import io.klingtracker.dispatch.PoolState.Parking;
 import io.klingtracker.kling.AnswerTable;
 import io.klingtracker.kling.CreateAnswer;
@@ -7,7 +8,6 @@ import io.klingtracker.kling.Credential;
 import io.klingtracker.kling.KlingConfig;
 import io.klingtracker.kling.ParallelSlots;
 import io.klingtracker.retry.Backoff;
-import io.klingtracker.rules.Family;
 import io.klingtracker.upstream.KlingAccounts;
 import jakarta.inject.Inject;
 import jakarta.inject.Singleton;

@@ -1,11 +1,11 @@
 package io.klingtracker.dispatch;
 
+import io.klingtracker.catalog.ModelMapping;
 import io.klingtracker.kling.AnswerTable;
 import io.klingtracker.kling.CreateAnswer;
 import io.klingtracker.kling.KlingNews;
 import io.klingtracker.kling.KlingStatus;
 import io.klingtracker.retry.Backoff;
-import io.klingtracker.rules.ModelMapping;
 import io.klingtracker.task.News;
 import io.klingtracker.task.Source;
 import io.klingtracker.task.TaskSignal;

@@ -1,5 +1,9 @@
 package io.klingtracker.dispatch;
 
+import io.klingtracker.catalog.Catalog;
+import io.klingtracker.catalog.Kind;
+import io.klingtracker.catalog.RequestRules;
+import io.klingtracker.catalog.UpstreamBody;
 import io.klingtracker.database.SqlStates;
 import io.klingtracker.json.Body;
 import io.klingtracker.kling.CreateAnswer;
@@ -7,9 +11,8 @@ import io.klingtracker.kling.KlingClient;
 import io.klingtracker.loops.Attempts;
 import io.klingtracker.loops.Batch;
 import io.klingtracker.loops.SetAside;
-import io.klingtracker.rules.Kind;
-import io.klingtracker.rules.Kinds;
-import io.klingtracker.rules.UpstreamBody;
+import io.klingtracker.problem.ErrorCode;
+import io.klingtracker.task.Source;
 import io.klingtracker.task.TaskSignal;
 import io.klingtracker.task.Tasks;
 import io.klingtracker.upstream.CallbackTarget;
@@ -20,6 +23,8 @@ import jakarta.inject.Singleton;
 import java.time.Clock;
 import java.time.Duration;
 import java.time.Instant;
+import java.time.LocalDate;
+import java.time.ZoneOffset;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
@@ -264,7 +269,11 @@ class Dispatcher {
     String path;
     String body;
     try {
-      Kind kind = Kinds.ofName(claim.ref().kind()).orElseThrow();
+      Kind kind = Catalog.current().ofName(claim.ref().kind()).orElseThrow();
+      if (kind.isRetired(
+          claim.ref().model(), LocalDate.ofInstant(clock.instant(), ZoneOffset.UTC))) {
+        return retired(claim);
+      }
       path = kind.createPath(claim.ref().model());
       body =
           UpstreamBody.of(
@@ -286,6 +295,18 @@ class Dispatcher {
     if (settler.settle(claim, answer)) {
       whenSettled.run();
     }
+  }
+
+  /** Kling has switched its model off while it was queued: nothing is sent. */
+  private CompletionStage<?> retired(Claim claim) {
+    tasks.refuse(
+        claim.taskId(),
+        claim.held(),
+        Source.DISPATCH,
+        new TaskSignal.Failed(
+            ErrorCode.MODEL_DISCONTINUED.klingCode(),
+            RequestRules.discontinued(String.valueOf(claim.ref().model()))));
+    return done();
   }
 
   /**

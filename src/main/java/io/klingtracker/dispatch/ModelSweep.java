@@ -1,6 +1,6 @@
 package io.klingtracker.dispatch;
 
-import io.klingtracker.rules.ModelMapping;
+import io.klingtracker.catalog.ModelMapping;
 import io.klingtracker.upstream.KnownModels;
 import jakarta.inject.Inject;
 import jakarta.inject.Singleton;

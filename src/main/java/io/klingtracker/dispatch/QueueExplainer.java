@@ -1,11 +1,11 @@
 package io.klingtracker.dispatch;
 
+import io.klingtracker.catalog.ModelMapping;
 import io.klingtracker.dispatch.QueueReader.Check;
 import io.klingtracker.dispatch.QueueReader.Place;
 import io.klingtracker.dispatch.QueueReader.Product;
 import io.klingtracker.dispatch.SlotPlan.TenantQueue;
 import io.klingtracker.loops.SetAside;
-import io.klingtracker.rules.ModelMapping;
 import io.klingtracker.task.Source;
 import io.klingtracker.task.Task;
 import io.klingtracker.task.TaskSignal;

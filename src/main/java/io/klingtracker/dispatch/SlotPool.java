@@ -1,7 +1,7 @@
 package io.klingtracker.dispatch;
 
+import io.klingtracker.catalog.Catalog;
 import io.klingtracker.kling.Credential;
-import io.klingtracker.rules.Kinds;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
@@ -39,7 +39,8 @@ record SlotPool(String account, String family, String model) {
   /** This pool and those that it is part of. */
   List<SlotPool> scopes() {
     // As KlingToken has it: the newer generation takes API keys only.
-    Credential sent = Kinds.isNewer(model) ? Credential.API_KEY : Credential.KEY_PAIR;
+    Credential sent =
+        Catalog.current().isApiKeyOnly(model) ? Credential.API_KEY : Credential.KEY_PAIR;
     return List.of(all(account), credential(account, sent), family(account, family), this);
   }
 }

@@ -22,9 +22,8 @@ public interface KlingConfig {
   /** A tenant's own names, by tenant, on top of {@link #models()}. */
   Map<String, Map<String, String>> tenantModels();
 
-  /** Models that Kling has switched off. */
-  @WithDefault("kling-v1")
-  List<String> discontinuedModels();
+  /** Models that Kling has switched off, beside those of the catalogue. */
+  Optional<List<String>> discontinuedModels();
 
   /** Time limits of one call. */
   Timeout timeout();

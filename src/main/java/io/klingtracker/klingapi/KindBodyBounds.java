@@ -1,9 +1,9 @@
 package io.klingtracker.klingapi;
 
+import io.klingtracker.catalog.Catalog;
+import io.klingtracker.catalog.Kind;
+import io.klingtracker.catalog.SyncPath;
 import io.klingtracker.http.BodyBounds;
-import io.klingtracker.rules.Kind;
-import io.klingtracker.rules.Kinds;
-import io.klingtracker.rules.SyncPath;
 import jakarta.inject.Inject;
 import jakarta.inject.Singleton;
 
@@ -43,14 +43,19 @@ class KindBodyBounds implements BodyBounds {
     if (rest.startsWith(LEGACY)) {
       String kind = rest.substring(LEGACY.length());
       takesMedia =
-          Kinds.syncOfPath(kind)
+          Catalog.current()
+              .syncOfPath(kind)
               .map(SyncPath::takesMedia)
-              .or(() -> Kinds.ofPath(kind).map(Kind::takesMedia))
+              .or(() -> Catalog.current().ofPath(kind).map(Kind::takesMedia))
               .orElse(false);
     } else {
       int end = rest.indexOf('/');
       takesMedia =
-          end > 0 && Kinds.ofPath(rest.substring(0, end)).map(Kind::takesMedia).orElse(false);
+          end > 0
+              && Catalog.current()
+                  .ofPath(rest.substring(0, end))
+                  .map(Kind::takesMedia)
+                  .orElse(false);
     }
     return takesMedia ? media : usual;
   }

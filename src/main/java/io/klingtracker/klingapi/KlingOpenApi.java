@@ -1,10 +1,10 @@
 package io.klingtracker.klingapi;
 
-import io.klingtracker.rules.Catalog;
-import io.klingtracker.rules.Example;
-import io.klingtracker.rules.Kind;
-import io.klingtracker.rules.Kinds;
-import io.klingtracker.rules.SyncPath;
+import io.klingtracker.catalog.Catalog;
+import io.klingtracker.catalog.CatalogDocs;
+import io.klingtracker.catalog.Example;
+import io.klingtracker.catalog.Kind;
+import io.klingtracker.catalog.SyncPath;
 import io.quarkus.smallrye.openapi.OpenApiFilter;
 import java.math.BigDecimal;
 import java.util.List;
@@ -35,7 +35,7 @@ public class KlingOpenApi implements OASFilter {
     if (document.getPaths() == null) {
       document.setPaths(OASFactory.createPaths());
     }
-    for (Kind kind : Kinds.all()) {
+    for (Kind kind : Catalog.builtIn().kinds()) {
       boolean legacy = kind.dialect() == Kind.Dialect.LEGACY;
       String path = legacy ? "/kling/v1/" + kind.path() : "/kling/" + kind.path() + "/{model}";
       PathItem item = OASFactory.createPathItem().POST(create(kind));
@@ -45,7 +45,7 @@ public class KlingOpenApi implements OASFilter {
       }
       document.getPaths().addPathItem(path, item);
     }
-    for (SyncPath sync : Kinds.sync()) {
+    for (SyncPath sync : Catalog.builtIn().sync()) {
       document
           .getPaths()
           .addPathItem(
@@ -57,7 +57,7 @@ public class KlingOpenApi implements OASFilter {
   }
 
   private static Operation create(Kind kind) {
-    MediaType body = OASFactory.createMediaType().schema(schema(Catalog.schema(kind)));
+    MediaType body = OASFactory.createMediaType().schema(schema(CatalogDocs.schema(kind)));
     int n = 0;
     for (Example example : Example.all()) {
       if (example.kind().equals(kind)) {
@@ -67,7 +67,7 @@ public class KlingOpenApi implements OASFilter {
             OASFactory.createExample().summary(example.title()).value(tree(example.body())));
       }
     }
-    List<String> rules = Catalog.rules(kind);
+    List<String> rules = CatalogDocs.rules(kind);
     Operation operation =
         operation("Create a task: " + kind.name())
             .description(
@@ -197,7 +197,7 @@ public class KlingOpenApi implements OASFilter {
     }
   }
 
-  @SuppressWarnings("unchecked") // what Catalog.schema promises
+  @SuppressWarnings("unchecked") // what CatalogDocs.schema promises
   private static Map<String, Object> map(Object value) {
     return (Map<String, Object>) value;
   }

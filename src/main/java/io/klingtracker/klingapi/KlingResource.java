@@ -1,11 +1,11 @@
 package io.klingtracker.klingapi;
 
+import io.klingtracker.catalog.Catalog;
+import io.klingtracker.catalog.Kind;
+import io.klingtracker.catalog.SyncPath;
 import io.klingtracker.problem.ErrorCode;
 import io.klingtracker.problem.ProblemException;
 import io.klingtracker.request.Parameters;
-import io.klingtracker.rules.Kind;
-import io.klingtracker.rules.Kinds;
-import io.klingtracker.rules.SyncPath;
 import io.klingtracker.task.Task;
 import io.klingtracker.task.TaskFilter;
 import io.klingtracker.task.TaskPage;
@@ -87,14 +87,15 @@ public class KlingResource {
       @HeaderParam("Tracker-Deadline") @Nullable String deadline,
       @HeaderParam("Tracker-Dry-Run") @Nullable String dryRun,
       @HeaderParam("Prefer") @Nullable String prefer) {
-    SyncPath sync = Kinds.syncOfPath(withoutSlash(path)).orElse(null);
+    SyncPath sync = Catalog.current().syncOfPath(withoutSlash(path)).orElse(null);
     if (sync != null && !sync.isRead()) {
       return bodies.read(
           sync.takesMedia(),
           sound -> passthrough.forward(caller.tenant(), caller.trackAccounts(), sync, sound));
     }
     Kind kind =
-        Kinds.ofPath(withoutSlash(path))
+        Catalog.current()
+            .ofPath(withoutSlash(path))
             .filter(known -> known.dialect() == Kind.Dialect.LEGACY)
             .orElseThrow(() -> unknown(path));
     Submissions.Options options = new Submissions.Options(idempotencyKey, priority, deadline);
@@ -137,7 +138,8 @@ public class KlingResource {
       @PathParam("path") String path,
       @QueryParam("pageNum") @Nullable String pageNum,
       @QueryParam("pageSize") @Nullable String pageSize) {
-    SyncPath sync = Kinds.syncOfPath("general/" + path).orElseThrow(() -> unknown(path));
+    SyncPath sync =
+        Catalog.current().syncOfPath("general/" + path).orElseThrow(() -> unknown(path));
     int number = number("pageNum", pageNum, 1, MAX_PAGE_NUMBER);
     int size = number("pageSize", pageSize, DEFAULT_PAGE_SIZE, MAX_VOICE_PAGE_SIZE);
     return passthrough.read(
@@ -153,10 +155,11 @@ public class KlingResource {
       @PathParam("path") String path,
       @QueryParam("pageNum") @Nullable String pageNum,
       @QueryParam("pageSize") @Nullable String pageSize) {
-    Kinds.Addressed addressed =
-        Kinds.resolve(path)
+    Catalog.Addressed addressed =
+        Catalog.current()
+            .resolve(path)
             .filter(known -> known.kind().dialect() == Kind.Dialect.LEGACY)
-            .filter(known -> Kinds.syncOfPath(withoutSlash(path)).isEmpty())
+            .filter(known -> Catalog.current().syncOfPath(withoutSlash(path)).isEmpty())
             .orElseThrow(() -> unknown(path));
     String id = addressed.id();
     return KlingEnvelope.of(

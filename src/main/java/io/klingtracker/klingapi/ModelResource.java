@@ -1,6 +1,7 @@
 package io.klingtracker.klingapi;
 
-import io.klingtracker.rules.Catalog;
+import io.klingtracker.catalog.Catalog;
+import io.klingtracker.catalog.CatalogDocs;
 import io.klingtracker.tenant.CurrentCaller;
 import io.klingtracker.tenant.Needs;
 import io.klingtracker.tenant.Scope;
@@ -9,6 +10,9 @@ import jakarta.ws.rs.GET;
 import jakarta.ws.rs.Path;
 import jakarta.ws.rs.Produces;
 import jakarta.ws.rs.core.MediaType;
+import java.time.Clock;
+import java.time.LocalDate;
+import java.time.ZoneOffset;
 import java.util.List;
 import org.eclipse.microprofile.openapi.annotations.Operation;
 
@@ -19,21 +23,29 @@ public class ModelResource {
 
   private final PublicModels models;
   private final CurrentCaller caller;
+  private final Clock clock;
 
   @Inject
-  ModelResource(PublicModels models, CurrentCaller caller) {
+  ModelResource(PublicModels models, CurrentCaller caller, Clock clock) {
     this.models = models;
     this.caller = caller;
+    this.clock = clock;
   }
 
-  /** Every public name. */
-  public record Models(List<Catalog.Listed> models) {}
+  /**
+   * Every public name.
+   *
+   * @param version of the catalogue: the built-in one's, and after a plus what lies over it
+   */
+  public record Models(String version, List<CatalogDocs.Listed> models) {}
 
   /** Every public model name with what each path takes of it, from the rules that requests meet. */
   @GET
   @Needs(Scope.READ)
   @Operation(summary = "Models and what they accept")
   public Models list() {
-    return new Models(Catalog.models(models.of(caller)));
+    Catalog catalog = Catalog.current();
+    LocalDate today = LocalDate.ofInstant(clock.instant(), ZoneOffset.UTC);
+    return new Models(catalog.version(), CatalogDocs.models(catalog, models.of(caller), today));
   }
 }

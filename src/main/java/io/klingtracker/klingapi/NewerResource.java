@@ -4,11 +4,11 @@ import com.fasterxml.jackson.annotation.JsonProperty;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.PropertyNamingStrategies;
 import com.fasterxml.jackson.databind.annotation.JsonNaming;
+import io.klingtracker.catalog.Catalog;
+import io.klingtracker.catalog.Kind;
 import io.klingtracker.json.Body;
 import io.klingtracker.problem.ErrorCode;
 import io.klingtracker.problem.ProblemException;
-import io.klingtracker.rules.Kind;
-import io.klingtracker.rules.Kinds;
 import io.klingtracker.task.Task;
 import io.klingtracker.task.TaskPage;
 import io.klingtracker.task.Tasks;
@@ -105,7 +105,7 @@ public class NewerResource {
   /** Takes a task; the answer comes after it is durable. */
   @POST
   @Needs(Scope.SUBMIT)
-  @Path("/{kind: text-to-video|image-to-video}/{model}")
+  @Path("/{kind}/{model}")
   @Consumes(MediaType.WILDCARD)
   @Blocking
   @Operation(hidden = true)
@@ -117,7 +117,14 @@ public class NewerResource {
       @HeaderParam("Tracker-Deadline") @Nullable String deadline,
       @HeaderParam("Tracker-Dry-Run") @Nullable String dryRun,
       @HeaderParam("Prefer") @Nullable String prefer) {
-    Kind kind = Kinds.ofPath(kindPath).orElseThrow();
+    Kind kind =
+        Catalog.current()
+            .ofPath(kindPath)
+            .filter(known -> known.dialect() == Kind.Dialect.NEWER)
+            .orElseThrow(
+                () ->
+                    new ProblemException(
+                        ErrorCode.NOT_FOUND, "no such path: /" + kindPath + "/{model}"));
     Submissions.Options options = new Submissions.Options(idempotencyKey, priority, deadline);
     boolean dry = Submissions.isDryRun(dryRun);
     Duration wait = Preference.wait(prefer, maxWait);

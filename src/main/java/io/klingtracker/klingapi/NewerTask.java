@@ -7,9 +7,9 @@ import com.fasterxml.jackson.databind.PropertyNamingStrategies;
 import com.fasterxml.jackson.databind.annotation.JsonNaming;
 import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
-import io.klingtracker.rules.Family;
-import io.klingtracker.rules.Kind;
-import io.klingtracker.rules.Kinds;
+import io.klingtracker.catalog.Catalog;
+import io.klingtracker.catalog.Family;
+import io.klingtracker.catalog.Kind;
 import io.klingtracker.task.Task;
 import java.io.IOException;
 import java.math.BigDecimal;
@@ -85,7 +85,8 @@ record NewerTask(
     List<Map<String, String>> billing = new ArrayList<>();
     BigDecimal units = task.units();
     if (units != null) {
-      String family = Kinds.ofName(task.kind()).map(Kind::family).orElse(Family.VIDEO).wireName();
+      String family =
+          Catalog.current().ofName(task.kind()).map(Kind::family).orElse(Family.VIDEO).wireName();
       billing.add(
           Map.of("charge_type", "unit", "amount", units.toPlainString(), "package_type", family));
     }

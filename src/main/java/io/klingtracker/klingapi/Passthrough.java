@@ -2,6 +2,8 @@ package io.klingtracker.klingapi;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import io.klingtracker.catalog.NamedItem;
+import io.klingtracker.catalog.SyncPath;
 import io.klingtracker.http.WaitingRequest;
 import io.klingtracker.json.Body;
 import io.klingtracker.kling.KlingClient;
@@ -9,8 +11,6 @@ import io.klingtracker.kling.KlingConfig;
 import io.klingtracker.kling.PassthroughAnswer;
 import io.klingtracker.problem.ErrorCode;
 import io.klingtracker.problem.ProblemException;
-import io.klingtracker.rules.NamedItem;
-import io.klingtracker.rules.SyncPath;
 import io.klingtracker.share.Bound;
 import io.klingtracker.share.Permit;
 import io.klingtracker.share.Share;

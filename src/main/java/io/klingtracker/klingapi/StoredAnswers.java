@@ -96,6 +96,9 @@ class StoredAnswers {
 
   private static Response.ResponseBuilder builder(Submissions.Accepted accepted, Object entity) {
     Response.ResponseBuilder answer = Response.ok(entity);
+    if (accepted.warning() != null) {
+      answer.header("Tracker-Warning", accepted.warning());
+    }
     return accepted.replayed() ? answer.header("Idempotent-Replayed", "true") : answer;
   }
 }

@@ -1,5 +1,9 @@
 package io.klingtracker.klingapi;
 
+import io.klingtracker.catalog.Checked;
+import io.klingtracker.catalog.Kind;
+import io.klingtracker.catalog.NamedItem;
+import io.klingtracker.catalog.RequestRules;
 import io.klingtracker.egress.RefusedTargetException;
 import io.klingtracker.egress.TargetPolicy;
 import io.klingtracker.json.Body;
@@ -7,10 +11,6 @@ import io.klingtracker.kling.KlingConfig;
 import io.klingtracker.problem.ErrorCode;
 import io.klingtracker.problem.ProblemException;
 import io.klingtracker.request.Parameters;
-import io.klingtracker.rules.Checked;
-import io.klingtracker.rules.Kind;
-import io.klingtracker.rules.NamedItem;
-import io.klingtracker.rules.RequestRules;
 import io.klingtracker.secret.Hashes;
 import io.klingtracker.task.NewTask;
 import io.klingtracker.task.Submission;
@@ -20,12 +20,15 @@ import io.klingtracker.tenant.Quotas;
 import io.klingtracker.upstream.KlingAccounts;
 import io.klingtracker.upstream.MadeItems;
 import io.klingtracker.upstream.UpstreamConfig;
+import io.micrometer.core.instrument.MeterRegistry;
 import jakarta.inject.Inject;
 import jakarta.inject.Singleton;
 import java.nio.charset.StandardCharsets;
 import java.time.Clock;
 import java.time.Duration;
 import java.time.Instant;
+import java.time.LocalDate;
+import java.time.ZoneOffset;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -53,6 +56,7 @@ class Submissions {
   private final MadeItems made;
   private final Quotas quotas;
   private final CurrentCaller caller;
+  private final MeterRegistry meters;
   private final Clock clock;
 
   /** The headers that steer a submission. */
@@ -67,13 +71,19 @@ class Submissions {
    */
   record SubmissionRequest(String tenant, Kind kind, @Nullable String pathModel, Body body) {}
 
-  /** A stored task as its create is answered. */
+  /**
+   * A stored task as its create is answered.
+   *
+   * @param replayed whether it was stored for an earlier request
+   * @param warning what the caller should know of its model, if anything
+   */
   record Accepted(
       UUID requestId,
       String taskId,
       @Nullable String externalTaskId,
       Instant createdAt,
-      boolean replayed) {}
+      boolean replayed,
+      @Nullable String warning) {}
 
   @Inject
   Submissions(
@@ -85,8 +95,10 @@ class Submissions {
       MadeItems made,
       Quotas quotas,
       CurrentCaller caller,
+      MeterRegistry meters,
       Clock clock) {
     this.tasks = tasks;
+    this.meters = meters;
     this.models = models;
     this.kling = kling;
     this.upstream = upstream;
@@ -150,7 +162,8 @@ class Submissions {
                         first.taskId(),
                         first.externalTaskId(),
                         first.createdAt(),
-                        true));
+                        true,
+                        null));
   }
 
   private Accepted stored(SubmissionRequest request, Options options) {
@@ -178,11 +191,25 @@ class Submissions {
             account(request));
     Submission submission = store(task);
     if (submission instanceof Submission.Stored stored) {
-      return new Accepted(requestId, stored.taskId(), externalTaskId, stored.createdAt(), false);
+      if (checked.retirement() != null) {
+        meters.counter("tracker.submissions.retiring", "model", checked.slotModel()).increment();
+      }
+      return new Accepted(
+          requestId,
+          stored.taskId(),
+          externalTaskId,
+          stored.createdAt(),
+          false,
+          checked.retirement());
     }
     if (submission instanceof Submission.Replayed first) {
       return new Accepted(
-          first.requestId(), first.taskId(), first.externalTaskId(), first.createdAt(), true);
+          first.requestId(),
+          first.taskId(),
+          first.externalTaskId(),
+          first.createdAt(),
+          true,
+          checked.retirement());
     }
     if (submission instanceof Submission.ExternalIdTaken taken) {
       throw taken(taken.externalTaskId());
@@ -208,7 +235,12 @@ class Submissions {
               + " or use /kling/v1");
     }
     Checked checked =
-        RequestRules.check(request.kind(), request.pathModel(), request.body(), models.of(caller));
+        RequestRules.check(
+            request.kind(),
+            request.pathModel(),
+            request.body(),
+            models.of(caller),
+            LocalDate.ofInstant(clock.instant(), ZoneOffset.UTC));
     checkCallbackUrl(checked.callbackUrl());
     if (accounts(checked).isEmpty()) {
       // It would wait until an operator changes that, and nobody would tell the caller.

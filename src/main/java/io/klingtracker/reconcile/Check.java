@@ -1,8 +1,8 @@
 package io.klingtracker.reconcile;
 
+import io.klingtracker.catalog.Catalog;
+import io.klingtracker.catalog.Kind;
 import io.klingtracker.kling.KlingIds;
-import io.klingtracker.rules.Kind;
-import io.klingtracker.rules.Kinds;
 import io.klingtracker.task.TaskStatus;
 import io.klingtracker.task.UpstreamRef;
 import io.klingtracker.upstream.Doubts.Doubt;
@@ -79,7 +79,7 @@ record Check(
   }
 
   Kind rules() {
-    return Kinds.ofName(kind()).orElseThrow();
+    return Catalog.current().ofName(kind()).orElseThrow();
   }
 
   String taskId() {

@@ -95,6 +95,15 @@ class DoubtSettler {
       String reason = "it was sent, and whether Kling accepted it is not known yet; ";
       return keep(check, doubt, Cause.NOT_ASKED, reason + silence.words(), null);
     }
+    if (!check.rules().takesExternalTaskId(check.ref().model())) {
+      return keep(
+          check,
+          doubt,
+          Cause.NO_ANSWER,
+          "sent without an answer, and Kling keeps no id of ours with this model to ask by: it is not"
+              + " sent again unless somebody has looked for it at Kling",
+          plan.next(check.ref(), check.checks()));
+    }
     if (doubt.cause() == Cause.EXISTS || silence.lists() == Silence.Lists.NAMED) {
       return keep(
           check,

@@ -1,9 +1,9 @@
 package io.klingtracker.reconcile;
 
+import io.klingtracker.catalog.Kind;
 import io.klingtracker.kling.KlingLists;
 import io.klingtracker.kling.ListAnswer;
 import io.klingtracker.loops.SetAside;
-import io.klingtracker.rules.Kind;
 import java.time.Clock;
 import java.time.Duration;
 import java.time.Instant;

@@ -1,5 +1,7 @@
 package io.klingtracker.reconcile;
 
+import io.klingtracker.catalog.Catalog;
+import io.klingtracker.catalog.Kind;
 import io.klingtracker.kling.KlingClient;
 import io.klingtracker.kling.KlingLists;
 import io.klingtracker.kling.ListAnswer;
@@ -9,8 +11,6 @@ import io.klingtracker.loops.Loops;
 import io.klingtracker.loops.SetAside;
 import io.klingtracker.loops.WorkLoop;
 import io.klingtracker.presence.Presence;
-import io.klingtracker.rules.Kind;
-import io.klingtracker.rules.Kinds;
 import io.klingtracker.upstream.CheckRequested;
 import io.quarkus.runtime.Startup;
 import jakarta.enterprise.event.Observes;
@@ -208,7 +208,7 @@ class Reconciler {
   private void run(Group group, List<Check> checks, boolean listed) {
     try {
       // A newer version's kind, or an older one's: whoever knows it asks.
-      Optional<Kind> kind = Kinds.ofName(group.kind());
+      Optional<Kind> kind = Catalog.current().ofName(group.kind());
       Map<Boolean, List<Check>> askable =
           checks.stream()
               .collect(Collectors.partitioningBy(c -> kind.isPresent() && c.canBeAsked()));

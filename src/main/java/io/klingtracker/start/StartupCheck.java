@@ -3,6 +3,9 @@ package io.klingtracker.start;
 import io.klingtracker.api.ReadConfig;
 import io.klingtracker.billing.BillingConfig;
 import io.klingtracker.callback.CallbackConfig;
+import io.klingtracker.catalog.CatalogConfig;
+import io.klingtracker.catalog.CatalogOverlay;
+import io.klingtracker.catalog.ModelMapping;
 import io.klingtracker.database.DatasourceConfig;
 import io.klingtracker.database.GroupCommitConfig;
 import io.klingtracker.dispatch.DispatchConfig;
@@ -16,7 +19,6 @@ import io.klingtracker.kling.KlingConfig;
 import io.klingtracker.kling.ParallelSlots;
 import io.klingtracker.klingapi.ApiConfig;
 import io.klingtracker.reconcile.ReconcileConfig;
-import io.klingtracker.rules.ModelMapping;
 import io.klingtracker.secret.SecretConfig;
 import io.klingtracker.task.TaskConfig;
 import io.klingtracker.tenant.OidcConfig;
@@ -75,6 +77,7 @@ public final class StartupCheck {
           TenantConfig.class,
           OidcConfig.class,
           KlingConfig.class,
+          CatalogConfig.class,
           TaskConfig.class,
           GroupCommitConfig.class,
           ApiConfig.class,
@@ -204,6 +207,11 @@ public final class StartupCheck {
   private void mappings() {
     KlingConfig kling = config.getConfigMapping(KlingConfig.class);
     kling(kling);
+    config
+        .getConfigMapping(CatalogConfig.class)
+        .file()
+        .ifPresent(
+            file -> faults.collect("tracker.catalog.file ", () -> CatalogOverlay.check(file)));
     new SecretCheck(faults, kling.accounts()).check(config);
     webhooks();
     people();
@@ -228,14 +236,15 @@ public final class StartupCheck {
         "",
         () -> {
           ModelMapping models =
-              ModelMapping.of(kling.models(), Set.copyOf(kling.discontinuedModels()));
+              ModelMapping.of(
+                  kling.models(), Set.copyOf(kling.discontinuedModels().orElse(List.of())));
           kling
               .tenantModels()
               .forEach(
                   (tenant, own) ->
                       faults.collect(
                           "kling.tenant-models." + tenant + " does not fit: ",
-                          () -> models.with(own)));
+                          () -> models.with(own, "kling.tenant-models")));
         });
   }
 

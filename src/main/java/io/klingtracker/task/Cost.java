@@ -1,7 +1,7 @@
 package io.klingtracker.task;
 
 import com.fasterxml.jackson.annotation.JsonValue;
-import io.klingtracker.rules.UnitPrice;
+import io.klingtracker.catalog.UnitPrice;
 import java.math.BigDecimal;
 import java.util.Locale;
 import org.jspecify.annotations.Nullable;

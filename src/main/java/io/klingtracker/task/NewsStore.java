@@ -1,11 +1,11 @@
 package io.klingtracker.task;
 
+import io.klingtracker.catalog.Catalog;
+import io.klingtracker.catalog.ErrorClass;
 import io.klingtracker.database.Columns;
 import io.klingtracker.database.FreshPlans;
 import io.klingtracker.database.SqlFile;
 import io.klingtracker.database.SqlStates;
-import io.klingtracker.rules.ErrorClass;
-import io.klingtracker.rules.ErrorClasses;
 import jakarta.inject.Inject;
 import jakarta.inject.Singleton;
 import java.sql.ResultSet;
@@ -181,7 +181,7 @@ class NewsStore {
   private static <T> @Nullable T errorClass(
       TaskSignal signal, Function<ErrorClass, @Nullable T> part) {
     if (signal instanceof TaskSignal.Failed failed) {
-      return part.apply(ErrorClasses.of(failed.code(), failed.message()));
+      return part.apply(Catalog.current().errorClass(failed.code(), failed.message()));
     }
     // Kling may have it still; a caller who withdrew it wants it no more.
     return signal instanceof TaskSignal.Expired

@@ -23,7 +23,7 @@ import org.jspecify.annotations.Nullable;
  * @param sequence number of its changes so far
  * @param statusMessage why it has that status, when there is something to say
  * @param errorCode Kling's error code, when it failed with one
- * @param errorClass what its failure was, see {@link io.klingtracker.rules.ErrorClass}
+ * @param errorClass what its failure was, see {@link io.klingtracker.catalog.ErrorClass}
  * @param retryable whether the same request may succeed another time; null where nobody knows
  * @param late whether Kling's word came after we had given the task up
  * @param result Kling's whole {@code task_result}, JSON text

@@ -1,11 +1,11 @@
 package io.klingtracker.task;
 
+import io.klingtracker.catalog.UnitPrice;
 import io.klingtracker.database.Columns;
 import io.klingtracker.database.FreshPlans;
 import io.klingtracker.database.Rows;
 import io.klingtracker.database.SqlFile;
 import io.klingtracker.database.SqlStates;
-import io.klingtracker.rules.UnitPrice;
 import jakarta.inject.Inject;
 import jakarta.inject.Singleton;
 import java.sql.ResultSet;

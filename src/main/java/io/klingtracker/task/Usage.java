@@ -1,6 +1,6 @@
 package io.klingtracker.task;
 
-import io.klingtracker.rules.UnitPrice;
+import io.klingtracker.catalog.UnitPrice;
 import jakarta.inject.Inject;
 import jakarta.inject.Singleton;
 import java.math.BigDecimal;

@@ -2,9 +2,9 @@ package io.klingtracker.tenant;
 
 import com.fasterxml.jackson.databind.PropertyNamingStrategies;
 import com.fasterxml.jackson.databind.annotation.JsonNaming;
+import io.klingtracker.catalog.ModelMapping;
 import io.klingtracker.kling.KlingConfig;
 import io.klingtracker.request.Parameters;
-import io.klingtracker.rules.ModelMapping;
 import io.klingtracker.time.Rfc3339;
 import jakarta.inject.Inject;
 import jakarta.ws.rs.GET;
@@ -190,7 +190,7 @@ public class AdminTenantResource {
           Parameters.filled("models." + name, upstream, ModelMapping.MAX_NAME);
         });
     try {
-      ModelMapping.of(kling.models(), Set.of()).with(named);
+      ModelMapping.of(kling.models(), Set.of()).with(named, "tenant");
     } catch (IllegalArgumentException e) {
       throw Parameters.invalid(String.valueOf(e.getMessage()));
     }

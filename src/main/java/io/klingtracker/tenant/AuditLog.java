@@ -37,6 +37,12 @@ public class AuditLog {
       where request_id = :id and status is null
       """;
 
+  private static final String NOTED =
+      """
+      insert into audit_log (request_id, at, actor, address, method, path, status, detail)
+      values (:id, :now, :actor, '', 'SET', :path, 200, left(cast(:detail as text), 200))
+      """;
+
   private static final String PAGE =
       """
       select id, request_id, at, actor, address, method, path, status, detail from audit_log
@@ -101,6 +107,30 @@ public class AuditLog {
     } catch (RuntimeException e) {
       // The beginning is there; the answer must not fail for its end.
       LOG.warnf("the end of admin request %s is not in the audit log: %s", id, e.getMessage());
+    }
+  }
+
+  /**
+   * Keeps what was changed without a request, such as by a file.
+   *
+   * @param actor the setting or file that did it
+   * @param path what it was done to
+   */
+  public void noted(String actor, String path, String detail) {
+    try {
+      jdbi.useHandle(
+          handle ->
+              handle
+                  .createUpdate(NOTED)
+                  .bind("id", UUID.randomUUID())
+                  .bind("now", clock.instant())
+                  .bind("actor", actor)
+                  .bind("path", path)
+                  .bind("detail", ForeignText.clean(detail, MAX_PATH))
+                  .execute());
+    } catch (RuntimeException e) {
+      // It has happened already, and the log of the service has it.
+      LOG.warnf("%s on %s is not in the audit log: %s", actor, path, e.getMessage());
     }
   }
 

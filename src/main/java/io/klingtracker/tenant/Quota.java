@@ -6,7 +6,7 @@ import org.jspecify.annotations.Nullable;
 /**
  * How much a tenant may have and use; null is no limit.
  *
- * @param amountPerMonth money, in the currency of {@link io.klingtracker.rules.UnitPrice}
+ * @param amountPerMonth money, in the currency of {@link io.klingtracker.catalog.UnitPrice}
  */
 record Quota(
     @Nullable Integer queued,

@@ -1,8 +1,8 @@
 package io.klingtracker.tenant;
 
+import io.klingtracker.catalog.UnitPrice;
 import io.klingtracker.problem.ErrorCode;
 import io.klingtracker.problem.ProblemException;
-import io.klingtracker.rules.UnitPrice;
 import io.klingtracker.task.TaskId;
 import jakarta.inject.Inject;
 import jakarta.inject.Singleton;

@@ -1,7 +1,7 @@
 package io.klingtracker.upstream;
 
+import io.klingtracker.catalog.ModelMapping;
 import io.klingtracker.kling.ParallelSlots;
-import io.klingtracker.rules.ModelMapping;
 import java.time.Instant;
 import java.util.Collection;
 import java.util.List;

@@ -1,7 +1,7 @@
 package io.klingtracker.upstream;
 
+import io.klingtracker.catalog.ModelMapping;
 import io.klingtracker.kling.KlingConfig;
-import io.klingtracker.rules.ModelMapping;
 import jakarta.inject.Inject;
 import jakarta.inject.Singleton;
 import java.util.HashMap;

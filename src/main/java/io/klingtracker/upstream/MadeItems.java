@@ -1,9 +1,9 @@
 package io.klingtracker.upstream;
 
+import io.klingtracker.catalog.NamedItem;
 import io.klingtracker.kling.KlingConfig;
 import io.klingtracker.problem.ErrorCode;
 import io.klingtracker.problem.ProblemException;
-import io.klingtracker.rules.NamedItem;
 import jakarta.inject.Inject;
 import jakarta.inject.Singleton;
 import java.time.Clock;

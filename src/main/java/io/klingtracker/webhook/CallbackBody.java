@@ -9,8 +9,8 @@ import com.fasterxml.jackson.databind.json.JsonMapper;
 import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.MissingNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
-import io.klingtracker.rules.Kind;
-import io.klingtracker.rules.Kinds;
+import io.klingtracker.catalog.Catalog;
+import io.klingtracker.catalog.Kind;
 import java.time.Instant;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -45,7 +45,8 @@ final class CallbackBody {
     try {
       JsonNode parsed = read(event);
       boolean newer =
-          Kinds.ofName(parsed.path("kind").asText())
+          Catalog.current()
+              .ofName(parsed.path("kind").asText())
               .filter(kind -> kind.dialect() == Kind.Dialect.NEWER)
               .isPresent();
       return JSON.writeValueAsBytes(

@@ -121,6 +121,8 @@ class IsolationTest {
     ids("POST /kling/tasks", "/kling/tasks", "{\"cursor\":\"%s\"}");
     add("POST /kling/text-to-video/{model}", Try.OWN, "/kling/text-to-video/kling-3.0", "{}");
     add("POST /kling/image-to-video/{model}", Try.OWN, "/kling/image-to-video/kling-3.0", "{}");
+    add("POST /kling/omni-video/{model}", Try.OWN, "/kling/omni-video/kling-o1", "{}");
+    add("POST /kling/motion-control/{model}", Try.OWN, "/kling/motion-control/kling-3.0", "{}");
     ids("POST /callbacks/kling/{task_id}/{token}", "/callbacks/kling/%s/AAAAAAAAAAAAAAAA", "{}");
     for (String open : List.of("/asyncapi.yaml", "/.well-known/webhook-keys", "/schemas/{name}")) {
       add("GET " + open, Try.OPEN, open, null);

@@ -143,7 +143,7 @@ class ConsumerStoryTest {
     return given()
         .header("Authorization", KEY)
         .contentType("application/json")
-        .body("{\"model_name\":\"kling-v1-6\",\"prompt\":\"a cat\"}")
+        .body("{\"model_name\":\"kling-v2-5-turbo\",\"prompt\":\"a cat\"}")
         .post("/kling/v1/videos/text2video")
         .then()
         .statusCode(200)

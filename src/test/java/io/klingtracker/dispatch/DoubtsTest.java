@@ -7,6 +7,7 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import io.klingtracker.catalog.CatalogOver;
 import io.klingtracker.kling.CreateAnswer;
 import io.klingtracker.kling.KlingNews;
 import io.klingtracker.kling.KlingStatus;
@@ -294,6 +295,40 @@ class DoubtsTest {
 
     assertEquals("submitted", status(jdbi, task));
     assertEquals(List.of(task), kling.created);
+  }
+
+  @Test
+  void where_kling_keeps_no_id_of_ours_nothing_is_sent_again() {
+    try (CatalogOver over =
+        new CatalogOver("models: {kling-v3: {takes: {external_task_id: false}}}")) {
+      Replica replica = replica();
+      kling.creates.add(new CreateAnswer.Unknown("reset"));
+      String task = submit(replica);
+      dispatch(replica);
+
+      rounds(replica, Duration.ofMinutes(10), Duration.ofMinutes(1));
+
+      assertEquals(List.of(task), kling.created);
+      String reason = explain(replica, task).reason();
+      assertTrue(reason.contains("keeps no id of ours"), reason);
+    }
+  }
+
+  @Test
+  void a_task_whose_model_is_switched_off_while_it_is_queued_fails_unsent() {
+    Replica replica = replica();
+    String task = submit(replica);
+
+    try (CatalogOver over = new CatalogOver("models: {kling-v3: {retired: 2026-01-31}}")) {
+      dispatch(replica);
+    }
+
+    assertEquals("failed", status(jdbi, task));
+    assertEquals(List.of(), kling.created);
+    assertEquals(0, number(jdbi, "select count(*) from open_task"));
+    assertTrue(
+        text(jdbi, "select status_message from task where id = '" + task + "'")
+            .contains("The model 'kling-v3' has been discontinued"));
   }
 
   private Replica replica() {

@@ -3,6 +3,7 @@ package io.klingtracker.klingapi;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 
+import io.klingtracker.catalog.SyncPath;
 import io.klingtracker.json.Body;
 import io.klingtracker.kling.CreateAnswer;
 import io.klingtracker.kling.KlingClient;
@@ -11,7 +12,6 @@ import io.klingtracker.kling.PassthroughAnswer;
 import io.klingtracker.kling.QueryAnswer;
 import io.klingtracker.problem.ErrorCode;
 import io.klingtracker.problem.ProblemException;
-import io.klingtracker.rules.SyncPath;
 import io.klingtracker.share.Shares;
 import io.klingtracker.tenant.CountedCalls;
 import io.klingtracker.testing.SameThread;
@@ -38,7 +38,8 @@ class PassthroughTest {
 
   @RegisterExtension static final TestDatabase DATABASE = TestDatabase.fresh();
 
-  private static final SyncPath PATH = new SyncPath("audio/tts", false);
+  private static final SyncPath PATH =
+      new SyncPath("audio/tts", false, SyncPath.Use.MAKES, new BigDecimal("0.05"));
   private static final Body BODY = Body.parse("{}".getBytes(StandardCharsets.UTF_8), 100);
 
   private final SlowKling kling = new SlowKling();

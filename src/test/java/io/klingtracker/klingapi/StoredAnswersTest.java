@@ -173,7 +173,7 @@ class StoredAnswersTest {
       Tasks tasks, Duration wait, Function<Task, Object> shown) {
     return new StoredAnswers(tasks, Watches.longPoll(tasks, notifier, waits), new ObjectMapper())
         .answer(
-            new Submissions.Accepted(UUID.randomUUID(), task, null, Instant.EPOCH, false),
+            new Submissions.Accepted(UUID.randomUUID(), task, null, Instant.EPOCH, false, null),
             "acme",
             wait,
             CREATED,

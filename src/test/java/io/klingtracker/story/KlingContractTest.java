@@ -12,9 +12,9 @@ import static org.hamcrest.Matchers.startsWith;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
-import io.klingtracker.rules.Example;
-import io.klingtracker.rules.Kinds;
-import io.klingtracker.rules.SyncPath;
+import io.klingtracker.catalog.Catalog;
+import io.klingtracker.catalog.Example;
+import io.klingtracker.catalog.SyncPath;
 import io.klingtracker.simulator.Ledger;
 import io.klingtracker.testing.TrackerStack;
 import io.quarkus.test.common.QuarkusTestResource;
@@ -291,7 +291,7 @@ class KlingContractTest {
   }
 
   static List<SyncPath> simulated() {
-    return Kinds.sync().stream()
+    return Catalog.current().sync().stream()
         .filter(p -> !p.path().contains("elements") && !p.isRead())
         .toList();
   }
@@ -329,7 +329,9 @@ class KlingContractTest {
     "GET, /kling/v1/audio/tts, 404, 1202",
     "POST, /kling/v1/general/presets-voices, 404, 1202",
     "GET, /kling/v1/general/presets-voices?pageSize=1001, 400, 1201",
-    "POST, /kling/omni-video/kling-3.0-omni, 404, 1202",
+    "POST, /kling/sky-video/kling-3.0, 404, 1202",
+    "POST, /kling/account/costs, 404, 1202",
+    "POST, /kling/videos/text2video, 404, 1202",
     "GET, /kling/nothing, 404, 1202",
     "DELETE, /kling/v1/videos/text2video, 404, 1202",
     "POST, /kling/text-to-video/kling-9, 404, 1203",

@@ -5,7 +5,7 @@ import static org.hamcrest.Matchers.equalTo;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
-import io.klingtracker.rules.Example;
+import io.klingtracker.catalog.Example;
 import io.klingtracker.testing.TestTenant;
 import io.klingtracker.testing.TrackerStack;
 import io.klingtracker.upstream.KlingAccounts;
@@ -154,7 +154,7 @@ class LimitsStoryTest {
       tenant
           .caller()
           .body(
-              "{\"model_name\":\"invented-%d\",\"effect_scene\":\"hug\",\"input\":{\"image\":\"https://a.example/b.png\"}}"
+              "{\"model_name\":\"invented-%d\",\"effect_scene\":\"hug_pro\",\"input\":{\"image\":\"https://a.example/b.png\"}}"
                   .formatted(i))
           .post("/kling/v1/videos/effects")
           .then()

@@ -6,6 +6,10 @@ import io.klingtracker.simulator.KlingSimulator;
 import io.klingtracker.simulator.SimulatorClient;
 import io.klingtracker.simulator.SimulatorSettings;
 import io.quarkus.test.common.QuarkusTestResourceLifecycleManager;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.time.Duration;
 import java.util.HashMap;
 import java.util.Map;
@@ -34,6 +38,9 @@ public final class TrackerStack implements QuarkusTestResourceLifecycleManager {
   /** An API key that the simulator takes. */
   public static final String KLING_API_KEY = "kling-test-api-key";
 
+  /** What stories lay over the built-in catalogue, and take away again. */
+  public static final Path CATALOG = Path.of("target", "stories-catalog.yaml").toAbsolutePath();
+
   private static final int SLOTS = 5;
   private static final Duration SUBMITTED_FOR = Duration.ofMillis(50);
   private static final Duration RENDERS_FOR = Duration.ofMillis(150);
@@ -45,6 +52,9 @@ public final class TrackerStack implements QuarkusTestResourceLifecycleManager {
     String port = SharedServers.once("http.port", () -> Integer.toString(FreePort.find()));
     Map<String, String> config = config(DATABASE);
     config.put("quarkus.http.test-port", port);
+    config.put("tracker.catalog.file", emptyCatalog().toString());
+    // Whatever day it is.
+    config.put("kling.discontinued-models", "kling-v1");
     config.put("tracker.public-url", "http://localhost:" + port);
     // Off by default; what it does where it is on is tried here.
     config.put("quarkus.http.http2", "true");
@@ -88,6 +98,14 @@ public final class TrackerStack implements QuarkusTestResourceLifecycleManager {
         "tracker.webhook.dns-server",
         SharedServers.once("dns.server", () -> new NoSuchName().address()));
     return config;
+  }
+
+  private static Path emptyCatalog() {
+    try {
+      return Files.writeString(CATALOG, "");
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
   }
 
   @Override

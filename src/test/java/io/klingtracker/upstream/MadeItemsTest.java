@@ -5,10 +5,10 @@ import static org.junit.jupiter.api.Assertions.assertNull;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import io.klingtracker.catalog.NamedItem;
+import io.klingtracker.catalog.NamedItem.Kind;
 import io.klingtracker.kling.KlingConfig;
 import io.klingtracker.problem.ProblemException;
-import io.klingtracker.rules.NamedItem;
-import io.klingtracker.rules.NamedItem.Kind;
 import io.klingtracker.testing.Settings;
 import io.klingtracker.testing.TestClock;
 import io.klingtracker.testing.TestDatabase;

@@ -1,0 +1,129 @@
+package io.klingtracker.catalog;
+
+import io.klingtracker.loops.Loops;
+import io.klingtracker.loops.WorkLoop;
+import jakarta.enterprise.event.Event;
+import jakarta.inject.Inject;
+import jakarta.inject.Singleton;
+import java.io.IOException;
+import java.io.InputStream;
+import java.nio.ByteBuffer;
+import java.nio.charset.CharacterCodingException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.Optional;
+import org.jboss.logging.Logger;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Lays {@code tracker.catalog.file} over the built-in catalogue, at the start and whenever what it
+ * holds has changed; a mounted ConfigMap is another file under the same name then. A file that
+ * cannot be used is refused whole: at the start it ends the start, later what was in use stays.
+ */
+@Singleton
+public class CatalogOverlay {
+
+  private static final Logger LOG = Logger.getLogger(CatalogOverlay.class);
+
+  /** How often its content is looked at. */
+  private static final Duration POLL = Duration.ofSeconds(2);
+
+  /** Changes that are logged one by one. */
+  private static final int MAX_LOGGED = 20;
+
+  private final Event<CatalogChanged> changed;
+  private String used = "";
+  private volatile @Nullable String fault;
+
+  @Inject
+  CatalogOverlay(CatalogConfig config, Loops loops, Event<CatalogChanged> changed) {
+    this.changed = changed;
+    Optional<Path> file = config.file();
+    if (file.isEmpty()) {
+      Catalog.use(Catalog.builtIn());
+      return;
+    }
+    Path path = file.get();
+    String text = text(path);
+    Catalog.use(read(path, text));
+    used = text;
+    log(Catalog.current());
+    loops.add(WorkLoop.named("catalog").every(POLL).work(() -> look(path)));
+  }
+
+  /**
+   * Reads a file as a start would, and changes nothing.
+   *
+   * @throws CatalogFault naming file, line and place
+   */
+  public static void check(Path file) {
+    read(file, text(file));
+  }
+
+  /** Why the file is refused that is there now; empty while it is in use. */
+  Optional<String> fault() {
+    return Optional.ofNullable(fault);
+  }
+
+  /** Takes what the file holds now, if that is something else than before. */
+  boolean look(Path file) {
+    Catalog before = Catalog.current();
+    try {
+      String text = text(file);
+      if (!text.equals(used)) {
+        Catalog.use(read(file, text));
+        used = text;
+        log(Catalog.current());
+        changed.fire(
+            new CatalogChanged(
+                before.version(), Catalog.current().version(), Catalog.current().changes()));
+      }
+      fault = null;
+    } catch (CatalogFault e) {
+      // Once for each thing that is wrong.
+      if (!String.valueOf(e.getMessage()).equals(fault)) {
+        LOG.errorf("the catalogue stays %s: %s", before.version(), e.getMessage());
+      }
+      fault = e.getMessage();
+    }
+    return false;
+  }
+
+  private static Catalog read(Path file, String text) {
+    return CatalogReader.read(
+        Catalog.builtInText(), new CatalogReader.Overlay(file.toString(), text));
+  }
+
+  private static String text(Path file) {
+    try (InputStream in = Files.newInputStream(file)) {
+      byte[] bytes = in.readNBytes(CatalogNode.MAX_TEXT + 1);
+      if (bytes.length > CatalogNode.MAX_TEXT) {
+        throw new CatalogFault(
+            file + ": is larger than " + CatalogNode.MAX_TEXT + " bytes; take rows out");
+      }
+      return StandardCharsets.UTF_8.newDecoder().decode(ByteBuffer.wrap(bytes)).toString();
+    } catch (CharacterCodingException e) {
+      throw new CatalogFault(file + ": is not valid UTF-8");
+    } catch (NoSuchFileException e) {
+      throw new CatalogFault(file + ": there is no such file");
+    } catch (IOException e) {
+      throw new CatalogFault(file + ": cannot be read: " + e.getMessage());
+    }
+  }
+
+  private static void log(Catalog catalog) {
+    LOG.infof("catalogue %s, %s changes", catalog.version(), catalog.changes().size());
+    catalog.changes().stream()
+        .limit(MAX_LOGGED)
+        .forEach(
+            change ->
+                LOG.infof(
+                    "catalogue %s: %s instead of %s",
+                    change.place(),
+                    change.overlay(),
+                    change.builtIn() == null ? "nothing" : change.builtIn()));
+  }
+}

@@ -1,0 +1,193 @@
+package io.klingtracker.catalog;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertNull;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import io.klingtracker.json.Body;
+import java.util.List;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+
+/** What a file over the built-in one may say, and what is refused with its place. */
+class CatalogReaderTest {
+
+  @Test
+  void an_empty_file_changes_nothing_but_the_version() {
+    Catalog with = over("# nothing yet\n");
+
+    assertTrue(with.version().startsWith(Catalog.builtIn().version() + "+"), with.version());
+    assertEquals(names(Catalog.builtIn()), names(with));
+  }
+
+  @Test
+  void a_row_has_what_the_built_in_one_says_and_the_file_does_not() {
+    Catalog with =
+        over(
+            """
+            version: july
+            models:
+              kling-v2-6:
+                fields: {duration: {seconds: [5, 10, 15]}}
+            """);
+
+    assertEquals(Catalog.builtIn().version() + "+july", with.version());
+    Model model = model(with, "text2video", "kling-v2-6");
+    assertEquals("must be one of 5, 10, 15 seconds", type(model, "duration").rule());
+    assertEquals("must be one of std, pro", type(model, "mode").rule());
+    assertEquals(List.of("pro"), model.modes().get("sound"));
+  }
+
+  @Test
+  void a_model_comes_with_its_kinds_limits_and_price() {
+    Catalog with =
+        over(
+            """
+            models:
+              kling-5.0:
+                kinds: {text-to-video: {}, image-to-video: {contents: {prompt: 1, total: 1..30}}}
+                fields: {settings.duration: {seconds: 3..60, required: true}}
+                takes: {callback_url: false}
+            prices:
+              - {kinds: [text-to-video], model: kling-5.0, per: second, units: 2}
+            """);
+
+    Model model = model(with, "text-to-video", "kling-5.0");
+    FieldType.Shape settings = (FieldType.Shape) type(model, "settings");
+    Field duration =
+        settings.fields().stream().filter(f -> f.name().equals("duration")).findAny().orElseThrow();
+    assertTrue(duration.always());
+    assertEquals("5", duration.defaultValue());
+    assertFalse(model.takes().callbackUrl());
+    assertTrue(model.takes().apiKeyOnly());
+    Kind kind = with.ofName("text-to-video").orElseThrow();
+    Rule.RequestView request =
+        new Rule.RequestView(Body.parse("{\"settings\":{\"duration\":4}}").root(), model);
+    assertEquals("8", with.units(kind, "kling-5.0", request).toPlainString());
+    assertTrue(with.knowsModel("kling-5.0"));
+    assertFalse(Catalog.builtIn().knowsModel("kling-5.0"));
+  }
+
+  @Test
+  void none_takes_a_name_out() {
+    Catalog with = over("models: {kling-v2-6: {modes: ~}}");
+
+    assertTrue(model(with, "text2video", "kling-v2-6").modes().isEmpty());
+  }
+
+  @Test
+  void a_word_in_yaml_stays_the_word_that_was_written() {
+    Catalog with =
+        over("kinds: {omni-video: {fields: {sound: {choice: [on, off, yes, 16:9, 3.0, ~x]}}}}");
+
+    Kind kind = with.ofName("omni-video").orElseThrow();
+    Field sound =
+        kind.fields().stream().filter(f -> f.name().equals("sound")).findAny().orElseThrow();
+    assertEquals("must be one of on, off, yes, 16:9, 3.0, ~x", sound.type().rule());
+  }
+
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = '|',
+      quoteCharacter = '`',
+      textBlock =
+          """
+          models: {kling-v3: {kindz: {}}} | over.yaml line 1, models.kling-v3.kindz: is no name that is known here; must be one of contents,
+          model: {} | over.yaml line 1, model: is no name
+          models: {x: {kinds: {text3video: {}}}} | models.x.kinds.text3video: is no name
+          models: {x: {}} | models.x: needs kinds
+          models: {kling-v3: {fields: {durtion: {text: 1}}}} | models.kling-v3.fields.durtion: none of the model's kinds has such a field
+          models: {kling-v3: {kinds: {text2video: {fields: {n: {text: 1}}}}}} | the kind has no such field
+          models: {kling-v3: {fields: {duration: {seconds: 3-15}}}} | models.kling-v3.fields.duration.seconds: must be a range such as 3..15, 3.. or 3, is '3-15'
+          models: {kling-v3: {fields: {duration: {seconds: 15..3}}}} | must be a range
+          models: {kling-v3: {fields: {duration: {seconds: 3..20000}}}} | must be whole numbers up to 9999
+          models: {kling-v3: {fields: {duration: {secs: 3..15}}}} | models.kling-v3.fields.duration.secs: is no name
+          models: {kling-v3: {fields: {duration: clock}}} | models.kling-v3.fields.duration: must be one of any, flag, id, media, never
+          models: {kling-v3: {retired: soon}} | models.kling-v3.retired: must be a day such as 2026-09-15, is 'soon'
+          models: {kling-v3: {takes: {credential: cookie}}} | must be one of any, api-key, is 'cookie'
+          models: {kling-v3: {takes: {callback_url: yes}}} | must be one of true, false, is 'yes'
+          models: {kling-v3: 7} | models.kling-v3: must have names and values
+          kinds: {text2video: {default_model: kling-9}} | kinds.text2video.default_model: there is no model kling-9
+          kinds: {text2video: {family: film}} | kinds.text2video.family: must be one of video, image, try-on, audio, general, is 'film'
+          kinds: {text2video: {rules: [add-up]}} | kinds.text2video.rules[0]: must be one of camera,
+          kinds: {text2video: {with: [shot]}} | kinds.text2video.with[0]: must be one of
+          kinds: {text2video: {route: videos/text2video}} | kinds.text2video.route: must be /v1/… or /…/{model}
+          kinds: {text2video: {fields: {a.b: flag}}} | kinds.text2video.fields.a.b: is inside of a, which is no field here
+          kinds: {text2video: {fields: {a: {text: 1, choice: [b]}}}} | needs one of
+          kinds: {image2video: {route: /v1/videos/text2video}} | have the same path
+          prices: [{kinds: [text2vid], per: second, units: 1}] | over.yaml line 1, prices[0].kinds: there is no kind text2vid
+          prices: [{kinds: [text2video], per: minute, units: 1}] | prices[0].per: must be one of second, image, call, is 'minute'
+          prices: [{kinds: [text2video], per: second, units: -1}] | prices[0].units: must be a number such as 0.6, is '-1'
+          prices: [{kinds: [text2video], per: second}] | prices[0]: needs units
+          errors: {codes: {1301: {class: bad}}} | errors.codes.1301.class: must be one of input,
+          errors: {codes: {many: {class: input}}} | must be one of Kling's codes
+          format: 2 | format: must be one of 1, is '2'
+          models: {a: &x {kinds: *x}} | over.yaml line 1, models.a: anchors are not read
+          models: {kling-v3: {ignored: [a], ignored: [b]}} | models.kling-v3.ignored: is there twice
+          models: [kling-v3] | models: must have names and values
+          models: { | over.yaml line
+          """)
+  void what_is_wrong_is_said_in_one_line_with_its_place(String yaml, String words) {
+    CatalogFault fault = assertThrows(CatalogFault.class, () -> over(yaml));
+
+    String message = String.valueOf(fault.getMessage());
+    assertTrue(message.startsWith("over.yaml line") || message.contains("same path"), message);
+    assertTrue(message.contains(words), message);
+    assertFalse(message.contains("\n"), message);
+  }
+
+  @Test
+  void a_fault_names_the_line_of_the_file_that_it_is_in() {
+    CatalogFault fault =
+        assertThrows(
+            CatalogFault.class, () -> over("version: a\nmodels:\n  kling-v3:\n    retired: 1\n"));
+
+    assertTrue(
+        String.valueOf(fault.getMessage()).startsWith("over.yaml line 4, models.kling-v3.retired:"),
+        fault.getMessage());
+  }
+
+  @Test
+  void a_failure_is_told_by_its_code_or_by_the_beginning_of_its_message() {
+    Catalog catalog = Catalog.builtIn();
+
+    assertEquals(ErrorClass.Name.POLICY, catalog.errorClass(1301, null).name());
+    assertEquals(Boolean.TRUE, catalog.errorClass(1303, "anything").retryable());
+    assertEquals(
+        ErrorClass.Name.POLICY,
+        catalog.errorClass(null, "failure to pass the risk control system.").name());
+    assertEquals(ErrorClass.Name.INPUT, catalog.errorClass(null, "Image pixel is invalid").name());
+    assertEquals(
+        ErrorClass.Name.INPUT, catalog.errorClass(7777, "The model 'kling-v1' has been").name());
+    assertEquals(ErrorClass.Name.KLING, catalog.errorClass(null, "never heard").name());
+    assertNull(catalog.errorClass(null, null).retryable());
+    assertEquals(
+        ErrorClass.Name.CAPACITY,
+        over("errors: {messages: {Busy: {class: capacity, retryable: true}}}")
+            .errorClass(null, "busy now")
+            .name());
+  }
+
+  private static Catalog over(String yaml) {
+    return CatalogReader.read(Catalog.builtInText(), new CatalogReader.Overlay("over.yaml", yaml));
+  }
+
+  private static List<String> names(Catalog catalog) {
+    return catalog.kinds().stream().map(Kind::name).toList();
+  }
+
+  private static Model model(Catalog catalog, String kind, String name) {
+    return catalog.ofName(kind).orElseThrow().model(name).orElseThrow();
+  }
+
+  private static FieldType type(Model model, String field) {
+    return model.fields().stream()
+        .filter(f -> f.name().equals(field))
+        .findAny()
+        .orElseThrow()
+        .type();
+  }
+}
