@@ -36,7 +36,7 @@ public record ParallelSlots(int start, int ceiling) {
     int slots = text.matches("[0-9]{1,6}") ? Integer.parseInt(text) : 0;
     if (slots < 1 || slots > MAX) {
       throw new IllegalArgumentException(
-          "must be 1 to %d, or %s, is %s".formatted(MAX, AUTO, text));
+          "must be 1 to %s, or %s, is %s".formatted(MAX, AUTO, text));
     }
     return fixed(slots);
   }

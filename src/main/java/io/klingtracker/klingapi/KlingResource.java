@@ -143,7 +143,7 @@ public class KlingResource {
     int number = number("pageNum", pageNum, 1, MAX_PAGE_NUMBER);
     int size = number("pageSize", pageSize, DEFAULT_PAGE_SIZE, MAX_VOICE_PAGE_SIZE);
     return passthrough.read(
-        caller.tenant(), sync, "pageNum=%d&pageSize=%d".formatted(number, size));
+        caller.tenant(), sync, "pageNum=%s&pageSize=%s".formatted(number, size));
   }
 
   /** One task by our id or the caller's, or a page of a kind's tasks, newest first. */
