@@ -14,8 +14,9 @@ import java.util.Map;
 import java.util.concurrent.locks.LockSupport;
 
 /**
- * A replica starts whose migration refers to {@code task}, while somebody's open transaction has
- * written there and others write. Its database is one of its own, without what {@code V6} makes.
+ * A replica starts whose migration changes {@code task}, while somebody's open transaction has
+ * written there and others write. Its database is one of its own, without what {@code V9} and later
+ * ones make.
  */
 @Field
 final class Row61LockedMigration extends Row {
@@ -27,27 +28,21 @@ final class Row61LockedMigration extends Row {
 
   private static final String DATABASE = "locked";
 
-  /** What makes a database one of before {@code V6}. */
+  /** What makes a database one of before {@code V9}. */
   private static final List<String> BEFORE =
       List.of(
           """
-          do $$
-          declare made text;
-          begin
-            for made in select tablename from pg_tables where tablename like 'webhook%' loop
-              execute format('drop table %I cascade', made);
-            end loop;
-            for made in select oid::regprocedure from pg_proc where proname like 'webhook%' loop
-              execute format('drop function %s', made);
-            end loop;
-          end $$
+          alter table task drop column amount_expected, drop column amount, drop column currency,
+            drop column error_class, drop column retryable
           """,
-          "delete from flyway_schema_history where version = '6'");
+          "alter table tenant drop column amount_per_month",
+          "drop table account_self_test, account_pack, kling_deduction, billing_round",
+          "delete from flyway_schema_history where version::int >= 9");
 
   private static final String MIGRATED =
       """
-      select count(*) from flyway_schema_history where version = '6' and success
-        and exists (select from pg_tables where tablename = 'webhook_delivery')
+      select count(*) from flyway_schema_history where version = '9' and success
+        and exists (select from information_schema.columns where table_name = 'task' and column_name = 'error_class')
       """;
 
   /** Takes the lock that every change of a task takes. */
