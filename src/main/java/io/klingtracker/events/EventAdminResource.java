@@ -74,7 +74,7 @@ public class EventAdminResource {
     }
   }
 
-  /** Counts; with {@code confirm} sends, in the background and throttled. */
+  /** Counts; with {@code confirm} sends, whenever nothing newer waits. */
   @POST
   @Admin
   @Path("/replay")

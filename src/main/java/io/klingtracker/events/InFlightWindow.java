@@ -75,8 +75,16 @@ final class InFlightWindow {
 
   /** Kafka has it. It stays known, so that it is not read again, until it is {@link #settled}. */
   void acknowledged(OutboxMessage message) {
-    attempts.remove(message.queue());
-    next(message);
+    if (isFirst(message)) {
+      attempts.remove(message.queue());
+      next(message);
+    }
+  }
+
+  /** An answer to what was let go of meanwhile says nothing about what was read since. */
+  private boolean isFirst(OutboxMessage message) {
+    Deque<OutboxMessage> queue = tasks.get(message.queue());
+    return queue != null && queue.peek() == message;
   }
 
   private void next(OutboxMessage message) {
@@ -95,6 +103,9 @@ final class InFlightWindow {
 
   /** Kafka did not take it; the task waits until the given time. */
   void failed(OutboxMessage message, long until) {
+    if (!isFirst(message)) {
+      return;
+    }
     inFlight.remove(message.queue());
     attempts.merge(message.queue(), 1, Integer::sum);
     waiting.add(new Waiting(message.queue(), until));
@@ -116,8 +127,12 @@ final class InFlightWindow {
     if (known.remove(message.id()) != null) {
       bytes -= message.bytes();
       replayed -= message.replayed() ? 1 : 0;
-      lanes.computeIfPresent(message.lane(), (lane, count) -> count == 1 ? null : count - 1);
+      leaves(message.lane());
     }
+  }
+
+  private void leaves(int lane) {
+    lanes.computeIfPresent(lane, (each, count) -> count == 1 ? null : count - 1);
   }
 
   /** Lets go of a task and of everything of it. */
@@ -176,12 +191,13 @@ final class InFlightWindow {
 
   /**
    * Its row, which Kafka has, cannot be deleted: it stays known, so that it is not read and sent
-   * again, and takes nobody's room.
+   * again, takes nobody's room and keeps no lane from being given back.
    */
   void stuck(OutboxMessage message) {
     if (known.containsKey(message.id())) {
       bytes -= message.bytes();
       replayed -= message.replayed() ? 1 : 0;
+      leaves(message.lane());
       stuck++;
     }
   }

@@ -19,14 +19,21 @@ import org.jspecify.annotations.Nullable;
 @Singleton
 class KafkaChannels {
 
-  /** Status changes, and records of other features, which name their topics. */
+  /** Status changes. */
   static final String EVENTS = "task-events";
 
   /** Latest states. */
   static final String STATES = "task-state";
 
+  /**
+   * Records of other features, which name their topics. By itself, since a producer blocks for all
+   * while it looks for a topic that is missing.
+   */
+  static final String RECORDS = "task-records";
+
   private final KafkaChannel events;
   private final KafkaChannel states;
+  private final KafkaChannel records;
   private final KafkaClientService clients;
   private final KafkaTopics topics;
 
@@ -36,17 +43,20 @@ class KafkaChannels {
           Emitter<Record<String, @Nullable String>> events,
       @Channel(STATES) @OnOverflow(OnOverflow.Strategy.UNBOUNDED_BUFFER)
           Emitter<Record<String, @Nullable String>> states,
+      @Channel(RECORDS) @OnOverflow(OnOverflow.Strategy.UNBOUNDED_BUFFER)
+          Emitter<Record<String, @Nullable String>> records,
       KafkaClientService clients,
       RelayConfig config) {
     this.events = new KafkaChannel(events::send);
     this.states = new KafkaChannel(states::send);
+    this.records = new KafkaChannel(records::send);
     this.clients = clients;
     this.topics = new KafkaTopics(this::connection, config);
   }
 
   /** The way to Kafka. */
   EventSink sink() {
-    return new KafkaSink(events, states, topics);
+    return new KafkaSink(events, states, records, topics);
   }
 
   /** How the channels' producers reach Kafka: security and all. */
@@ -56,6 +66,8 @@ class KafkaChannels {
 
   /** Why a producer takes nothing any more. */
   Optional<String> broken() {
-    return Optional.ofNullable(events.broken()).or(() -> Optional.ofNullable(states.broken()));
+    return Optional.ofNullable(events.broken())
+        .or(() -> Optional.ofNullable(states.broken()))
+        .or(() -> Optional.ofNullable(records.broken()));
   }
 }

@@ -26,11 +26,13 @@ final class KafkaSink implements EventSink {
 
   private final KafkaChannel events;
   private final KafkaChannel states;
+  private final KafkaChannel records;
   private final KafkaTopics topics;
 
-  KafkaSink(KafkaChannel events, KafkaChannel states, KafkaTopics topics) {
+  KafkaSink(KafkaChannel events, KafkaChannel states, KafkaChannel records, KafkaTopics topics) {
     this.events = events;
     this.states = states;
+    this.records = records;
     this.topics = topics;
   }
 
@@ -78,7 +80,7 @@ final class KafkaSink implements EventSink {
   private CompletionStage<Void> sendRecord(OutboxMessage message) {
     Headers headers = new RecordHeaders();
     message.headers().forEach((name, value) -> headers.add(name, bytes(value)));
-    return events.send(message.topic(), message.key(), message.payload(), headers);
+    return records.send(message.topic(), message.key(), message.payload(), headers);
   }
 
   private Headers headers(OutboxMessage message) {

@@ -294,7 +294,7 @@ class OutboxStore {
       OutboxMessage message, String headers, BiConsumer<OutboxMessage, RuntimeException> broken) {
     try {
       return message.withHeaders(json.readValue(headers, HEADERS));
-    } catch (JsonProcessingException e) {
+    } catch (JsonProcessingException | RuntimeException e) {
       broken.accept(
           message, new IllegalStateException("headers of a record are names and texts", e));
       return message;

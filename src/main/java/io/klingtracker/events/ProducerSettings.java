@@ -46,7 +46,9 @@ final class ProducerSettings implements ClientCustomizer<Map<String, Object>> {
   @Override
   public Map<String, Object> customize(
       String channel, Config configured, Map<String, Object> settings) {
-    return channel.startsWith(KafkaChannels.EVENTS) || channel.startsWith(KafkaChannels.STATES)
+    return channel.startsWith(KafkaChannels.EVENTS)
+            || channel.startsWith(KafkaChannels.STATES)
+            || channel.startsWith(KafkaChannels.RECORDS)
         ? over(settings, key -> configured.getOptionalValue(key, String.class).isPresent())
         : settings;
   }

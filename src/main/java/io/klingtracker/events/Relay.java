@@ -458,8 +458,12 @@ final class Relay implements AutoCloseable {
         metrics.acknowledged(
             Duration.ofMillis(Math.max(0, now - message.occurredAt().toEpochMilli())));
       }
-    } else if (!SendFailures.isPermanent(failure) && lastAck - sentAt <= 0) {
-      // Nothing at all was taken since this one was sent: Kafka is away, not just one partition.
+    } else if (!SendFailures.isPermanent(failure)
+        && !message.is(Kind.RECORD)
+        && lastAck - sentAt <= 0) {
+      // Nothing at all was taken since this one was sent: Kafka is away, not just one partition. A
+      // record of another
+      // feature goes to a topic of its own, which may be the only one that is missing.
       if (now >= pausedUntil) {
         int failures = failuresInARow;
         failuresInARow = failures + 1;

@@ -122,6 +122,14 @@ class WebhookSweep {
         select id from webhook_host_event where at < :before limit :batch)
       """;
 
+  /** What Kafka has not taken of them in that time is set aside, and old news. */
+  private static final String FORGET_UNSENT =
+      """
+      delete from outbox where topic is not null and id in (
+        select o.id from outbox o join set_aside s on s.kind = 'host-event' and s.key = o.id::text
+        where o.topic is not null and s.at < :before limit :batch)
+      """;
+
   /** After a minute every bucket is full again, as one that has no row. */
   private static final String FORGET_RATES =
       "delete from webhook_rate where at < cast(:now as timestamptz) - interval '1 minute'";
@@ -161,6 +169,7 @@ class WebhookSweep {
     chores.put("hosts", () -> more(more, giveUpHosts(HOSTS_PER_TENANT, now)));
     chores.put("secrets", () -> sweep(FORGET_SECRETS, now, config.keep()));
     chores.put("host events", () -> sweep(FORGET_HOST_EVENTS, now, config.keep()));
+    chores.put("host events set aside", () -> sweep(FORGET_UNSENT, now, config.keep()));
     chores.put("rates", () -> forgetRates(now));
     chores.put("healthy hosts", () -> forgetHosts(now));
     Batch.each(

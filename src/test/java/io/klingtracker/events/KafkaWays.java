@@ -52,6 +52,7 @@ class KafkaWays {
               new KafkaSink(
                   outlet(events, rig.config.topic(), kafka),
                   outlet(states, rig.config.state().topic(), kafka),
+                  outlet(events, rig.config.topic(), kafka),
                   new KafkaTopics(() -> connection(events), rig.config)));
       relay.loop().start();
     }

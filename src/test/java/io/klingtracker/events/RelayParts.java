@@ -33,7 +33,9 @@ public final class RelayParts implements AutoCloseable {
     rig = new RelayRig(jdbi, Map.of("topic", topic, "state.enabled", "false"));
     producer = new KafkaProducer<>(settings, new StringSerializer(), new StringSerializer());
     KafkaChannel outlet = new KafkaChannel(message -> send(topic, message));
-    relay = rig.relay(new KafkaSink(outlet, outlet, new KafkaTopics(() -> settings, rig.config)));
+    relay =
+        rig.relay(
+            new KafkaSink(outlet, outlet, outlet, new KafkaTopics(() -> settings, rig.config)));
     relay.loop().start();
   }
 

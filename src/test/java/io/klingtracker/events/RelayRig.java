@@ -63,6 +63,7 @@ final class RelayRig {
     return new KafkaSink(
         outlet(producer, config.topic()),
         outlet(producer, config.state().topic()),
+        outlet(producer, config.topic()),
         new KafkaTopics(() -> connection, config));
   }
 

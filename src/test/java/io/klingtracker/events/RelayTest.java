@@ -429,23 +429,40 @@ class RelayTest {
   void a_record_that_can_never_be_sent_is_set_aside_alone() {
     record("acme/a", "{}", "first");
     record("acme/b", "[1]", "its headers are none");
+    record("acme/c", "{\"x\":null}", "one of them is none");
     kafka.refused.put("acme/a", new RecordTooLargeException("2000000 bytes"));
     try (Relay relay = rig.relay(kafka)) {
       relay.loop().start();
-      await().atMost(LIMIT).until(() -> asides().size() == 2);
+      await().atMost(LIMIT).until(() -> asides().size() == 3);
       kafka.refused.clear();
       record("acme/a", "{}", "second");
-      await().atMost(LIMIT).until(() -> rig.unpublished() == 2);
+      await().atMost(LIMIT).until(() -> rig.unpublished() == 3);
       SetAside.Item item =
           asides().stream()
               .filter(each -> each.reason().contains("RecordTooLarge"))
               .findFirst()
               .orElseThrow();
       assertTrue(rig.setAside.retry(item.id()));
-      await().atMost(LIMIT).until(() -> rig.unpublished() == 1);
+      await().atMost(LIMIT).until(() -> rig.unpublished() == 2);
     }
     assertEquals(
         List.of("second", "first"), kafka.taken.stream().map(OutboxMessage::payload).toList());
+  }
+
+  @Test
+  void a_topic_of_another_feature_that_is_missing_holds_up_no_event() {
+    record("acme/a", "{}", "first");
+    kafka.refused.put(
+        "acme/a", new org.apache.kafka.common.errors.TimeoutException("no such topic"));
+    Relay relay = rig.relay(kafka);
+    relay.runOnce();
+    String task = tasks(1, 0).get(0);
+    relay.wake();
+    relay.runOnce();
+    relay.runOnce();
+
+    assertEquals(List.of(1), kafka.sequencesOf(task));
+    relay.abort();
   }
 
   private List<SetAside.Item> asides() {
