@@ -36,6 +36,7 @@ public class CatalogOverlay {
 
   private final Event<CatalogChanged> changed;
   private String used = "";
+  private @Nullable String seen;
   private volatile @Nullable String fault;
 
   @Inject
@@ -68,11 +69,19 @@ public class CatalogOverlay {
     return Optional.ofNullable(fault);
   }
 
-  /** Takes what the file holds now, if that is something else than before. */
+  /**
+   * Takes what the file holds now, if that is something else than before, and two looks have found
+   * it alike: a file that is written in place is empty, or cut, for a moment.
+   */
   boolean look(Path file) {
     Catalog before = Catalog.current();
     try {
       String text = text(file);
+      boolean steady = text.equals(seen);
+      seen = text;
+      if (!steady) {
+        return false;
+      }
       if (!text.equals(used)) {
         Catalog.use(read(file, text));
         used = text;
@@ -93,8 +102,15 @@ public class CatalogOverlay {
   }
 
   private static Catalog read(Path file, String text) {
-    return CatalogReader.read(
-        Catalog.builtInText(), new CatalogReader.Overlay(file.toString(), text));
+    try {
+      return CatalogReader.read(
+          Catalog.builtInText(), new CatalogReader.Overlay(file.toString(), text));
+    } catch (CatalogFault e) {
+      throw e;
+    } catch (RuntimeException e) {
+      // Whatever else the reader stumbles over is refused as a whole, too.
+      throw new CatalogFault(file + ": cannot be taken: " + e);
+    }
   }
 
   private static String text(Path file) {

@@ -44,11 +44,12 @@ record Contents(List<Limit> limits, boolean open) {
         continue;
       }
       CatalogNode.Range range = line.getValue().range();
+      int max = FieldReader.end(line.getValue(), range, 0, FieldType.Items.MAX).intValueExact();
       limits.add(
           new Limit(
               line.getKey().equals(TOTAL) ? List.of() : List.of(line.getKey().split("\\+")),
               range.min().intValue(),
-              range.max() == null ? FieldType.Items.MAX : range.max().intValue()));
+              max));
     }
     return new Contents(List.copyOf(limits), open);
   }

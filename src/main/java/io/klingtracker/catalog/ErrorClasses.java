@@ -1,5 +1,6 @@
 package io.klingtracker.catalog;
 
+import java.util.Comparator;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
@@ -54,8 +55,10 @@ record ErrorClasses(Map<Integer, ErrorClass> codes, Map<String, ErrorClass> mess
     String text = lower(message == null ? "" : message.strip());
     return messages.entrySet().stream()
         .filter(entry -> text.startsWith(entry.getKey()))
+        // The most exact one, wherever it stands: an overlay can say more than the built-in file
+        // does.
+        .max(Comparator.comparingInt(entry -> entry.getKey().length()))
         .map(Map.Entry::getValue)
-        .findFirst()
         .orElse(UNKNOWN);
   }
 

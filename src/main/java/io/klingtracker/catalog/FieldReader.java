@@ -190,8 +190,8 @@ final class FieldReader {
           limit.items().stream().map(CatalogNode::whole).toArray(Integer[]::new));
     }
     Range range = limit.range();
-    return FieldType.Seconds.between(
-        range.min().intValueExact(), end(limit, range, FieldType.Seconds.MAX).intValueExact());
+    int max = end(limit, range, 0, FieldType.Seconds.MAX).intValueExact();
+    return FieldType.Seconds.between(range.min().intValueExact(), max);
   }
 
   private static FieldType number(CatalogNode limit) {
@@ -204,15 +204,19 @@ final class FieldReader {
 
   private static FieldType whole(CatalogNode limit, @Nullable CatalogNode word) {
     Range range = limit.range();
+    long max = end(limit, range, -Integer.MAX_VALUE, Integer.MAX_VALUE).longValueExact();
     long min = range.min().longValueExact();
-    long max = end(limit, range, Integer.MAX_VALUE).longValueExact();
     return word == null
         ? new FieldType.Whole(min, max)
         : new FieldType.WholeOr(min, max, word.text());
   }
 
-  private static BigDecimal end(CatalogNode limit, Range range, int most) {
+  /** The upper end of a range of whole numbers, both of which are within bounds. */
+  static BigDecimal end(CatalogNode limit, Range range, int least, int most) {
     BigDecimal max = range.max() == null ? BigDecimal.valueOf(most) : range.max();
+    if (range.min().compareTo(BigDecimal.valueOf(least)) < 0) {
+      throw limit.fault("must be whole numbers from " + least);
+    }
     if (range.min().scale() > 0 || max.scale() > 0 || max.compareTo(BigDecimal.valueOf(most)) > 0) {
       throw limit.fault("must be whole numbers up to " + most);
     }
@@ -221,7 +225,7 @@ final class FieldReader {
 
   private static FieldType items(CatalogNode limit, String path, Map<String, CatalogNode> lines) {
     Range range = limit.range();
-    int max = end(limit, range, FieldType.Items.MAX).intValueExact();
+    int max = end(limit, range, 0, FieldType.Items.MAX).intValueExact();
     CatalogNode item = lines.get(path + LIST);
     FieldType of =
         item == null

@@ -1,7 +1,6 @@
 package io.klingtracker.catalog;
 
 import com.fasterxml.jackson.databind.JsonNode;
-import com.fasterxml.jackson.databind.node.MissingNode;
 import io.klingtracker.catalog.Rule.RequestView;
 import io.klingtracker.json.Empty;
 import java.math.BigDecimal;
@@ -11,7 +10,6 @@ import java.util.Objects;
 import java.util.Optional;
 import java.util.Set;
 import java.util.function.Predicate;
-import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -71,15 +69,16 @@ record Prices(List<Prices.Row> rows) {
   private static int count(Row row, Kind kind, RequestView request) {
     return switch (row.per) {
       case "second" -> row.input == 0 ? seconds(row, kind, request) : withInput(row, kind, request);
-      case "image" -> pictures(request);
+      case "image" -> pictures(kind, request);
       default -> 1;
     };
   }
 
   /** How many pictures are ordered; a series of unknown length may have as many as there can be. */
-  static int pictures(RequestView request) {
+  static int pictures(Kind kind, RequestView request) {
+    // Where the kind has no such field Kling does not read it, and nobody has checked it.
     int ordered =
-        request.word("result_type", "single").equals("series")
+        has(kind, "result_type") && request.word("result_type", "single").equals("series")
             ? request.get("series_amount").asInt(MAX_PICTURES)
             : request.get("n").asInt(1);
     return Math.max(1, Math.min(MAX_PICTURES, ordered));
@@ -89,25 +88,36 @@ record Prices(List<Prices.Row> rows) {
   private static int seconds(Row row, Kind kind, RequestView request) {
     if (row.most > 0) {
       // Only the result tells.
-      return request.orientation().equals("image")
+      return request.orientation(kind.dialect()).equals("image")
           ? Math.min(row.most, MAX_SECONDS_OF_IMAGE)
           : row.most;
     }
-    JsonNode ordered =
-        Stream.of(
-                request.settings("duration"),
-                request.get("duration"),
-                request.get("input").path("duration"))
-            .filter(value -> !Empty.is(value))
-            .findFirst()
-            .orElse(MissingNode.getInstance());
     int seconds =
-        ordered.isMissingNode()
-            ? Rule.DEFAULT_SECONDS
-            : FieldType.Seconds.read(ordered).orElse(MAX_SECONDS);
+        durations(kind, request).stream()
+            .filter(value -> !Empty.is(value))
+            .mapToInt(value -> FieldType.Seconds.read(value).orElse(MAX_SECONDS))
+            .max()
+            .orElse(Rule.DEFAULT_SECONDS);
     int least =
         kind.fields().stream().anyMatch(f -> ORDERED.contains(f.name())) ? 1 : Rule.DEFAULT_SECONDS;
     return Math.max(least, Math.min(MAX_SECONDS, seconds));
+  }
+
+  /** Where Kling reads a duration of this kind; what stands elsewhere is checked by nobody. */
+  private static List<JsonNode> durations(Kind kind, RequestView request) {
+    if (kind.dialect() == Kind.Dialect.NEWER) {
+      return List.of(request.settings("duration"));
+    }
+    return has(kind, "duration")
+        ? List.of(request.get("duration"))
+        : List.of(
+            request.settings("duration"),
+            request.get("duration"),
+            request.get("input").path("duration"));
+  }
+
+  private static boolean has(Kind kind, String field) {
+    return kind.fields().stream().anyMatch(f -> f.name().equals(field));
   }
 
   /** Input is paid for as output is, and twice the output at the least. */

@@ -187,7 +187,7 @@ public final class RequestRules {
   }
 
   private static int slots(Kind kind, Rule.RequestView request) {
-    return kind.family() == Family.IMAGE ? Prices.pictures(request) : 1;
+    return kind.family() == Family.IMAGE ? Prices.pictures(kind, request) : 1;
   }
 
   private static @Nullable String own(Kind kind, Body body, String name) {

@@ -82,9 +82,11 @@ record Rule(String doc, BiConsumer<RequestView, Findings> check) {
       return root.path("settings").path(field);
     }
 
-    /** By what motion control goes, in either generation; empty where it is not said. */
-    String orientation() {
-      return word("character_orientation", settings("character_orientation").asText(""));
+    /** By what motion control goes; empty where it is not said. */
+    String orientation(Kind.Dialect dialect) {
+      return dialect == Kind.Dialect.NEWER
+          ? settings("character_orientation").asText("")
+          : word("character_orientation", "");
     }
 
     /** The parts of {@code contents} of some types. */

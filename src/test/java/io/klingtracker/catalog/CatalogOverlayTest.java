@@ -18,6 +18,8 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** A file that is laid over the built-in catalogue, while it changes. */
 class CatalogOverlayTest {
@@ -54,8 +56,8 @@ class CatalogOverlayTest {
     assertFalse(Catalog.current().knowsModel("house-1"));
 
     write(MODEL);
-    overlay.look(file);
-    overlay.look(file);
+    look(overlay);
+    look(overlay);
 
     assertTrue(Catalog.current().knowsModel("house-1"));
     assertEquals(1, changes.size());
@@ -74,15 +76,49 @@ class CatalogOverlayTest {
 
     for (String broken : List.of("models: {kling-v3: {retired: soon}}", "\u0000", "a: [")) {
       write(broken);
-      overlay.look(file);
+      look(overlay);
       assertEquals(before, Catalog.current());
       assertTrue(overlay.fault().orElseThrow().startsWith(file.toString()), broken);
     }
     write(MODEL);
-    overlay.look(file);
+    look(overlay);
 
     assertEquals(Optional.empty(), overlay.fault());
     assertEquals(List.of(), changes);
+  }
+
+  @Test
+  void a_file_that_is_being_written_is_not_taken() throws IOException {
+    CatalogOverlay overlay = overlay(MODEL);
+    Catalog before = Catalog.current();
+
+    write("");
+    overlay.look(file);
+    assertEquals(before, Catalog.current());
+    write(MODEL);
+    look(overlay);
+
+    assertEquals(before, Catalog.current());
+    assertEquals(List.of(), changes);
+  }
+
+  @ParameterizedTest
+  @ValueSource(
+      strings = {
+        "kinds: {text2video: {fields: {duration: {seconds: -2000000000..5}}}}",
+        "kinds: {text2video: {fields: {duration: {seconds: -99999999999..5}}}}",
+        "kinds: {newer/omni-video: {contents: {prompt: 1..2147483648}}}",
+        "kinds: {newer/omni-video: {contents: {prompt: 0.5..1}}}",
+      })
+  void a_bound_that_is_none_is_refused(String broken) throws IOException {
+    CatalogOverlay overlay = overlay(MODEL);
+    Catalog before = Catalog.current();
+
+    write(broken);
+    look(overlay);
+
+    assertEquals(before, Catalog.current());
+    assertTrue(overlay.fault().orElseThrow().contains("must be whole numbers "), broken);
   }
 
   @Test
@@ -91,12 +127,12 @@ class CatalogOverlayTest {
     Catalog before = Catalog.current();
 
     Files.delete(file);
-    overlay.look(file);
+    look(overlay);
 
     assertEquals(before, Catalog.current());
     assertTrue(overlay.fault().orElseThrow().contains("there is no such file"));
     write(MODEL);
-    overlay.look(file);
+    look(overlay);
     assertEquals(Optional.empty(), overlay.fault());
   }
 
@@ -114,7 +150,7 @@ class CatalogOverlayTest {
 
     Files.delete(data);
     Files.createSymbolicLink(data, two);
-    overlay.look(file);
+    look(overlay);
 
     assertTrue(Catalog.current().knowsModel("house-1"));
   }
@@ -141,5 +177,11 @@ class CatalogOverlayTest {
 
   private void write(String yaml) throws IOException {
     Files.writeString(file, yaml);
+  }
+
+  /** Twice, since what is found once may be half of it. */
+  private void look(CatalogOverlay overlay) {
+    overlay.look(file);
+    overlay.look(file);
   }
 }

@@ -3,6 +3,7 @@ package io.klingtracker.catalog;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 
 import org.jspecify.annotations.Nullable;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
@@ -68,6 +69,17 @@ class ErrorClassesTest {
       String text, String name, @Nullable Boolean retryable) {
     assertEquals(name + " " + retryable, of(null, text));
     assertEquals(name + " " + retryable, of(null, "  " + text));
+  }
+
+  @Test
+  void the_most_exact_beginning_counts_wherever_it_stands() {
+    Catalog over =
+        CatalogOver.read(
+            "errors: {messages: {\"The model 'kling-v3' is busy\": {class: capacity, retryable: true}}}");
+
+    ErrorClass error = over.errorClass(null, "The model 'kling-v3' is busy; try again");
+
+    assertEquals("capacity true", error.name().wireName() + " " + error.retryable());
   }
 
   private static String of(@Nullable Integer code, String text) {

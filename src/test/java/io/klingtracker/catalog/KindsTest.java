@@ -173,6 +173,10 @@ class KindsTest {
           videos/effects | {'effect_scene':'hug_pro','duration':'ages','input':{'image':'aGk='}} | 900
           videos/effects | {'effect_scene':'hug_pro','model_name':'invented','input':{'image':'aGk='}} | 15
           images/kolors-virtual-try-on | {'human_image':'aGk=','cloth_image':'aGk='} | 15
+          videos/text2video | {'model_name':'kling-v3','prompt':'a','duration':'15','settings':{'duration':1}} | 9
+          videos/text2video | {'model_name':'kling-v3','prompt':'a','input':{'duration':1}} | 3
+          videos/motion-control | {'image_url':'aGk=','video_url':'https://a/b','character_orientation':'video','settings':{'character_orientation':'image'},'mode':'std','model_name':'kling-v3'} | 27
+          images/generations | {'prompt':'a','model_name':'kling-v3','n':9,'result_type':'series','series_amount':1} | 72
           images/generations | {'prompt':'a'} | 8
           images/generations | {'prompt':'a','model_name':'kling-v1','n':9} | 72
           images/generations | {'prompt':'a','model_name':'kling-v2-1','n':2} | 8
@@ -222,6 +226,7 @@ class KindsTest {
       textBlock =
           """
           text-to-video | kling-3.0 | {'prompt':'a'} | 3
+          text-to-video | kling-3.0 | {'prompt':'a','duration':1} | 3
           text-to-video | kling-3.0 | {'prompt':'a','settings':{'resolution':'4k','duration':15,'audio':'native'}} | 45
           text-to-video | kling-3.0-turbo | {'prompt':'a','settings':{'duration':3}} | 2.4
           text-to-video | kling-2.6 | {'prompt':'a','settings':{'resolution':'1080p','duration':10,'audio':'native'}} | 10
