@@ -30,6 +30,7 @@ public record NamedItem(Kind kind, String id) {
           "session_id", Kind.SESSION,
           "voice_id", Kind.VOICE,
           "voice_ids", Kind.VOICE,
+          "element_voice_id", Kind.VOICE,
           "element_id", Kind.ELEMENT,
           "element_ids", Kind.ELEMENT);
 

@@ -72,6 +72,8 @@ class FairQueue {
         ) a
         left join dispatch_turn d on d.family = s.family and d.model = s.model
           and d.tenant_id = s.tenant_id || coalesce('/' || a.account, '')
+      -- The next call goes on behind the last one.
+      order by s.tenant_id, s.family, s.model
       """;
 
   private static final String VIRTUAL_CLOCK =

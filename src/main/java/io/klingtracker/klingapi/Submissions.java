@@ -130,7 +130,7 @@ class Submissions {
     if (externalTaskId != null && tasks.find(request.tenant(), externalTaskId).isPresent()) {
       throw taken(externalTaskId);
     }
-    String account = account(request);
+    String account = account(request, checked);
     return DryRun.of(
         request.kind(),
         request.body(),
@@ -188,7 +188,7 @@ class Submissions {
             deadline(options.deadline()),
             idempotency(options.idempotencyKey(), request, requestId),
             caller.key(),
-            account(request));
+            account(request, checked));
     Submission submission = store(task);
     if (submission instanceof Submission.Stored stored) {
       if (checked.retirement() != null) {
@@ -253,9 +253,17 @@ class Submissions {
   }
 
   /** The account that has what the request names; null for any. */
-  private @Nullable String account(SubmissionRequest request) {
-    return made.account(
-        request.tenant(), caller.trackAccounts(), NamedItem.in(request.body().root()));
+  private @Nullable String account(SubmissionRequest request, Checked checked) {
+    String place =
+        made.account(request.tenant(), caller.trackAccounts(), NamedItem.in(request.body().root()));
+    if (place != null && !accounts(checked).contains(place)) {
+      // It would wait for that account alone, for ever.
+      throw new ProblemException(
+          ErrorCode.FORBIDDEN,
+          "what the request names is in Kling account %s, which may not use model %s here or is configured no more"
+              .formatted(place, checked.slotModel()));
+    }
+    return place;
   }
 
   /** Names of the accounts that may use the model, sorted. */

@@ -72,7 +72,7 @@ public class Usage {
         coalesce(bool_and(t.charged), true) as charged
       from (
         select created_at, model, api_key_id, status, null::bigint as calls,
-          case when currency = :currency then amount end as amount,
+          case when coalesce(currency, :currency) = :currency then amount end as amount,
           num_nonnulls(units, amount) > 0 or status = 'canceled' or status = 'failed' and dispatched_at is null as charged,
           coalesce(units, case when status = 'canceled' or status = 'failed' and dispatched_at is null
             then 0 else units_expected end) as units

@@ -40,7 +40,7 @@ public class Quotas implements CountedCalls {
       """
       select coalesce(sum(units), 0) as units, coalesce(sum(coalesce(amount, units * :unitPrice)), 0) as amount
       from (
-        select case when currency = :currency then amount end as amount, coalesce(units,
+        select case when coalesce(currency, :currency) = :currency then amount end as amount, coalesce(units,
             case when status = 'canceled' or status = 'failed' and dispatched_at is null then 0 else units_expected end)
             as units
         from task where tenant_id = :tenant and id >= :from and id < :to

@@ -9,6 +9,7 @@ import jakarta.inject.Singleton;
 import java.time.Clock;
 import java.time.Duration;
 import java.util.Collection;
+import java.util.Comparator;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -128,9 +129,14 @@ public class MadeItems {
       return accounts.equals(places) ? null : place;
     }
     // Which of several accounts has it, nobody knows; with all of them granted, as it was always.
-    return !strangers || !own && granted.containsAll(accounts)
-        ? null
-        : new TreeSet<>(granted).first();
+    if (!strangers || !own && granted.containsAll(accounts)) {
+      return null;
+    }
+    // A grant may outlive its account.
+    return granted.stream()
+        .filter(accounts::contains)
+        .min(Comparator.naturalOrder())
+        .orElseGet(() -> granted.stream().min(Comparator.naturalOrder()).orElseThrow());
   }
 
   /** Another tenant's and one that does not exist are refused alike. */

@@ -24,12 +24,13 @@ class NamedItemTest {
             new NamedItem(Kind.VOICE, "829836802793406551"),
             new NamedItem(Kind.VOICE, "genshin_vindi2"),
             new NamedItem(Kind.ELEMENT, "829836802793406552"),
-            new NamedItem(Kind.ELEMENT, "829836802793406553")),
+            new NamedItem(Kind.ELEMENT, "829836802793406553"),
+            new NamedItem(Kind.VOICE, "829836802793406554")),
         named(
             """
             {"session_id":"878106242831892489","voice_list":[{"voice_id":"829836802793406551"}],
             "input":{"voice_id":"genshin_vindi2"},"element_list":[{"element_id":829836802793406552}],
-            "element_ids":["829836802793406553"],"prompt":"voice_id 5","voice_name":"none"}\
+            "element_ids":["829836802793406553"],"element_voice_id":"829836802793406554","prompt":"voice_id 5","voice_name":"none"}\
             """));
   }
 

@@ -28,6 +28,7 @@ class MadeItemsTest {
   private static final NamedItem VOICE = new NamedItem(Kind.VOICE, "829836802793406551");
   private static final NamedItem ELEMENT = new NamedItem(Kind.ELEMENT, "829836802793406552");
   private static final NamedItem UNKNOWN = new NamedItem(Kind.VOICE, "829836802793406559");
+  private static final NamedItem STRANGE = new NamedItem(Kind.VOICE, "829836802793406560");
   private static final NamedItem SESSION = new NamedItem(Kind.SESSION, "878106242831892489");
   private static final Set<String> NONE = Set.of();
 
@@ -132,13 +133,21 @@ class MadeItemsTest {
     ends(
         "advanced-custom-elements",
         false,
-        "{\"elements\":[{\"element_id\":%s}]}".formatted(ELEMENT.id()));
+        "{\"elements\":[{\"element_id\":%s,\"element_voice_info\":{\"voice_id\":\"%s\"}}]}"
+            .formatted(ELEMENT.id(), STRANGE.id()));
     ends("custom-voices", true, "{\"voices\":[{\"voice_id\":\"%s\"}]}".formatted(UNKNOWN.id()));
     // What the database cannot read costs the task nothing.
     ends("custom-voices", false, "{\"voices\":[{\"voice_id\":\"1\",\"voice_name\":\"\\u0000\"}]}");
 
     assertEquals("two", made.account("acme", NONE, Set.of(VOICE, ELEMENT)));
     assertRefused("no such voice", "acme", NONE, UNKNOWN);
+    // An element's voice was given to it, and stays whose it is.
+    assertRefused("no such voice", "acme", NONE, STRANGE);
+  }
+
+  @Test
+  void a_grant_that_outlives_its_account_leads_nowhere() {
+    assertEquals("two", made.account("acme", Set.of("gone", "two"), Set.of(UNKNOWN)));
   }
 
   private void ends(String kind, boolean tracked, String result) {
