@@ -12,7 +12,6 @@ import io.micrometer.core.instrument.MeterRegistry;
 import jakarta.inject.Inject;
 import jakarta.inject.Singleton;
 import java.time.Clock;
-import java.util.HashMap;
 import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.CompletionStage;
@@ -29,7 +28,7 @@ class CallbackIntake {
   private final ObjectMapper json;
   private final Clock clock;
   private final MeterRegistry meters;
-  private final Map<String, KlingSignature> signatures = new HashMap<>();
+  private final Map<String, KlingSignature> signatures;
 
   /** The account of every task, where there is but one. */
   private final Optional<String> onlyAccount;
@@ -52,15 +51,7 @@ class CallbackIntake {
         kling.accounts().size() == 1
             ? kling.accounts().keySet().stream().findAny()
             : Optional.empty();
-    kling
-        .accounts()
-        .forEach(
-            (name, account) ->
-                account
-                    .webhookSecrets()
-                    .ifPresent(
-                        secrets ->
-                            signatures.put(name, new KlingSignature(secrets, config.tolerance()))));
+    this.signatures = KlingSignature.of(kling, config.tolerance());
   }
 
   /**

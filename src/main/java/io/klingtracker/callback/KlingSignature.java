@@ -1,12 +1,15 @@
 package io.klingtracker.callback;
 
+import io.klingtracker.kling.KlingConfig;
 import io.klingtracker.secret.Hashes;
 import java.nio.charset.StandardCharsets;
 import java.security.MessageDigest;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.Base64;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -29,6 +32,20 @@ final class KlingSignature {
   KlingSignature(List<String> secrets, Duration tolerance) {
     this.keys = secrets.stream().map(KlingSignature::key).toList();
     this.tolerance = tolerance;
+  }
+
+  /** By account, of those that have secrets. */
+  static Map<String, KlingSignature> of(KlingConfig kling, Duration tolerance) {
+    Map<String, KlingSignature> signatures = new HashMap<>();
+    kling
+        .accounts()
+        .forEach(
+            (name, account) ->
+                account
+                    .webhookSecrets()
+                    .ifPresent(
+                        secrets -> signatures.put(name, new KlingSignature(secrets, tolerance))));
+    return Map.copyOf(signatures);
   }
 
   private static byte[] key(String secret) {

@@ -11,7 +11,6 @@ import jakarta.inject.Singleton;
 import java.nio.charset.StandardCharsets;
 import java.time.Clock;
 import java.time.Instant;
-import java.util.HashMap;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
@@ -24,21 +23,13 @@ class SelfTestCallbacks {
 
   private final SelfTests tests;
   private final Clock clock;
-  private final Map<String, KlingSignature> signatures = new HashMap<>();
+  private final Map<String, KlingSignature> signatures;
 
   @Inject
   SelfTestCallbacks(SelfTests tests, CallbackConfig config, KlingConfig kling, Clock clock) {
     this.tests = tests;
     this.clock = clock;
-    kling
-        .accounts()
-        .forEach(
-            (name, account) ->
-                account
-                    .webhookSecrets()
-                    .ifPresent(
-                        secrets ->
-                            signatures.put(name, new KlingSignature(secrets, config.tolerance()))));
+    this.signatures = KlingSignature.of(kling, config.tolerance());
   }
 
   /**
