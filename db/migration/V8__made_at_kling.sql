@@ -18,9 +18,9 @@ begin
   insert into made_at_kling (kind, id, account, tenant_id, made_at)
   select made.kind, made.id #>> '{}', new.account, new.tenant_id, new.updated_at
   from (
-    -- Of what it makes alone: an element's result may name the voice that it was given, which stays whose it is.
-    select case new.kind when 'custom-voices' then 'voice' else 'element' end as kind, jsonb_path_query(new.result::jsonb,
-      case new.kind when 'custom-voices' then '$.**.voice_id' else '$.**.element_id' end::jsonpath) as id
+    select 'voice' as kind, jsonb_path_query(new.result::jsonb, '$.**.voice_id') as id
+    union
+    select 'element', jsonb_path_query(new.result::jsonb, '$.**.element_id')
   ) made
   where jsonb_typeof(made.id) in ('string', 'number') and length(made.id #>> '{}') between 1 and 128
   on conflict do nothing;
