@@ -25,12 +25,12 @@ import org.jspecify.annotations.Nullable;
 @Produces(MediaType.APPLICATION_JSON)
 public class AdminKeyResource {
 
-  private final Tenants tenants;
+  private final ApiKeys keys;
   private final SettingsChange changes;
 
   @Inject
-  AdminKeyResource(Tenants tenants, SettingsChange changes) {
-    this.tenants = tenants;
+  AdminKeyResource(ApiKeys keys, SettingsChange changes) {
+    this.keys = keys;
     this.changes = changes;
   }
 
@@ -39,7 +39,7 @@ public class AdminKeyResource {
   @Admin
   @Operation(summary = "Administrators' keys")
   public KeyView.Keys list() {
-    return KeyView.Keys.of(tenants.adminKeys());
+    return KeyView.Keys.of(keys.adminKeys());
   }
 
   /** Makes a key for an administrator. */
@@ -54,8 +54,8 @@ public class AdminKeyResource {
               mediaType = MediaType.APPLICATION_JSON,
               schema = @Schema(implementation = KeyView.class)))
   public Response create(@Nullable KeyRequest body) {
-    Tenants.KeySettings settings = KeyRequest.settings(body);
-    return KeyView.made(tenants.createAdminKey(settings.name(), settings.expiresAt()));
+    ApiKeys.KeySettings settings = KeyRequest.settings(body);
+    return KeyView.made(keys.createAdminKey(settings.name(), settings.expiresAt()));
   }
 
   /** Changes an administrator's key. */
@@ -70,7 +70,7 @@ public class AdminKeyResource {
               schema = @Schema(implementation = KeyRequest.class)))
   public KeyView change(@PathParam("id") String id, @Nullable String body) {
     return KeyView.of(
-        tenants.changeAdminKey(
+        keys.changeAdminKey(
             Parameters.uuid("a key's id", id),
             before ->
                 KeyRequest.settings(
@@ -83,6 +83,6 @@ public class AdminKeyResource {
   @Path("/{id}")
   @Operation(summary = "Revoke an administrator's key")
   public KeyView revoke(@PathParam("id") String id) {
-    return KeyView.of(tenants.revokeAdminKey(Parameters.uuid("a key's id", id)));
+    return KeyView.of(keys.revokeAdminKey(Parameters.uuid("a key's id", id)));
   }
 }

@@ -24,7 +24,7 @@ public record KeyRequest(
     @Nullable Boolean suspended) {
 
   /** As a key has it. */
-  static KeyRequest of(Tenants.KeySettings settings) {
+  static KeyRequest of(ApiKeys.KeySettings settings) {
     return new KeyRequest(
         settings.name(),
         settings.scopes(),
@@ -35,11 +35,11 @@ public record KeyRequest(
   }
 
   /** What is asked for, as far as it can be read. */
-  static Tenants.KeySettings settings(@Nullable KeyRequest body) {
+  static ApiKeys.KeySettings settings(@Nullable KeyRequest body) {
     if (body == null || body.name() == null) {
       throw Parameters.invalid("send a JSON object with at least name");
     }
-    return new Tenants.KeySettings(
+    return new ApiKeys.KeySettings(
         body.name(),
         body.scopes() == null ? Set.of() : body.scopes(),
         body.rate(),

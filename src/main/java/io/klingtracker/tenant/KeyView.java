@@ -34,18 +34,18 @@ public record KeyView(
   @Schema(name = "Keys")
   public record Keys(List<KeyView> keys) {
 
-    static Keys of(List<Tenants.KeyInfo> keys) {
+    static Keys of(List<ApiKeys.KeyInfo> keys) {
       return new Keys(keys.stream().map(KeyView::of).toList());
     }
   }
 
   /** Without its secrets. */
-  static KeyView of(Tenants.KeyInfo key) {
+  static KeyView of(ApiKeys.KeyInfo key) {
     return of(key, null, null);
   }
 
   /** The answer to the call that made it. */
-  static Response made(Tenants.CreatedKey made) {
+  static Response made(ApiKeys.CreatedKey made) {
     return Response.status(Response.Status.CREATED)
         .header("Cache-Control", "no-store")
         .entity(of(made.key(), made.apiKey(), made.secretKey()))
@@ -53,8 +53,8 @@ public record KeyView(
   }
 
   private static KeyView of(
-      Tenants.KeyInfo key, @Nullable String apiKey, @Nullable String secretKey) {
-    Tenants.KeySettings settings = key.settings();
+      ApiKeys.KeyInfo key, @Nullable String apiKey, @Nullable String secretKey) {
+    ApiKeys.KeySettings settings = key.settings();
     return new KeyView(
         key.id().toString(),
         settings.name(),

@@ -25,12 +25,12 @@ import org.jspecify.annotations.Nullable;
 @Produces(MediaType.APPLICATION_JSON)
 public class TenantKeyResource {
 
-  private final Tenants tenants;
+  private final ApiKeys keys;
   private final SettingsChange changes;
 
   @Inject
-  TenantKeyResource(Tenants tenants, SettingsChange changes) {
-    this.tenants = tenants;
+  TenantKeyResource(ApiKeys keys, SettingsChange changes) {
+    this.keys = keys;
     this.changes = changes;
   }
 
@@ -39,7 +39,7 @@ public class TenantKeyResource {
   @Admin
   @Operation(summary = "A tenant's API keys")
   public KeyView.Keys list(@PathParam("tenant") String tenant) {
-    return KeyView.Keys.of(tenants.keys(tenant));
+    return KeyView.Keys.of(keys.ofTenant(tenant));
   }
 
   /** Makes a key; the answer is the only time that its secrets are shown. */
@@ -54,7 +54,7 @@ public class TenantKeyResource {
               mediaType = MediaType.APPLICATION_JSON,
               schema = @Schema(implementation = KeyView.class)))
   public Response create(@PathParam("tenant") String tenant, @Nullable KeyRequest body) {
-    return KeyView.made(tenants.createKey(tenant, KeyRequest.settings(body)));
+    return KeyView.made(keys.create(tenant, KeyRequest.settings(body)));
   }
 
   /** Changes those of a key's settings that are given. */
@@ -70,7 +70,7 @@ public class TenantKeyResource {
   public KeyView change(
       @PathParam("tenant") String tenant, @PathParam("id") String id, @Nullable String body) {
     return KeyView.of(
-        tenants.changeKey(
+        keys.change(
             tenant,
             Parameters.uuid("a key's id", id),
             before ->
@@ -84,6 +84,6 @@ public class TenantKeyResource {
   @Path("/{id}")
   @Operation(summary = "Revoke an API key")
   public KeyView revoke(@PathParam("tenant") String tenant, @PathParam("id") String id) {
-    return KeyView.of(tenants.revokeKey(tenant, Parameters.uuid("a key's id", id)));
+    return KeyView.of(keys.revoke(tenant, Parameters.uuid("a key's id", id)));
   }
 }

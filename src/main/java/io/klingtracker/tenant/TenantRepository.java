@@ -1,5 +1,7 @@
 package io.klingtracker.tenant;
 
+import io.klingtracker.problem.ErrorCode;
+import io.klingtracker.problem.ProblemException;
 import io.quarkus.hibernate.orm.panache.PanacheRepositoryBase;
 import io.quarkus.panache.common.Sort;
 import jakarta.enterprise.context.ApplicationScoped;
@@ -7,7 +9,6 @@ import jakarta.persistence.LockModeType;
 import java.time.Instant;
 import java.util.Collection;
 import java.util.List;
-import java.util.Optional;
 
 /** Reads and writes tenants. */
 @ApplicationScoped
@@ -52,12 +53,30 @@ class TenantRepository implements PanacheRepositoryBase<Tenant, String> {
     return inserted == 1;
   }
 
-  /** Nobody changes it meanwhile. */
-  Optional<Tenant> locked(String id) {
-    return findByIdOptional(id, LockModeType.PESSIMISTIC_WRITE);
+  /**
+   * One tenant.
+   *
+   * @throws ProblemException when there is none of this id
+   */
+  Tenant one(String id) {
+    return findByIdOptional(Tenant.isId(id) ? id : "").orElseThrow(TenantRepository::none);
+  }
+
+  /**
+   * One tenant, which nobody changes until the transaction ends.
+   *
+   * @throws ProblemException when there is none of this id
+   */
+  Tenant oneLocked(String id) {
+    return findByIdOptional(Tenant.isId(id) ? id : "", LockModeType.PESSIMISTIC_WRITE)
+        .orElseThrow(TenantRepository::none);
   }
 
   List<Tenant> page(String after, int limit) {
     return find("id > ?1", Sort.ascending("id"), after).page(0, limit).list();
+  }
+
+  private static ProblemException none() {
+    return new ProblemException(ErrorCode.NOT_FOUND, "there is no tenant with this id");
   }
 }
