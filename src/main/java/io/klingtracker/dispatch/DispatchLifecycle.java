@@ -27,6 +27,7 @@ class DispatchLifecycle {
   private final ConfiguredAccounts accounts;
   private final DispatchMetrics metrics;
   private final ModelSweep sweep;
+  private final GoneAccounts gone;
   private final DispatchConfig config;
   private final Clock clock;
   private final WorkLoop loop;
@@ -40,6 +41,7 @@ class DispatchLifecycle {
       ConfiguredAccounts accounts,
       DispatchMetrics metrics,
       ModelSweep sweep,
+      GoneAccounts gone,
       DispatchConfig config,
       Clock clock,
       DispatchStore store,
@@ -50,6 +52,7 @@ class DispatchLifecycle {
     this.accounts = accounts;
     this.metrics = metrics;
     this.sweep = sweep;
+    this.gone = gone;
     this.config = config;
     this.clock = clock;
     this.loop =
@@ -94,7 +97,7 @@ class DispatchLifecycle {
       // Before the first claim: what waits for a model that is mapped no more is claimed as one of
       // the others.
       sweep.run();
-      nextSweep = now.plus(SWEEP_EVERY);
+      nextSweep = gone.run() ? now : now.plus(SWEEP_EVERY);
     }
     boolean more = dispatcher.runOnce();
     if (!more && !now.isBefore(nextCount)) {

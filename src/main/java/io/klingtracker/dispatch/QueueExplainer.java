@@ -132,7 +132,7 @@ class QueueExplainer implements QueueView {
     Duration finish = forecast.untilFinish();
     return new QueueStatus(
         reason(now, place, slots, free, time),
-        "it is sent to Kling when its turn comes and a slot is free",
+        next(now, place),
         place.dueAt().isAfter(time) ? nextAt(place) : null,
         place.ahead() + 1,
         place.ahead() >= QueueReader.COUNTED,
@@ -140,6 +140,14 @@ class QueueExplainer implements QueueView {
         finish == null ? null : time.plus(finish),
         place.deadlineAt(),
         place.attempts());
+  }
+
+  private static String next(View now, Place place) {
+    String account = place.account();
+    return account == null || now.capacity().accounts().contains(account)
+        ? "it is sent to Kling when its turn comes and a slot is free"
+        : "it fails, unsent, unless account %s is configured again within %d minutes"
+            .formatted(account, GoneAccounts.GONE_AFTER.toMinutes());
   }
 
   /** Where it may go. */

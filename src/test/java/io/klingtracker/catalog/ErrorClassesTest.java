@@ -61,6 +61,7 @@ class ErrorClassesTest {
           parallel task over resource pack limit | capacity | true
           not dispatched before its deadline; Kling does not have it | capacity | true
           not accepted, turned away before Kling 8 times: 403 | kling |
+          no such Kling account any more: second | ours | false
           Service busy | kling |
           The reason was: Image pixel is invalid | kling |
           '' | kling |

@@ -1,9 +1,13 @@
 package io.klingtracker.dispatch;
 
+import static io.klingtracker.testing.Rows.text;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import io.klingtracker.kling.CreateAnswer;
+import io.klingtracker.kling.KlingConfig;
 import io.klingtracker.task.GivenTask;
+import io.klingtracker.testing.Rows;
 import io.klingtracker.testing.TestClock;
 import io.klingtracker.testing.TestDatabase;
 import java.time.Duration;
@@ -11,6 +15,7 @@ import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.concurrent.locks.LockSupport;
 import org.jdbi.v3.core.Jdbi;
 import org.junit.jupiter.api.AfterEach;
@@ -23,19 +28,17 @@ class PinnedTasksTest {
 
   @RegisterExtension static final TestDatabase DATABASE = TestDatabase.fresh();
 
+  private static final Map<String, String> SETTINGS =
+      Map.of(
+          "kling.accounts.default.max-parallel", "2",
+          "kling.accounts.second.api-key", "key",
+          "kling.accounts.second.base-url", "http://localhost:1",
+          "kling.accounts.second.max-parallel", "2");
+
   private final Jdbi jdbi = DATABASE.jdbi();
   private final TestClock clock = new TestClock(Instant.parse("2026-01-31T12:00:00Z"));
   private final ScriptedKling kling = new ScriptedKling();
-  private final Replica replica =
-      new Replica(
-          jdbi,
-          clock,
-          Map.of(
-              "kling.accounts.default.max-parallel", "2",
-              "kling.accounts.second.api-key", "key",
-              "kling.accounts.second.base-url", "http://localhost:1",
-              "kling.accounts.second.max-parallel", "2"),
-          kling);
+  private final Replica replica = new Replica(jdbi, clock, SETTINGS, kling);
 
   @BeforeEach
   void tenants() {
@@ -138,6 +141,63 @@ class PinnedTasksTest {
         "what it names is on account third: no account takes tasks of kling-v3 now: account third"
             + " is not configured",
         replica.explainer.explain("acme", lost).orElseThrow().queueStatus().reason());
+    assertEquals(
+        "it fails, unsent, unless account third is configured again within 60 minutes",
+        replica.explainer.explain("acme", lost).orElseThrow().queueStatus().next());
+  }
+
+  @Test
+  void one_whose_account_stays_gone_fails_unsent_after_an_hour_and_nothing_else_does() {
+    String early = submit("acme", "third");
+    String here = submit("acme", "second");
+    String any = submit("acme", null);
+    clock.advance(Duration.ofHours(2));
+    GoneAccounts gone = gone();
+    // This replica has just begun: the configuration may be on its way.
+    clock.advance(Duration.ofMinutes(59));
+    gone.run();
+    assertEquals("queued", status(early));
+    String late = submit("acme", "third");
+
+    clock.advance(Duration.ofMinutes(2));
+    gone.run();
+
+    assertEquals("failed", status(early));
+    assertEquals(
+        "no such Kling account any more: third, which has what the task names; nothing was sent to"
+            + " Kling",
+        text(jdbi, "select status_message from task where id = '" + early + "'"));
+    for (String other : List.of(here, any, late)) {
+      assertEquals("queued", status(other));
+    }
+    clock.advance(Duration.ofHours(1));
+    gone.run();
+    assertEquals("failed", status(late));
+    pass();
+    assertEquals(Set.of(here, any), Set.copyOf(kling.created));
+  }
+
+  @Test
+  void one_that_was_sent_is_no_task_of_a_gone_account_to_be_ended() {
+    kling.creates.add(new CreateAnswer.Unknown("reset"));
+    String sent = submit("acme", "second");
+    pass();
+    jdbi.useHandle(h -> h.execute("update dispatch_queue set pinned_to = 'third'"));
+    GoneAccounts gone = gone();
+    clock.advance(Duration.ofHours(2));
+
+    gone.run();
+
+    assertEquals("queued", status(sent));
+  }
+
+  private GoneAccounts gone() {
+    return new GoneAccounts(
+        jdbi, replica.tasks, Replica.config(SETTINGS).getConfigMapping(KlingConfig.class), clock);
+  }
+
+  private String status(String task) {
+    return Rows.status(jdbi, task);
   }
 
   private String running(String account) {
