@@ -6,21 +6,26 @@ import io.klingtracker.task.Task;
 import jakarta.inject.Inject;
 import jakarta.inject.Singleton;
 import java.time.Clock;
+import java.time.Duration;
 import java.util.Optional;
 
 /** Tasks that ended do not change: those asked for lately are remembered, a bounded number. */
 @Singleton
 class FinalTasks {
 
-  private final int maxResult;
+  /** How long they are remembered; also how long one that was removed may still be shown. */
+  private static final Duration LIFE = Duration.ofSeconds(60);
+
+  /** Tasks with a longer result are not remembered, in characters: it bounds the memory. */
+  private static final int MAX_RESULT = 16_384;
+
   private final Cache<Asked, Task> known;
 
   private record Asked(String tenant, String id) {}
 
   @Inject
   FinalTasks(ReadConfig config, Clock clock) {
-    this.maxResult = config.cacheResult();
-    this.known = Caches.afterWrite(config.cacheSize(), config.cacheTime(), clock);
+    this.known = Caches.afterWrite(config.cacheSize(), LIFE, clock);
   }
 
   Optional<Task> get(String tenant, String id) {
@@ -29,7 +34,7 @@ class FinalTasks {
 
   void keep(String id, Task task) {
     String result = task.result();
-    if (task.status().isFinal() && (result == null || result.length() <= maxResult)) {
+    if (task.status().isFinal() && (result == null || result.length() <= MAX_RESULT)) {
       known.put(new Asked(task.tenant(), id), task);
     }
   }

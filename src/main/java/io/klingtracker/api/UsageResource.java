@@ -38,17 +38,18 @@ public class UsageResource {
 
   private static final int MAX_LINES = 10_000;
 
+  /** Longest span of one report: a year, a leap day included. */
+  private static final Duration MAX_SPAN = Duration.ofDays(366);
+
   private final Usage usage;
   private final CurrentCaller caller;
   private final Clock clock;
-  private final Duration maxSpan;
 
   @Inject
-  UsageResource(Usage usage, CurrentCaller caller, Clock clock, ReadConfig config) {
+  UsageResource(Usage usage, CurrentCaller caller, Clock clock) {
     this.usage = usage;
     this.caller = caller;
     this.clock = clock;
-    this.maxSpan = config.maxUsageSpan();
   }
 
   /** One line; it has what the report is split by. */
@@ -82,8 +83,8 @@ public class UsageResource {
     Instant begin =
         Objects.requireNonNullElseGet(
             Parameters.time("from", from), () -> end.minus(Duration.ofDays(30)));
-    if (!begin.isBefore(end) || Duration.between(begin, end).compareTo(maxSpan) > 0) {
-      throw Parameters.invalid("from must be before to, by at most " + maxSpan.toDays() + " days");
+    if (!begin.isBefore(end) || Duration.between(begin, end).compareTo(MAX_SPAN) > 0) {
+      throw Parameters.invalid("from must be before to, by at most " + MAX_SPAN.toDays() + " days");
     }
     List<Usage.Line> lines =
         usage.report(caller.tenant(), begin, end, split(groupBy), MAX_LINES + 1);

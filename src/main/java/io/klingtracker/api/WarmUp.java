@@ -32,21 +32,22 @@ class WarmUp implements HealthCheck {
   private static final int ROUNDS = 50;
   private static final int PAGE = 50;
 
+  /** Longest time after the start that is spent on warming up before the service is ready. */
+  private static final Duration MOST = Duration.ofSeconds(1);
+
   private final Tasks tasks;
   private final Clock clock;
-  private final Duration most;
   private volatile Instant until;
 
   @Inject
-  WarmUp(Tasks tasks, Clock clock, ReadConfig config) {
+  WarmUp(Tasks tasks, Clock clock) {
     this.tasks = tasks;
     this.clock = clock;
-    this.most = config.warmUp();
-    this.until = clock.instant().plus(most);
+    this.until = clock.instant().plus(MOST);
   }
 
   void onStart(@Observes StartupEvent start) {
-    until = clock.instant().plus(most);
+    until = clock.instant().plus(MOST);
     Thread thread = new Thread(this::run, "warm-up");
     thread.setDaemon(true);
     thread.start();

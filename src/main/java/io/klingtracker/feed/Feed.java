@@ -53,7 +53,7 @@ public class Feed {
    * @throws io.klingtracker.problem.ProblemException when too many wait, see {@link Waits}
    */
   public FeedReader follow(String tenant, Cursor after) {
-    return new FeedReader(hub, store, waits, config.page(), tenant, after);
+    return new FeedReader(hub, store, waits, hub.page(), tenant, after);
   }
 
   /**
@@ -86,7 +86,7 @@ public class Feed {
 
   /** The sequence of one of a task's events. */
   int sequenceOf(String taskId, UUID eventId) {
-    return store.ofTask(taskId, 0, config.page()).stream()
+    return store.ofTask(taskId, 0, hub.page()).stream()
         .filter(event -> event.eventId().equals(eventId))
         .map(FeedEvent::sequence)
         .findFirst()

@@ -10,6 +10,7 @@ import io.quarkus.runtime.Startup;
 import io.smallrye.mutiny.subscription.UniEmitter;
 import jakarta.inject.Inject;
 import jakarta.inject.Singleton;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.HashSet;
@@ -36,9 +37,23 @@ class FeedHub {
    */
   private static final int EAGER_LOOKS = 6;
 
+  /** Most events read by one statement for one reader. */
+  static final int PAGE = 200;
+
+  /**
+   * Most events kept for a reader that is slower than its tenant's events; beyond that it is sent
+   * back to reading from the database.
+   */
+  static final int BUFFER = 200;
+
+  /** The fallback, should a wake-up be lost of followers. */
+  private static final Duration POLL = Duration.ofSeconds(1);
+
   private final FeedStore store;
   private final ChangeNotifier notifier;
   private final FeedConfig config;
+  private final int page;
+  private final int mostKept;
   private final Map<String, TenantFeed> tenants = new HashMap<>();
   private final Set<FeedReader> lagging = new HashSet<>();
   private final AtomicInteger eagerLooks = new AtomicInteger();
@@ -58,10 +73,27 @@ class FeedHub {
 
   @Inject
   FeedHub(FeedStore store, ChangeNotifier notifier, FeedConfig config, Loops loops) {
+    this(store, notifier, config, PAGE, BUFFER, loops);
+  }
+
+  FeedHub(
+      FeedStore store,
+      ChangeNotifier notifier,
+      FeedConfig config,
+      int page,
+      int buffer,
+      Loops loops) {
     this.store = store;
     this.notifier = notifier;
     this.config = config;
-    this.loop = loops.add(WorkLoop.named("feed").every(config.poll()).work(this::runOnce));
+    this.page = page;
+    this.mostKept = buffer;
+    this.loop = loops.add(WorkLoop.named("feed").every(POLL).work(this::runOnce));
+  }
+
+  /** Most events that are read at once for one reader. */
+  int page() {
+    return page;
   }
 
   /** Something of a followed tenant may have changed, here or elsewhere. */
@@ -85,13 +117,13 @@ class FeedHub {
     Map<String, List<FeedEvent>> news = new HashMap<>();
     Batch.apply(
         cursors.keySet(),
-        some -> news.putAll(store.news(of(cursors, some), config.page())),
+        some -> news.putAll(store.news(of(cursors, some), page)),
         this::unreadable);
     List<UniEmitter<? super Boolean>> signals = new ArrayList<>();
     boolean more = false;
     synchronized (this) {
       for (Map.Entry<String, List<FeedEvent>> entry : news.entrySet()) {
-        more |= entry.getValue().size() == config.page() || isLarge(entry.getValue());
+        more |= entry.getValue().size() == page || isLarge(entry.getValue());
         TenantFeed feed = tenants.get(entry.getKey());
         // Left by all and followed anew since we read: that one starts from a cursor of its own.
         if (feed != null && feed == feeds.get(entry.getKey())) {
@@ -161,7 +193,7 @@ class FeedHub {
       if (event.cursor().compareTo(reader.cursor()) <= 0) {
         continue;
       }
-      if (reader.buffer.size() >= config.buffer()) {
+      if (reader.buffer.size() >= mostKept) {
         reader.buffer.clear();
         reader.attached = false;
         feed.readers.remove(reader);

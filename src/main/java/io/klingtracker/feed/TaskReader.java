@@ -78,7 +78,7 @@ final class TaskReader implements AutoCloseable {
       news = false;
       after = seen;
     }
-    List<FeedEvent> events = store.ofTask(taskId, after, config.page());
+    List<FeedEvent> events = store.ofTask(taskId, after, FeedHub.PAGE);
     if (!events.isEmpty()) {
       FeedEvent last = events.get(events.size() - 1);
       synchronized (this) {

@@ -19,6 +19,15 @@ import org.jspecify.annotations.Nullable;
 @Singleton
 class SubmissionWriter {
 
+  /**
+   * Groups stored at the same time. One: a second one would only make the groups smaller and the
+   * commits more.
+   */
+  static final int WRITERS = 1;
+
+  /** Most submissions stored in one statement. */
+  static final int BATCH = 128;
+
   private static final Duration RETRY = Duration.ofSeconds(1);
 
   private final GroupCommit<TaskStore.Entry, Submission> groups;
@@ -38,8 +47,7 @@ class SubmissionWriter {
     this.groups =
         new GroupCommit<>(
             "submissions",
-            new GroupCommit.Bounds(
-                grouping.enabled(), bounds.queue(), bounds.writers(), bounds.batch()),
+            new GroupCommit.Bounds(grouping.enabled(), bounds.queue(), WRITERS, BATCH),
             store::submit);
   }
 

@@ -18,14 +18,6 @@ public interface TaskConfig {
   @WithDefault("24h")
   Duration idempotencyLife();
 
-  /** How often keys whose time is over are forgotten. */
-  @WithDefault("1m")
-  Duration sweepEvery();
-
-  /** Most keys forgotten in one statement: small enough that it never holds up a submission. */
-  @WithDefault("1000")
-  int sweepBatch();
-
   /** How submissions are stored. */
   Submit submit();
 
@@ -34,13 +26,5 @@ public interface TaskConfig {
     /** Submissions that may wait to be stored; more are answered 503. */
     @WithDefault("2048")
     int queue();
-
-    /** Groups stored at the same time. */
-    @WithDefault("1")
-    int writers();
-
-    /** Most submissions stored in one statement. */
-    @WithDefault("128")
-    int batch();
   }
 }

@@ -72,7 +72,7 @@ class KeyAuthenticator {
     this.secrets = secrets;
     this.clock = clock;
     this.json = json;
-    this.cache = new KeyCache(clock, config.keys().cache(), config.keys().cacheSize());
+    this.cache = new KeyCache(clock, config.keys().cache(), KeyCache.SIZE);
     this.configuredKey = config.bootstrap().apiKey().map(KeyFormat::hash);
     this.configuredAccessKey = config.bootstrap().accessKey();
     this.configuredAdminKey = config.adminKey().map(KeyFormat::hash);

@@ -15,6 +15,9 @@ import org.jspecify.annotations.Nullable;
  */
 final class KeyCache {
 
+  /** How many keys are remembered, and as many that are none: some hundred bytes each. */
+  static final int SIZE = 10_000;
+
   private final Clock clock;
   private final Duration life;
   private final Cache<String, Known> known;

@@ -63,13 +63,12 @@ class KeyFilter {
       OidcUsers oidcUsers,
       Refusals refusals,
       Clock clock,
-      TenantConfig config,
       Vertx vertx,
       MeterRegistry meters) {
     this.authenticator = authenticator;
     this.oidcUsers = oidcUsers;
     this.refusals = refusals;
-    this.failures = new FailedKeys(clock, config.keys().cacheSize());
+    this.failures = new FailedKeys(clock, KeyCache.SIZE);
     this.vertx = vertx;
     this.refusedAdmins = new RefusedAdminKeys(clock);
     for (Front front : Front.values()) {

@@ -33,10 +33,10 @@ class LastUsed {
   private final Set<UUID> pending = ConcurrentHashMap.newKeySet();
 
   @Inject
-  LastUsed(KeyStore store, Clock clock, TenantConfig config, Loops loops) {
+  LastUsed(KeyStore store, Clock clock, Loops loops) {
     this.store = store;
     this.clock = clock;
-    this.written = Caches.afterWrite(config.keys().cacheSize(), AT_MOST_EVERY, clock);
+    this.written = Caches.afterWrite(KeyCache.SIZE, AT_MOST_EVERY, clock);
     loops.add(WorkLoop.named("key-use").every(POLL).work(this::write));
   }
 

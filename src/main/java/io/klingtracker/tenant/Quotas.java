@@ -63,19 +63,20 @@ public class Quotas implements CountedCalls {
       where tenant_id = :tenant and hour = :hour and api_key_id is not distinct from cast(:key as uuid) and path = :path
       """;
 
+  /** How old a tenant's count may be; other replicas' admissions of that time are not seen. */
+  private static final Duration REFRESH = Duration.ofSeconds(1);
+
   private static final Duration TRY_AGAIN = Duration.ofSeconds(10);
 
   private final Jdbi jdbi;
   private final Clock clock;
-  private final Duration refresh;
   private final CurrentCaller caller;
   private final Map<String, Use> uses = new ConcurrentHashMap<>();
 
   @Inject
-  Quotas(Jdbi jdbi, Clock clock, TenantConfig config, CurrentCaller caller) {
+  Quotas(Jdbi jdbi, Clock clock, CurrentCaller caller) {
     this.jdbi = jdbi;
     this.clock = clock;
-    this.refresh = config.quota().refresh();
     this.caller = caller;
   }
 
@@ -199,7 +200,7 @@ public class Quotas implements CountedCalls {
 
     synchronized void take(Quota quota, BigDecimal units) {
       Instant now = clock.instant();
-      if (readAt == null || now.isAfter(readAt.plus(refresh))) {
+      if (readAt == null || now.isAfter(readAt.plus(REFRESH))) {
         read(quota, now);
       }
       Instant midnight =

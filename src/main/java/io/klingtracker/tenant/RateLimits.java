@@ -51,6 +51,9 @@ class RateLimits {
   private static final String PRUNE =
       "delete from rate_use where at < cast(:now as timestamptz) - interval '1 hour'";
 
+  /** How often replicas tell one another what they let through. */
+  private static final Duration SYNC_EVERY = Duration.ofMillis(500);
+
   private static final Duration IDLE = Duration.ofMinutes(10);
 
   /** What another replica says that it let through of a key, ever. */
@@ -69,7 +72,7 @@ class RateLimits {
     this.clock = clock;
     this.config = config.keys();
     this.pruneAt = clock.instant().plus(IDLE);
-    loops.add(WorkLoop.named("rates").every(this.config.rateSync()).work(this::sync));
+    loops.add(WorkLoop.named("rates").every(SYNC_EVERY).work(this::sync));
   }
 
   /**

@@ -7,7 +7,7 @@ import java.util.Optional;
 import java.util.OptionalDouble;
 import java.util.OptionalInt;
 
-/** The first tenant, and how long we believe what we read of keys and quotas. */
+/** The first tenant, and how keys are looked up and limited. */
 @ConfigMapping(prefix = "tracker")
 public interface TenantConfig {
 
@@ -19,9 +19,6 @@ public interface TenantConfig {
 
   /** Look-ups and limits of keys. */
   Keys keys();
-
-  /** How exactly quotas are kept. */
-  Quotas quota();
 
   /** The first tenant. Nothing is made unless {@link #apiKey()} is set. */
   interface Bootstrap {
@@ -45,25 +42,10 @@ public interface TenantConfig {
     @WithDefault("5s")
     Duration cache();
 
-    /** How many keys are remembered. */
-    @WithDefault("10000")
-    int cacheSize();
-
     /** Requests a second for keys that have no rate of their own; none is no limit. */
     OptionalDouble rate();
 
     /** Requests at once for keys that have no burst of their own; one second's worth if unset. */
     OptionalInt burst();
-
-    /** How often replicas tell one another what they let through. */
-    @WithDefault("500ms")
-    Duration rateSync();
-  }
-
-  /** Quotas. */
-  interface Quotas {
-    /** How old a tenant's count may be; other replicas' admissions of that time are not seen. */
-    @WithDefault("1s")
-    Duration refresh();
   }
 }

@@ -52,6 +52,15 @@ public class ChangeNotifier {
   /** A silent connection is asked for a sign of life after so many turns. */
   private static final int TURNS_TO_PROBE = 10;
 
+  /** Changes that may wait to be passed on; more are replaced by waking everybody once. */
+  private static final int QUEUE = 10_000;
+
+  /** Between two announcements to the other replicas; what happens in between shares one. */
+  private static final Duration ANNOUNCE_PAUSE = Duration.ofMillis(25);
+
+  /** Nobody sleeps longer than this without a look, should an announcement be lost. */
+  static final Duration FALLBACK_POLL = Duration.ofSeconds(10);
+
   /** Tenants and tasks share the map of names; the dot keeps a tenant called like a task apart. */
   private static final String TENANT = "tenant.";
 
@@ -60,7 +69,7 @@ public class ChangeNotifier {
 
   private final Jdbi jdbi;
   private final Jdbi sessions;
-  private final WatchConfig config;
+  private final Duration fallbackPoll;
   private final Watchers watchers;
   private final String replica = UUID.randomUUID().toString();
   private final BlockingQueue<TaskChanged> changed;
@@ -73,26 +82,26 @@ public class ChangeNotifier {
   private int silentTurns;
 
   @Inject
-  ChangeNotifier(
-      Jdbi jdbi, @LongLived Jdbi sessions, WatchConfig config, Clock clock, Loops loops) {
+  ChangeNotifier(Jdbi jdbi, @LongLived Jdbi sessions, Clock clock, Loops loops) {
+    this(jdbi, sessions, FALLBACK_POLL, clock, loops);
+  }
+
+  ChangeNotifier(Jdbi jdbi, Jdbi sessions, Duration fallbackPoll, Clock clock, Loops loops) {
     this.jdbi = jdbi;
     this.sessions = sessions;
-    this.config = config;
+    this.fallbackPoll = fallbackPoll;
     this.watchers = new Watchers(clock);
-    this.changed = new ArrayBlockingQueue<>(config.queue());
+    this.changed = new ArrayBlockingQueue<>(QUEUE);
     loops.add(
         WorkLoop.named("watch-listener")
             .every(LISTEN_TURN)
             .atEnd(this::closeSession)
             .work(this::listen));
     this.announcer =
-        loops.add(
-            WorkLoop.named("watch-announcer").every(config.fallbackPoll()).work(this::announce));
+        loops.add(WorkLoop.named("watch-announcer").every(fallbackPoll).work(this::announce));
     this.waker =
         loops.add(
-            WorkLoop.named("watch")
-                .every(config.fallbackPoll().dividedBy(10))
-                .work(this::wakeWatchers));
+            WorkLoop.named("watch").every(fallbackPoll.dividedBy(10)).work(this::wakeWatchers));
   }
 
   /**
@@ -140,11 +149,11 @@ public class ChangeNotifier {
       if (!names.isEmpty()) {
         watchers.wake(ANY);
       }
-      watchers.wakeSleepers(config.fallbackPoll());
+      watchers.wakeSleepers(fallbackPoll);
     }
     if (everything || !names.isEmpty()) {
       synchronized (unannounced) {
-        announceEverything |= everything || unannounced.size() + names.size() > config.queue();
+        announceEverything |= everything || unannounced.size() + names.size() > QUEUE;
         if (announceEverything) {
           unannounced.clear();
         } else {
@@ -180,7 +189,7 @@ public class ChangeNotifier {
       }
       throw e;
     }
-    TimeUnit.MILLISECONDS.sleep(config.announcePause().toMillis());
+    TimeUnit.MILLISECONDS.sleep(ANNOUNCE_PAUSE.toMillis());
     return true;
   }
 

@@ -9,9 +9,11 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Locale;
+import java.util.Map;
 import java.util.Set;
 import java.util.TreeSet;
 import java.util.regex.Matcher;
@@ -34,6 +36,9 @@ class ReadmeTest {
 
   private static final Pattern NO_SETTING =
       Pattern.compile("kling\\.(task|webhook)\\..+|kling\\.ai");
+
+  private static final Pattern CONSTANT =
+      Pattern.compile("`([A-Z]\\w+(?:\\.[A-Z][a-z]\\w+)?)\\.([A-Z][A-Z_0-9]+)`");
 
   @Test
   void the_readme_is_read_in_five_minutes() throws IOException {
@@ -159,6 +164,28 @@ class ReadmeTest {
       }
     }
     assertEquals(Set.of(), unknown);
+  }
+
+  @Test
+  void every_constant_that_the_bounds_name_exists() throws IOException {
+    Map<String, String> sources = new HashMap<>();
+    try (var files = Files.walk(Path.of("src/main/java"))) {
+      for (Path file : files.filter(file -> file.toString().endsWith(".java")).toList()) {
+        sources.put(file.getFileName().toString().replace(".java", ""), Documents.text(file));
+      }
+    }
+    Set<String> unknown = new TreeSet<>();
+    int named = 0;
+    Matcher constant = CONSTANT.matcher(Documents.text(Documents.page("bounds.md")));
+    while (constant.find()) {
+      named++;
+      String source = sources.getOrDefault(constant.group(1).split("\\.")[0], "");
+      if (!Pattern.compile("\\b" + constant.group(2) + " =").matcher(source).find()) {
+        unknown.add(constant.group());
+      }
+    }
+    assertEquals(Set.of(), unknown);
+    assertTrue(named > 40, "only " + named + " rows name a constant");
   }
 
   @Test

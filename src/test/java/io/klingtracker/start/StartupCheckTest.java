@@ -53,8 +53,8 @@ class StartupCheckTest {
     "tracker.http.answer-time, 60s",
     "tracker.expire-after, 0s",
     "tracker.expire-after, soon",
-    "tracker.dispatch.batch, -1",
-    "tracker.dispatch.batch, many",
+    "tracker.dispatch.max-in-flight, -1",
+    "tracker.dispatch.max-in-flight, many",
     "kling.accounts.default.base-url, nowhere",
     "kling.accounts.default.max-parallel, 0",
     "kling.accounts.default.max-parallel, five",
@@ -184,8 +184,8 @@ class StartupCheckTest {
     bad.remove("kafka.bootstrap.servers");
     bad.put("tracker.secret", "short");
     bad.put("tracker.admin-key", "x");
-    bad.put("tracker.dispatch.batch", "-1");
-    bad.put("tracker.webook.batch", "5");
+    bad.put("tracker.dispatch.max-in-flight", "-1");
+    bad.put("tracker.webook.per-host", "5");
 
     String line = fault(bad).orElseThrow();
 
@@ -194,8 +194,8 @@ class StartupCheckTest {
             "kafka.bootstrap.servers",
             "tracker.secret",
             "tracker.admin-key",
-            "tracker.dispatch.batch",
-            "tracker.webook.batch")) {
+            "tracker.dispatch.max-in-flight",
+            "tracker.webook.per-host")) {
       assertTrue(line.contains(key + " "), line);
     }
     assertFalse(line.contains("\n"), line);
@@ -205,18 +205,18 @@ class StartupCheckTest {
   void values_of_the_wrong_type_hide_no_other_fault() {
     Map<String, String> bad = new HashMap<>(GOOD);
     bad.remove("tracker.public-url");
-    bad.put("tracker.dispatch.batch", "many");
+    bad.put("tracker.dispatch.max-in-flight", "many");
     bad.put("kling.timeout.read", "soon");
-    bad.put("tracker.webook.batch", "5");
+    bad.put("tracker.webook.per-host", "5");
 
     String line = fault(bad).orElseThrow();
 
     for (String key :
         List.of(
             "tracker.public-url",
-            "tracker.dispatch.batch",
+            "tracker.dispatch.max-in-flight",
             "kling.timeout.read",
-            "tracker.webook.batch")) {
+            "tracker.webook.per-host")) {
       assertTrue(line.contains(key), line);
     }
   }
@@ -322,9 +322,9 @@ class StartupCheckTest {
   void an_unknown_name_is_a_fault_that_names_the_nearest() {
     Map<String, String> nearest =
         Map.of(
-            "tracker.webook.batch", "tracker.webhook.batch",
+            "tracker.webook.per-host", "tracker.webhook.per-host",
             "tracker.sceret", "tracker.secret",
-            "%prod.tracker.dispatch.batsch", "tracker.dispatch.batch",
+            "%prod.tracker.dispatch.max-in-fligth", "tracker.dispatch.max-in-flight",
             "kling.accounts.default.max-paralel", "kling.accounts.default.max-parallel",
             "kling.acounts.default.weight", "kling.accounts.default.weight",
             "kling.model.fast", "kling.models.fast",
@@ -346,7 +346,7 @@ class StartupCheckTest {
     good.put("kling.tenant-models.acme.fast", "kling-v3");
     good.put("kling.discontinued-models[0]", "kling-v1");
     good.put("tracker.previous-secrets[0]", "fedcba9876543210fedcba9876543210");
-    good.put("%test.tracker.dispatch.batch", "5");
+    good.put("%test.tracker.dispatch.max-in-flight", "5");
     good.put("tracker.events.topics.partitions", "3");
     assertEquals(Optional.empty(), fault(good));
   }
@@ -355,9 +355,9 @@ class StartupCheckTest {
   void the_environment_is_everybody_s_and_only_warned_about() {
     Map<String, String> environment =
         Map.of(
-            "TRACKER_WEBOOK_BATCH", "5",
+            "TRACKER_WEBOOK_PER_HOST", "5",
             "KLING_ACCOUNTS_SECOND_MAXPARALEL", "5",
-            "TRACKER_WEBHOOK_BATCH", "5",
+            "TRACKER_WEBHOOK_PER_HOST", "5",
             "KLING_ACCOUNTS_MY_OWN_API_KEY", "0a1b2c3d4e5f6g7h",
             "KLING_TASK_TRACKER_PORT", "tcp://10.0.0.1:80",
             "KLING_TASK_TRACKER_SERVICE_HOST", "10.0.0.1",
@@ -371,7 +371,7 @@ class StartupCheckTest {
         List.of(
             "KLING_ACCOUNTS_SECOND_MAXPARALEL sets nothing; the nearest is"
                 + " KLING_ACCOUNTS_<NAME>_MAX_PARALLEL",
-            "TRACKER_WEBOOK_BATCH sets nothing; the nearest is TRACKER_WEBHOOK_BATCH"),
+            "TRACKER_WEBOOK_PER_HOST sets nothing; the nearest is TRACKER_WEBHOOK_PER_HOST"),
         found.warnings());
   }
 
@@ -398,7 +398,7 @@ class StartupCheckTest {
             "tracker.secret=****  # Properties",
             "kling.proxy=http://****@proxy.example.com:3128  # Properties",
             "quarkus.datasource.jdbc.url=jdbc:postgresql://db/tracker?user=u&password=****  # ",
-            "tracker.reconcile.list-from-with-api-key=60",
+            "tracker.http.max-submissions=512",
             "tracker.callback.verify=unsigned  # Default")) {
       assertTrue(lines.stream().anyMatch(line -> line.startsWith(shown)), shown + lines);
     }

@@ -107,12 +107,7 @@ class GroupedSubmissionsTest {
         new SubmissionWriter(
             store,
             Settings.of(
-                TaskConfig.class,
-                Map.of(
-                    "tracker.task.submit.queue",
-                    Integer.toString(room),
-                    "tracker.task.submit.writers",
-                    "1")),
+                TaskConfig.class, Map.of("tracker.task.submit.queue", Integer.toString(room))),
             () -> true,
             new Shares(registry));
     ExecutorService threads = Executors.newFixedThreadPool(senders);

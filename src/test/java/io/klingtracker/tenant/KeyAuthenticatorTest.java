@@ -48,7 +48,7 @@ class KeyAuthenticatorTest {
           new Settings());
 
   private static final class Settings
-      implements TenantConfig, TenantConfig.Bootstrap, TenantConfig.Keys, TenantConfig.Quotas {
+      implements TenantConfig, TenantConfig.Bootstrap, TenantConfig.Keys {
 
     @Override
     public Optional<String> adminKey() {
@@ -62,11 +62,6 @@ class KeyAuthenticatorTest {
 
     @Override
     public TenantConfig.Keys keys() {
-      return this;
-    }
-
-    @Override
-    public TenantConfig.Quotas quota() {
       return this;
     }
 
@@ -96,11 +91,6 @@ class KeyAuthenticatorTest {
     }
 
     @Override
-    public int cacheSize() {
-      return 10;
-    }
-
-    @Override
     public OptionalDouble rate() {
       return OptionalDouble.empty();
     }
@@ -108,16 +98,6 @@ class KeyAuthenticatorTest {
     @Override
     public OptionalInt burst() {
       return OptionalInt.empty();
-    }
-
-    @Override
-    public Duration rateSync() {
-      return Duration.ofSeconds(1);
-    }
-
-    @Override
-    public Duration refresh() {
-      return Duration.ofSeconds(1);
     }
   }
 

@@ -181,7 +181,7 @@ class LimitsOfReplicasTest {
   }
 
   private Quotas quotas() {
-    return new Quotas(DATABASE.jdbi(), clock, CONFIG, new CurrentCaller());
+    return new Quotas(DATABASE.jdbi(), clock, new CurrentCaller());
   }
 
   private int fill(Quotas quotas, Quota quota, String units) {

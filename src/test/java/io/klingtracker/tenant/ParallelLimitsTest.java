@@ -79,7 +79,7 @@ class ParallelLimitsTest {
 
   @Test
   void tasks_waiting_and_units_are_taken_once() throws Exception {
-    Quotas quotas = new Quotas(jdbi, clock, CONFIG, new CurrentCaller());
+    Quotas quotas = new Quotas(jdbi, clock, new CurrentCaller());
 
     assertEquals(
         10,
@@ -99,7 +99,7 @@ class ParallelLimitsTest {
 
   @Test
   void synchronous_calls_count_and_those_refused_by_kling_cost_nothing() throws Exception {
-    Quotas quotas = new Quotas(jdbi, clock, CONFIG, new CurrentCaller());
+    Quotas quotas = new Quotas(jdbi, clock, new CurrentCaller());
     Quota one = new Quota(0, BigDecimal.ONE, null, null);
     BigDecimal price = new BigDecimal("0.05");
 
@@ -107,7 +107,7 @@ class ParallelLimitsTest {
     assertEquals("20 1.00", used());
 
     // Another replica finds them in the database; the waiting of tasks is not theirs.
-    Quotas there = new Quotas(jdbi, clock, CONFIG, new CurrentCaller());
+    Quotas there = new Quotas(jdbi, clock, new CurrentCaller());
     assertEquals(0, passing(1, () -> there.pass("acme", null, one, "audio/tts", price)));
     clock.advance(Duration.ofDays(1));
     CountedCalls.Call refused = there.pass("acme", UUID.randomUUID(), one, "audio/tts", price);

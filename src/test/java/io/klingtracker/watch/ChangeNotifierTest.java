@@ -30,9 +30,6 @@ class ChangeNotifierTest {
 
   private final List<Loops> replicas = new ArrayList<>();
 
-  private record Limits(int maxWatchers, int queue, Duration announcePause, Duration fallbackPoll)
-      implements WatchConfig {}
-
   @AfterEach
   void stop() {
     replicas.forEach(Loops::close);
@@ -94,12 +91,7 @@ class ChangeNotifierTest {
   private ChangeNotifier replica() {
     Loops loops = new Loops();
     ChangeNotifier notifier =
-        new ChangeNotifier(
-            DATABASE.jdbi(),
-            DATABASE.jdbi(),
-            new Limits(10, 100, Duration.ofMillis(5), Duration.ofHours(1)),
-            CLOCK,
-            loops);
+        new ChangeNotifier(DATABASE.jdbi(), DATABASE.jdbi(), Duration.ofHours(1), CLOCK, loops);
     loops.start();
     replicas.add(loops);
     return notifier;

@@ -7,6 +7,7 @@ import io.klingtracker.task.TasksChanged;
 import io.klingtracker.testing.Settings;
 import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
 import java.time.Clock;
+import java.time.Duration;
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.CountDownLatch;
@@ -22,8 +23,7 @@ public final class Watches {
 
   /** Over the given database; it is not started, so it wakes nobody. */
   public static ChangeNotifier over(Jdbi jdbi) {
-    return new ChangeNotifier(
-        jdbi, jdbi, Settings.of(WatchConfig.class, Map.of()), Clock.systemUTC(), new Loops());
+    return new ChangeNotifier(jdbi, jdbi, Clock.systemUTC(), new Loops());
   }
 
   /** Places for so many who wait. */
@@ -49,12 +49,7 @@ public final class Watches {
   public static ChangeNotifier listening(Jdbi jdbi) throws InterruptedException {
     Loops loops = new Loops();
     ChangeNotifier notifier =
-        new ChangeNotifier(
-            jdbi,
-            jdbi,
-            Settings.of(WatchConfig.class, Map.of("tracker.watch.fallback-poll", "1h")),
-            Clock.systemUTC(),
-            loops);
+        new ChangeNotifier(jdbi, jdbi, Duration.ofHours(1), Clock.systemUTC(), loops);
     RUNNING.put(notifier, loops);
     loops.start();
     awaitListening(notifier, jdbi);
