@@ -55,6 +55,12 @@ class HttpKlingClient implements KlingClient, KlingLists, KlingBilling {
   private final Map<String, KlingToken> tokens = new ConcurrentHashMap<>();
 
   /** Of the network's own words about a failure, in bytes. */
+  /** Calls that may wait for a connection; more fail at once, unsent. */
+  private static final int WAIT_QUEUE = 1_000;
+
+  /** Largest answer that is read, in bytes: a page of 500 tasks has a tenth of it. */
+  static final int MAX_ANSWER = 4 * 1024 * 1024;
+
   private static final int MAX_REASON = 500;
 
   /** The request never got a connection. */
@@ -88,7 +94,7 @@ class HttpKlingClient implements KlingClient, KlingLists, KlingBilling {
             .setConnectTimeout((int) config.timeout().connect().toMillis())
             .setKeepAlive(true)
             .setKeepAliveTimeout(30)
-            .setMaxWaitQueueSize(config.http().waitQueue())
+            .setMaxWaitQueueSize(WAIT_QUEUE)
             .setDecompressionSupported(true)
             .setMaxHeaderSize(16 * 1024);
     config.proxy().ifPresent(proxy -> options.setProxyOptions(proxyOptions(proxy)));
@@ -337,9 +343,8 @@ class HttpKlingClient implements KlingClient, KlingLists, KlingBilling {
     response.exceptionHandler(answer::tryFail);
     response.handler(
         part -> {
-          if (body.length() + part.length() > config.http().maxAnswer()) {
-            answer.tryFail(
-                new IOException("answer larger than " + config.http().maxAnswer() + " bytes"));
+          if (body.length() + part.length() > MAX_ANSWER) {
+            answer.tryFail(new IOException("answer larger than " + MAX_ANSWER + " bytes"));
             response.request().reset();
           } else {
             body.appendBuffer(part);

@@ -19,9 +19,6 @@ public interface KlingConfig {
   /** Public model name to Kling's; an unmapped known model maps to itself. */
   Map<String, String> models();
 
-  /** A tenant's own names, by tenant, on top of {@link #models()}. */
-  Map<String, Map<String, String>> tenantModels();
-
   /** Models that Kling has switched off, beside those of the catalogue. */
   Optional<List<String>> discontinuedModels();
 
@@ -104,13 +101,5 @@ public interface KlingConfig {
     /** Connections to one host of Kling's. */
     @WithDefault("32")
     int poolSize();
-
-    /** Calls that may wait for a connection; more fail at once, unsent. */
-    @WithDefault("1000")
-    int waitQueue();
-
-    /** Largest answer that is read, in bytes. */
-    @WithDefault("4194304")
-    int maxAnswer();
   }
 }

@@ -234,18 +234,9 @@ public final class StartupCheck {
     kling.trustedCertificates().ifPresent(this::trusted);
     faults.collect(
         "",
-        () -> {
-          ModelMapping models =
-              ModelMapping.of(
-                  kling.models(), Set.copyOf(kling.discontinuedModels().orElse(List.of())));
-          kling
-              .tenantModels()
-              .forEach(
-                  (tenant, own) ->
-                      faults.collect(
-                          "kling.tenant-models." + tenant + " does not fit: ",
-                          () -> models.with(own, "kling.tenant-models")));
-        });
+        () ->
+            ModelMapping.of(
+                kling.models(), Set.copyOf(kling.discontinuedModels().orElse(List.of()))));
   }
 
   /** The URL may hold a password: no message repeats it. */
@@ -342,15 +333,11 @@ public final class StartupCheck {
     // Reading the lists is checking them.
     faults.collect("", () -> new TargetPolicy(config.getConfigMapping(TargetConfig.class)));
     WebhookConfig webhook = config.getConfigMapping(WebhookConfig.class);
-    if (webhook.jitter() > 1) {
-      faults.add("tracker.webhook.jitter", "must be 0 to 1, is " + webhook.jitter());
-    }
     new TreeMap<>(
             Map.of(
                 "in-flight", webhook.inFlight(),
                 "per-host", webhook.perHost(),
-                "per-host-rate", webhook.perHostRate(),
-                "batch", webhook.batch()))
+                "per-host-rate", webhook.perHostRate()))
         .forEach(
             (name, value) -> {
               if (value < 1) {

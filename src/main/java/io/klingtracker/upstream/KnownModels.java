@@ -22,14 +22,9 @@ public class KnownModels {
   @Inject
   public KnownModels(KlingConfig config) {
     Map<String, String> ends = new HashMap<>();
-    add(ends, config.models());
-    config.tenantModels().values().forEach(own -> add(ends, own));
+    // A mapping's chain may pass through any of its names; each of them maps to itself here.
+    config.models().values().forEach(name -> ends.put(name, name));
     mapping = ModelMapping.of(ends, Set.of());
-  }
-
-  /** A mapping's chain may pass through any of its names; each of them maps to itself here. */
-  private static void add(Map<String, String> ends, Map<String, String> models) {
-    models.values().forEach(name -> ends.put(name, name));
   }
 
   /** The name itself where it is known, else {@link ModelMapping#OTHER}. */

@@ -32,7 +32,7 @@ record RetrySchedule(List<Duration> delays, double jitter, Duration retryAfterCa
       throw new IllegalArgumentException("tracker.webhook.retries: no delay may be negative");
     }
     if (jitter < 0 || jitter > 1) {
-      throw new IllegalArgumentException("tracker.webhook.jitter must be 0 to 1, got " + jitter);
+      throw new IllegalArgumentException("jitter must be 0 to 1, got " + jitter);
     }
   }
 

@@ -14,14 +14,6 @@ public interface WebhookConfig {
   @WithDefault("5s,30s,2m,10m,30m,2h,5h,10h,12h")
   List<Duration> retries();
 
-  /** Share of a delay by which it may be shorter or longer. */
-  @WithDefault("0.2")
-  double jitter();
-
-  /** Longest Retry-After honoured. */
-  @WithDefault("1h")
-  Duration retryAfterCap();
-
   /** Until a connection, TLS included, is established. */
   @WithDefault("5s")
   Duration connectTimeout();
@@ -29,10 +21,6 @@ public interface WebhookConfig {
   /** Whole attempt, from looking the host up to the end of the answer. */
   @WithDefault("15s")
   Duration timeout();
-
-  /** Bytes of an answer read before the connection is closed. */
-  @WithDefault("16384")
-  int answerBytes();
 
   /** Deliveries of this process in flight; one tenant has at most half of them. */
   @WithDefault("2000")
@@ -46,18 +34,6 @@ public interface WebhookConfig {
   @WithDefault("50")
   int perHostRate();
 
-  /** Deliveries claimed at once. */
-  @WithDefault("200")
-  int batch();
-
-  /** How often due deliveries are looked for when nothing else wakes the sender. */
-  @WithDefault("250ms")
-  Duration poll();
-
-  /** Least time between two looks for deliveries when there was nothing more to claim. */
-  @WithDefault("20ms")
-  Duration rest();
-
   /** When hosts are left alone. */
   Breaker breaker();
 
@@ -68,10 +44,6 @@ public interface WebhookConfig {
   /** How long what became of deliveries, and every attempt, is kept. */
   @WithDefault("30d")
   Duration keep();
-
-  /** How often old rows are swept and the queue is measured. */
-  @WithDefault("15s")
-  Duration sweepEvery();
 
   /** How long a replaced secret continues to sign. */
   @WithDefault("24h")
@@ -91,24 +63,8 @@ public interface WebhookConfig {
   /** Circuit breaker and pause. */
   interface Breaker {
 
-    /** Failures in a row after which a host gets one delivery at a time. */
-    @WithDefault("5")
-    int after();
-
-    /** First break between those deliveries; it doubles. */
-    @WithDefault("5s")
-    Duration first();
-
-    /** Longest break. */
-    @WithDefault("1m")
-    Duration cap();
-
     /** How long a host fails without one success before it is paused. */
     @WithDefault("5d")
     Duration pauseAfter();
-
-    /** How often a paused host is tried. */
-    @WithDefault("1h")
-    Duration pausedProbe();
   }
 }

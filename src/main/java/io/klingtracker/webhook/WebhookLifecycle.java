@@ -30,6 +30,16 @@ import org.jdbi.v3.core.Jdbi;
 class WebhookLifecycle {
 
   private static final Logger LOG = Logger.getLogger(WebhookLifecycle.class);
+
+  /** How often due deliveries are looked for when nothing else wakes the sender. */
+  private static final Duration POLL = Duration.ofMillis(250);
+
+  /** Between two looks when there was nothing more to claim: what comes meanwhile shares one. */
+  private static final Duration REST = Duration.ofMillis(20);
+
+  /** How often old rows are swept and the queue is measured. */
+  private static final Duration SWEEP_EVERY = Duration.ofSeconds(15);
+
   private static final Duration LONGEST_GOODBYE = Duration.ofSeconds(5);
   private static final Duration GOODBYE_STEP = Duration.ofMillis(20);
 
@@ -69,7 +79,10 @@ class WebhookLifecycle {
             resolver,
             policy,
             new PinnedClient.Limits(
-                config.connectTimeout(), config.timeout(), config.answerBytes(), config.perHost()),
+                config.connectTimeout(),
+                config.timeout(),
+                WebhookSender.ANSWER_BYTES,
+                config.perHost()),
             null,
             clock);
     this.sender =
@@ -79,6 +92,7 @@ class WebhookLifecycle {
             config.ed25519() ? SigningKey.of(root) : null,
             client,
             config,
+            WebhookSender.breaker(config),
             traces,
             metrics,
             setAside,
@@ -87,8 +101,8 @@ class WebhookLifecycle {
     this.sending =
         loops.add(
             WorkLoop.named("webhooks")
-                .every(config.poll())
-                .rest(config.rest())
+                .every(POLL)
+                .rest(REST)
                 .atEnd(this::finish)
                 .oldest(() -> queue.oldest(clock.instant()))
                 .work(sender::runOnce));
@@ -102,7 +116,7 @@ class WebhookLifecycle {
               redeliveries.redeliver(UUID.fromString(key));
               sending.wake();
             });
-    loops.add(WorkLoop.named("webhook-sweep").every(config.sweepEvery()).work(sweep::runOnce));
+    loops.add(WorkLoop.named("webhook-sweep").every(SWEEP_EVERY).work(sweep::runOnce));
   }
 
   /** After tenants have been made. */

@@ -40,6 +40,30 @@ class WebhookSender {
   private static final Logger LOG = Logger.getLogger(WebhookSender.class);
   private static final String USER_AGENT = "Kling-Task-Tracker/1";
 
+  /** Bytes of an answer read before the connection is closed; only its beginning is ever shown. */
+  static final int ANSWER_BYTES = 16_384;
+
+  /** Deliveries claimed, or settled, at once. */
+  static final int BATCH = 200;
+
+  /** Share of a wait between attempts by which it may be shorter or longer. */
+  static final double JITTER = 0.2;
+
+  /** Longest {@code Retry-After} honoured. */
+  static final Duration RETRY_AFTER_CAP = Duration.ofHours(1);
+
+  /** Failures in a row after which a host gets one delivery at a time. */
+  static final int HOST_FAILURES = 5;
+
+  /** First break between those deliveries; it doubles … */
+  static final Duration FIRST_BREAK = Duration.ofSeconds(5);
+
+  /** … up to this. */
+  static final Duration LONGEST_BREAK = Duration.ofMinutes(1);
+
+  /** How often a paused host is tried. */
+  static final Duration PAUSED_PROBE = Duration.ofHours(1);
+
   /** A row that is behind another is looked at again no sooner than this. */
   private static final Duration BEHIND_PAUSE = Duration.ofSeconds(1);
 
@@ -82,6 +106,7 @@ class WebhookSender {
       @Nullable SigningKey key,
       PinnedClient client,
       WebhookConfig config,
+      Breaker breaker,
       WebhookTraces traces,
       WebhookMetrics metrics,
       SetAside setAside,
@@ -97,9 +122,14 @@ class WebhookSender {
     this.metrics = metrics;
     this.setAside = setAside;
     this.clock = clock;
-    this.schedule = new RetrySchedule(config.retries(), config.jitter(), config.retryAfterCap());
-    WebhookConfig.Breaker b = config.breaker();
-    this.breaker = new Breaker(b.after(), b.first(), b.cap(), b.pauseAfter(), b.pausedProbe());
+    this.schedule = new RetrySchedule(config.retries(), JITTER, RETRY_AFTER_CAP);
+    this.breaker = breaker;
+  }
+
+  /** When a host is left alone. */
+  static Breaker breaker(WebhookConfig config) {
+    return new Breaker(
+        HOST_FAILURES, FIRST_BREAK, LONGEST_BREAK, config.breaker().pauseAfter(), PAUSED_PROBE);
   }
 
   /** What makes the loop run again when an answer has come. */
@@ -127,7 +157,7 @@ class WebhookSender {
       unsettled.add(next);
     }
     while (!unsettled.isEmpty()) {
-      List<Settlement> batch = unsettled.stream().limit(config.batch()).toList();
+      List<Settlement> batch = unsettled.stream().limit(BATCH).toList();
       Batch.apply(
           batch, some -> queue.settle(some, breaker).forEach(this::hostQueueChanged), this::lost);
       batch.forEach(
@@ -184,7 +214,7 @@ class WebhookSender {
 
   private boolean claimAndSend() {
     int free = config.inFlight() - inFlight.get();
-    int room = Math.min(config.batch(), free);
+    int room = Math.min(BATCH, free);
     if (room <= 0) {
       return false;
     }

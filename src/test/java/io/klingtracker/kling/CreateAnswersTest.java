@@ -88,8 +88,7 @@ class CreateAnswersTest {
                     "kling.accounts.default.access-key", "access",
                     "kling.accounts.default.secret-key", "secret-0123456789",
                     "kling.timeout.read", read,
-                    "kling.timeout.connect", "60s",
-                    "kling.http.max-answer", "1000"))
+                    "kling.timeout.connect", "60s"))
             .build()
             .getConfigMapping(KlingConfig.class);
     return KlingOverHttp.client(vertx, config, Clock.systemUTC());
@@ -139,7 +138,7 @@ class CreateAnswersTest {
 
   @Test
   void an_answer_that_is_too_large_leaves_it_unknown() {
-    body = "{\"code\":0,\"message\":\"" + "x".repeat(2000) + "\"}";
+    body = "{\"code\":0,\"message\":\"" + "x".repeat(HttpKlingClient.MAX_ANSWER) + "\"}";
 
     assertEquals("Unknown", create().getClass().getSimpleName());
   }

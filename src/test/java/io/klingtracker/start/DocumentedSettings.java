@@ -143,8 +143,6 @@ final class DocumentedSettings {
             ((ParameterizedType) getter.getGenericReturnType()).getActualTypeArguments()[1];
         if (content instanceof Class<?> group && group.isInterface()) {
           collect(key + ".<name>", group, all);
-        } else if (content instanceof ParameterizedType) {
-          all.put(key + ".<tenant>.<public>", NONE);
         } else {
           all.put(key + ".<public>", NONE);
         }

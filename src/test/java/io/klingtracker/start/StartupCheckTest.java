@@ -105,15 +105,6 @@ class StartupCheckTest {
   }
 
   @Test
-  void a_circle_that_a_tenant_s_own_names_close_is_a_fault() {
-    Map<String, String> bad = new HashMap<>(GOOD);
-    bad.put("kling.models.fast", "cheap");
-    bad.put("kling.tenant-models.acme.cheap", "fast");
-
-    assertTrue(fault(bad).orElseThrow().contains("kling.tenant-models.acme"));
-  }
-
-  @Test
   void an_identity_provider_without_an_audience_is_a_fault() {
     Map<String, String> people = new HashMap<>(GOOD);
     people.put("quarkus.oidc.tenant-enabled", "true");
@@ -343,7 +334,6 @@ class StartupCheckTest {
     good.put("kling.accounts.\"a.b\".api-key", "0a1b2c3d4e5f6g7h");
     good.put("kling.models.fast", "kling-v3");
     good.put("kling.models.\"my.model\"", "kling-v3");
-    good.put("kling.tenant-models.acme.fast", "kling-v3");
     good.put("kling.discontinued-models[0]", "kling-v1");
     good.put("tracker.previous-secrets[0]", "fedcba9876543210fedcba9876543210");
     good.put("%test.tracker.dispatch.max-in-flight", "5");

@@ -37,8 +37,8 @@ final class SenderRig implements AutoCloseable {
   private final PinnedClient client;
   private final WorkLoop loop;
 
-  private SenderRig(Vertx vertx, Jdbi jdbi, Clock clock, Map<String, String> settings) {
-    WebhookConfig config = config(settings);
+  private SenderRig(
+      Vertx vertx, Jdbi jdbi, Clock clock, WebhookConfig config, DeliveryQueue.Breaker breaker) {
     secrets = new SecretStore(jdbi, ROOT, clock);
     client =
         new PinnedClient(
@@ -49,7 +49,10 @@ final class SenderRig implements AutoCloseable {
                     : CompletableFuture.completedFuture(List.of(loopback())),
             new TargetPolicy(true, List.of(), List.of()),
             new PinnedClient.Limits(
-                config.connectTimeout(), config.timeout(), config.answerBytes(), config.perHost()),
+                config.connectTimeout(),
+                config.timeout(),
+                WebhookSender.ANSWER_BYTES,
+                config.perHost()),
             null,
             clock);
     setAside = new SetAside(jdbi, clock);
@@ -60,6 +63,7 @@ final class SenderRig implements AutoCloseable {
             config.ed25519() ? SigningKey.of(ROOT) : null,
             client,
             config,
+            breaker,
             new WebhookTraces(OpenTelemetry.noop().getTracer("test")),
             new WebhookMetrics(new SimpleMeterRegistry()),
             setAside,
@@ -71,8 +75,30 @@ final class SenderRig implements AutoCloseable {
   }
 
   static SenderRig start(Vertx vertx, Jdbi jdbi, Map<String, String> settings) {
+    WebhookConfig config = config(settings);
+    return start(vertx, jdbi, config, WebhookSender.breaker(config));
+  }
+
+  /** Failing hosts are tried again after 10 ms, however often they failed. */
+  static SenderRig hasty(Vertx vertx, Jdbi jdbi, Map<String, String> settings) {
+    WebhookConfig config = config(settings);
+    Duration pause = Duration.ofMillis(10);
+    return start(
+        vertx,
+        jdbi,
+        config,
+        new DeliveryQueue.Breaker(
+            WebhookSender.HOST_FAILURES,
+            pause,
+            pause,
+            config.breaker().pauseAfter(),
+            WebhookSender.PAUSED_PROBE));
+  }
+
+  private static SenderRig start(
+      Vertx vertx, Jdbi jdbi, WebhookConfig config, DeliveryQueue.Breaker breaker) {
     return new SenderRig(
-        vertx, jdbi, Clock.tick(Clock.systemUTC(), Duration.ofMillis(1)), settings);
+        vertx, jdbi, Clock.tick(Clock.systemUTC(), Duration.ofMillis(1)), config, breaker);
   }
 
   /** The defaults, and what a test sets differently. */
