@@ -37,7 +37,6 @@ class CallbackIntake {
   CallbackIntake(
       ReceiptStore receipts,
       ReceiptWriter writer,
-      CallbackConfig config,
       KlingConfig kling,
       ObjectMapper json,
       Clock clock,
@@ -51,7 +50,7 @@ class CallbackIntake {
         kling.accounts().size() == 1
             ? kling.accounts().keySet().stream().findAny()
             : Optional.empty();
-    this.signatures = KlingSignature.of(kling, config.tolerance());
+    this.signatures = KlingSignature.of(kling);
   }
 
   /**

@@ -38,7 +38,7 @@ public class CallbackOpenApi implements OASFilter {
             .addAPIResponse("400", response("not JSON, or no task in it; kept as a receipt"))
             .addAPIResponse("401", response("wrong token; signature missing, wrong or not of now"))
             .addAPIResponse("408", response("the body did not arrive in time"))
-            .addAPIResponse("413", response("larger than tracker.callback.max-body"))
+            .addAPIResponse("413", response("larger than 1 MiB"))
             .addAPIResponse("429", response("too many different callbacks for this task"))
             .addAPIResponse("503", response("nothing can be stored now; Retry-After says when"));
     return OASFactory.createOperation()

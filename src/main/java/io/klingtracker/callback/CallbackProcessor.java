@@ -1,5 +1,6 @@
 package io.klingtracker.callback;
 
+import java.time.Duration;
 import io.klingtracker.loops.Attempts;
 import io.klingtracker.loops.Batch;
 import io.klingtracker.loops.Loops;
@@ -34,6 +35,12 @@ class CallbackProcessor {
   /** The kind of what is set aside here. */
   static final String SET_ASIDE = "callback";
 
+  /** Most callbacks processed by one statement. */
+  static final int BATCH = 128;
+
+  /** The longest time between two looks, should a wake-up be lost. */
+  private static final Duration POLL = Duration.ofSeconds(1);
+
   /** Reports kept for the next pass; with more, whoever brings them books them. */
   private static final int MAX_UNBOOKED = 2_000;
 
@@ -42,7 +49,7 @@ class CallbackProcessor {
   private final CallbackSettler settler;
   private final SetAside setAside;
   private final Reports reports;
-  private final CallbackConfig config;
+  private final int batch;
   private final List<Reports.Report> unbooked = new ArrayList<>();
   private final Attempts unclaimed = new Attempts();
   private final WorkLoop loop;
@@ -54,7 +61,18 @@ class CallbackProcessor {
       CallbackSettler settler,
       SetAside setAside,
       Reports reports,
-      CallbackConfig config,
+      Presence presence,
+      Loops loops) {
+    this(jdbi, store, settler, setAside, reports, BATCH, presence, loops);
+  }
+
+  CallbackProcessor(
+      Jdbi jdbi,
+      PendingStore store,
+      CallbackSettler settler,
+      SetAside setAside,
+      Reports reports,
+      int batch,
       Presence presence,
       Loops loops) {
     this.jdbi = jdbi;
@@ -62,11 +80,11 @@ class CallbackProcessor {
     this.settler = settler;
     this.setAside = setAside;
     this.reports = reports;
-    this.config = config;
+    this.batch = batch;
     this.loop =
         loops.add(
             WorkLoop.named("callbacks")
-                .every(config.work().poll())
+                .every(POLL)
                 .atEnd(() -> reports(takeUnbooked()))
                 .oldest(store::oldest)
                 .work(this::runOnce));
@@ -120,8 +138,8 @@ class CallbackProcessor {
     reports(takeUnbooked());
     List<PendingCallback> claimed =
         Batch.claim(
-            () -> store.claim(config.batch()),
-            () -> store.due(config.batch()),
+            () -> store.claim(batch),
+            () -> store.due(batch),
             store::claim,
             this::unclaimed);
     Map<Long, String> verdicts = settler.settle(claimed);
@@ -129,7 +147,7 @@ class CallbackProcessor {
         claimed.stream().filter(callback -> verdicts.containsKey(callback.receiptId())).toList(),
         done -> settle(done, verdicts),
         settler::failed);
-    return !claimed.isEmpty() && store.isFull(claimed, config.batch(), config.maxBody());
+    return !claimed.isEmpty() && store.isFull(claimed, batch, CallbackRoute.MAX_BODY);
   }
 
   /** One that cannot even be claimed stays where it is, which costs the others a statement. */

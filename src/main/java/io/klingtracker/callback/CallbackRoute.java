@@ -26,12 +26,14 @@ import org.jspecify.annotations.Nullable;
 @Singleton
 class CallbackRoute {
 
+  /** Largest callback, in bytes, also once it is unpacked. */
+  static final int MAX_BODY = 1024 * 1024;
+
   private static final String OK = "{\"code\":0,\"message\":\"ok\"}";
 
   private final CallbackTarget target;
   private final CallbackIntake intake;
   private final SelfTestCallbacks tests;
-  private final CallbackConfig config;
   private final Bodies bodies;
   private final ExecutorService executor;
 
@@ -40,13 +42,11 @@ class CallbackRoute {
       CallbackTarget target,
       CallbackIntake intake,
       SelfTestCallbacks tests,
-      CallbackConfig config,
       Bodies bodies,
       ExecutorService executor) {
     this.target = target;
     this.intake = intake;
     this.tests = tests;
-    this.config = config;
     this.bodies = bodies;
     this.executor = executor;
   }
@@ -62,7 +62,7 @@ class CallbackRoute {
       return;
     }
     bodies.readCallback(
-        call, config.maxBody(), body -> take(call.request(), taskId, body.getBytes()));
+        call, MAX_BODY, body -> take(call.request(), taskId, body.getBytes()));
   }
 
   private void take(HttpServerRequest request, String taskId, byte[] body) {

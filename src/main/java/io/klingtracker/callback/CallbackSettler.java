@@ -95,7 +95,7 @@ class CallbackSettler {
     this.checkRequested = checkRequested;
     this.config = config;
     this.clock = clock;
-    this.backoff = new Backoff(config.work().retryFirst(), config.work().retryCap(), JITTER);
+    this.backoff = new Backoff(PendingStore.RETRY_FIRST, PendingStore.RETRY_CAP, JITTER);
   }
 
   /**

@@ -22,20 +22,21 @@ final class KlingSignature {
   private static final String PREFIX = "whsec_";
 
   private final List<byte[]> keys;
-  private final Duration tolerance;
+  /** How far a signed callback's timestamp may be from our clock. */
+  static final Duration TOLERANCE = Duration.ofMinutes(5);
+
 
   /**
    * Takes an account's secrets.
    *
    * @throws IllegalArgumentException when one is not {@code whsec_} and base 64
    */
-  KlingSignature(List<String> secrets, Duration tolerance) {
+  KlingSignature(List<String> secrets) {
     this.keys = secrets.stream().map(KlingSignature::key).toList();
-    this.tolerance = tolerance;
   }
 
   /** By account, of those that have secrets. */
-  static Map<String, KlingSignature> of(KlingConfig kling, Duration tolerance) {
+  static Map<String, KlingSignature> of(KlingConfig kling) {
     Map<String, KlingSignature> signatures = new HashMap<>();
     kling
         .accounts()
@@ -44,7 +45,7 @@ final class KlingSignature {
                 account
                     .webhookSecrets()
                     .ifPresent(
-                        secrets -> signatures.put(name, new KlingSignature(secrets, tolerance))));
+                        secrets -> signatures.put(name, new KlingSignature(secrets))));
     return Map.copyOf(signatures);
   }
 
@@ -84,7 +85,7 @@ final class KlingSignature {
   private boolean isNear(String timestamp, Instant now) {
     try {
       Instant sent = Instant.ofEpochSecond(Long.parseLong(timestamp));
-      return Duration.between(sent, now).abs().compareTo(tolerance) <= 0;
+      return Duration.between(sent, now).abs().compareTo(TOLERANCE) <= 0;
     } catch (NumberFormatException | java.time.DateTimeException | ArithmeticException e) {
       return false;
     }

@@ -117,19 +117,23 @@ class PendingStore {
   private static final String OLDEST =
       "select received_at from callback_receipt where id = (select min(receipt_id) from callback_pending)";
 
+  /** The wait before a callback is tried again whose task was held by somebody; it doubles … */
+  static final Duration RETRY_FIRST = Duration.ofMillis(100);
+
+  /** … up to this. */
+  static final Duration RETRY_CAP = Duration.ofSeconds(30);
+
   /** Of the heap, for the bodies of one claim; what is read of them takes some times as much. */
   private static final int HEAP_PARTS = 32;
 
   private final Jdbi jdbi;
   private final Clock clock;
-  private final Duration retryFirst;
-  private final Duration retryCap;
   private final long claimBytes;
   private final String owner;
 
   @Inject
-  PendingStore(Jdbi jdbi, Clock clock, CallbackConfig config, ReplicaId me) {
-    this(jdbi, clock, config, me, Runtime.getRuntime().maxMemory() / HEAP_PARTS);
+  PendingStore(Jdbi jdbi, Clock clock, ReplicaId me) {
+    this(jdbi, clock, me, Runtime.getRuntime().maxMemory() / HEAP_PARTS);
   }
 
   /**
@@ -137,13 +141,11 @@ class PendingStore {
    *
    * @param claimBytes how long the bodies of one claim may be together; one alone may be longer
    */
-  PendingStore(Jdbi jdbi, Clock clock, CallbackConfig config, ReplicaId me, long claimBytes) {
+  PendingStore(Jdbi jdbi, Clock clock, ReplicaId me, long claimBytes) {
     this.jdbi = jdbi;
     this.owner = me.id();
     this.claimBytes = claimBytes;
     this.clock = clock;
-    this.retryFirst = config.work().retryFirst();
-    this.retryCap = config.work().retryCap();
   }
 
   /** Claims callbacks that are to be processed, oldest first. */
@@ -180,8 +182,8 @@ class PendingStore {
         .bind("now", now)
         .bind("until", now.plus(Presence.CLAIM))
         .bind("owner", owner)
-        .bind("retryFirst", retryFirst.toMillis())
-        .bind("retryCap", retryCap.toMillis())
+        .bind("retryFirst", RETRY_FIRST.toMillis())
+        .bind("retryCap", RETRY_CAP.toMillis())
         .bind("limit", limit)
         .bind("bytes", claimBytes);
   }

@@ -71,13 +71,14 @@ class ReceiptStore {
         limit :limit)
       """;
 
+  /** Different bodies kept for one task; more are refused with 429. */
+  static final int PER_TASK = 200;
+
   private final Jdbi jdbi;
-  private final int perTask;
 
   @Inject
-  ReceiptStore(Jdbi jdbi, CallbackConfig config) {
+  ReceiptStore(Jdbi jdbi) {
     this.jdbi = jdbi;
-    this.perTask = config.maxReceipts();
   }
 
   /**
@@ -107,7 +108,7 @@ class ReceiptStore {
                     .ints("repeats", Receipt::repeats)
                     .rest()
                     .bindArray("places", Integer.class, places(sorted))
-                    .bind("perTask", perTask)
+                    .bind("perTask", PER_TASK)
                     .mapTo(String.class)
                     .list()));
   }

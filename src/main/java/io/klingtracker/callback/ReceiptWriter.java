@@ -37,6 +37,12 @@ import org.jboss.logging.Logger;
 @Singleton
 class ReceiptWriter {
 
+  /** Threads that store callbacks; those of one task share a thread. One fills its groups best. */
+  static final int WRITERS = 1;
+
+  /** Most callbacks stored in one statement. */
+  static final int BATCH = 128;
+
   private static final Duration FULL = Duration.ofSeconds(1);
 
   private static final Logger LOG = Logger.getLogger(ReceiptWriter.class);
@@ -54,6 +60,16 @@ class ReceiptWriter {
       CallbackProcessor processor,
       CallbackConfig config,
       GroupCommitConfig grouping) {
+    this(store, tasks, processor, config, grouping, WRITERS);
+  }
+
+  ReceiptWriter(
+      ReceiptStore store,
+      Tasks tasks,
+      CallbackProcessor processor,
+      CallbackConfig config,
+      GroupCommitConfig grouping,
+      int writers) {
     this.store = store;
     this.tasks = tasks;
     this.processor = processor;
@@ -62,7 +78,7 @@ class ReceiptWriter {
         new GroupCommit<>(
             "callbacks",
             new GroupCommit.Bounds(
-                grouping.enabled(), config.queue(), config.writers(), config.batch()),
+                grouping.enabled(), config.queue(), writers, BATCH),
             this::write);
   }
 

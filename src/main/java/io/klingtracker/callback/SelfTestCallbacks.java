@@ -26,10 +26,10 @@ class SelfTestCallbacks {
   private final Map<String, KlingSignature> signatures;
 
   @Inject
-  SelfTestCallbacks(SelfTests tests, CallbackConfig config, KlingConfig kling, Clock clock) {
+  SelfTestCallbacks(SelfTests tests, KlingConfig kling, Clock clock) {
     this.tests = tests;
     this.clock = clock;
-    this.signatures = KlingSignature.of(kling, config.tolerance());
+    this.signatures = KlingSignature.of(kling);
   }
 
   /**

@@ -62,7 +62,6 @@ class CallbackLoadTest {
           "kling.accounts.default.access-key", "access",
           "kling.accounts.default.secret-key", "secret-0123456789abcdef0123456789abcdef",
           "kling.accounts.default.webhook-secrets", SECRET,
-          "tracker.callback.writers", Integer.toString(WRITERS),
           "tracker.public-url", "http://localhost");
   private final ExecutorService threads = Executors.newFixedThreadPool(SENDERS);
   private CallbackParts callbacks;
@@ -72,7 +71,7 @@ class CallbackLoadTest {
     GivenTasks.tenant(jdbi);
     callbacks =
         new CallbackParts(
-            jdbi, clock, tasks, new UpstreamParts(jdbi, clock, tasks, settings), settings);
+            jdbi, clock, tasks, new UpstreamParts(jdbi, clock, tasks, settings), settings, CallbackProcessor.BATCH, WRITERS);
   }
 
   @AfterEach

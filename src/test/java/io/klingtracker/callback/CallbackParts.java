@@ -42,11 +42,30 @@ public final class CallbackParts implements AutoCloseable {
 
   public CallbackParts(
       Jdbi jdbi, Clock clock, Tasks tasks, UpstreamParts upstream, Map<String, String> settings) {
+    this(
+        jdbi,
+        clock,
+        tasks,
+        upstream,
+        settings,
+        CallbackProcessor.BATCH,
+        ReceiptWriter.WRITERS);
+  }
+
+  /** With other bounds than the service's. */
+  CallbackParts(
+      Jdbi jdbi,
+      Clock clock,
+      Tasks tasks,
+      UpstreamParts upstream,
+      Map<String, String> settings,
+      int batch,
+      int writers) {
     CallbackConfig config = Settings.of(CallbackConfig.class, settings);
     this.jdbi = jdbi;
     this.clock = clock;
-    this.receipts = new ReceiptStore(jdbi, config);
-    this.pending = new PendingStore(jdbi, clock, config, new ReplicaId());
+    this.receipts = new ReceiptStore(jdbi);
+    this.pending = new PendingStore(jdbi, clock, new ReplicaId());
     this.setAside = new SetAside(jdbi, clock);
     CallbackSettler settler =
         new CallbackSettler(
@@ -67,17 +86,21 @@ public final class CallbackParts implements AutoCloseable {
             settler,
             setAside,
             upstream.reports,
-            config,
+            batch,
             DeadClaims.silent(jdbi),
             loops);
     this.writer =
         new ReceiptWriter(
-            receipts, tasks, processor, config, Settings.of(GroupCommitConfig.class, settings));
+            receipts,
+ tasks,
+ processor,
+ config,
+ Settings.of(GroupCommitConfig.class, settings),
+ writers);
     this.intake =
         new CallbackIntake(
             receipts,
             writer,
-            config,
             Settings.of(KlingConfig.class, settings),
             new ObjectMapper(),
             clock,
@@ -113,7 +136,6 @@ public final class CallbackParts implements AutoCloseable {
 
   /** The route, on a port of its own without Quarkus. */
   public int listen(Vertx vertx, CallbackTarget target, Map<String, String> settings) {
-    CallbackConfig config = Settings.of(CallbackConfig.class, settings);
     HttpParts http = new HttpParts(vertx, settings);
     Router router = http.router();
     new CallbackRoute(
@@ -121,10 +143,8 @@ public final class CallbackParts implements AutoCloseable {
             intake,
             new SelfTestCallbacks(
                 new SelfTests(jdbi, new ObjectMapper(), target),
-                config,
                 Settings.of(KlingConfig.class, settings),
                 clock),
-            config,
             http.bodies(),
             executor)
         .register(router);

@@ -163,8 +163,7 @@ class HistoriesTest {
       settings.put("kling.accounts.default.api-key", "key");
       settings.put("tracker.reconcile.rate", "1000000");
       settings.put("tracker.reconcile.batch", Integer.toString(3 + random.nextInt(200)));
-      settings.put("tracker.callback.batch", Integer.toString(1 + random.nextInt(100)));
-      settings.put("tracker.callback.writers", "1");
+      int batch = 1 + random.nextInt(100);
       if (signs) {
         settings.put("kling.accounts.default.webhook-secrets", SECRET);
       }
@@ -175,7 +174,9 @@ class HistoriesTest {
       kling.awayShare = random.nextInt(3) * 0.15;
       this.tasks = TasksOnDatabase.of(jdbi, clock);
       UpstreamParts upstream = new UpstreamParts(jdbi, clock, tasks, settings);
-      this.callbacks = new CallbackParts(jdbi, clock, tasks, upstream, settings);
+      this.callbacks =
+          new CallbackParts(
+              jdbi, clock, tasks, upstream, settings, batch, ReceiptWriter.WRITERS);
       this.reconciler =
           new ReconcileParts(
               jdbi, clock, tasks, upstream, kling, kling, new SameThread(), settings);

@@ -15,7 +15,6 @@ import io.klingtracker.task.TaskSignal;
 import io.klingtracker.task.Tasks;
 import io.klingtracker.task.TasksOnDatabase;
 import io.klingtracker.testing.Refusing;
-import io.klingtracker.testing.Settings;
 import io.klingtracker.testing.TestClock;
 import io.klingtracker.testing.TestDatabase;
 import io.klingtracker.upstream.UpstreamParts;
@@ -197,8 +196,7 @@ class OneBadCallbackTest {
 
   @Test
   void a_claim_is_bounded_in_bytes_and_takes_one_callback_at_least() {
-    CallbackConfig config = Settings.of(CallbackConfig.class, settings);
-    PendingStore store = new PendingStore(jdbi, clock, config, new ReplicaId(), 2_500);
+    PendingStore store = new PendingStore(jdbi, clock, new ReplicaId(), 2_500);
     for (int i = 0; i < 4; i++) {
       insert(bad, "{\"%d\":\"%s\"}".formatted(i, "x".repeat(992)));
     }

@@ -35,7 +35,6 @@ class SelfTestCallbacksTest {
   private final SelfTestCallbacks callbacks =
       new SelfTestCallbacks(
           tests,
-          Settings.of(CallbackConfig.class, Map.of()),
           Settings.of(
               KlingConfig.class,
               Map.of(
