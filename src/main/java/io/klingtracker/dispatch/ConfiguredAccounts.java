@@ -1,5 +1,6 @@
 package io.klingtracker.dispatch;
 
+import java.time.Duration;
 import io.klingtracker.catalog.Family;
 import io.klingtracker.dispatch.PoolState.Parking;
 import io.klingtracker.kling.AnswerTable;
@@ -30,6 +31,12 @@ class ConfiguredAccounts implements KlingAccounts {
 
   private static final Logger LOG = Logger.getLogger(ConfiguredAccounts.class);
 
+  /** Failures in a row that open an account's breaker. */
+  static final int BREAKER_FAILURES = 5;
+
+  /** First time that it stays open. */
+  static final Duration OPEN_FIRST = Duration.ofSeconds(2);
+
   private final PoolStore store;
   private final Clock clock;
   private final Map<String, Capacity.Account> accounts = new TreeMap<>();
@@ -45,9 +52,9 @@ class ConfiguredAccounts implements KlingAccounts {
   ConfiguredAccounts(PoolStore store, KlingConfig kling, DispatchConfig config, Clock clock) {
     this.store = store;
     this.clock = clock;
-    Backoff open =
-        new Backoff(
-            config.breaker().openFirst(), config.breaker().openCap(), ConfiguredBackoff.JITTER);
+    Duration cap = config.breaker().openCap();
+    Duration first = cap.compareTo(OPEN_FIRST) < 0 ? cap : OPEN_FIRST;
+    Backoff open = new Backoff(first, cap, ConfiguredBackoff.JITTER);
     kling
         .accounts()
         .forEach(
@@ -59,7 +66,7 @@ class ConfiguredAccounts implements KlingAccounts {
               breakers.put(
                   name,
                   new Breaker(
-                      config.breaker().failures(), open, clock, RandomGenerator.getDefault()));
+                      BREAKER_FAILURES, open, clock, RandomGenerator.getDefault()));
             });
   }
 

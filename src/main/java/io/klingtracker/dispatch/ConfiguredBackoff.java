@@ -12,6 +12,10 @@ class ConfiguredBackoff implements PoolBackoff {
 
   static final double JITTER = 0.2;
 
+  /** Waits before a limit that 1303 lowered is raised. */
+  private static final Backoff RAISE =
+      new Backoff(Duration.ofSeconds(1), Duration.ofSeconds(30), JITTER);
+
   private static final Backoff TRY =
       new Backoff(Duration.ofMillis(200), Duration.ofSeconds(5), JITTER);
 
@@ -20,7 +24,6 @@ class ConfiguredBackoff implements PoolBackoff {
    */
   private static final int TRIES = 128;
 
-  private final Backoff raise;
   private final Backoff next;
   private final Backoff probe;
   private final RandomGenerator random;
@@ -31,7 +34,6 @@ class ConfiguredBackoff implements PoolBackoff {
   }
 
   ConfiguredBackoff(DispatchConfig config, RandomGenerator random) {
-    this.raise = new Backoff(config.limit().raiseFirst(), config.limit().raiseCap(), JITTER);
     this.next = new Backoff(config.retryFirst(), config.retryCap(), JITTER);
     this.probe = new Backoff(config.probe().first(), config.probe().cap(), JITTER);
     this.random = random;
@@ -39,7 +41,7 @@ class ConfiguredBackoff implements PoolBackoff {
 
   @Override
   public Duration beforeRaise(int failed) {
-    return raise.after(failed, random);
+    return RAISE.after(failed, random);
   }
 
   @Override

@@ -18,6 +18,15 @@ import org.jboss.logging.Logger;
 @Singleton
 class DispatchLifecycle {
 
+  /** Between two looks when there was nothing more to send: what comes meanwhile shares one. */
+  private static final Duration REST = Duration.ofMillis(10);
+
+  /** At shutdown, how long answers that are under way are waited for. */
+  private static final Duration DRAIN = Duration.ofSeconds(5);
+
+  /** How often queue and slots are counted for metrics. */
+  private static final Duration GAUGES_EVERY = Duration.ofSeconds(15);
+
   private static final Logger LOG = Logger.getLogger(DispatchLifecycle.class);
   private static final long DRAIN_STEP_MILLIS = 20;
   private static final Duration SWEEP_EVERY = Duration.ofMinutes(10);
@@ -28,7 +37,6 @@ class DispatchLifecycle {
   private final DispatchMetrics metrics;
   private final ModelSweep sweep;
   private final GoneAccounts gone;
-  private final DispatchConfig config;
   private final Clock clock;
   private final WorkLoop loop;
   private Instant nextCount = Instant.MIN;
@@ -53,12 +61,11 @@ class DispatchLifecycle {
     this.metrics = metrics;
     this.sweep = sweep;
     this.gone = gone;
-    this.config = config;
     this.clock = clock;
     this.loop =
         WorkLoop.named("dispatcher")
-            .every(config.poll())
-            .rest(config.rest())
+            .every(Dispatcher.POLL)
+            .rest(REST)
             .atEnd(this::drain)
             .oldest(dispatcher::oldest)
             .work(this::runOnce);
@@ -72,7 +79,7 @@ class DispatchLifecycle {
   /** Answers that still come in are settled now rather than looked up by another replica later. */
   private void drain() {
     try {
-      for (long left = config.drain().toMillis();
+      for (long left = DRAIN.toMillis();
           left > 0 && dispatcher.isBusy();
           left -= DRAIN_STEP_MILLIS) {
         Thread.sleep(DRAIN_STEP_MILLIS);
@@ -101,7 +108,7 @@ class DispatchLifecycle {
     }
     boolean more = dispatcher.runOnce();
     if (!more && !now.isBefore(nextCount)) {
-      nextCount = now.plus(config.gauges());
+      nextCount = now.plus(GAUGES_EVERY);
       QueueReader.Queue queue = reader.queue();
       metrics.queue(queue.depth(), queue.oldest());
       metrics.accounts(accounts.all(), name -> accounts.breaker(name).ordinal());

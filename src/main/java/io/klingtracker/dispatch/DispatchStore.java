@@ -132,7 +132,6 @@ class DispatchStore {
   private final FairQueue queue;
   private final PoolStore pools;
   private final Clock clock;
-  private final DispatchConfig config;
   private final BodyRoom bodies;
   private final String owner;
 
@@ -142,7 +141,6 @@ class DispatchStore {
       FairQueue queue,
       PoolStore pools,
       Clock clock,
-      DispatchConfig config,
       BodyRoom bodies,
       ReplicaId me) {
     this.jdbi = jdbi;
@@ -150,7 +148,6 @@ class DispatchStore {
     this.owner = me.id();
     this.pools = pools;
     this.clock = clock;
-    this.config = config;
     this.bodies = bodies;
   }
 
@@ -192,7 +189,7 @@ class DispatchStore {
   List<Claim> claim(Function<PoolStore.Snapshot, Capacity> judge, List<String> only) {
     List<TenantQueue> seen = queue.all();
     return pools.exclusively(
-        handle -> claim(handle, queue.plan(handle, seen, judge, config.batch(), Set.copyOf(only))));
+        handle -> claim(handle, queue.plan(handle, seen, judge, Dispatcher.BATCH, Set.copyOf(only))));
   }
 
   private List<Claim> claim(Handle handle, FairQueue.Planned planned) {

@@ -47,6 +47,12 @@ import org.jdbi.v3.core.Jdbi;
 @Singleton
 class Dispatcher {
 
+  /** Most tasks claimed at once. */
+  static final int BATCH = 50;
+
+  /** The longest time between two looks, should a wake-up be lost. */
+  static final Duration POLL = Duration.ofMillis(500);
+
   private static final Logger LOG = Logger.getLogger(Dispatcher.class);
 
   /** How often claims of ours are sought that nobody works on. */
@@ -142,7 +148,7 @@ class Dispatcher {
       }
     }
     if (!now.isBefore(nextLook)) {
-      nextLook = now.plus(config.poll());
+      nextLook = now.plus(POLL);
       failLate();
     }
     int room = room();
@@ -165,11 +171,11 @@ class Dispatcher {
   }
 
   private int room() {
-    return Math.min(config.batch(), config.maxInFlight() - inFlight.size());
+    return Math.min(BATCH, config.maxInFlight() - inFlight.size());
   }
 
   private void failLate() {
-    List<String> late = store.late(config.batch());
+    List<String> late = store.late(BATCH);
     Batch.apply(
         late,
         some -> tasks.withdrawLate(some, new TaskSignal.Failed(null, TOO_LATE), clock.instant()),

@@ -113,11 +113,13 @@ class FairQueue {
     }
   }
 
+  /** Queues (a tenant's tasks for one model) looked at in one pass; the next continues there. */
+  private static final int QUEUES = 1_000;
+
   private final Jdbi jdbi;
   private final PoolStore pools;
   private final Clock clock;
   private final BodyRoom bodies;
-  private final int queueLimit;
   private volatile @Nullable TenantQueue lastQueue;
 
   /**
@@ -129,12 +131,11 @@ class FairQueue {
   record Planned(Capacity capacity, Plan plan, BodyRoom.Pass bodies) {}
 
   @Inject
-  FairQueue(Jdbi jdbi, PoolStore pools, Clock clock, DispatchConfig config, BodyRoom bodies) {
+  FairQueue(Jdbi jdbi, PoolStore pools, Clock clock, BodyRoom bodies) {
     this.jdbi = jdbi;
     this.pools = pools;
     this.clock = clock;
     this.bodies = bodies;
-    this.queueLimit = config.queues();
   }
 
   /**
@@ -143,15 +144,15 @@ class FairQueue {
    */
   List<TenantQueue> next() {
     TenantQueue after = lastQueue;
-    List<TenantQueue> queues = jdbi.withHandle(handle -> queues(handle, after, queueLimit));
+    List<TenantQueue> queues = jdbi.withHandle(handle -> queues(handle, after, QUEUES));
     List<TenantQueue> whole = queues.stream().filter(queue -> queue.account() == null).toList();
-    lastQueue = whole.size() < queueLimit ? null : whole.get(whole.size() - 1);
+    lastQueue = whole.size() < QUEUES ? null : whole.get(whole.size() - 1);
     return queues.stream().filter(queue -> queue.weight() > 0).toList();
   }
 
   /** Queues that are not empty, from the first on. */
   List<TenantQueue> all() {
-    return jdbi.withHandle(handle -> queues(handle, null, queueLimit));
+    return jdbi.withHandle(handle -> queues(handle, null, QUEUES));
   }
 
   private static List<TenantQueue> queues(Handle handle, @Nullable TenantQueue after, int limit) {

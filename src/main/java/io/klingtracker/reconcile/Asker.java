@@ -37,6 +37,12 @@ final class Asker {
   private final KlingLists lists;
   private final Executor executor;
   private final Progress progress;
+  /**
+   * Most questions about single tasks, or about twenty ids, of one account at a time; the others
+   * wait. One tenant has half of them at the most.
+   */
+  private static final int SINGLES = 100;
+
   private final CallRate rate;
   private final ListReader reader;
 
@@ -79,8 +85,8 @@ final class Asker {
     this.progress = progress;
     this.rate = new CallRate(config.rate(), System::nanoTime);
     this.reader = new ListReader(lists, rate, clock);
-    this.together = new Questions(config.singles() * KlingLists.MAX_IDS);
-    this.alone = new Questions(config.singles());
+    this.together = new Questions(SINGLES * KlingLists.MAX_IDS);
+    this.alone = new Questions(SINGLES);
   }
 
   /**

@@ -41,6 +41,9 @@ class CheckSettler {
   /** News that is applied in one statement. */
   private static final int CHUNK = 250;
 
+  /** After so many answers that do not confirm it, a claimed end is taken as untrue. */
+  private static final int PROOF_ATTEMPTS = 8;
+
   private final ReconcileStore store;
   private final CheckQueue queue;
   private final SilenceSettler silence;
@@ -122,7 +125,7 @@ class CheckSettler {
    */
   void defer(List<Check> checks) {
     List<Reschedule> rescheduled = new ArrayList<>(checks.size());
-    Instant soon = clock.instant().plus(config.poll());
+    Instant soon = clock.instant().plus(Reconciler.POLL);
     for (int i = 0; i < checks.size(); i++) {
       Check check = checks.get(i);
       Instant due = soon.plusMillis(1000L * i / Math.max(1, config.rate()));
@@ -265,7 +268,7 @@ class CheckSettler {
       tasks.note(check.taskId(), Source.POLL, news.word(), "not-understood", news.message());
     }
     TaskStatus claimed = check.proving();
-    if (claimed != null && check.proofs() + 1 >= config.proof().attempts()) {
+    if (claimed != null && check.proofs() + 1 >= PROOF_ATTEMPTS) {
       untrue(check, claimed, news.word());
       return silence.overdue(check, null);
     }

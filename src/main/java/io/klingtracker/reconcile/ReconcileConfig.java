@@ -15,32 +15,9 @@ public interface ReconcileConfig {
   @WithDefault("20000")
   int batch();
 
-  /** From so many tasks of one account and kind on, Kling's list is read rather than each asked. */
-  @WithDefault("5")
-  int listFrom();
-
-  /** The same where the account has an API key and twenty can be asked for by id in one call. */
-  @WithDefault("60")
-  int listFromWithApiKey();
-
   /** Calls to each account in a second, by each replica. */
   @WithDefault("20")
   int rate();
-
-  /**
-   * Most tasks of one account that are asked for one by one at a time, in questions; the others
-   * wait. One tenant has half of them at the most.
-   */
-  @WithDefault("100")
-  int singles();
-
-  /** Accounts and kinds of which many tasks are asked about at the same time. */
-  @WithDefault("8")
-  int parallel();
-
-  /** The fallback poll, should a wake-up be lost. */
-  @WithDefault("1s")
-  Duration poll();
 
   /** An expired task is asked about this often, at the most. */
   @WithDefault("1h")
@@ -49,22 +26,4 @@ public interface ReconcileConfig {
   /** And for this long after it expired. */
   @WithDefault("7D")
   Duration giveUpAfter();
-
-  /** How an end that an unproved callback claims is confirmed. */
-  Proof proof();
-
-  /** See {@link #proof()}. */
-  interface Proof {
-    /** The wait before Kling is asked again that did not say so yet, or could not be asked. */
-    @WithDefault("500ms")
-    Duration first();
-
-    /** The waits grow up to this. */
-    @WithDefault("30s")
-    Duration cap();
-
-    /** After so many answers that do not confirm it, the claim is taken as untrue. */
-    @WithDefault("8")
-    int attempts();
-  }
 }

@@ -39,11 +39,24 @@ class Reconciler implements Asker.Progress {
   /** A round that failed is begun again after this. */
   private static final Duration AFTER_FAILURE = Duration.ofSeconds(5);
 
+  /** From so many tasks of one account and kind on, Kling's list is read rather than each asked. */
+  private static final int LIST_FROM = 5;
+
+  /** The same where the account has an API key and twenty can be asked for by id in one call. */
+  static final int LIST_FROM_BY_IDS = 60;
+
+  /** Accounts and kinds of which lists are read at the same time. */
+  private static final int ROUNDS = 8;
+
+  /** The longest time between two looks, should a wake-up be lost. */
+  static final Duration POLL = Duration.ofSeconds(1);
+
   private final ReconcileStore store;
   private final CheckQueue queue;
   private final DoubtSettler settler;
   private final KlingLists lists;
   private final ReconcileConfig config;
+  private final int listFromByIds;
   private final Clock clock;
   private final ExecutorService executor;
   private final Asker asker;
@@ -72,18 +85,49 @@ class Reconciler implements Asker.Progress {
       ExecutorService executor,
       Presence presence,
       Loops loops) {
+    this(
+        store,
+        queue,
+        checkSettler,
+        settler,
+        kling,
+        lists,
+        config,
+        POLL,
+        LIST_FROM_BY_IDS,
+        clock,
+        executor,
+        presence,
+        loops);
+  }
+
+  Reconciler(
+      ReconcileStore store,
+      CheckQueue queue,
+      CheckSettler checkSettler,
+      DoubtSettler settler,
+      KlingClient kling,
+      KlingLists lists,
+      ReconcileConfig config,
+      Duration poll,
+      int listFromByIds,
+      Clock clock,
+      ExecutorService executor,
+      Presence presence,
+      Loops loops) {
     this.store = store;
     this.queue = queue;
     this.settler = settler;
     this.lists = lists;
     this.config = config;
+    this.listFromByIds = listFromByIds;
     this.clock = clock;
     this.executor = executor;
     this.asker = new Asker(checkSettler, kling, lists, config, clock, executor, this);
     this.loop =
         loops.add(
             WorkLoop.named("reconciler")
-                .every(config.poll())
+                .every(poll)
                 .oldest(store::oldest)
                 .work(this::runOnce));
     presence.frees("reconciler", "open_task", loop::wake);
@@ -142,12 +186,11 @@ class Reconciler implements Asker.Progress {
    * read; whatever is left is asked for one by one.
    */
   private void start(Group group, List<Check> checks) {
-    int listFrom =
-        lists.takesIds(group.account()) ? config.listFromWithApiKey() : config.listFrom();
+    int listFrom = lists.takesIds(group.account()) ? listFromByIds : LIST_FROM;
     boolean worthIt =
         checks.stream().filter(Reconciler::mayBeListed).count() >= listFrom
             || checks.stream().anyMatch(settler::needsLists);
-    boolean listed = worthIt && rounds.incrementAndGet() <= config.parallel();
+    boolean listed = worthIt && rounds.incrementAndGet() <= ROUNDS;
     if (worthIt && !listed) {
       rounds.decrementAndGet();
     }

@@ -29,6 +29,12 @@ class SilenceSettler {
   private static final Logger LOG = Logger.getLogger(SilenceSettler.class);
   private static final double JITTER = 0.2;
 
+  /** The wait before Kling is asked again that did not confirm an end yet; it doubles … */
+  private static final Duration PROOF_FIRST = Duration.ofMillis(500);
+
+  /** … up to this. */
+  private static final Duration PROOF_CAP = Duration.ofSeconds(30);
+
   /** So many questions, half a minute apart, are about a day of them. */
   private static final int MAX_PROOF_CHECKS = 2880;
 
@@ -62,7 +68,7 @@ class SilenceSettler {
     this.config = config;
     this.expireAfter = upstream.expireAfter();
     this.clock = clock;
-    this.proofs = new Backoff(config.proof().first(), config.proof().cap(), JITTER);
+    this.proofs = new Backoff(PROOF_FIRST, PROOF_CAP, JITTER);
     Duration first = upstream.check().first();
     Duration cap = config.expiredEvery();
     this.unknowns = new Backoff(first, cap.compareTo(first) < 0 ? first : cap, JITTER);
@@ -101,7 +107,7 @@ class SilenceSettler {
 
   /** Another transaction holds it. */
   Reschedule soon(Check check) {
-    return Reschedule.again(check, clock.instant().plus(config.proof().first()));
+    return Reschedule.again(check, clock.instant().plus(PROOF_FIRST));
   }
 
   /** Asked about again, expired, or given up. */

@@ -18,6 +18,9 @@ import java.util.random.RandomGenerator;
 @Singleton
 public class CheckPlan {
 
+  /** No check follows another sooner than this, unless something needs proof. */
+  private static final Duration MIN = Duration.ofSeconds(2);
+
   private static final double JITTER = 0.2;
 
   /** What is left of the waits when no callback comes at all. */
@@ -87,6 +90,6 @@ public class CheckPlan {
   }
 
   private Duration atLeastMinimum(Duration wait) {
-    return wait.compareTo(config.min()) < 0 ? config.min() : wait;
+    return wait.compareTo(MIN) < 0 ? MIN : wait;
   }
 }

@@ -35,10 +35,6 @@ public interface UpstreamConfig {
     @WithDefault("30s")
     Duration first();
 
-    /** No check follows another sooner than this, unless something needs proof. */
-    @WithDefault("2s")
-    Duration min();
-
     /** The waits between two checks grow up to this. */
     @WithDefault("10m")
     Duration cap();

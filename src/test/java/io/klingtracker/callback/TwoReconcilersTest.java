@@ -50,13 +50,14 @@ class TwoReconcilersTest {
               "kling.accounts.default.api-key", "key",
               "tracker.reconcile.rate", "1000000",
               "tracker.reconcile.batch", "80"));
+  private int listFrom = 60;
   private final ExecutorService rounds = Executors.newFixedThreadPool(4);
 
   /** By ids, and from lists in which the other's tasks are too. */
   @ParameterizedTest
-  @ValueSource(strings = {"100000", "1"})
-  void each_task_is_settled_by_one_of_them(String listFrom) throws Exception {
-    settings.put("tracker.reconcile.list-from-with-api-key", listFrom);
+  @ValueSource(ints = {100_000, 1})
+  void each_task_is_settled_by_one_of_them(int listFrom) throws Exception {
+    this.listFrom = listFrom;
     List<String> ids = silentTasks();
     CyclicBarrier start = new CyclicBarrier(2);
     ExecutorService replicas = Executors.newFixedThreadPool(2);
@@ -160,7 +161,9 @@ class TwoReconcilersTest {
         kling,
         kling,
         executor,
-        settings);
+        settings,
+        Duration.ofSeconds(1),
+        listFrom);
   }
 
   private void endedRight(List<String> ids) {

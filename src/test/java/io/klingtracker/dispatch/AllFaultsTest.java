@@ -61,6 +61,9 @@ class AllFaultsTest {
 
   private static final Duration LONGEST = Duration.ofSeconds(25);
 
+  /** Of the loops, on the wall. */
+  private static final Duration LOOKS = Dispatcher.POLL.dividedBy(SPEED);
+
   private final long seed = Long.getLong("faults.seed", System.nanoTime());
   private final Jdbi jdbi = DATABASE.jdbi();
   private final HurriedClock clock = new HurriedClock(SPEED);
@@ -93,8 +96,6 @@ class AllFaultsTest {
     // What the network and the loops wait for is measured on the wall.
     settings.put("kling.timeout.connect", clock.onTheWall(Duration.ofSeconds(5)));
     settings.put("kling.timeout.read", clock.onTheWall(READ_LIMIT));
-    settings.put("tracker.dispatch.poll", clock.onTheWall(Duration.ofMillis(500)));
-    settings.put("tracker.reconcile.poll", clock.onTheWall(Duration.ofSeconds(1)));
     settings.put("tracker.reconcile.rate", String.valueOf(20 * SPEED));
     settings.put("tracker.check.first", "3s");
     // All else is as it comes, but that waits stop growing sooner: such a storm would last hours.
@@ -102,8 +103,6 @@ class AllFaultsTest {
     settings.put("tracker.dispatch.retry-cap", "4s");
     settings.put("tracker.dispatch.probe.first", "2s");
     settings.put("tracker.dispatch.probe.cap", "4s");
-    settings.put("tracker.dispatch.limit.raise-first", "1s");
-    settings.put("tracker.dispatch.limit.raise-cap", "3s");
     settings.put("tracker.dispatch.breaker.open-cap", "4s");
     receive();
   }
@@ -119,8 +118,8 @@ class AllFaultsTest {
     settings.put("tracker.public-url", "http://localhost:" + port);
     KlingClient kling = kling();
     reconciler =
-        new ReconcileParts(
-            jdbi, clock, tasks, upstream, kling, (KlingLists) kling, threads, settings);
+        ReconcileParts.polling(
+            LOOKS.multipliedBy(2), jdbi, clock, tasks, upstream, kling, (KlingLists) kling, threads, settings);
   }
 
   private KlingClient kling() {
@@ -146,8 +145,8 @@ class AllFaultsTest {
   void nothing_is_paid_twice_and_every_task_ends() {
     System.out.println("all faults together, seed " + seed);
     RandomFaults.all(new Random(seed), SHARE, onTheWall(LONGEST)).forEach(simulator::fault);
-    replicas.add(new Replica(jdbi, clock, settings, kling()));
-    replicas.add(new Replica(jdbi, clock, settings, kling()));
+    replicas.add(new Replica(jdbi, clock, settings, kling(), LOOKS));
+    replicas.add(new Replica(jdbi, clock, settings, kling(), LOOKS));
     List<String> ids = new ArrayList<>();
     for (int i = 0; i < TASKS; i++) {
       ids.add(Replica.submit(replicas.get(0).tasks, "acme", "kling-v3", 5));

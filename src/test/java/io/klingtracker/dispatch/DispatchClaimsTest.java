@@ -50,7 +50,6 @@ class DispatchClaimsTest extends DispatcherRig {
   @Test
   void a_cancel_and_a_dispatch_at_the_same_time_never_both_win() throws Exception {
     settings.put("kling.accounts.default.max-parallel", "1000");
-    settings.put("tracker.dispatch.batch", "7");
     Replica replica = replica();
     List<String> ids = new ArrayList<>();
     for (int i = 0; i < 150; i++) {

@@ -82,12 +82,9 @@ class FaultStormTest {
     // What the network and the loops wait for is measured on the wall.
     settings.put("kling.timeout.connect", millis(onTheWall(Duration.ofSeconds(5))));
     settings.put("kling.timeout.read", millis(onTheWall(READ_LIMIT)));
-    settings.put("tracker.dispatch.poll", millis(onTheWall(Duration.ofMillis(500))));
-    settings.put("tracker.reconcile.poll", millis(onTheWall(Duration.ofSeconds(1))));
     settings.put("tracker.reconcile.rate", String.valueOf(20 * SPEED));
     // All else is as it comes, but that waits stop growing sooner: such a storm would last hours.
     settings.put("tracker.dispatch.retry-cap", "10s");
-    settings.put("tracker.dispatch.limit.raise-cap", "5s");
     settings.put("tracker.dispatch.breaker.open-cap", "10s");
   }
 
@@ -177,7 +174,7 @@ class FaultStormTest {
 
   private Replica replica() {
     KlingConfig kling = Replica.config(settings).getConfigMapping(KlingConfig.class);
-    Replica replica = new Replica(jdbi, clock, settings, KlingOverHttp.client(vertx, kling, clock));
+    Replica replica = new Replica(jdbi, clock, settings, KlingOverHttp.client(vertx, kling, clock), onTheWall(Dispatcher.POLL));
     replicas.add(replica);
     receiver.tell(replica);
     return replica;

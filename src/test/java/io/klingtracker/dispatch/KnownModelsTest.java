@@ -30,7 +30,7 @@ class KnownModelsTest {
       new Replica(
           jdbi,
           clock,
-          Map.of("kling.models.house", "house-upstream", "tracker.dispatch.batch", "100"),
+          Map.of("kling.models.house", "house-upstream"),
           kling);
 
   @BeforeEach

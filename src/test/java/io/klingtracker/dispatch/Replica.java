@@ -1,5 +1,6 @@
 package io.klingtracker.dispatch;
 
+import java.time.Duration;
 import io.klingtracker.kling.CreateAnswer;
 import io.klingtracker.kling.KlingClient;
 import io.klingtracker.kling.KlingConfig;
@@ -43,6 +44,7 @@ final class Replica implements AutoCloseable {
   final SimpleMeterRegistry meters = new SimpleMeterRegistry();
   final DispatchMetrics metrics = new DispatchMetrics(meters);
   final DispatchConfig config;
+  private final Duration looks;
   final Tasks tasks;
   final PoolStore pools;
   final SetAside setAside;
@@ -63,11 +65,28 @@ final class Replica implements AutoCloseable {
   private volatile @Nullable WorkLoop loop;
 
   Replica(Jdbi jdbi, Clock clock, Map<String, String> settings, KlingClient kling) {
-    this(jdbi, clock, settings, kling, BodyRoomTest.room(256L << 20));
+    this(jdbi, clock, settings, kling, BodyRoomTest.room(256L << 20), Dispatcher.POLL);
   }
 
   Replica(
       Jdbi jdbi, Clock clock, Map<String, String> settings, KlingClient kling, BodyRoom bodies) {
+    this(jdbi, clock, settings, kling, bodies, Dispatcher.POLL);
+  }
+
+  /** With loops that look this often on the wall, the reconciler's half as often. */
+  Replica(
+      Jdbi jdbi, Clock clock, Map<String, String> settings, KlingClient kling, Duration looks) {
+    this(jdbi, clock, settings, kling, BodyRoomTest.room(256L << 20), looks);
+  }
+
+  private Replica(
+      Jdbi jdbi,
+      Clock clock,
+      Map<String, String> settings,
+      KlingClient kling,
+      BodyRoom bodies,
+      Duration looks) {
+    this.looks = looks;
     SmallRyeConfig read = config(settings);
     this.jdbi = jdbi;
     this.config = read.getConfigMapping(DispatchConfig.class);
@@ -76,8 +95,8 @@ final class Replica implements AutoCloseable {
     UpstreamParts upstream = new UpstreamParts(jdbi, clock, tasks, all(settings));
     this.setAside = new SetAside(jdbi, clock);
     this.pools = new PoolStore(jdbi, clock, new ConfiguredBackoff(config));
-    FairQueue queue = new FairQueue(jdbi, pools, clock, config, bodies);
-    this.store = new DispatchStore(jdbi, queue, pools, clock, config, bodies, new ReplicaId());
+    FairQueue queue = new FairQueue(jdbi, pools, clock, bodies);
+    this.store = new DispatchStore(jdbi, queue, pools, clock, bodies, new ReplicaId());
     this.accounts =
         new ConfiguredAccounts(pools, read.getConfigMapping(KlingConfig.class), config, clock);
     this.doubts = new Doubts(jdbi, setAside, clock);
@@ -121,7 +140,8 @@ final class Replica implements AutoCloseable {
         new ReconcileParts(
             jdbi, clock, tasks, upstream, gate, gate, new SameThread(), all(settings));
     this.running =
-        new ReconcileParts(jdbi, clock, tasks, upstream, gate, gate, executor, all(settings));
+        ReconcileParts.polling(
+            looks.multipliedBy(2), jdbi, clock, tasks, upstream, gate, gate, executor, all(settings));
     this.sweep = new ModelSweep(pools, upstream.models);
   }
 
@@ -164,7 +184,7 @@ final class Replica implements AutoCloseable {
   /** Works until it is closed or killed. */
   Replica start() {
     WorkLoop started =
-        WorkLoop.named("dispatcher-test").every(config.poll()).work(dispatcher::runOnce);
+        WorkLoop.named("dispatcher-test").every(looks).work(dispatcher::runOnce);
     dispatcher.onSettled(started::wake);
     loop = started.start();
     running.start();

@@ -76,12 +76,12 @@ class SlotUseTest {
 
   @Test
   void five_slots_are_busy_until_the_queue_is_empty_and_a_sixth_is_never_used() {
-    Replica one = replica();
+    Replica one = replica(Dispatcher.POLL);
     for (int i = 0; i < TASKS; i++) {
       Replica.submit(one.tasks, "acme", "kling-v3", 5);
     }
     one.start();
-    replica().start();
+    replica(Dispatcher.POLL).start();
 
     await().atMost(RENDER.multipliedBy(TASKS).plusSeconds(60)).until(() -> open() == 0);
 
@@ -115,7 +115,7 @@ class SlotUseTest {
   @Test
   void a_submission_reaches_kling_s_socket_at_once() {
     // Far too rare to help: only the wake-up after the commit can be in time.
-    Replica replica = replica("tracker.dispatch.poll", "1h").start();
+    Replica replica = replica(Duration.ofHours(1)).start();
     new SimulatorClient(simulator.controlUrl())
         .renderTimes(Duration.ofMillis(5), Duration.ofMillis(10));
     int rounds = 40;
@@ -140,17 +140,14 @@ class SlotUseTest {
         micros[rounds / 2] / 1000.0, micros[rounds - 1] / 1000.0);
   }
 
-  private Replica replica(String... more) {
+  private Replica replica(Duration looks) {
     Map<String, String> settings = new HashMap<>();
     settings.put("tracker.public-url", receiver.url());
     settings.put("kling.accounts.default.base-url", simulator.url());
     settings.put("kling.accounts.default.api-key", KEY);
     settings.put("kling.accounts.default.max-parallel", String.valueOf(SLOTS));
-    for (int i = 0; i < more.length; i += 2) {
-      settings.put(more[i], more[i + 1]);
-    }
     KlingConfig kling = Replica.config(settings).getConfigMapping(KlingConfig.class);
-    Replica replica = new Replica(jdbi, clock, settings, KlingOverHttp.client(vertx, kling, clock));
+    Replica replica = new Replica(jdbi, clock, settings, KlingOverHttp.client(vertx, kling, clock), looks);
     replicas.add(replica);
     receiver.tell(replica);
     return replica;

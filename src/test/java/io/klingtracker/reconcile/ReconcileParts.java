@@ -36,6 +36,36 @@ public final class ReconcileParts {
       KlingLists lists,
       ExecutorService executor,
       Map<String, String> settings) {
+    this(
+        jdbi,
+        clock,
+        tasks,
+        upstream,
+        kling,
+        lists,
+        executor,
+        settings,
+        Reconciler.POLL,
+        Reconciler.LIST_FROM_BY_IDS);
+  }
+
+  /**
+   * With other bounds than the service's.
+   *
+   * @param poll the longest time between two looks
+   * @param listFromByIds so many tasks of one kind are looked up in Kling's list
+   */
+  public ReconcileParts(
+      Jdbi jdbi,
+      Clock clock,
+      Tasks tasks,
+      UpstreamParts upstream,
+      KlingClient kling,
+      KlingLists lists,
+      ExecutorService executor,
+      Map<String, String> settings,
+      Duration poll,
+      int listFromByIds) {
     ReconcileConfig config = Settings.of(ReconcileConfig.class, settings);
     this.setAside = new SetAside(jdbi, clock);
     ReconcileStore store = new ReconcileStore(jdbi, clock, new ReplicaId());
@@ -74,10 +104,36 @@ public final class ReconcileParts {
             kling,
             lists,
             config,
+            poll,
+            listFromByIds,
             clock,
             executor,
             DeadClaims.silent(jdbi),
             loops);
+  }
+
+  /** With other looks of its loop, as for clocks that are ahead of time. */
+  public static ReconcileParts polling(
+      Duration poll,
+      Jdbi jdbi,
+      Clock clock,
+      Tasks tasks,
+      UpstreamParts upstream,
+      KlingClient kling,
+      KlingLists lists,
+      ExecutorService executor,
+      Map<String, String> settings) {
+    return new ReconcileParts(
+        jdbi,
+        clock,
+        tasks,
+        upstream,
+        kling,
+        lists,
+        executor,
+        settings,
+        poll,
+        Reconciler.LIST_FROM_BY_IDS);
   }
 
   /** One pass; where no other thread takes part it ends with the last answer. */
