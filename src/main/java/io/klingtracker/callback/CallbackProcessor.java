@@ -1,6 +1,5 @@
 package io.klingtracker.callback;
 
-import java.time.Duration;
 import io.klingtracker.loops.Attempts;
 import io.klingtracker.loops.Batch;
 import io.klingtracker.loops.Loops;
@@ -11,6 +10,7 @@ import io.klingtracker.upstream.Reports;
 import io.quarkus.runtime.Startup;
 import jakarta.inject.Inject;
 import jakarta.inject.Singleton;
+import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.HashMap;
@@ -138,10 +138,7 @@ class CallbackProcessor {
     reports(takeUnbooked());
     List<PendingCallback> claimed =
         Batch.claim(
-            () -> store.claim(batch),
-            () -> store.due(batch),
-            store::claim,
-            this::unclaimed);
+            () -> store.claim(batch), () -> store.due(batch), store::claim, this::unclaimed);
     Map<Long, String> verdicts = settler.settle(claimed);
     Batch.apply(
         claimed.stream().filter(callback -> verdicts.containsKey(callback.receiptId())).toList(),

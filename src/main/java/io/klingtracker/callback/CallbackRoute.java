@@ -61,8 +61,7 @@ class CallbackRoute {
       bodies.refuse(call, intake.forged("the token is not right for this task"), "token");
       return;
     }
-    bodies.readCallback(
-        call, MAX_BODY, body -> take(call.request(), taskId, body.getBytes()));
+    bodies.readCallback(call, MAX_BODY, body -> take(call.request(), taskId, body.getBytes()));
   }
 
   private void take(HttpServerRequest request, String taskId, byte[] body) {

@@ -22,9 +22,9 @@ final class KlingSignature {
   private static final String PREFIX = "whsec_";
 
   private final List<byte[]> keys;
+
   /** How far a signed callback's timestamp may be from our clock. */
   static final Duration TOLERANCE = Duration.ofMinutes(5);
-
 
   /**
    * Takes an account's secrets.
@@ -44,8 +44,7 @@ final class KlingSignature {
             (name, account) ->
                 account
                     .webhookSecrets()
-                    .ifPresent(
-                        secrets -> signatures.put(name, new KlingSignature(secrets))));
+                    .ifPresent(secrets -> signatures.put(name, new KlingSignature(secrets))));
     return Map.copyOf(signatures);
   }
 

@@ -77,8 +77,7 @@ class ReceiptWriter {
     this.groups =
         new GroupCommit<>(
             "callbacks",
-            new GroupCommit.Bounds(
-                grouping.enabled(), config.queue(), writers, BATCH),
+            new GroupCommit.Bounds(grouping.enabled(), config.queue(), writers, BATCH),
             this::write);
   }
 

@@ -1,6 +1,5 @@
 package io.klingtracker.dispatch;
 
-import java.time.Duration;
 import io.klingtracker.catalog.Family;
 import io.klingtracker.dispatch.PoolState.Parking;
 import io.klingtracker.kling.AnswerTable;
@@ -13,6 +12,7 @@ import io.klingtracker.upstream.KlingAccounts;
 import jakarta.inject.Inject;
 import jakarta.inject.Singleton;
 import java.time.Clock;
+import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
@@ -52,9 +52,7 @@ class ConfiguredAccounts implements KlingAccounts {
   ConfiguredAccounts(PoolStore store, KlingConfig kling, DispatchConfig config, Clock clock) {
     this.store = store;
     this.clock = clock;
-    Duration cap = config.breaker().openCap();
-    Duration first = cap.compareTo(OPEN_FIRST) < 0 ? cap : OPEN_FIRST;
-    Backoff open = new Backoff(first, cap, ConfiguredBackoff.JITTER);
+    Backoff open = ConfiguredBackoff.upTo(config.breaker().openCap(), OPEN_FIRST);
     kling
         .accounts()
         .forEach(
@@ -64,9 +62,7 @@ class ConfiguredAccounts implements KlingAccounts {
                 withBoth.add(name);
               }
               breakers.put(
-                  name,
-                  new Breaker(
-                      BREAKER_FAILURES, open, clock, RandomGenerator.getDefault()));
+                  name, new Breaker(BREAKER_FAILURES, open, clock, RandomGenerator.getDefault()));
             });
   }
 

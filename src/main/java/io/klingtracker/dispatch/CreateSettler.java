@@ -70,7 +70,7 @@ class CreateSettler {
     this.checks = checks;
     this.metrics = metrics;
     this.clock = clock;
-    this.backoff = new Backoff(config.retryFirst(), config.retryCap(), ConfiguredBackoff.JITTER);
+    this.backoff = ConfiguredBackoff.deferred(config);
   }
 
   /**

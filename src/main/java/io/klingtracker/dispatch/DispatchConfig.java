@@ -12,11 +12,7 @@ public interface DispatchConfig {
   @WithDefault("200")
   int maxInFlight();
 
-  /** First wait after a create that Kling deferred. */
-  @WithDefault("1s")
-  Duration retryFirst();
-
-  /** Longest wait between two tries. */
+  /** Longest wait between two tries of a create that Kling deferred; the first is a second. */
   @WithDefault("60s")
   Duration retryCap();
 

@@ -137,12 +137,7 @@ class DispatchStore {
 
   @Inject
   DispatchStore(
-      Jdbi jdbi,
-      FairQueue queue,
-      PoolStore pools,
-      Clock clock,
-      BodyRoom bodies,
-      ReplicaId me) {
+      Jdbi jdbi, FairQueue queue, PoolStore pools, Clock clock, BodyRoom bodies, ReplicaId me) {
     this.jdbi = jdbi;
     this.queue = queue;
     this.owner = me.id();
@@ -189,7 +184,8 @@ class DispatchStore {
   List<Claim> claim(Function<PoolStore.Snapshot, Capacity> judge, List<String> only) {
     List<TenantQueue> seen = queue.all();
     return pools.exclusively(
-        handle -> claim(handle, queue.plan(handle, seen, judge, Dispatcher.BATCH, Set.copyOf(only))));
+        handle ->
+            claim(handle, queue.plan(handle, seen, judge, Dispatcher.BATCH, Set.copyOf(only))));
   }
 
   private List<Claim> claim(Handle handle, FairQueue.Planned planned) {

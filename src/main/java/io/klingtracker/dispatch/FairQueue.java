@@ -114,7 +114,7 @@ class FairQueue {
   }
 
   /** Queues (a tenant's tasks for one model) looked at in one pass; the next continues there. */
-  private static final int QUEUES = 1_000;
+  private static final int MAX_QUEUES = 1_000;
 
   private final Jdbi jdbi;
   private final PoolStore pools;
@@ -144,15 +144,15 @@ class FairQueue {
    */
   List<TenantQueue> next() {
     TenantQueue after = lastQueue;
-    List<TenantQueue> queues = jdbi.withHandle(handle -> queues(handle, after, QUEUES));
+    List<TenantQueue> queues = jdbi.withHandle(handle -> queues(handle, after, MAX_QUEUES));
     List<TenantQueue> whole = queues.stream().filter(queue -> queue.account() == null).toList();
-    lastQueue = whole.size() < QUEUES ? null : whole.get(whole.size() - 1);
+    lastQueue = whole.size() < MAX_QUEUES ? null : whole.get(whole.size() - 1);
     return queues.stream().filter(queue -> queue.weight() > 0).toList();
   }
 
   /** Queues that are not empty, from the first on. */
   List<TenantQueue> all() {
-    return jdbi.withHandle(handle -> queues(handle, null, QUEUES));
+    return jdbi.withHandle(handle -> queues(handle, null, MAX_QUEUES));
   }
 
   private static List<TenantQueue> queues(Handle handle, @Nullable TenantQueue after, int limit) {

@@ -8,10 +8,6 @@ import java.time.Duration;
 @ConfigMapping(prefix = "tracker.feed")
 public interface FeedConfig {
 
-  /** How long a reader that was sent back may take to catch up; then its stream ends. */
-  @WithDefault("30s")
-  Duration catchUp();
-
   /** How often a silent stream says that it is alive. */
   @WithDefault("15s")
   Duration heartbeat();

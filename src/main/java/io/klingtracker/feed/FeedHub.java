@@ -46,14 +46,17 @@ class FeedHub {
    */
   static final int BUFFER = 200;
 
+  /** How long a reader that was sent back may take to catch up; then its stream ends. */
+  static final Duration CATCH_UP = Duration.ofSeconds(30);
+
   /** The fallback, should a wake-up be lost of followers. */
   private static final Duration POLL = Duration.ofSeconds(1);
 
   private final FeedStore store;
   private final ChangeNotifier notifier;
-  private final FeedConfig config;
   private final int page;
   private final int mostKept;
+  private final Duration catchUp;
   private final Map<String, TenantFeed> tenants = new HashMap<>();
   private final Set<FeedReader> lagging = new HashSet<>();
   private final AtomicInteger eagerLooks = new AtomicInteger();
@@ -72,20 +75,20 @@ class FeedHub {
   }
 
   @Inject
-  FeedHub(FeedStore store, ChangeNotifier notifier, FeedConfig config, Loops loops) {
-    this(store, notifier, config, PAGE, BUFFER, loops);
+  FeedHub(FeedStore store, ChangeNotifier notifier, Loops loops) {
+    this(store, notifier, PAGE, BUFFER, CATCH_UP, loops);
   }
 
   FeedHub(
       FeedStore store,
       ChangeNotifier notifier,
-      FeedConfig config,
       int page,
       int buffer,
+      Duration catchUp,
       Loops loops) {
     this.store = store;
     this.notifier = notifier;
-    this.config = config;
+    this.catchUp = catchUp;
     this.page = page;
     this.mostKept = buffer;
     this.loop = loops.add(WorkLoop.named("feed").every(POLL).work(this::runOnce));
@@ -169,7 +172,7 @@ class FeedHub {
     synchronized (this) {
       long now = System.nanoTime();
       for (FeedReader reader : List.copyOf(lagging)) {
-        if (now - reader.behindSince > config.catchUp().toNanos()) {
+        if (now - reader.behindSince > catchUp.toNanos()) {
           lagging.remove(reader);
           ends.add(reader::cutShort);
         }

@@ -37,6 +37,7 @@ final class Asker {
   private final KlingLists lists;
   private final Executor executor;
   private final Progress progress;
+
   /**
    * Most questions about single tasks, or about twenty ids, of one account at a time; the others
    * wait. One tenant has half of them at the most.

@@ -43,7 +43,6 @@ class CheckQueue {
   private final SetAside setAside;
   private final Event<CheckRequested> checkRequested;
   private final Tasks tasks;
-  private final ReconcileConfig config;
   private final Duration expireAfter;
   private final Clock clock;
   private final Backoff failures = new Backoff(AFTER_FAILURE, MAX_AFTER_FAILURE, JITTER);
@@ -57,7 +56,6 @@ class CheckQueue {
       SetAside setAside,
       Event<CheckRequested> checkRequested,
       Tasks tasks,
-      ReconcileConfig config,
       UpstreamConfig upstream,
       Clock clock) {
     this.jdbi = jdbi;
@@ -65,7 +63,6 @@ class CheckQueue {
     this.setAside = setAside;
     this.checkRequested = checkRequested;
     this.tasks = tasks;
-    this.config = config;
     this.expireAfter = upstream.expireAfter();
     this.clock = clock;
     setAside.register(
@@ -125,7 +122,7 @@ class CheckQueue {
   }
 
   private Instant soonest(Instant expiry) {
-    Instant soonest = clock.instant().plus(config.expiredEvery());
+    Instant soonest = clock.instant().plus(SilenceSettler.EXPIRED_EVERY);
     return expiry.isBefore(soonest) ? soonest : expiry;
   }
 

@@ -19,11 +19,7 @@ public interface ReconcileConfig {
   @WithDefault("20")
   int rate();
 
-  /** An expired task is asked about this often, at the most. */
-  @WithDefault("1h")
-  Duration expiredEvery();
-
-  /** And for this long after it expired. */
+  /** For so long after it expired a task is still asked about, once an hour. */
   @WithDefault("7D")
   Duration giveUpAfter();
 }

@@ -126,10 +126,7 @@ class Reconciler implements Asker.Progress {
     this.asker = new Asker(checkSettler, kling, lists, config, clock, executor, this);
     this.loop =
         loops.add(
-            WorkLoop.named("reconciler")
-                .every(poll)
-                .oldest(store::oldest)
-                .work(this::runOnce));
+            WorkLoop.named("reconciler").every(poll).oldest(store::oldest).work(this::runOnce));
     presence.frees("reconciler", "open_task", loop::wake);
   }
 

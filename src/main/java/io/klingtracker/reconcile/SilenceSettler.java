@@ -35,6 +35,9 @@ class SilenceSettler {
   /** … up to this. */
   private static final Duration PROOF_CAP = Duration.ofSeconds(30);
 
+  /** How often an expired task is asked about, at the most. */
+  static final Duration EXPIRED_EVERY = Duration.ofHours(1);
+
   /** So many questions, half a minute apart, are about a day of them. */
   private static final int MAX_PROOF_CHECKS = 2880;
 
@@ -70,7 +73,7 @@ class SilenceSettler {
     this.clock = clock;
     this.proofs = new Backoff(PROOF_FIRST, PROOF_CAP, JITTER);
     Duration first = upstream.check().first();
-    Duration cap = config.expiredEvery();
+    Duration cap = EXPIRED_EVERY;
     this.unknowns = new Backoff(first, cap.compareTo(first) < 0 ? first : cap, JITTER);
   }
 
@@ -120,7 +123,7 @@ class SilenceSettler {
         store.giveUp(check);
         return Optional.empty();
       }
-      return Optional.of(Reschedule.notProving(check, now.plus(config.expiredEvery())));
+      return Optional.of(Reschedule.notProving(check, now.plus(EXPIRED_EVERY)));
     }
     if (silence.compareTo(expireAfter) >= 0) {
       tasks.apply(News.of(check.taskId(), Source.POLL, new TaskSignal.Expired(why(why))));
@@ -129,7 +132,7 @@ class SilenceSettler {
         store.giveUp(check);
         return Optional.empty();
       }
-      return Optional.of(Reschedule.notProving(check, now.plus(config.expiredEvery())));
+      return Optional.of(Reschedule.notProving(check, now.plus(EXPIRED_EVERY)));
     }
     Instant expiry = check.updatedAt().plus(expireAfter);
     Instant next = check.aside() ? queue.lookedAt(check, expiry) : next(check);

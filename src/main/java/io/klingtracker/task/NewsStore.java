@@ -80,16 +80,17 @@ class NewsStore {
     return SqlFile.read(NewsStore.class, file, all);
   }
 
+  /** How long Kling keeps a result, by its documentation; counted from when we received it. */
+  static final Duration RESULT_LIFE = Duration.ofDays(30);
+
   private final Jdbi jdbi;
   private final Clock clock;
-  private final Duration resultLife;
   private final FreshPlans plans = new FreshPlans();
 
   @Inject
-  NewsStore(Jdbi jdbi, Clock clock, TaskConfig config) {
+  NewsStore(Jdbi jdbi, Clock clock) {
     this.jdbi = jdbi;
     this.clock = clock;
-    this.resultLife = config.resultLife();
   }
 
   /** At most one piece of news per task. */
@@ -174,7 +175,7 @@ class NewsStore {
         .texts("traceparents", item -> traceparent)
         .rest()
         .bind("now", now)
-        .bind("resultLife", resultLife.toSeconds() + " seconds");
+        .bind("resultLife", RESULT_LIFE.toSeconds() + " seconds");
   }
 
   /** Something of what the end was, if it is not the one that was asked for. */

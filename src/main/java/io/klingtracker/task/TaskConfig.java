@@ -8,12 +8,6 @@ import java.time.Duration;
 @ConfigMapping(prefix = "tracker.task")
 public interface TaskConfig {
 
-  /**
-   * How long Kling keeps a result (30 days by its documentation); counted from when we received it.
-   */
-  @WithDefault("30D")
-  Duration resultLife();
-
   /** How long an Idempotency-Key is remembered. */
   @WithDefault("24h")
   Duration idempotencyLife();

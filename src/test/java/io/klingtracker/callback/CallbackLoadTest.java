@@ -71,7 +71,13 @@ class CallbackLoadTest {
     GivenTasks.tenant(jdbi);
     callbacks =
         new CallbackParts(
-            jdbi, clock, tasks, new UpstreamParts(jdbi, clock, tasks, settings), settings, CallbackProcessor.BATCH, WRITERS);
+            jdbi,
+            clock,
+            tasks,
+            new UpstreamParts(jdbi, clock, tasks, settings),
+            settings,
+            CallbackProcessor.BATCH,
+            WRITERS);
   }
 
   @AfterEach

@@ -42,14 +42,7 @@ public final class CallbackParts implements AutoCloseable {
 
   public CallbackParts(
       Jdbi jdbi, Clock clock, Tasks tasks, UpstreamParts upstream, Map<String, String> settings) {
-    this(
-        jdbi,
-        clock,
-        tasks,
-        upstream,
-        settings,
-        CallbackProcessor.BATCH,
-        ReceiptWriter.WRITERS);
+    this(jdbi, clock, tasks, upstream, settings, CallbackProcessor.BATCH, ReceiptWriter.WRITERS);
   }
 
   /** With other bounds than the service's. */
@@ -92,11 +85,11 @@ public final class CallbackParts implements AutoCloseable {
     this.writer =
         new ReceiptWriter(
             receipts,
- tasks,
- processor,
- config,
- Settings.of(GroupCommitConfig.class, settings),
- writers);
+            tasks,
+            processor,
+            config,
+            Settings.of(GroupCommitConfig.class, settings),
+            writers);
     this.intake =
         new CallbackIntake(
             receipts,

@@ -175,8 +175,7 @@ class HistoriesTest {
       this.tasks = TasksOnDatabase.of(jdbi, clock);
       UpstreamParts upstream = new UpstreamParts(jdbi, clock, tasks, settings);
       this.callbacks =
-          new CallbackParts(
-              jdbi, clock, tasks, upstream, settings, batch, ReceiptWriter.WRITERS);
+          new CallbackParts(jdbi, clock, tasks, upstream, settings, batch, ReceiptWriter.WRITERS);
       this.reconciler =
           new ReconcileParts(
               jdbi, clock, tasks, upstream, kling, kling, new SameThread(), settings);

@@ -95,7 +95,7 @@ class TwoReconcilersTest {
     endedRight(ids);
     assertEquals(
         TASKS, number(jdbi, "select sum(checks) from asked"), "how often they were claimed");
-    if (listFrom.equals("100000")) {
+    if (listFrom == 100_000) {
       assertEquals(TASKS, kling.asked.size());
       assertEquals(
           1, new HashSet<>(kling.asked.values()).size(), "ids that Kling was asked for twice");

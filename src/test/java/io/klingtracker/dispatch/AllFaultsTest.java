@@ -119,7 +119,15 @@ class AllFaultsTest {
     KlingClient kling = kling();
     reconciler =
         ReconcileParts.polling(
-            LOOKS.multipliedBy(2), jdbi, clock, tasks, upstream, kling, (KlingLists) kling, threads, settings);
+            LOOKS.multipliedBy(2),
+            jdbi,
+            clock,
+            tasks,
+            upstream,
+            kling,
+            (KlingLists) kling,
+            threads,
+            settings);
   }
 
   private KlingClient kling() {

@@ -174,7 +174,13 @@ class FaultStormTest {
 
   private Replica replica() {
     KlingConfig kling = Replica.config(settings).getConfigMapping(KlingConfig.class);
-    Replica replica = new Replica(jdbi, clock, settings, KlingOverHttp.client(vertx, kling, clock), onTheWall(Dispatcher.POLL));
+    Replica replica =
+        new Replica(
+            jdbi,
+            clock,
+            settings,
+            KlingOverHttp.client(vertx, kling, clock),
+            onTheWall(Dispatcher.POLL));
     replicas.add(replica);
     receiver.tell(replica);
     return replica;

@@ -27,11 +27,7 @@ class KnownModelsTest {
   private final TestClock clock = new TestClock(Instant.parse("2026-01-31T12:00:00Z"));
   private final ScriptedKling kling = new ScriptedKling();
   private final Replica replica =
-      new Replica(
-          jdbi,
-          clock,
-          Map.of("kling.models.house", "house-upstream"),
-          kling);
+      new Replica(jdbi, clock, Map.of("kling.models.house", "house-upstream"), kling);
 
   @BeforeEach
   void tenant() {

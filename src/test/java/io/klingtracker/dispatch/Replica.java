@@ -1,6 +1,5 @@
 package io.klingtracker.dispatch;
 
-import java.time.Duration;
 import io.klingtracker.kling.CreateAnswer;
 import io.klingtracker.kling.KlingClient;
 import io.klingtracker.kling.KlingConfig;
@@ -25,6 +24,7 @@ import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
 import io.smallrye.config.SmallRyeConfig;
 import io.smallrye.config.SmallRyeConfigBuilder;
 import java.time.Clock;
+import java.time.Duration;
 import java.time.Instant;
 import java.util.Collection;
 import java.util.HashMap;
@@ -74,8 +74,7 @@ final class Replica implements AutoCloseable {
   }
 
   /** With loops that look this often on the wall, the reconciler's half as often. */
-  Replica(
-      Jdbi jdbi, Clock clock, Map<String, String> settings, KlingClient kling, Duration looks) {
+  Replica(Jdbi jdbi, Clock clock, Map<String, String> settings, KlingClient kling, Duration looks) {
     this(jdbi, clock, settings, kling, BodyRoomTest.room(256L << 20), looks);
   }
 
@@ -141,7 +140,15 @@ final class Replica implements AutoCloseable {
             jdbi, clock, tasks, upstream, gate, gate, new SameThread(), all(settings));
     this.running =
         ReconcileParts.polling(
-            looks.multipliedBy(2), jdbi, clock, tasks, upstream, gate, gate, executor, all(settings));
+            looks.multipliedBy(2),
+            jdbi,
+            clock,
+            tasks,
+            upstream,
+            gate,
+            gate,
+            executor,
+            all(settings));
     this.sweep = new ModelSweep(pools, upstream.models);
   }
 
@@ -183,8 +190,7 @@ final class Replica implements AutoCloseable {
 
   /** Works until it is closed or killed. */
   Replica start() {
-    WorkLoop started =
-        WorkLoop.named("dispatcher-test").every(looks).work(dispatcher::runOnce);
+    WorkLoop started = WorkLoop.named("dispatcher-test").every(looks).work(dispatcher::runOnce);
     dispatcher.onSettled(started::wake);
     loop = started.start();
     running.start();

@@ -147,7 +147,8 @@ class SlotUseTest {
     settings.put("kling.accounts.default.api-key", KEY);
     settings.put("kling.accounts.default.max-parallel", String.valueOf(SLOTS));
     KlingConfig kling = Replica.config(settings).getConfigMapping(KlingConfig.class);
-    Replica replica = new Replica(jdbi, clock, settings, KlingOverHttp.client(vertx, kling, clock), looks);
+    Replica replica =
+        new Replica(jdbi, clock, settings, KlingOverHttp.client(vertx, kling, clock), looks);
     replicas.add(replica);
     receiver.tell(replica);
     return replica;

@@ -211,8 +211,7 @@ class FeedOrderTest {
 
   @Test
   void readers_are_handed_what_comes_and_fall_back_to_the_database_when_slow() throws Exception {
-    FeedConfig config = new Bounds(Duration.ofMinutes(1), Duration.ofSeconds(15));
-    FeedHub hub = new FeedHub(store, Watches.over(jdbi), config, 5, 3, new Loops());
+    FeedHub hub = new FeedHub(store, Watches.over(jdbi), 5, 3, Duration.ofMinutes(1), new Loops());
     Waits waits = Watches.waits(10);
     FeedReader quick = new FeedReader(hub, store, waits, 5, TENANT, Cursor.START);
     FeedReader slow = new FeedReader(hub, store, waits, 5, TENANT, Cursor.START);
@@ -242,9 +241,9 @@ class FeedOrderTest {
   @Test
   void a_reader_that_takes_nothing_is_cut_off_and_misses_nothing_when_it_comes_back()
       throws Exception {
-    FeedConfig config = new Bounds(Duration.ofNanos(1), Duration.ofMillis(10));
+    FeedConfig config = () -> Duration.ofMillis(10);
     ChangeNotifier notifier = Watches.over(jdbi);
-    FeedHub hub = new FeedHub(store, notifier, config, 5, 3, new Loops());
+    FeedHub hub = new FeedHub(store, notifier, 5, 3, Duration.ofNanos(1), new Loops());
     Feed feed = new Feed(store, hub, notifier, Watches.waits(10), config);
     AssertSubscriber<List<FeedEvent>> stuck =
         feed.stream(TENANT, Cursor.START).subscribe().withSubscriber(AssertSubscriber.create(1));
@@ -271,10 +270,10 @@ class FeedOrderTest {
 
   @Test
   void a_stream_whose_place_is_needed_ends_and_a_poll_is_answered_at_once() {
-    FeedConfig config = new Bounds(Duration.ofMinutes(1), Duration.ofHours(1));
+    FeedConfig config = () -> Duration.ofHours(1);
     ChangeNotifier notifier = Watches.over(jdbi);
     Waits waits = Watches.waits(4);
-    FeedHub hub = new FeedHub(store, notifier, config, 5, 3, new Loops());
+    FeedHub hub = new FeedHub(store, notifier, 5, 3, Duration.ofMinutes(1), new Loops());
     Feed feed = new Feed(store, hub, notifier, waits, config);
     FeedReader poll = feed.follow(TENANT, feed.now());
     CompletableFuture<List<FeedEvent>> polled =
@@ -306,8 +305,6 @@ class FeedOrderTest {
       assertEquals(List.of(), latePoll.next(Duration.ofHours(1)).await().atMost(MOMENTS));
     }
   }
-
-  private record Bounds(Duration catchUp, Duration heartbeat) implements FeedConfig {}
 
   private static List<String> tasksOf(List<FeedEvent> events) {
     return events.stream().map(FeedEvent::taskId).toList();

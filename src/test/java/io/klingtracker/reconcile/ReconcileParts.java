@@ -85,7 +85,6 @@ public final class ReconcileParts {
             setAside,
             new NotifyingEvent<>(asked -> {}),
             tasks,
-            config,
             upstream.config,
             clock);
     SilenceSettler silence =
