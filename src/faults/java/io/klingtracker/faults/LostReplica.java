@@ -16,8 +16,8 @@ import java.util.concurrent.locks.LockSupport;
 import java.util.function.BooleanSupplier;
 
 /**
- * Two replicas, one of which is lost in one way or another while it has claims and lanes; what rows
- * 48 and 58 need of them. Callers speak to the survivor alone.
+ * Two replicas, one of which is lost in one way or another while it has claims and may be the one
+ * that relays; what rows 48 and 58 need of them. Callers speak to the survivor alone.
  */
 final class LostReplica implements AutoCloseable {
 
@@ -27,8 +27,8 @@ final class LostReplica implements AutoCloseable {
   private static final String PATH = "/kling/v1/videos/text2video";
   private static final int BACKLOG = 200;
 
-  /** First half of the keys of the lanes' locks. */
-  private static final long LANES = 0x4B4C5401L;
+  /** First half of the keys of the relay's locks. */
+  private static final long RELAY = 0x4B4C5401L;
 
   private final Installation installation;
   private final List<ServerSocket> silent = new ArrayList<>();
@@ -151,21 +151,37 @@ final class LostReplica implements AutoCloseable {
     return (System.nanoTime() - start) / 1e9;
   }
 
-  /** Whether one session has the locks of all lanes. */
-  boolean oneHasAllLanes() {
-    return installation
-        .sql()
-        .rows(
-            """
-            select count(distinct objid), count(distinct pid) from pg_locks
-            where locktype = 'advisory' and classid = cast(? as oid) and objid between 1 and 64 and objsubid = 2 and granted
-              and database = (select oid from pg_database where datname = current_database())
-            """,
-            LANES)
-        .equals(List.of(List.of("64", "1")));
+  /** Waits until the victim is the one that relays events, whose place it takes from the other. */
+  void giveRelay() {
+    await(
+        "the victim relays",
+        () -> {
+          boolean relays = relays(victim());
+          if (!relays) {
+            installation
+                .sql()
+                .rows(
+                    """
+                    select pg_terminate_backend(pid) from pg_locks
+                    where locktype = 'advisory' and classid = cast(? as oid) and objid = 1 and objsubid = 2 and granted
+                      and database = (select oid from pg_database where datname = current_database())
+                    """,
+                    RELAY);
+          }
+          return relays;
+        });
   }
 
-  /** Events of new tasks, whatever their lanes, are on the topic. */
+  /** Whether it is the survivor that relays events. */
+  boolean survivorRelays() {
+    return relays(survivor());
+  }
+
+  private boolean relays(ServiceProcess replica) {
+    return wellness(replica, "event relay").path("here").asBoolean();
+  }
+
+  /** Events of new tasks are on the topic. */
   void eventsFlow() {
     List<String> fresh = submit(20, installation.servers().sink().url());
     await("events of new tasks are on the topic", () -> sequences().keySet().containsAll(fresh));

@@ -12,8 +12,9 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.ExtendWith;
 
 /**
- * A replica that has claims and lanes is killed, frozen, and cut off from the database as one whose
- * host is gone: the other takes both over. How long that takes is printed, and judged generously.
+ * A replica that has claims and relays events is killed, frozen, and cut off from the database as
+ * one whose host is gone: the other takes both over. How long that takes is printed, and judged
+ * generously.
  */
 @Field
 @ExtendWith(Stage.class)
@@ -22,7 +23,7 @@ final class Row48LostReplica {
   private static final Pattern PORT = Pattern.compile("//([^/:]+):(\\d+)/");
 
   @Test
-  void claims_and_lanes_of_a_lost_replica_are_taken_over(Stage stage) throws Exception {
+  void claims_and_relay_of_a_lost_replica_are_taken_over(Stage stage) throws Exception {
     String name = "lost";
     stage.servers().postgres().ensureDatabase(name);
     String url = stage.servers().postgres().jdbcUrl(name);
@@ -73,20 +74,21 @@ final class Row48LostReplica {
   private static void lose(LostReplica lost, String how, Runnable harm) {
     String id = lost.id(lost.victim());
     lost.giveClaims(id);
+    lost.giveRelay();
     long claims = lost.claims(id);
     harm.run();
     long start = System.nanoTime();
     LostReplica.await(how + ": its claims are free", () -> lost.claims(id) == 0);
     double taken = (System.nanoTime() - start) / 1e9;
-    LostReplica.await(how + ": its lanes are the other's", lost::oneHasAllLanes);
-    double lanes = (System.nanoTime() - start) / 1e9;
+    LostReplica.await(how + ": the other relays", lost::survivorRelays);
+    double relay = (System.nanoTime() - start) / 1e9;
     lost.eventsFlow();
     System.out.printf(
         Locale.ROOT,
-        "== row 48: %s: %d claims taken over after %.1f s, all lanes after %.1f s%n",
+        "== row 48: %s: %d claims taken over after %.1f s, the relay after %.1f s%n",
         how,
         claims,
         taken,
-        lanes);
+        relay);
   }
 }

@@ -18,9 +18,9 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.ExtendWith;
 
 /**
- * A replica is paused with events in flight, the other takes its lanes and brings all tasks to
- * their ends, and the first wakes up: the last record of every task on the compacted topic equals
- * the API.
+ * The replica that relays is paused with events in flight, the other does it and brings all tasks
+ * to their ends, and the first wakes up: the last record of every task on the compacted topic
+ * equals the API.
  */
 @Field
 @ExtendWith(Stage.class)
@@ -43,6 +43,7 @@ final class Row58PausedOwner {
     try (LostReplica paused = new LostReplica(installation)) {
       LostReplica.await("both are seen", () -> paused.alive() == 2);
       for (int round = 1; round <= ROUNDS; round++) {
+        paused.giveRelay();
         paused.submit(TASKS / 2, installation.servers().sink().url());
         paused.signal("STOP");
         paused.submit(TASKS / 2, installation.servers().sink().url());

@@ -41,8 +41,8 @@ class EventsLifecycle {
             .work(
                 () -> {
                   metrics.backlog(store.lag());
-                  metrics.unowned(store.unownedLanes());
-                  return false;
+                  metrics.relayed(store.isRelayed());
+                  return store.forgetGone(clock.instant());
                 }));
   }
 }

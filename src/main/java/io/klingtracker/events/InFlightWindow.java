@@ -1,7 +1,6 @@
 package io.klingtracker.events;
 
 import java.util.ArrayDeque;
-import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.Deque;
 import java.util.HashMap;
@@ -29,11 +28,9 @@ final class InFlightWindow {
   private final Map<String, Integer> attempts = new HashMap<>();
   private final PriorityQueue<Waiting> waiting =
       new PriorityQueue<>(Comparator.comparingLong(Waiting::until));
-  private final Map<Integer, Integer> lanes = new HashMap<>();
 
   private long bytes;
   private int replayed;
-  private int stuck;
 
   private record Waiting(String taskId, long until) {}
 
@@ -43,7 +40,6 @@ final class InFlightWindow {
       if (known.putIfAbsent(message.id(), message) != null) {
         continue;
       }
-      lanes.merge(message.lane(), 1, Integer::sum);
       bytes += message.bytes();
       replayed += message.replayed() ? 1 : 0;
       Deque<OutboxMessage> queue = tasks.get(message.queue());
@@ -127,12 +123,7 @@ final class InFlightWindow {
     if (known.remove(message.id()) != null) {
       bytes -= message.bytes();
       replayed -= message.replayed() ? 1 : 0;
-      leaves(message.lane());
     }
-  }
-
-  private void leaves(int lane) {
-    lanes.computeIfPresent(lane, (each, count) -> count == 1 ? null : count - 1);
   }
 
   /** Lets go of a task and of everything of it. */
@@ -147,34 +138,6 @@ final class InFlightWindow {
     }
   }
 
-  /** Lets go of what is not in flight in lanes that are to be given back. */
-  void leave(Set<Integer> leaving) {
-    if (leaving.isEmpty()) {
-      return;
-    }
-    for (String taskId : List.copyOf(tasks.keySet())) {
-      Deque<OutboxMessage> queue = tasks.get(taskId);
-      OutboxMessage head = queue == null ? null : queue.peek();
-      if (queue == null || head == null || !leaving.contains(head.lane())) {
-        continue;
-      }
-      if (inFlight.contains(taskId)) {
-        List<OutboxMessage> behind = new ArrayList<>(queue);
-        behind.remove(0);
-        behind.forEach(this::forget);
-        queue.clear();
-        queue.add(head);
-      } else {
-        drop(taskId);
-      }
-    }
-  }
-
-  /** Whether nothing of a lane is held. */
-  boolean isQuiet(int lane) {
-    return !lanes.containsKey(lane);
-  }
-
   /** Ids that need not be read again. */
   List<Long> known() {
     return List.copyOf(known.keySet());
@@ -186,25 +149,7 @@ final class InFlightWindow {
   }
 
   int size() {
-    return known.size() - stuck;
-  }
-
-  /**
-   * Its row, which Kafka has, cannot be deleted: it stays known, so that it is not read and sent
-   * again, takes nobody's room and keeps no lane from being given back.
-   */
-  void stuck(OutboxMessage message) {
-    if (known.containsKey(message.id())) {
-      bytes -= message.bytes();
-      replayed -= message.replayed() ? 1 : 0;
-      leaves(message.lane());
-      stuck++;
-    }
-  }
-
-  /** How many are. */
-  int stuck() {
-    return stuck;
+    return known.size();
   }
 
   /** How many of them are replayed. */

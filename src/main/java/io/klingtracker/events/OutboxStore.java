@@ -16,6 +16,7 @@ import jakarta.inject.Inject;
 import jakarta.inject.Singleton;
 import java.sql.ResultSet;
 import java.sql.SQLException;
+import java.time.Duration;
 import java.time.Instant;
 import java.util.List;
 import java.util.Map;
@@ -24,6 +25,7 @@ import java.util.UUID;
 import java.util.function.BiConsumer;
 import org.jdbi.v3.core.Handle;
 import org.jdbi.v3.core.Jdbi;
+import org.jdbi.v3.core.statement.Update;
 
 /** The outbox: read in order, deleted once Kafka has acknowledged. */
 @Singleton
@@ -34,6 +36,16 @@ class OutboxStore {
 
   /** The kind of a record of another feature's that is set aside; the key is its row's number. */
   private static final String RECORD_KIND = "host-event";
+
+  /** The kind of a replayed row that cannot be deleted; the key is its number. */
+  static final String REPLAY_KIND = "replay";
+
+  /** How long what is owed to Kafka of a removed task stays set aside. */
+  static final Duration KEEP_GONE = Duration.ofDays(7);
+
+  private static final int LANES = 64;
+
+  private static final int FORGET_BATCH = 1_000;
 
   /**
    * Rows in the order of their ids, which within a task is the order of commits. What the relay
@@ -52,7 +64,7 @@ class OutboxStore {
               * case when t.sequence = o.sequence then 2 else 1 end as o_bytes,
             %s
           from (
-            select x.* from unnest(cast(:lanes as int[])) as l(lane)
+            select x.* from generate_series(0, 63) as l(lane)
               cross join lateral (
                 select * from outbox x
                 -- Hashed once, whatever the plan; "<> all" compares each row with each id.
@@ -80,8 +92,14 @@ class OutboxStore {
       NEXT_OF.replace(
           "{which}", "not x.replayed and (:tasks or x.topic is not null) and " + NOT_SET_ASIDE);
 
-  /** Sent before, all of them: whether their tasks are set aside by now does not matter. */
-  private static final String NEXT_REPLAYED = NEXT_OF.replace("{which}", "x.replayed");
+  /**
+   * Of rows {@code x}: still to be sent once more. Kafka has had them, so that it does not matter
+   * whether their tasks are set aside; a row that is set aside itself cannot be deleted.
+   */
+  static final String REPLAYED =
+      "x.replayed and not exists (select from set_aside a where a.kind = 'replay' and a.key = x.id::text)";
+
+  private static final String NEXT_REPLAYED = NEXT_OF.replace("{which}", REPLAYED);
 
   private static final String DELETE =
       """
@@ -89,6 +107,15 @@ class OutboxStore {
       using unnest(cast(:replayed as boolean[]), cast(:lanes as int[]), cast(:ids as bigint[])) as d(replayed, lane, id)
       where o.replayed = d.replayed and o.lane = d.lane and o.id = d.id
       """;
+
+  /** Counted in the commit that deletes them, and only those that it does delete. */
+  private static final String LEAVE_OUT =
+      "with gone as ("
+          + DELETE
+          + """
+            returning 1)
+            update event_replay set skipped = skipped + (select count(*) from gone) where exists (select from gone)
+            """;
 
   private static final String LAG =
       """
@@ -104,8 +131,8 @@ class OutboxStore {
           .replace("{not set aside}", NOT_SET_ASIDE);
 
   /**
-   * Asks the holders of the tasks' lanes for their newest states, behind whatever waits there. Of a
-   * task that is gone by now Kafka is to forget what it may have received late.
+   * Asks whoever relays for the tasks' newest states, behind whatever waits of them. Of a task that
+   * is gone by now Kafka is to forget what it may have received late.
    */
   private static final String AGAIN =
       """
@@ -119,6 +146,21 @@ class OutboxStore {
       delete from outbox where not replayed and (lane, id) in (
         select lane, id from outbox where not replayed and topic is null
         order by lane, id limit :limit for update skip locked)
+      """;
+
+  private static final String FORGET_GONE =
+      """
+      with gone as (
+        delete from set_aside where kind = 'event' and key in (
+          select a.key from set_aside a
+          where a.kind = 'event' and a.at < :before and not exists (select from task t where t.id = a.key)
+          limit :limit)
+        returning key
+      ), forgotten as (
+        delete from outbox o using gone g
+        where not o.replayed and o.lane = outbox_lane(g.key) and o.task_id = g.key
+      )
+      select count(*) from gone
       """;
 
   private static final TypeReference<Map<String, String>> HEADERS = new TypeReference<>() {};
@@ -149,6 +191,10 @@ class OutboxStore {
         RECORD_KIND,
         "exists (select from outbox o where o.topic is not null and o.id = cast(s.key as bigint))",
         (handle, key, now) -> () -> {});
+    setAside.register(
+        REPLAY_KIND,
+        "exists (select from outbox o where o.replayed and o.id = cast(s.key as bigint))",
+        (handle, key, now) -> () -> {});
   }
 
   /** A session of one relay's own, kept as long as it lives. */
@@ -176,7 +222,6 @@ class OutboxStore {
    */
   List<OutboxMessage> next(
       Handle session,
-      List<Integer> lanes,
       List<Long> known,
       int limit,
       long bytes,
@@ -186,9 +231,8 @@ class OutboxStore {
     plans.on(session);
     return session
         .createQuery(NEXT)
-        .bindArray("lanes", Integer.class, lanes)
         .bindArray("known", Long.class, known)
-        .bind("perLane", perLane(limit, lanes.size()))
+        .bind("perLane", perLane(limit))
         .bind("limit", limit)
         .bind("bytes", bytes)
         .bind("tasks", tasks)
@@ -198,13 +242,11 @@ class OutboxStore {
   }
 
   /** The same of what is to be sent once more; see {@link Replays}. */
-  List<OutboxMessage> nextReplayed(
-      Handle session, List<Integer> lanes, List<Long> known, int limit, long bytes) {
+  List<OutboxMessage> nextReplayed(Handle session, List<Long> known, int limit, long bytes) {
     return session
         .createQuery(NEXT_REPLAYED)
-        .bindArray("lanes", Integer.class, lanes)
         .bindArray("known", Long.class, known)
-        .bind("perLane", perLane(limit, lanes.size()))
+        .bind("perLane", perLane(limit))
         .bind("limit", limit)
         .bind("bytes", bytes)
         .bind("state", false)
@@ -215,24 +257,16 @@ class OutboxStore {
   /** Whether something is to be sent once more. */
   boolean isReplaying(Handle session) {
     return session
-        .createQuery("select exists (select from outbox where replayed)")
+        .createQuery("select exists (select from outbox x where " + REPLAYED + ")")
         .mapTo(Boolean.class)
         .one();
-  }
-
-  /** Notes that so many events of the replay will not be sent. */
-  void skipped(Handle session, int events) {
-    session
-        .createUpdate("update event_replay set skipped = skipped + :events")
-        .bind("events", events)
-        .execute();
   }
 
   /**
    * Most rows of one lane that a read looks at: lanes are about even, as task ids hash onto them.
    */
-  static int perLane(int limit, int lanes) {
-    return Math.max(16, limit * 2 / Math.max(1, lanes));
+  static int perLane(int limit) {
+    return Math.max(16, limit * 2 / LANES);
   }
 
   private OutboxMessage message(
@@ -301,8 +335,18 @@ class OutboxStore {
     }
   }
 
+  /** Takes out what Kafka has. */
   void delete(Handle session, List<OutboxMessage> sent) {
-    Columns.of(session.createUpdate(DELETE), sent)
+    delete(session.createUpdate(DELETE), sent);
+  }
+
+  /** Takes out of the replay what will not be sent, and counts it. */
+  void leaveOut(Handle session, List<OutboxMessage> replayed) {
+    delete(session.createUpdate(LEAVE_OUT), replayed);
+  }
+
+  private static void delete(Update statement, List<OutboxMessage> messages) {
+    Columns.of(statement, messages)
         .booleans("replayed", OutboxMessage::replayed)
         .ints("lanes", OutboxMessage::lane)
         .longs("ids", OutboxMessage::id)
@@ -312,10 +356,14 @@ class OutboxStore {
 
   /**
    * Sets a task's event aside: it and those behind it stay in the outbox and are not read until
-   * somebody has it tried again. A record of another feature stays there alone.
+   * somebody has it tried again. A record of another feature stays there alone, and so does a
+   * replayed event.
    */
   void setAside(Handle session, OutboxMessage message, Throwable failure, int attempts) {
-    if (message.is(Kind.RECORD)) {
+    if (message.replayed()) {
+      setAside.put(
+          session, REPLAY_KIND, Long.toString(message.id()), message.key(), failure, attempts);
+    } else if (message.is(Kind.RECORD)) {
       setAside.put(session, RECORD_KIND, Long.toString(message.id()), null, failure, attempts);
     } else {
       setAside.put(session, KIND, message.key(), message.key(), failure, attempts);
@@ -354,9 +402,25 @@ class OutboxStore {
     return me.id();
   }
 
-  /** How many lanes nobody holds. */
-  int unownedLanes() {
-    return jdbi.withHandle(LaneLocks::unowned);
+  /** Whether any replica relays. */
+  boolean isRelayed() {
+    return jdbi.withHandle(RelayLock::isHeldByAnyone);
+  }
+
+  /**
+   * Forgets what Kafka has not taken of removed tasks for {@link #KEEP_GONE}, which nobody else
+   * would ever take out: some of it, and whether there may be more.
+   */
+  boolean forgetGone(Instant now) {
+    return jdbi.withHandle(
+            handle ->
+                handle
+                    .createQuery(FORGET_GONE)
+                    .bind("before", now.minus(KEEP_GONE))
+                    .bind("limit", FORGET_BATCH)
+                    .mapTo(Integer.class)
+                    .one())
+        == FORGET_BATCH;
   }
 
   /**

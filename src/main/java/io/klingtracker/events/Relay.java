@@ -19,7 +19,7 @@ import java.util.concurrent.CompletionStage;
 import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.locks.LockSupport;
-import java.util.stream.Collectors;
+import java.util.function.BiConsumer;
 import org.apache.kafka.common.errors.RetriableException;
 import org.apache.kafka.common.errors.SerializationException;
 import org.jboss.logging.Logger;
@@ -27,9 +27,9 @@ import org.jdbi.v3.core.Handle;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Brings committed events to Kafka, together with the relays of other replicas: each holds some
- * lanes, reads them on the session that holds their locks, sends without waiting, and deletes in
- * bulk what Kafka has acknowledged. Killed anywhere in between, it or a successor sends some again.
+ * Brings committed events to Kafka while the relays of other replicas stand by: it reads on the
+ * session that holds the lock, sends without waiting, and deletes in bulk what Kafka has
+ * acknowledged. Killed anywhere in between, it or a successor sends some again.
  *
  * <p>One thread; only {@link #wake} and the acknowledgements come from elsewhere.
  */
@@ -52,6 +52,9 @@ final class Relay implements AutoCloseable {
   /** What a holder that was lost may have sent has arrived by then, if it ever does. */
   static final Duration LATE = Duration.ofSeconds(3);
 
+  /** How often it looks whether its session can still write, and whether there is a replay. */
+  private static final Duration LOOK = Duration.ofSeconds(1);
+
   private static final int MAX_DOUBLINGS = 16;
 
   private final OutboxStore store;
@@ -63,26 +66,29 @@ final class Relay implements AutoCloseable {
   /** Whether we bring tasks' events to Kafka, or only what nobody else does. */
   private final boolean tasks;
 
-  private final LaneLocks lanes;
+  private final RelayLock lock;
   private final ConcurrentLinkedQueue<Answer> answers = new ConcurrentLinkedQueue<>();
   private final AtomicBoolean news = new AtomicBoolean(true);
   private final List<OutboxMessage> unsettled = new ArrayList<>();
 
+  /** Of a replay, and never to be sent. */
+  private final List<OutboxMessage> leftOut = new ArrayList<>();
+
   /**
-   * Tasks whose state Kafka may have been given too late, and when the newest is to be sent again.
+   * Tasks whose state Kafka may have been given too late, and when, by {@link System#nanoTime}, the
+   * newest is to be sent again: until then something older may still reach Kafka.
    */
-  private final Map<String, Owed> doubtful = new HashMap<>();
+  private final Map<String, Long> doubtful = new HashMap<>();
 
   private InFlightWindow window = new InFlightWindow();
   private @Nullable Handle session;
   private final WorkLoop loop;
   private volatile int held;
   private volatile long heldBytes;
-  private volatile int owned;
   private long nextRead;
   private long provedAt;
   private long lingerUntil = System.nanoTime();
-  private long nextRebalance;
+  private long nextLook;
 
   /** Whether rows of a replay were there at the last look. */
   private boolean replaying;
@@ -105,16 +111,9 @@ final class Relay implements AutoCloseable {
       boolean othersFlow,
       long at) {}
 
-  /**
-   * A state that is to be sent again.
-   *
-   * @param due by {@link System#nanoTime}; until then something older may still reach Kafka
-   */
-  private record Owed(int lane, long due) {}
-
   Relay(OutboxStore store, EventSink sink, RelayConfig config, RelayMetrics metrics, Clock clock) {
     this.store = store;
-    this.lanes = new LaneLocks(store.replica());
+    this.lock = new RelayLock(store.replica());
     this.sink = sink;
     this.config = config;
     this.metrics = metrics;
@@ -145,20 +144,15 @@ final class Relay implements AutoCloseable {
     linger();
     try {
       Handle current = session == null ? connect() : session;
-      take(current);
       long now = clock.millis();
-      if (now >= nextRebalance) {
-        nextRebalance = now + config.rebalance().toMillis();
-        // A quiet relay only reads, which a server that another has replaced lets it do for ever.
-        LongSessions.requireWritable(current);
-        lanes.rebalance(current, this::isQuiet);
-        proved();
-        window.leave(lanes.leaving());
-        owned = lanes.owned();
-        metrics.lanes(owned);
-        replaying = store.isReplaying(current);
+      if (now >= nextLook) {
+        look(current, now);
       }
+      take(current);
       settleDoubts(current);
+      if (!lock.isHeld()) {
+        return false;
+      }
       boolean more = read(current, now);
       send(current);
       if (replaying && !more) {
@@ -175,10 +169,15 @@ final class Relay implements AutoCloseable {
     }
   }
 
-  /** Whether a lane can be given back: nothing of it is under way, and no state is owed. */
-  private boolean isQuiet(int lane) {
-    return window.isQuiet(lane)
-        && doubtful.values().stream().noneMatch(owed -> owed.lane() == lane);
+  /** Looks whether this session can still write, and takes the lock where nobody has it. */
+  private void look(Handle current, long now) {
+    // A quiet relay only reads, which a server that another has replaced lets it do for ever.
+    LongSessions.requireWritable(current);
+    boolean relays = lock.take(current);
+    proved();
+    metrics.relaying(relays);
+    replaying = relays && store.isReplaying(current);
+    nextLook = now + (relays ? LOOK : config.poll()).toMillis();
   }
 
   /** After a read that found many, lets more of them come together. */
@@ -193,8 +192,7 @@ final class Relay implements AutoCloseable {
   private Handle connect() {
     Handle fresh = store.open();
     session = fresh;
-    lanes.join(fresh);
-    nextRebalance = 0;
+    nextLook = 0;
     news.set(true);
     return fresh;
   }
@@ -205,18 +203,18 @@ final class Relay implements AutoCloseable {
       OutboxMessage message = answer.message();
       Throwable failure = answer.failure();
       if (failure == null) {
-        // Also when sent in an earlier session: Kafka has it, whoever may hold its lane now.
+        // Also when sent in an earlier session: Kafka has it.
         unsettled.add(message);
       }
       if (answer.window() != window) {
-        // Its lane was somebody else's by then, perhaps; and what failed may still arrive.
+        // Somebody else relayed by then, perhaps; and what failed may still arrive.
         doubt(message, failure == null ? Duration.ZERO : LATE);
         continue;
       }
       if (failure == null) {
         window.acknowledged(message);
       } else if (isHopeless(answer, failure) && message.replayed()) {
-        skip(current, message, SendFailures.cause(failure));
+        leaveOut(message, SendFailures.cause(failure));
       } else if (isHopeless(answer, failure)) {
         setAside(
             current, message, SendFailures.cause(failure), window.attempts(message.queue()) + 1);
@@ -226,7 +224,7 @@ final class Relay implements AutoCloseable {
       }
     }
     // Answers come a few at a time; a delete is for many of them. The rest goes with the next read.
-    if (window.inFlight() == 0 || unsettled.size() >= enough()) {
+    if (window.inFlight() == 0 || unsettled.size() + leftOut.size() >= enough()) {
       settle(current);
     }
   }
@@ -243,34 +241,34 @@ final class Relay implements AutoCloseable {
     return Math.max(1, Math.min(config.batch(), config.window() / 4));
   }
 
-  /** Deletes what Kafka has. */
+  /** Deletes what Kafka has, or never takes. Who stands by leaves that to the one that relays. */
   private void settle(Handle current) {
-    List<OutboxMessage> settled = new ArrayList<>(unsettled);
-    Batch.apply(
-        unsettled,
-        some -> store.delete(current, some),
-        (message, failure) -> {
-          if (message.replayed()) {
-            settled.remove(message);
-            window.stuck(message);
-            LOG.errorf(
-                "event %s is sent once more and cannot be taken from the outbox: %s",
-                message.eventId(), SetAside.reason(failure));
-          } else {
-            setAside(current, message, failure, 1);
-          }
-        });
-    window.settled(settled);
+    if (lock.isHeld()) {
+      settle(current, unsettled, store::delete);
+      settle(current, leftOut, store::leaveOut);
+    }
     unsettled.clear();
+    leftOut.clear();
+  }
+
+  private void settle(
+      Handle current,
+      List<OutboxMessage> messages,
+      BiConsumer<Handle, List<OutboxMessage>> together) {
+    Batch.apply(
+        messages,
+        some -> together.accept(current, some),
+        (message, failure) -> setAside(current, message, failure, 1));
+    window.settled(messages);
   }
 
   private void doubt(OutboxMessage message, Duration after) {
     if (message.hasState()) {
-      doubtful.put(message.key(), new Owed(message.lane(), System.nanoTime() + after.toNanos()));
+      doubtful.put(message.key(), System.nanoTime() + after.toNanos());
     }
   }
 
-  /** Has the newest states written again by whoever holds the lanes now. */
+  /** Has the newest states written again by whoever relays now. */
   private void settleDoubts(Handle current) {
     sendAgain(
         current,
@@ -280,8 +278,8 @@ final class Relay implements AutoCloseable {
             .toList());
   }
 
-  private static boolean isDue(Owed owed) {
-    return System.nanoTime() - owed.due() >= 0;
+  private static boolean isDue(long due) {
+    return System.nanoTime() - due >= 0;
   }
 
   private void sendAgain(Handle current, List<String> taskIds) {
@@ -298,60 +296,55 @@ final class Relay implements AutoCloseable {
   }
 
   private void setAside(Handle current, OutboxMessage message, Throwable failure, int attempts) {
+    boolean alone = message.replayed() || message.is(Kind.RECORD);
     LOG.errorf(
-        "%s %s of %s cannot be sent and is set aside%s: %s",
+        "%s %s of %s %s set aside%s: %s",
         message.is(Kind.RECORD) ? "record" : "event",
         message.is(Kind.RECORD) ? message.id() : message.eventId(),
         message.key(),
-        message.is(Kind.RECORD) ? "" : " with all that follow it",
+        message.replayed() ? "cannot be taken out of the replay and is" : "cannot be sent and is",
+        alone ? "" : " with all that follow it",
         SetAside.reason(failure));
     store.setAside(current, message, failure, attempts);
-    window.drop(message.queue());
+    if (!message.replayed()) {
+      window.drop(message.queue());
+    }
   }
 
-  /** A replay leaves out what Kafka never takes. */
-  private void skip(Handle current, OutboxMessage message, Throwable failure) {
+  /** A replay goes on without what Kafka never takes. */
+  private void leaveOut(OutboxMessage message, Throwable failure) {
     LOG.warnf(
         "the replay leaves out event %s, which can never be sent: %s",
         message.eventId(), SetAside.reason(failure));
-    store.skipped(current, 1);
     window.acknowledged(message);
-    unsettled.add(message);
+    leftOut.add(message);
   }
 
   /** Reads on in what is to be sent once more, when nothing else waits to be read. */
   private void replay(Handle current) {
     int most = Math.min(REPLAYED, Math.max(1, config.window() / 4));
     int room = Math.min(most - window.replayed(), config.window() - window.size());
-    if (room < Math.max(1, most / 2)
-        || window.stuck() >= REPLAYED
-        || clock.millis() < pausedUntil
-        || lanes.reading().isEmpty()) {
+    if (room < Math.max(1, most / 2) || clock.millis() < pausedUntil) {
       return;
     }
     settle(current);
     List<OutboxMessage> next =
-        store.nextReplayed(
-            current, lanes.reading(), window.known(), room, config.windowBytes() / 4);
+        store.nextReplayed(current, window.known(), room, config.windowBytes() / 4);
     proved();
-    List<OutboxMessage> gone = next.stream().filter(each -> each.is(Kind.NOTHING)).toList();
-    if (!gone.isEmpty()) {
-      store.skipped(current, gone.size());
-      unsettled.addAll(gone);
-      settle(current);
-    }
-    window.add(next.stream().filter(each -> !each.is(Kind.NOTHING)).toList());
+    List<OutboxMessage> events = new ArrayList<>();
+    next.forEach(message -> (message.is(Kind.NOTHING) ? leftOut : events).add(message));
+    settle(current);
+    window.add(events);
     replaying = !next.isEmpty() || window.replayed() > 0;
   }
 
   private boolean read(Handle current, long now) {
     boolean due = news.getAndSet(false) || now >= nextRead;
-    List<Integer> reading = lanes.reading();
     if (now >= nextRead) {
       settle(current);
     }
-    if (!due || reading.isEmpty() || now < pausedUntil) {
-      news.compareAndSet(false, due && !reading.isEmpty());
+    if (!due || now < pausedUntil) {
+      news.compareAndSet(false, due);
       return false;
     }
     if (config.window() - window.size() + unsettled.size() < enough()) {
@@ -372,7 +365,6 @@ final class Relay implements AutoCloseable {
     List<OutboxMessage> next =
         store.next(
             current,
-            reading,
             window.known(),
             room,
             bytes,
@@ -392,17 +384,17 @@ final class Relay implements AutoCloseable {
         continue;
       }
       (message.is(Kind.NOTHING) ? unsettled : events).add(message);
-      if (lanes.isLeftBehind(message.lane()) && doubtful.size() < config.window()) {
+      if (lock.isLeftBehind() && doubtful.size() < config.window()) {
         doubt(message, LATE);
       }
     }
     proved();
     window.add(events);
-    boolean full = isFull(next, room, bytes, OutboxStore.perLane(room, reading.size()));
+    boolean full = isFull(next, room, bytes, OutboxStore.perLane(room));
     if (full) {
       news.set(true);
     } else {
-      lanes.readOnce();
+      lock.readOnce();
       lingerUntil = System.nanoTime() + (next.size() >= MANY ? config.linger().toNanos() : 0);
     }
     return full && window.size() < config.window() && window.bytes() < config.windowBytes();
@@ -424,7 +416,7 @@ final class Relay implements AutoCloseable {
     InFlightWindow from = window;
     while (clock.millis() >= pausedUntil) {
       if (System.nanoTime() - provedAt > PROOF.toNanos()) {
-        // We may have been paused, and the lanes be others' by now.
+        // We may have been paused, and another may relay by now.
         store.prove(current);
         proved();
       }
@@ -486,21 +478,20 @@ final class Relay implements AutoCloseable {
   private void disconnect() {
     Handle old = session;
     session = null;
-    lanes.lose();
-    owned = 0;
-    metrics.lanes(0);
-    // Kafka took these, and we cannot say whether the lanes were ours all the time.
+    lock.lose();
+    metrics.relaying(false);
+    // Kafka took these, and we cannot say whether we alone relayed all the time.
     unsettled.forEach(message -> doubt(message, Duration.ZERO));
-    // What is in flight may still be acknowledged, but the lanes may be somebody else's now.
+    // What is in flight may still be acknowledged, but another may relay now.
     window = new InFlightWindow();
     if (old != null) {
       LongSessions.discard(old);
     }
   }
 
-  /** How many lanes this relay holds. */
-  int owned() {
-    return owned;
+  /** Whether it is this one that relays. */
+  boolean isRelaying() {
+    return metrics.isRelaying();
   }
 
   /** How many events are in memory. */
@@ -514,8 +505,8 @@ final class Relay implements AutoCloseable {
   }
 
   /**
-   * Stops reading, waits a little for what is in flight, settles it, leaves what it owes to others
-   * and gives the lanes back.
+   * Stops reading, waits a little for what is in flight, settles it, leaves what it owes to whoever
+   * relays next and lets it.
    */
   @Override
   public void close() {
@@ -554,21 +545,17 @@ final class Relay implements AutoCloseable {
 
   /**
    * Has whoever comes next send what is still owed. Where something older may arrive even after
-   * that, the lane stays noted as left behind, so that it is repeated once more.
+   * that, the outbox stays noted as left behind, so that it is repeated once more.
    */
   private void leaveDoubts(Handle current) {
-    Set<Integer> early =
-        doubtful.values().stream()
-            .filter(owed -> !isDue(owed))
-            .map(Owed::lane)
-            .collect(Collectors.toSet());
+    boolean early = !doubtful.values().stream().allMatch(Relay::isDue);
     sendAgain(current, List.copyOf(doubtful.keySet()));
-    if (window.inFlight() == 0) {
-      lanes.giveAllBut(current, early);
+    if (window.inFlight() == 0 && !early) {
+      lock.leave(current);
     }
   }
 
-  /** Ends as a killed process does: nothing is settled, the locks go with the session. */
+  /** Ends as a killed process does: nothing is settled, the lock goes with the session. */
   void abort() {
     loop.stop();
     disconnect();

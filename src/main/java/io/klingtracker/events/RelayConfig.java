@@ -53,13 +53,12 @@ public interface RelayConfig {
   @WithDefault("25ms")
   Duration linger();
 
-  /** The fallback poll, should a wake-up be lost. */
+  /**
+   * The fallback poll, should a wake-up be lost, and how often a replica that stands by looks
+   * whether it is to relay.
+   */
   @WithDefault("250ms")
   Duration poll();
-
-  /** How often replicas look whether another came or went, and share the lanes anew. */
-  @WithDefault("1s")
-  Duration rebalance();
 
   /** Pause before the first new try of an event that Kafka did not take; it doubles. */
   @WithDefault("200ms")

@@ -22,9 +22,8 @@ class RelayMetrics {
   private final Timer commitToAck;
   private final Counter failures;
   private final Counter statesAgain;
-  private volatile int unowned;
-  private volatile @Nullable Long unownedSince;
-  private volatile int lanes;
+  private volatile boolean relaying;
+  private volatile @Nullable Long absentSince;
   private volatile int held;
   private volatile long heldBytes;
   private volatile long unpublished;
@@ -48,11 +47,12 @@ class RelayMetrics {
         Counter.builder("tracker.events.states.again")
             .description("States written again because a lost or paused replica may have been late")
             .register(registry);
-    Gauge.builder("tracker.events.lanes.unowned", () -> unowned)
-        .description("Lanes of the outbox that no replica holds: their events wait")
+    Gauge.builder("tracker.events.relay", () -> relaying ? 1 : 0)
+        .description("Whether this replica is the one that brings events to Kafka")
         .register(registry);
-    Gauge.builder("tracker.events.lanes", () -> lanes)
-        .description("Lanes of the outbox that this replica works off")
+    Gauge.builder("tracker.events.relay.absent", () -> absentFor().toMillis() / 1000.0)
+        .description("For how long no replica has brought events to Kafka: they wait")
+        .baseUnit("seconds")
         .register(registry);
     Gauge.builder("tracker.events.held", () -> held)
         .description("Events in this replica's memory on their way to Kafka")
@@ -89,28 +89,27 @@ class RelayMetrics {
     statesAgain.increment(states);
   }
 
-  void unowned(int count) {
-    unowned = count;
-    if (count == 0) {
-      unownedSince = null;
-    } else if (unownedSince == null) {
-      unownedSince = System.nanoTime();
+  /** Whether any replica relayed at the last measure. */
+  void relayed(boolean byAnyone) {
+    if (byAnyone) {
+      absentSince = null;
+    } else if (absentSince == null) {
+      absentSince = System.nanoTime();
     }
   }
 
-  /** How many lanes nobody held at the last measure. */
-  int unowned() {
-    return unowned;
-  }
-
-  /** For how long there have been such lanes. */
-  Duration unownedFor() {
-    Long since = unownedSince;
+  /** For how long none has; zero while one does. */
+  Duration absentFor() {
+    Long since = absentSince;
     return since == null ? Duration.ZERO : Duration.ofNanos(System.nanoTime() - since);
   }
 
-  void lanes(int owned) {
-    lanes = owned;
+  void relaying(boolean here) {
+    relaying = here;
+  }
+
+  boolean isRelaying() {
+    return relaying;
   }
 
   void held(int events, long bytes) {

@@ -1,5 +1,8 @@
 package io.klingtracker.events;
 
+import io.klingtracker.database.Columns;
+import io.klingtracker.loops.Batch;
+import io.klingtracker.loops.SetAside;
 import io.klingtracker.problem.ErrorCode;
 import io.klingtracker.problem.ProblemException;
 import jakarta.inject.Inject;
@@ -8,8 +11,11 @@ import java.sql.ResultSet;
 import java.sql.SQLException;
 import java.time.Clock;
 import java.time.Instant;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Optional;
 import java.util.UUID;
+import java.util.concurrent.atomic.AtomicBoolean;
 import org.jdbi.v3.core.Handle;
 import org.jdbi.v3.core.Jdbi;
 import org.jdbi.v3.core.statement.SqlStatement;
@@ -39,16 +45,22 @@ class Replays {
 
   private static final String COUNT = "select count(*) from task_event e " + WHERE;
 
+  private static final String CHOOSE =
+      "select e.id, e.task_id, e.sequence from task_event e " + WHERE;
+
+  /** A row of an earlier replay that cannot be deleted is there still, and stays set aside. */
   private static final String PUT_BACK =
       """
       insert into outbox (replayed, lane, id, task_id, sequence)
-      select true, outbox_lane(e.task_id), e.id, e.task_id, e.sequence from task_event e
-      """
-          + WHERE;
+      select true, outbox_lane(e.task_id), e.id, e.task_id, e.sequence
+      from unnest(cast(:ids as bigint[]), cast(:tasks as text[]), cast(:sequences as int[])) as e(id, task_id, sequence)
+      on conflict do nothing
+      """;
 
   private static final String ENTER = "select pg_try_advisory_xact_lock(:lock)";
 
-  private static final String IS_NONE = "select not exists (select from outbox where replayed)";
+  private static final String IS_NONE =
+      "select not exists (select from outbox x where " + OutboxStore.REPLAYED + ")";
 
   private static final String NOTE =
       """
@@ -56,19 +68,36 @@ class Replays {
       on conflict (the_only) do update set id = excluded.id, events = excluded.events, skipped = 0, canceled = null
       """;
 
-  private static final String CANCEL =
+  private static final String WAITING =
+      "select x.lane, x.id from outbox x where "
+          + OutboxStore.REPLAYED
+          + " order by x.lane, x.id limit :limit";
+
+  /** What the relay is deleting at this moment is left to it: neither waits for the other. */
+  private static final String TAKE_OUT =
       """
-      with taken as (delete from outbox where replayed returning 1)
-      update event_replay set canceled = (select count(*) from taken) where exists (select from taken)
+      with free as (
+        select x.lane, x.id from outbox x
+        join unnest(cast(:lanes as int[]), cast(:ids as bigint[])) as d(lane, id)
+          on x.replayed and x.lane = d.lane and x.id = d.id
+        for update of x skip locked
+      ), taken as (
+        delete from outbox x using free f where x.replayed and x.lane = f.lane and x.id = f.id returning 1
+      )
+      update event_replay set canceled = coalesce(canceled, 0) + (select count(*) from taken)
+      where exists (select from taken)
       """;
 
   private static final String LATEST =
-      """
-      select r.*, case when canceled is null then (select count(*) from outbox where replayed) else 0 end as waiting
-      from event_replay r
-      """;
+      "select r.*, (select count(*) from outbox x where "
+          + OutboxStore.REPLAYED
+          + ") as waiting from event_replay r";
+
+  /** Rows that one statement puts back or takes out. */
+  static final int BATCH = 2_000;
 
   private final Jdbi jdbi;
+  private final SetAside setAside;
   private final long limit;
   private final Clock clock;
 
@@ -79,6 +108,12 @@ class Replays {
       @Nullable Instant from,
       @Nullable Instant to) {}
 
+  /** An event that is to be put back. */
+  private record Chosen(long id, String taskId, int sequence) {}
+
+  /** A row of a replay. */
+  private record Waiting(int lane, long id) {}
+
   /**
    * A replay and how far it is.
    *
@@ -88,8 +123,9 @@ class Replays {
   record Replay(UUID id, String state, long events, long sent, long skipped) {}
 
   @Inject
-  Replays(Jdbi jdbi, RelayConfig config, Clock clock) {
+  Replays(Jdbi jdbi, SetAside setAside, RelayConfig config, Clock clock) {
     this.jdbi = jdbi;
+    this.setAside = setAside;
     this.limit = config.replay().limit();
     this.clock = clock;
   }
@@ -131,10 +167,36 @@ class Replays {
           handle
               .createUpdate(NOTE)
               .bind("replay", UUID.randomUUID())
-              .bind("events", bind(handle.createUpdate(PUT_BACK), closed).execute())
+              .bind("events", putBack(handle, closed))
               .execute();
           return latest(handle).orElseThrow();
         });
+  }
+
+  /** A batch at a time, in one transaction: a replay has begun or has not. */
+  private static long putBack(Handle handle, Selection selection) {
+    return bind(handle.createQuery(CHOOSE), selection)
+        .setFetchSize(BATCH)
+        .map((row, context) -> new Chosen(row.getLong(1), row.getString(2), row.getInt(3)))
+        .withIterator(
+            chosen -> {
+              long events = 0;
+              List<Chosen> some = new ArrayList<>(BATCH);
+              while (chosen.hasNext()) {
+                some.add(chosen.next());
+                if (some.size() == BATCH || !chosen.hasNext()) {
+                  events +=
+                      Columns.of(handle.createUpdate(PUT_BACK), some)
+                          .longs("ids", Chosen::id)
+                          .texts("tasks", Chosen::taskId)
+                          .ints("sequences", Chosen::sequence)
+                          .rest()
+                          .execute();
+                  some.clear();
+                }
+              }
+              return events;
+            });
   }
 
   /** The replay under way, or the last one. */
@@ -142,10 +204,57 @@ class Replays {
     return jdbi.withHandle(Replays::latest);
   }
 
-  /** Ends the replay under way; what is in the relay's memory may still be sent. */
+  /**
+   * Ends the replay under way, a batch at a time; what is in the relay's memory may still be sent.
+   *
+   * @return empty when none is under way
+   */
   Optional<Replay> cancel() {
-    return jdbi.inTransaction(
-        handle -> handle.createUpdate(CANCEL).execute() == 0 ? Optional.empty() : latest(handle));
+    AtomicBoolean taken = new AtomicBoolean();
+    boolean more = true;
+    while (more) {
+      AtomicBoolean some = new AtomicBoolean();
+      Batch.apply(
+          waiting(),
+          rows -> some.compareAndSet(false, takeOut(rows)),
+          (row, failure) -> some.set(giveUp(row, failure)));
+      more = some.get();
+      taken.compareAndSet(false, more);
+    }
+    return taken.get() ? latest() : Optional.empty();
+  }
+
+  /** It cannot be deleted, and is not sent either. */
+  private boolean giveUp(Waiting row, RuntimeException failure) {
+    jdbi.useTransaction(
+        handle -> {
+          String key = Long.toString(row.id());
+          setAside.put(handle, OutboxStore.REPLAY_KIND, key, null, failure, 1);
+          handle.execute("update event_replay set canceled = coalesce(canceled, 0) + 1");
+        });
+    return true;
+  }
+
+  private List<Waiting> waiting() {
+    return jdbi.withHandle(
+        handle ->
+            handle
+                .createQuery(WAITING)
+                .bind("limit", BATCH)
+                .map((row, context) -> new Waiting(row.getInt(1), row.getLong(2)))
+                .list());
+  }
+
+  /** Whether any of them was there still. */
+  private boolean takeOut(List<Waiting> rows) {
+    return jdbi.withHandle(
+        handle ->
+            Columns.of(handle.createUpdate(TAKE_OUT), rows)
+                    .ints("lanes", Waiting::lane)
+                    .longs("ids", Waiting::id)
+                    .rest()
+                    .execute()
+                > 0);
   }
 
   private static Optional<Replay> latest(Handle handle) {

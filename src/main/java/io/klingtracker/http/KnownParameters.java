@@ -1,7 +1,6 @@
 package io.klingtracker.http;
 
 import io.klingtracker.request.Nearest;
-import io.klingtracker.request.ParameterFamily;
 import io.klingtracker.request.Parameters;
 import jakarta.annotation.Priority;
 import jakarta.ws.rs.Priorities;
@@ -18,13 +17,11 @@ import java.util.Set;
 import java.util.TreeSet;
 import java.util.concurrent.ConcurrentHashMap;
 import org.jboss.resteasy.reactive.server.spi.ResteasyReactiveContainerRequestContext;
-import org.jspecify.annotations.Nullable;
 
 /**
  * Refuses query parameters that the matched method does not declare, and those that come twice, on
  * {@code /v1} and {@code /admin}: a filter that is not read would answer more than was asked for.
- * What a {@link ParameterFamily} has in it is the method's to check. Those that begin with {@code
- * _} are the caller's own, against caches.
+ * Those that begin with {@code _} are the caller's own, against caches.
  */
 @Provider
 @Priority(Priorities.USER)
@@ -47,17 +44,13 @@ public class KnownParameters implements ContainerRequestFilter {
             .getServerRequestContext()
             .getResteasyReactiveResourceInfo()
             .getResourceMethod();
-    ParameterFamily family = method.getAnnotation(ParameterFamily.class);
-    check(
-        given,
-        known.computeIfAbsent(method, KnownParameters::declared),
-        family == null ? null : family.value());
+    check(given, known.computeIfAbsent(method, KnownParameters::declared));
   }
 
-  static void check(Map<String, List<String>> given, Set<String> known, @Nullable String family) {
+  static void check(Map<String, List<String>> given, Set<String> known) {
     given.forEach(
         (name, values) -> {
-          if (name.startsWith("_") || family != null && name.startsWith(family)) {
+          if (name.startsWith("_")) {
             return;
           }
           if (!known.contains(name)) {

@@ -10,7 +10,6 @@ import io.klingtracker.json.Body;
 import io.klingtracker.kling.KlingConfig;
 import io.klingtracker.problem.ErrorCode;
 import io.klingtracker.problem.ProblemException;
-import io.klingtracker.request.Metadata;
 import io.klingtracker.request.Parameters;
 import io.klingtracker.secret.Hashes;
 import io.klingtracker.task.NewTask;
@@ -60,16 +59,9 @@ class Submissions {
   private final MeterRegistry meters;
   private final Clock clock;
 
-  /**
-   * The headers that steer a submission.
-   *
-   * @param metadata each time that the header came
-   */
+  /** The headers that steer a submission. */
   record Options(
-      @Nullable String idempotencyKey,
-      @Nullable String priority,
-      @Nullable String deadline,
-      List<String> metadata) {}
+      @Nullable String idempotencyKey, @Nullable String priority, @Nullable String deadline) {}
 
   /**
    * What is asked.
@@ -134,7 +126,6 @@ class Submissions {
     Checked checked = check(request);
     priority(options.priority());
     deadline(options.deadline());
-    Metadata.header(options.metadata());
     String externalTaskId = checked.externalTaskId();
     if (externalTaskId != null && tasks.find(request.tenant(), externalTaskId).isPresent()) {
       throw taken(externalTaskId);
@@ -197,8 +188,7 @@ class Submissions {
             deadline(options.deadline()),
             idempotency(options.idempotencyKey(), request, requestId),
             caller.key(),
-            account(request, checked),
-            Metadata.header(options.metadata()));
+            account(request, checked));
     Submission submission = store(task);
     if (submission instanceof Submission.Stored stored) {
       if (checked.retirement() != null) {

@@ -26,9 +26,9 @@ import org.jspecify.annotations.Nullable;
 /**
  * Says once a second that this replica lives, knows which others do, and frees what dead ones had
  * claimed: within two seconds where their sessions are gone, within ten where they are frozen or
- * their host is lost. Of those it also ends the sessions, so that others get their lanes. What is
- * freed by mistake, because somebody was only slow, is done twice at the worst: every settlement
- * names its claim, and a create that was sent is asked about.
+ * their host is lost. Of those it also ends the sessions, so that another relays. What is freed by
+ * mistake, because somebody was only slow, is done twice at the worst: every settlement names its
+ * claim, and a create that was sent is asked about.
  */
 @Startup
 @Singleton
@@ -150,7 +150,7 @@ public class Presence {
     if (dead.isFrozen()) {
       int ended = PresenceStore.endSessions(current, dead.replica());
       LOG.warnf(
-          "replica %s has not been seen for %d s; %d of its sessions were ended, others take its lanes",
+          "replica %s has not been seen for %d s; %d of its sessions were ended, another does its work",
           dead.replica().id(), RollCall.UNSEEN.toSeconds(), ended);
     } else {
       LOG.warnf("replica %s is gone", dead.replica().id());

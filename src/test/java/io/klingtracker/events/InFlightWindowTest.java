@@ -1,10 +1,8 @@
 package io.klingtracker.events;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
-import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertNull;
 import static org.junit.jupiter.api.Assertions.assertSame;
-import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.klingtracker.events.OutboxMessage.Kind;
 import java.util.List;
@@ -12,8 +10,6 @@ import java.util.Map;
 import org.junit.jupiter.api.Test;
 
 class InFlightWindowTest {
-
-  private static final int LANE = 7;
 
   private final InFlightWindow window = new InFlightWindow();
 
@@ -36,31 +32,14 @@ class InFlightWindowTest {
     assertSame(next, window.send(0));
     window.acknowledged(next);
     window.settled(List.of(again, next));
-    assertTrue(window.isQuiet(LANE));
-  }
-
-  @Test
-  void what_cannot_be_deleted_keeps_no_lane() {
-    OutboxMessage stuck = record(1);
-    OutboxMessage other = record(2);
-    window.add(List.of(stuck, other));
-    window.send(0);
-    window.acknowledged(stuck);
-    window.stuck(stuck);
-
-    assertFalse(window.isQuiet(LANE), "the other is under way");
-    window.send(0);
-    window.acknowledged(other);
-    window.settled(List.of(other));
-    assertTrue(window.isQuiet(LANE));
-    assertEquals(List.of(1L), window.known(), "not to be read again");
+    assertEquals(List.of(), window.known());
   }
 
   private static OutboxMessage record(long id) {
     return new OutboxMessage(
         Kind.RECORD,
         false,
-        LANE,
+        7,
         id,
         "acme/a",
         0,

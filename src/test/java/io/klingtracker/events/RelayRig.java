@@ -48,7 +48,6 @@ final class RelayRig {
         new SmallRyeConfigBuilder()
             .addDiscoveredConverters()
             .withMapping(RelayConfig.class)
-            .withDefaultValue("tracker.events.rebalance", "50ms")
             .withDefaultValue("tracker.events.poll", "20ms");
     settings.forEach((key, value) -> builder.withDefaultValue("tracker.events." + key, value));
     return builder.build().getConfigMapping(RelayConfig.class);

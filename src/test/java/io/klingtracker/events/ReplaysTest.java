@@ -1,10 +1,13 @@
 package io.klingtracker.events;
 
+import static io.klingtracker.testing.Rows.number;
 import static org.awaitility.Awaitility.await;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTimeoutPreemptively;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import io.klingtracker.loops.SetAside;
 import io.klingtracker.problem.ProblemException;
 import io.klingtracker.testing.Refusing;
 import io.klingtracker.testing.TestClock;
@@ -27,6 +30,7 @@ import java.util.concurrent.Future;
 import java.util.stream.IntStream;
 import org.apache.kafka.common.errors.NotLeaderOrFollowerException;
 import org.apache.kafka.common.errors.RecordTooLargeException;
+import org.jdbi.v3.core.Handle;
 import org.jdbi.v3.core.Jdbi;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -50,7 +54,7 @@ class ReplaysTest {
   private final RelayRig rig =
       new RelayRig(jdbi, Map.of("window", "8", "retry-delay", "10ms", "retry-cap", "20ms"));
   private final TestClock clock = new TestClock(Instant.parse("2100-01-01T00:00:00Z"));
-  private final Replays replays = new Replays(jdbi, rig.config, clock);
+  private final Replays replays = new Replays(jdbi, rig.setAside, rig.config, clock);
   private final List<String> ids = IntStream.range(0, TASKS).mapToObj(RelayRig::taskId).toList();
   private final Taking kafka = new Taking();
 
@@ -273,7 +277,8 @@ class ReplaysTest {
   @Test
   void one_that_is_too_large_does_not_begin() {
     Replays small =
-        new Replays(jdbi, RelayRig.config(Map.of("replay.limit", EVENTS - 1 + "")), clock);
+        new Replays(
+            jdbi, rig.setAside, RelayRig.config(Map.of("replay.limit", EVENTS - 1 + "")), clock);
     assertThrows(ProblemException.class, () -> small.start(ALL));
     assertTrue(small.latest().isEmpty());
   }
@@ -292,14 +297,126 @@ class ReplaysTest {
   }
 
   @Test
-  void a_row_that_cannot_be_deleted_is_sent_once_and_delays_no_other() {
+  void a_row_that_cannot_be_deleted_is_sent_once_and_set_aside_alone() {
     replays.start(ALL);
     try (Refusing refusing = Refusing.rows(jdbi, "outbox", "task_id", ids.get(1), "P0001");
         Relay relay = rig.relay(kafka)) {
       relay.loop().start();
-      await().atMost(LIMIT).until(() -> latest().sent() == EVENTS - CHANGES);
+      finish();
+      assertEquals(EVENTS, latest().sent());
       assertEquals(0, rig.store.lag().aside());
+      assertEquals(List.of(1, 2, 3, 4), kafka.sequencesOf(ids.get(1)));
+      assertEquals(CHANGES, aside().size());
     }
-    assertTrue(kafka.sequencesOf(ids.get(1)).size() <= CHANGES);
+    assertTrue(replays.cancel().isEmpty(), "none is under way");
+
+    // The next one is of all others, until somebody has those tried again.
+    assertEquals(EVENTS - CHANGES, replays.start(ALL).events());
+    try (Relay relay = rig.relay(kafka)) {
+      relay.loop().start();
+      finish();
+      aside().forEach(item -> assertTrue(rig.setAside.retry(item.id())));
+      await().atMost(LIMIT).until(() -> number(jdbi, "select count(*) from outbox") == 0);
+    }
+  }
+
+  @Test
+  void a_row_that_cannot_be_deleted_keeps_no_replay_from_being_ended() {
+    replays.start(ALL);
+    try (Refusing refusing = Refusing.rows(jdbi, "outbox", "task_id", ids.get(1), "P0001")) {
+      Replays.Replay canceled = replays.cancel().orElseThrow();
+      assertEquals("canceled", canceled.state());
+      assertEquals(0, canceled.sent());
+      assertEquals(CHANGES, aside().size());
+    }
+    assertEquals("running", replays.start(ALL).state());
+  }
+
+  private List<SetAside.Item> aside() {
+    return rig.setAside.page("replay", SetAside.Position.START, EVENTS);
+  }
+
+  @Test
+  void what_is_left_out_is_counted_once_though_its_row_could_not_be_deleted_at_first() {
+    replays.start(ALL);
+    kafka.refused.put(2, new RecordTooLargeException("too large"));
+    try (Relay relay = rig.relay(kafka)) {
+      try (Refusing refusing = Refusing.rows(jdbi, "outbox", "sequence", "2", "57P01")) {
+        assertThrows(
+            RuntimeException.class,
+            () -> {
+              for (int pass = 0; pass < 1_000; pass++) {
+                relay.runOnce();
+              }
+            });
+        assertEquals(0, latest().skipped(), "its row is there still");
+      }
+      relay.loop().start();
+      finish();
+    }
+    assertEquals(TASKS, latest().skipped());
+    assertEquals(EVENTS - TASKS, latest().sent());
+  }
+
+  @Test
+  void it_is_put_back_and_taken_out_a_batch_at_a_time() {
+    List<String> many = IntStream.range(TASKS, 505).mapToObj(RelayRig::taskId).toList();
+    jdbi.useTransaction(handle -> many.forEach(id -> RelayRig.submit(handle, id)));
+    for (int i = 1; i < CHANGES; i++) {
+      jdbi.useTransaction(handle -> RelayRig.change(handle, many));
+    }
+    jdbi.useHandle(
+        handle -> {
+          handle.execute("delete from outbox");
+          handle.execute(
+              """
+              create function test_at_most() returns trigger language plpgsql as $$
+              begin
+                if (select count(*) from touched) > %d then
+                  raise exception 'as many as take longer than a statement may';
+                end if;
+                return null;
+              end $$
+              """
+                  .formatted(Replays.BATCH));
+          handle.execute(
+              """
+              create trigger test_put after insert on outbox referencing new table as touched
+              for each statement execute function test_at_most()
+              """);
+          handle.execute(
+              """
+              create trigger test_taken after delete on outbox referencing old table as touched
+              for each statement execute function test_at_most()
+              """);
+        });
+    long events = 505L * CHANGES;
+    assertTrue(events > Replays.BATCH);
+    try {
+      assertEquals(events, replays.start(ALL).events());
+      assertEquals(events, number(jdbi, "select count(*) from outbox where replayed"));
+
+      Replays.Replay canceled = replays.cancel().orElseThrow();
+      assertEquals("canceled", canceled.state());
+      assertEquals(0, canceled.sent());
+      assertEquals(0, number(jdbi, "select count(*) from outbox"));
+    } finally {
+      jdbi.useHandle(handle -> handle.execute("drop function test_at_most() cascade"));
+    }
+  }
+
+  @Test
+  void whoever_ends_it_waits_for_no_row_that_the_relay_is_deleting() {
+    replays.start(ALL);
+    try (Handle relay = jdbi.open()) {
+      relay.begin();
+      relay.execute("delete from outbox where replayed and task_id = ?", ids.get(1));
+      Replays.Replay canceled =
+          assertTimeoutPreemptively(LIMIT, () -> replays.cancel().orElseThrow());
+      assertEquals("canceled", canceled.state());
+      relay.commit();
+    }
+    assertEquals(0, number(jdbi, "select count(*) from outbox"));
+    assertEquals(CHANGES, latest().sent(), "those were sent");
   }
 }

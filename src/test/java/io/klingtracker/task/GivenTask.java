@@ -20,7 +20,6 @@ public final class GivenTask {
   private @Nullable Instant deadline;
   private NewTask.@Nullable Idempotency key;
   private @Nullable String account;
-  private @Nullable String metadata;
 
   private GivenTask(String tenant) {
     this.tenant = tenant;
@@ -103,12 +102,6 @@ public final class GivenTask {
     return this;
   }
 
-  /** With pairs of the caller's, a JSON object. */
-  public GivenTask metadata(String metadata) {
-    this.metadata = metadata;
-    return this;
-  }
-
   /** The submission. */
   public NewTask task() {
     return new NewTask(
@@ -127,8 +120,7 @@ public final class GivenTask {
         deadline,
         key,
         null,
-        account,
-        metadata);
+        account);
   }
 
   /** Submits it; its id. */

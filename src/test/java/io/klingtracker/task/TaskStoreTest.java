@@ -92,8 +92,7 @@ class TaskStoreTest {
             "units",
             "error_class",
             "retryable",
-            "cost",
-            "metadata"),
+            "cost"),
         names(event));
     assertEquals(stored.taskId(), event.get("task_id").asText());
     assertEquals("queued", event.get("status").asText());

@@ -7,28 +7,28 @@ import java.time.Duration;
 import org.eclipse.microprofile.health.HealthCheck;
 import org.eclipse.microprofile.health.HealthCheckResponse;
 
-/** Whether somebody brings every lane's events to Kafka, at {@code /q/health/well}. */
+/** Whether some replica brings events to Kafka, at {@code /q/health/well}. */
 @Wellness
 @ApplicationScoped
-class LanesHealth implements HealthCheck {
+class RelayHealth implements HealthCheck {
 
-  /** Lanes of a dead replica have a new holder long before. */
+  /** A dead replica's place is taken long before. */
   private static final Duration UNWELL = Duration.ofSeconds(30);
 
   private final RelayMetrics metrics;
 
   @Inject
-  LanesHealth(RelayMetrics metrics) {
+  RelayHealth(RelayMetrics metrics) {
     this.metrics = metrics;
   }
 
   @Override
   public HealthCheckResponse call() {
-    Duration time = metrics.unownedFor();
-    return HealthCheckResponse.named("event lanes")
-        .status(time.compareTo(UNWELL) < 0)
-        .withData("without an owner", metrics.unowned())
-        .withData("for seconds", time.toSeconds())
+    Duration absent = metrics.absentFor();
+    return HealthCheckResponse.named("event relay")
+        .status(absent.compareTo(UNWELL) < 0)
+        .withData("here", metrics.isRelaying())
+        .withData("nowhere for seconds", absent.toSeconds())
         .build();
   }
 }
