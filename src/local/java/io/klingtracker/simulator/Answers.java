@@ -24,7 +24,7 @@ final class Answers {
   Answers(SimulatorSettings settings, String publicUrl) {
     this.settings = settings;
     this.mediaUrl = publicUrl + "/media/";
-    this.random = new Random(settings.seed() + 1);
+    this.random = new Random(settings.seed + 1);
   }
 
   ObjectNode success(JsonNode data) {
@@ -39,7 +39,7 @@ final class Answers {
   /** The answer of a create. */
   ObjectNode accepted(SimulatedTask task) {
     ObjectNode answer = success(created(task));
-    if (settings.answersTersely() && task.order.product().isNewGeneration()) {
+    if (settings.answersTersely && task.order.product().isNewGeneration()) {
       answer.put("message", "");
     }
     return answer;
@@ -64,7 +64,7 @@ final class Answers {
       data.put("status", "submitted");
       data.put("create_time", order.createdAt());
       data.put("update_time", order.createdAt());
-      if (order.externalId() != null || !settings.answersTersely()) {
+      if (order.externalId() != null || !settings.answersTersely) {
         data.put("external_id", order.externalId() == null ? "" : order.externalId());
       }
       return data;
@@ -103,7 +103,7 @@ final class Answers {
   }
 
   private void addCosts(ObjectNode data, SimulatedTask task) {
-    boolean refunded = task.status.equals("failed") && settings.refundsFailed();
+    boolean refunded = task.status.equals("failed") && settings.refundsFailed;
     String units = refunded ? "0" : task.order.units().toPlainString();
     data.put("final_unit_deduction", units);
     data.set("final_balance_deduction", Json.object().put("quota", "0").put("list_price", "0"));
@@ -130,7 +130,7 @@ final class Answers {
     body.put("task_status_msg", message);
     body.put("created_at", order.createdAt());
     body.put("updated_at", task.updatedAt);
-    if (settings.costsInCallbacks() && (status.equals("succeed") || status.equals("failed"))) {
+    if (settings.costsInCallbacks && (status.equals("succeed") || status.equals("failed"))) {
       addCosts(body, task);
     }
     return body;
@@ -163,7 +163,7 @@ final class Answers {
     data.set(
         "outputs", task.status.equals("succeed") ? outputs(task) : Json.MAPPER.createArrayNode());
     ArrayNode billing = data.putArray("billing");
-    if (task.isFinal() && task.status.equals("failed") && settings.refundsFailed()) {
+    if (task.isFinal() && task.status.equals("failed") && settings.refundsFailed) {
       billing.addObject().put("amount", "0");
     } else if (task.isFinal()) {
       billing
@@ -264,7 +264,7 @@ final class Answers {
 
   /** What a synchronous product answers at once. */
   ObjectNode synchronous(String path, Snowflakes ids) {
-    long now = settings.clock().millis();
+    long now = settings.clock.millis();
     ObjectNode data = Json.object();
     String id = ids.next(now);
     String url = mediaUrl + id;

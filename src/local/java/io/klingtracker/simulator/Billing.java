@@ -24,7 +24,7 @@ final class Billing {
   Billing(SimulatorSettings settings, TaskBook book) {
     this.settings = settings;
     this.book = book;
-    this.begin = settings.clock().millis();
+    this.begin = settings.clock.millis();
   }
 
   static boolean is(String path) {
@@ -58,7 +58,7 @@ final class Billing {
 
   /** In the second envelope that the real one has. */
   private ObjectNode packs(String account) {
-    Double balance = settings.balance();
+    Double balance = settings.balance;
     BigDecimal total = balance == null ? WITHOUT_END : BigDecimal.valueOf(balance);
     BigDecimal left = total.subtract(book.spent(account)).max(BigDecimal.ZERO);
     ObjectNode data = Json.object().put("code", 0).put("msg", "success");
@@ -112,7 +112,7 @@ final class Billing {
 
   private boolean isTaken(SimulatedTask task) {
     return task.order.units().signum() > 0
-        && !(task.status.equals("failed") && settings.refundsFailed());
+        && !(task.status.equals("failed") && settings.refundsFailed);
   }
 
   private static ObjectNode deduction(SimulatedTask task, String account) {

@@ -65,7 +65,7 @@ final class CallbackSender implements AutoCloseable {
         vertx.createHttpClient(
             new HttpClientOptions()
                 .setMaxPoolSize(MAX_CONNECTIONS)
-                .setConnectTimeout((int) settings.callbackTimeout().toMillis()));
+                .setConnectTimeout((int) settings.callbackTimeout.toMillis()));
   }
 
   /**
@@ -75,7 +75,7 @@ final class CallbackSender implements AutoCloseable {
    */
   Future<?> tell(SimulatedTask task) {
     String url = task.order.callbackUrl();
-    if (url == null || !settings.callbackStatuses().contains(task.status)) {
+    if (url == null || !settings.callbackStatuses.contains(task.status)) {
       return Future.succeededFuture();
     }
     Call call = new Call(task, url, task.status, body(task, task.status, false), Signing.AS_SET);
@@ -144,7 +144,7 @@ final class CallbackSender implements AutoCloseable {
     List<Runnable> overtaken = List.copyOf(task.heldBack);
     task.heldBack.clear();
     Future<?> sent =
-        settings.callbacksInOrder()
+        settings.callbacksInOrder
             ? task.lastCallback.transform(before -> deliver(call))
             : deliver(call);
     task.lastCallback = sent;
@@ -153,7 +153,7 @@ final class CallbackSender implements AutoCloseable {
   }
 
   private Future<Void> deliver(Call call) {
-    return attempt(call, 1, ids.next(settings.clock().millis()));
+    return attempt(call, 1, ids.next(settings.clock.millis()));
   }
 
   private Future<Void> attempt(Call call, int attempt, String webhookId) {
@@ -168,17 +168,17 @@ final class CallbackSender implements AutoCloseable {
                       call.status(),
                       attempt,
                       answer,
-                      settings.clock().millis()));
+                      settings.clock.millis()));
               if (answer >= 200 && answer < 300) {
                 return Future.succeededFuture();
               }
-              if (attempt >= settings.callbackAttempts()) {
+              if (attempt >= settings.callbackAttempts) {
                 return Future.failedFuture("callback not taken, last answer " + answer);
               }
               String nextId =
-                  settings.retriesKeepWebhookId() ? webhookId : ids.next(settings.clock().millis());
+                  settings.retriesKeepWebhookId ? webhookId : ids.next(settings.clock.millis());
               return after(
-                  settings.callbackBackoff().toMillis() << (attempt - 1),
+                  settings.callbackBackoff.toMillis() << (attempt - 1),
                   () -> attempt(call, attempt + 1, nextId));
             });
   }
@@ -189,7 +189,7 @@ final class CallbackSender implements AutoCloseable {
           new RequestOptions()
               .setMethod(HttpMethod.POST)
               .setAbsoluteURI(call.url())
-              .setTimeout(settings.callbackTimeout().toMillis())
+              .setTimeout(settings.callbackTimeout.toMillis())
               .setHeaders(headers(call, webhookId));
       return client
           .request(options)
@@ -210,13 +210,13 @@ final class CallbackSender implements AutoCloseable {
             .add("Accept-Encoding", "gzip,deflate");
     boolean legacy = !call.task().order.product().isNewGeneration();
     boolean signs =
-        !settings.webhookSecrets().isEmpty()
+        !settings.webhookSecrets.isEmpty()
             && call.signing() != Signing.NONE
-            && (!legacy || settings.signsLegacyCallbacks());
+            && (!legacy || settings.signsLegacyCallbacks);
     if (signs) {
       List<String> secrets =
-          call.signing() == Signing.WRONG ? UNKNOWN_SECRET : settings.webhookSecrets();
-      long timestamp = settings.clock().millis() / 1000;
+          call.signing() == Signing.WRONG ? UNKNOWN_SECRET : settings.webhookSecrets;
+      long timestamp = settings.clock.millis() / 1000;
       headers
           .add("webhook-id", webhookId)
           .add("webhook-timestamp", Long.toString(timestamp))

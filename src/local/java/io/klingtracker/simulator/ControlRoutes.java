@@ -180,10 +180,10 @@ final class ControlRoutes {
         .put("holding", simulator.isHolding())
         .put("held", simulator.held())
         .put("tasks", book.size())
-        .put("slots", settings.slots())
-        .put("submitted_millis", settings.submittedFor().toMillis())
-        .put("total_millis", settings.rendersFor().toMillis())
-        .put("seed", settings.seed());
+        .put("slots", settings.slots)
+        .put("submitted_millis", settings.submittedFor.toMillis())
+        .put("total_millis", settings.rendersFor.toMillis())
+        .put("seed", settings.seed);
     return answer;
   }
 
@@ -208,12 +208,12 @@ final class ControlRoutes {
 
   private void change(ObjectNode body) {
     SimulatorSettings settings = simulator.settings();
-    int slots = body.path("slots").asInt(settings.slots());
+    int slots = body.path("slots").asInt(settings.slots);
     if (slots < 0) {
       throw new IllegalArgumentException("slots must not be negative");
     }
-    Duration submitted = millis(body, "submitted_millis", settings.submittedFor());
-    Duration total = millis(body, "total_millis", settings.rendersFor());
+    Duration submitted = millis(body, "submitted_millis", settings.submittedFor);
+    Duration total = millis(body, "total_millis", settings.rendersFor);
     settings.slots(slots).renderTimes(submitted, total);
   }
 

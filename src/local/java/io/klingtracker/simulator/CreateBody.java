@@ -109,7 +109,7 @@ record CreateBody(
 
   private static void checkPrompt(ObjectNode body, SimulatorSettings settings) {
     JsonNode multiShot = body.path("multi_shot");
-    if (settings.strictTypes() && multiShot.isTextual()) {
+    if (settings.strictTypes && multiShot.isTextual()) {
       throw Refusal.invalid("multi_shot value '" + multiShot.asText() + "' is invalid");
     }
     String prompt = body.path("prompt").asText("");
@@ -153,7 +153,7 @@ record CreateBody(
     }
     int seconds = duration.asInt(0);
     boolean wholeNumber = duration.asText().equals(Integer.toString(seconds));
-    boolean rightType = duration.isTextual() || !settings.strictTypes();
+    boolean rightType = duration.isTextual() || !settings.strictTypes;
     boolean inRange =
         model.equals("kling-v3") ? seconds >= 3 && seconds <= 15 : seconds == 5 || seconds == 10;
     if (!wholeNumber || !rightType || !inRange) {

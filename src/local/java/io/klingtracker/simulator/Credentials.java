@@ -65,7 +65,7 @@ final class Credentials {
         || !isSigned(account, parts)) {
       throw new Refusal(401, 1000, "Authentication failed");
     }
-    long now = settings.clock().millis() / 1000;
+    long now = settings.clock.millis() / 1000;
     if (claims.path("nbf").asLong(0) > now) {
       throw new Refusal(401, 1003, "Authorization is not valid yet");
     }

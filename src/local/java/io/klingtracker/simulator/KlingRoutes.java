@@ -263,7 +263,7 @@ final class KlingRoutes {
   /** The cursor is the place in the list, and the times of the first request. */
   private Reply byCursor(Call call, String account) {
     ObjectNode body = call.body() == null ? Json.object() : call.body();
-    long now = settings.clock().millis();
+    long now = settings.clock.millis();
     long start = body.path("start_time").asLong(now - DEFAULT_WINDOW_MILLIS);
     long end = body.path("end_time").asLong(now);
     int from = 0;

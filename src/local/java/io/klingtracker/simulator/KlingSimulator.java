@@ -48,7 +48,7 @@ public final class KlingSimulator implements AutoCloseable {
   /** A simulator that does not listen yet. */
   public KlingSimulator(SimulatorSettings settings) {
     this.settings = settings;
-    this.port = settings.port() == 0 ? freePort() : settings.port();
+    this.port = settings.port == 0 ? freePort() : settings.port;
     this.vertx =
         Vertx.vertx(
             new VertxOptions()
@@ -59,15 +59,15 @@ public final class KlingSimulator implements AutoCloseable {
                     new FileSystemOptions()
                         .setFileCachingEnabled(false)
                         .setClassPathResolvingEnabled(false)));
-    String publicUrl = settings.publicUrl();
-    this.faults = new Faults(settings.seed());
+    String publicUrl = settings.publicUrl;
+    this.faults = new Faults(settings.seed);
     this.book = new TaskBook(settings, ledger);
     this.answers =
         new Answers(settings, publicUrl == null ? "http://localhost:" + port : publicUrl);
-    Snowflakes ids = new Snowflakes(settings.seed() + 1);
+    Snowflakes ids = new Snowflakes(settings.seed + 1);
     this.callbacks = new CallbackSender(vertx, settings, answers, faults, ledger, ids);
     this.routes = new KlingRoutes(settings, book, answers, faults, ledger, ids);
-    this.media = new Media(settings.clock());
+    this.media = new Media(settings.clock);
     this.control =
         vertx
             .createHttpServer()
@@ -85,7 +85,7 @@ public final class KlingSimulator implements AutoCloseable {
   /** Listens on both ports and continues with the tasks of earlier runs. */
   public KlingSimulator start() {
     await(listen());
-    await(control.listen(settings.controlPort(), settings.host()));
+    await(control.listen(settings.controlPort, settings.host));
     vertx.runOnContext(go -> book.open().forEach(this::resume));
     return this;
   }
@@ -96,7 +96,7 @@ public final class KlingSimulator implements AutoCloseable {
             .createHttpServer(new HttpServerOptions().setCompressionSupported(false))
             .requestHandler(this::receive);
     server = starting;
-    return starting.listen(port, settings.host());
+    return starting.listen(port, settings.host);
   }
 
   private static <T> T await(Future<T> future) {
@@ -220,7 +220,7 @@ public final class KlingSimulator implements AutoCloseable {
   }
 
   private void at(long when, Runnable action) {
-    vertx.setTimer(Math.max(1, when - settings.clock().millis()), timer -> action.run());
+    vertx.setTimer(Math.max(1, when - settings.clock.millis()), timer -> action.run());
   }
 
   /** Moves a task forward and calls back; the end of a task is never undone. */

@@ -42,42 +42,44 @@ public final class SimulatorSettings {
   /** An account: who may call, and whose slots and ids are counted together. */
   record Account(String name, @Nullable String accessKey, @Nullable String secretKey) {}
 
-  private String host = "localhost";
-  private int port;
-  private int controlPort;
-  private @Nullable String publicUrl;
-  private long seed = 1;
-  private Clock clock = Clock.systemUTC();
-  private @Nullable Path directory;
+  // What the other classes of the package read.
+
+  String host = "localhost";
+  int port;
+  int controlPort;
+  @Nullable String publicUrl;
+  long seed = 1;
+  Clock clock = Clock.systemUTC();
+  @Nullable Path directory;
   private final Map<String, Account> pairs = new LinkedHashMap<>();
   private final Map<String, String> apiKeys = new LinkedHashMap<>();
-  private final List<String> webhookSecrets = new ArrayList<>();
-  private volatile Duration submittedFor = Duration.ofSeconds(1);
-  private volatile Duration rendersFor = Duration.ofSeconds(5);
-  private volatile int slots = 5;
-  private double failRate;
-  private @Nullable Double balance;
-  private Set<String> retiredModels = Set.of("kling-v1");
-  private Set<String> callbackStatuses = Set.of("submitted", "processing", "succeed", "failed");
-  private int callbackAttempts = 3;
-  private Duration callbackTimeout = Duration.ofSeconds(5);
-  private Duration callbackBackoff = Duration.ofSeconds(1);
-  private boolean callbacksInOrder = true;
-  private boolean retriesKeepWebhookId = true;
-  private boolean signsLegacyCallbacks = true;
-  private boolean costsInCallbacks;
-  private Duplicates duplicates = Duplicates.REFUSE;
-  private boolean strictTypes;
-  private List<Check> checks =
+  final List<String> webhookSecrets = new ArrayList<>();
+  volatile Duration submittedFor = Duration.ofSeconds(1);
+  volatile Duration rendersFor = Duration.ofSeconds(5);
+  volatile int slots = 5;
+  double failRate;
+  @Nullable Double balance;
+  Set<String> retiredModels = Set.of("kling-v1");
+  Set<String> callbackStatuses = Set.of("submitted", "processing", "succeed", "failed");
+  int callbackAttempts = 3;
+  Duration callbackTimeout = Duration.ofSeconds(5);
+  Duration callbackBackoff = Duration.ofSeconds(1);
+  boolean callbacksInOrder = true;
+  boolean retriesKeepWebhookId = true;
+  boolean signsLegacyCallbacks = true;
+  boolean costsInCallbacks;
+  Duplicates duplicates = Duplicates.REFUSE;
+  boolean strictTypes;
+  List<Check> checks =
       List.of(Check.PARAMETERS, Check.DUPLICATE, Check.BALANCE, Check.CONCURRENCY);
-  private boolean refundsFailed = true;
-  private boolean listsNewestFirst = true;
-  private Duration listedFor = Duration.ofDays(365);
-  private Set<String> withoutExternalIds = Set.of();
-  private Set<String> withoutCallbacks = Set.of();
-  private boolean checksSettings = true;
-  private boolean needsRatio;
-  private boolean tersely = true;
+  boolean refundsFailed = true;
+  boolean listsNewestFirst = true;
+  Duration listedFor = Duration.ofDays(365);
+  Set<String> withoutExternalIds = Set.of();
+  Set<String> withoutCallbacks = Set.of();
+  boolean checksSettings = true;
+  boolean needsRatio;
+  boolean answersTersely = true;
 
   /** Where both ports listen; default loopback only. */
   public SimulatorSettings host(String value) {
@@ -287,36 +289,8 @@ public final class SimulatorSettings {
    * and without {@code external_id} where none was given, as was seen once.
    */
   public SimulatorSettings answersTersely(boolean value) {
-    tersely = value;
+    answersTersely = value;
     return this;
-  }
-
-  String host() {
-    return host;
-  }
-
-  int port() {
-    return port;
-  }
-
-  int controlPort() {
-    return controlPort;
-  }
-
-  @Nullable String publicUrl() {
-    return publicUrl;
-  }
-
-  long seed() {
-    return seed;
-  }
-
-  Clock clock() {
-    return clock;
-  }
-
-  @Nullable Path directory() {
-    return directory;
   }
 
   @Nullable Account pair(String accessKey) {
@@ -325,109 +299,5 @@ public final class SimulatorSettings {
 
   @Nullable String accountOfApiKey(String key) {
     return apiKeys.get(key);
-  }
-
-  List<String> webhookSecrets() {
-    return webhookSecrets;
-  }
-
-  Duration submittedFor() {
-    return submittedFor;
-  }
-
-  Duration rendersFor() {
-    return rendersFor;
-  }
-
-  int slots() {
-    return slots;
-  }
-
-  double failRate() {
-    return failRate;
-  }
-
-  @Nullable Double balance() {
-    return balance;
-  }
-
-  Set<String> retiredModels() {
-    return retiredModels;
-  }
-
-  Set<String> callbackStatuses() {
-    return callbackStatuses;
-  }
-
-  int callbackAttempts() {
-    return callbackAttempts;
-  }
-
-  Duration callbackTimeout() {
-    return callbackTimeout;
-  }
-
-  Duration callbackBackoff() {
-    return callbackBackoff;
-  }
-
-  boolean callbacksInOrder() {
-    return callbacksInOrder;
-  }
-
-  boolean retriesKeepWebhookId() {
-    return retriesKeepWebhookId;
-  }
-
-  boolean signsLegacyCallbacks() {
-    return signsLegacyCallbacks;
-  }
-
-  boolean costsInCallbacks() {
-    return costsInCallbacks;
-  }
-
-  Duplicates duplicates() {
-    return duplicates;
-  }
-
-  boolean strictTypes() {
-    return strictTypes;
-  }
-
-  List<Check> checks() {
-    return checks;
-  }
-
-  boolean refundsFailed() {
-    return refundsFailed;
-  }
-
-  boolean listsNewestFirst() {
-    return listsNewestFirst;
-  }
-
-  Duration listedFor() {
-    return listedFor;
-  }
-
-  Set<String> withoutExternalIds() {
-    return withoutExternalIds;
-  }
-
-  Set<String> withoutCallbacks() {
-    return withoutCallbacks;
-  }
-
-  boolean checksSettings() {
-    return checksSettings;
-  }
-
-  boolean needsRatio() {
-    return needsRatio;
-  }
-
-  boolean answersTersely() {
-    return tersely;
   }
 }

@@ -32,17 +32,17 @@ final class TaskBook implements AutoCloseable {
   TaskBook(SimulatorSettings settings, Ledger ledger) {
     this.settings = settings;
     this.ledger = ledger;
-    this.ids = new Snowflakes(settings.seed());
-    this.random = new Random(settings.seed());
+    this.ids = new Snowflakes(settings.seed);
+    this.random = new Random(settings.seed);
   }
 
   /** Reads the tasks of earlier runs and begins to keep new ones. */
   synchronized Collection<SimulatedTask> open() {
-    Path directory = settings.directory();
+    Path directory = settings.directory;
     if (directory == null) {
       return List.of();
     }
-    long oldest = settings.clock().millis() - settings.listedFor().toMillis();
+    long oldest = settings.clock.millis() - settings.listedFor.toMillis();
     List<SimulatedTask> known =
         List.copyOf(Journal.read(directory, order -> order.createdAt() >= oldest).values());
     known.forEach(this::index);
@@ -71,7 +71,7 @@ final class TaskBook implements AutoCloseable {
   /** Accepts a create, or refuses it by the first check that fails. */
   synchronized SimulatedTask create(
       String account, Product product, CreateBody body, @Nullable Fault render) {
-    for (SimulatorSettings.Check check : settings.checks()) {
+    for (SimulatorSettings.Check check : settings.checks) {
       switch (check) {
         case DUPLICATE -> refuseDuplicate(account, body);
         case BALANCE -> refuseWithoutBalance(account, body);
@@ -81,17 +81,17 @@ final class TaskBook implements AutoCloseable {
         }
       }
     }
-    long now = settings.clock().millis();
+    long now = settings.clock.millis();
     boolean fails =
         render instanceof Fault.RenderFails
             || body.prompt().contains(FAIL_WORD)
-            || random.nextDouble() < settings.failRate();
+            || random.nextDouble() < settings.failRate;
     String message = "";
     if (fails) {
       message = render instanceof Fault.RenderFails r ? r.message() : "Image pixel is invalid";
     }
-    long submittedFor = settings.submittedFor().toMillis();
-    long rendersFor = settings.rendersFor().toMillis();
+    long submittedFor = settings.submittedFor.toMillis();
+    long rendersFor = settings.rendersFor.toMillis();
     if (render instanceof Fault.RenderTakes takes) {
       submittedFor = takes.submittedMillis();
       rendersFor = takes.totalMillis();
@@ -138,7 +138,7 @@ final class TaskBook implements AutoCloseable {
     SimulatedTask known = byExternalId.get(externalKey(account, body.externalId()));
     boolean refused =
         known != null
-            && switch (settings.duplicates()) {
+            && switch (settings.duplicates) {
               case REFUSE -> true;
               case REFUSE_UNLESS_FAILED -> !known.status.equals("failed");
               case ACCEPT -> false;
@@ -149,7 +149,7 @@ final class TaskBook implements AutoCloseable {
   }
 
   private void refuseWithoutBalance(String account, CreateBody body) {
-    Double balance = settings.balance();
+    Double balance = settings.balance;
     if (balance != null
         && spent
                 .getOrDefault(account, BigDecimal.ZERO)
@@ -163,7 +163,7 @@ final class TaskBook implements AutoCloseable {
   private void refuseWithoutSlot(String account, Product product, CreateBody body) {
     String key = account + "/" + product.family() + "/" + body.model();
     if (product.family() != Product.Family.OTHER
-        && running.getOrDefault(key, 0) + body.slots() > settings.slots()) {
+        && running.getOrDefault(key, 0) + body.slots() > settings.slots) {
       throw new Refusal(429, 1303, "parallel task over resource pack limit");
     }
   }
@@ -180,11 +180,11 @@ final class TaskBook implements AutoCloseable {
     }
     task.status = status;
     task.message = message;
-    task.updatedAt = Math.max(settings.clock().millis(), task.updatedAt);
+    task.updatedAt = Math.max(settings.clock.millis(), task.updatedAt);
     task.calledBack = false;
     if (task.isFinal()) {
       running.merge(task.order.slotKey(), -task.order.slots(), Integer::sum);
-      if (status.equals("failed") && settings.refundsFailed()) {
+      if (status.equals("failed") && settings.refundsFailed) {
         spent.merge(task.order.account(), task.order.units().negate(), BigDecimal::add);
       }
     }
@@ -235,7 +235,7 @@ final class TaskBook implements AutoCloseable {
     List<SimulatedTask> page = new ArrayList<>();
     long first = (number - 1L) * size;
     for (long i = first; i < Math.min(first + size, all.size()); i++) {
-      page.add(all.get((int) (settings.listsNewestFirst() ? all.size() - 1 - i : i)));
+      page.add(all.get((int) (settings.listsNewestFirst ? all.size() - 1 - i : i)));
     }
     return page;
   }
@@ -264,9 +264,9 @@ final class TaskBook implements AutoCloseable {
     byProduct.clear();
     running.clear();
     spent.clear();
-    if (journal != null && settings.directory() != null) {
+    if (journal != null && settings.directory != null) {
       journal.close();
-      journal = Journal.open(settings.directory(), Collections.emptyList());
+      journal = Journal.open(settings.directory, Collections.emptyList());
     }
   }
 

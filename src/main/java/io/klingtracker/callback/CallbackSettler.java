@@ -39,7 +39,6 @@ import org.jspecify.annotations.Nullable;
 class CallbackSettler {
 
   private static final Logger LOG = Logger.getLogger(CallbackSettler.class);
-  private static final double JITTER = 0.2;
 
   /** What a task's timeline says of one that was set aside. */
   private static final String SET_ASIDE_REASON = "set-aside";
@@ -95,7 +94,7 @@ class CallbackSettler {
     this.checkRequested = checkRequested;
     this.config = config;
     this.clock = clock;
-    this.backoff = new Backoff(PendingStore.RETRY_FIRST, PendingStore.RETRY_CAP, JITTER);
+    this.backoff = new Backoff(PendingStore.RETRY_FIRST, PendingStore.RETRY_CAP);
   }
 
   /**

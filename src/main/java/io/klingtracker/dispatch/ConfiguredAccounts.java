@@ -52,7 +52,7 @@ class ConfiguredAccounts implements KlingAccounts {
   ConfiguredAccounts(PoolStore store, KlingConfig kling, DispatchConfig config, Clock clock) {
     this.store = store;
     this.clock = clock;
-    Backoff open = ConfiguredBackoff.upTo(config.breaker().openCap(), OPEN_FIRST);
+    Backoff open = Backoff.capped(OPEN_FIRST, config.breaker().openCap());
     kling
         .accounts()
         .forEach(

@@ -10,17 +10,15 @@ import java.util.random.RandomGenerator;
 @Singleton
 class ConfiguredBackoff implements PoolBackoff {
 
-  static final double JITTER = 0.2;
-
   /** First wait after a create that Kling deferred; it doubles up to the configured cap. */
   private static final Duration RETRY_FIRST = Duration.ofSeconds(1);
 
   /** Waits before a limit that 1303 lowered is raised. */
   private static final Backoff RAISE =
-      new Backoff(Duration.ofSeconds(1), Duration.ofSeconds(30), JITTER);
+      new Backoff(Duration.ofSeconds(1), Duration.ofSeconds(30));
 
   private static final Backoff TRY =
-      new Backoff(Duration.ofMillis(200), Duration.ofSeconds(5), JITTER);
+      new Backoff(Duration.ofMillis(200), Duration.ofSeconds(5));
 
   /**
    * Refusals after which the wait before a full pool is tried doubles: a try costs next to none.
@@ -38,18 +36,13 @@ class ConfiguredBackoff implements PoolBackoff {
 
   ConfiguredBackoff(DispatchConfig config, RandomGenerator random) {
     this.next = deferred(config);
-    this.probe = new Backoff(config.probe().first(), config.probe().cap(), JITTER);
+    this.probe = new Backoff(config.probe().first(), config.probe().cap());
     this.random = random;
   }
 
   /** The waits after a create that Kling deferred. */
   static Backoff deferred(DispatchConfig config) {
-    return upTo(config.retryCap(), RETRY_FIRST);
-  }
-
-  /** Waits that begin with {@code first}, or with their cap where that is less. */
-  static Backoff upTo(Duration cap, Duration first) {
-    return new Backoff(cap.compareTo(first) < 0 ? cap : first, cap, JITTER);
+    return Backoff.capped(RETRY_FIRST, config.retryCap());
   }
 
   @Override

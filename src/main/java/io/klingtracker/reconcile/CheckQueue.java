@@ -30,7 +30,6 @@ import org.jdbi.v3.core.Jdbi;
 class CheckQueue {
 
   private static final Logger LOG = Logger.getLogger(CheckQueue.class);
-  private static final double JITTER = 0.2;
 
   /** The kind of what is set aside here; the key is the task's id. */
   private static final String SET_ASIDE = "check";
@@ -45,7 +44,7 @@ class CheckQueue {
   private final Tasks tasks;
   private final Duration expireAfter;
   private final Clock clock;
-  private final Backoff failures = new Backoff(AFTER_FAILURE, MAX_AFTER_FAILURE, JITTER);
+  private final Backoff failures = new Backoff(AFTER_FAILURE, MAX_AFTER_FAILURE);
   private final Attempts attempts = new Attempts();
   private final RandomGenerator random = RandomGenerator.getDefault();
 

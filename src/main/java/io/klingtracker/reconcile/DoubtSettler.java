@@ -39,7 +39,6 @@ class DoubtSettler {
   /** After a create's longest exchange, for clocks and for what is under way in between. */
   static final Duration MARGIN = Duration.ofSeconds(5);
 
-  private static final double JITTER = 0.2;
 
   /** The waits before Kling is asked again. */
   private static final Duration FIRST = Duration.ofSeconds(1);
@@ -57,8 +56,8 @@ class DoubtSettler {
   private final Duration certainAfter;
   private final Clock clock;
   private final MeterRegistry meters;
-  private final Backoff waits = new Backoff(FIRST, CAP, JITTER);
-  private final Backoff lost = new Backoff(FIRST_LOST, CAP_LOST, JITTER);
+  private final Backoff waits = new Backoff(FIRST, CAP);
+  private final Backoff lost = new Backoff(FIRST_LOST, CAP_LOST);
   private final RandomGenerator random = RandomGenerator.getDefault();
 
   @Inject

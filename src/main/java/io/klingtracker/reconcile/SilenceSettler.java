@@ -27,7 +27,6 @@ import org.jspecify.annotations.Nullable;
 class SilenceSettler {
 
   private static final Logger LOG = Logger.getLogger(SilenceSettler.class);
-  private static final double JITTER = 0.2;
 
   /** The wait before Kling is asked again that did not confirm an end yet; it doubles … */
   private static final Duration PROOF_FIRST = Duration.ofMillis(500);
@@ -71,10 +70,10 @@ class SilenceSettler {
     this.config = config;
     this.expireAfter = upstream.expireAfter();
     this.clock = clock;
-    this.proofs = new Backoff(PROOF_FIRST, PROOF_CAP, JITTER);
+    this.proofs = new Backoff(PROOF_FIRST, PROOF_CAP);
     Duration first = upstream.check().first();
-    Duration cap = EXPIRED_EVERY;
-    this.unknowns = new Backoff(first, cap.compareTo(first) < 0 ? first : cap, JITTER);
+    this.unknowns =
+        new Backoff(first, EXPIRED_EVERY.compareTo(first) < 0 ? first : EXPIRED_EVERY);
   }
 
   /** Kling did not speak of the task. */

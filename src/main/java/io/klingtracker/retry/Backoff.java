@@ -12,6 +12,9 @@ import java.util.random.RandomGenerator;
  */
 public record Backoff(Duration first, Duration cap, double jitter) {
 
+  /** The share that every loop of ours takes: enough to part those that failed together. */
+  public static final double JITTER = 0.2;
+
   /** Enough doublings to pass any sensible cap; keeps the shift from overflowing. */
   private static final int MAX_DOUBLINGS = 40;
 
@@ -23,6 +26,16 @@ public record Backoff(Duration first, Duration cap, double jitter) {
     if (jitter < 0 || jitter > 1) {
       throw new IllegalArgumentException("back-off jitter must be 0 to 1, got " + jitter);
     }
+  }
+
+  /** With {@link #JITTER}. */
+  public Backoff(Duration first, Duration cap) {
+    this(first, cap, JITTER);
+  }
+
+  /** Waits that begin with {@code first}, or with their cap where that is less. */
+  public static Backoff capped(Duration first, Duration cap) {
+    return new Backoff(cap.compareTo(first) < 0 ? cap : first, cap);
   }
 
   /**

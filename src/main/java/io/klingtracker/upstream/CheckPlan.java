@@ -21,7 +21,6 @@ public class CheckPlan {
   /** No check follows another sooner than this, unless something needs proof. */
   private static final Duration MIN = Duration.ofSeconds(2);
 
-  private static final double JITTER = 0.2;
 
   /** What is left of the waits when no callback comes at all. */
   private static final double TIGHTEST = 0.2;
@@ -70,7 +69,7 @@ public class CheckPlan {
             .orElse(config.first());
     Duration first = atLeastMinimum(tighter(base, silence));
     Duration cap = config.cap().compareTo(first) < 0 ? first : config.cap();
-    return clock.instant().plus(new Backoff(first, cap, JITTER).after(checks, random));
+    return clock.instant().plus(new Backoff(first, cap).after(checks, random));
   }
 
   /** From when most are done down to when half of them are, as callbacks fall silent. */
@@ -86,7 +85,7 @@ public class CheckPlan {
   /** Later by up to the jitter, never sooner: most of the renders should be done. */
   private Duration spread(Duration wait) {
     Duration bounded = atLeastMinimum(wait);
-    return bounded.plusMillis(Math.round(bounded.toMillis() * JITTER * random.nextDouble()));
+    return bounded.plusMillis(Math.round(bounded.toMillis() * Backoff.JITTER * random.nextDouble()));
   }
 
   private Duration atLeastMinimum(Duration wait) {
