@@ -175,7 +175,7 @@ record CreateBody(
     JsonNode options = body.path("options");
     int seconds = settings.path("duration").asInt(5);
     int longest = model.startsWith("kling-4") ? 30 : 15;
-    if (switches.checksSettings() && (seconds < 3 || seconds > longest)) {
+    if (switches.checksSettings && (seconds < 3 || seconds > longest)) {
       throw Refusal.invalid(
           "duration value '" + settings.path("duration").asText() + "' is invalid");
     }
@@ -184,7 +184,7 @@ record CreateBody(
           "character_orientation",
           settings.path("character_orientation").asText(),
           Set.of("image", "video"));
-    } else if (switches.needsRatio()
+    } else if (switches.needsRatio
         && settings.path("aspect_ratio").asText("").isEmpty()
         && !hasFrame(body)) {
       throw Refusal.invalid("aspect_ratio can not be null");
@@ -202,8 +202,8 @@ record CreateBody(
         prompt(body),
         1,
         1,
-        switches.withoutExternalIds().contains(model) ? null : externalId,
-        switches.withoutCallbacks().contains(model) ? null : callbackUrl(callback),
+        switches.withoutExternalIds.contains(model) ? null : externalId,
+        switches.withoutCallbacks.contains(model) ? null : callbackUrl(callback),
         options.path("watermark_info").path("enabled").asBoolean(),
         seconds,
         Prices.units(product, version, modes.getOrDefault(resolution, "std"), sound, seconds, 1));
@@ -228,7 +228,7 @@ record CreateBody(
   }
 
   private static void checkRetired(String model, SimulatorSettings switches) {
-    if (switches.retiredModels().contains(model)) {
+    if (switches.retiredModels.contains(model)) {
       throw Refusal.invalid(
           "The model '" + model + "' has been discontinued and is no longer available.");
     }

@@ -70,8 +70,7 @@ public final class SimulatorSettings {
   boolean costsInCallbacks;
   Duplicates duplicates = Duplicates.REFUSE;
   boolean strictTypes;
-  List<Check> checks =
-      List.of(Check.PARAMETERS, Check.DUPLICATE, Check.BALANCE, Check.CONCURRENCY);
+  List<Check> checks = List.of(Check.PARAMETERS, Check.DUPLICATE, Check.BALANCE, Check.CONCURRENCY);
   boolean refundsFailed = true;
   boolean listsNewestFirst = true;
   Duration listedFor = Duration.ofDays(365);

@@ -14,11 +14,9 @@ class ConfiguredBackoff implements PoolBackoff {
   private static final Duration RETRY_FIRST = Duration.ofSeconds(1);
 
   /** Waits before a limit that 1303 lowered is raised. */
-  private static final Backoff RAISE =
-      new Backoff(Duration.ofSeconds(1), Duration.ofSeconds(30));
+  private static final Backoff RAISE = new Backoff(Duration.ofSeconds(1), Duration.ofSeconds(30));
 
-  private static final Backoff TRY =
-      new Backoff(Duration.ofMillis(200), Duration.ofSeconds(5));
+  private static final Backoff TRY = new Backoff(Duration.ofMillis(200), Duration.ofSeconds(5));
 
   /**
    * Refusals after which the wait before a full pool is tried doubles: a try costs next to none.

@@ -42,7 +42,7 @@ import org.jspecify.annotations.Nullable;
  * are bounded.
  */
 @Singleton
-class HttpKlingClient implements KlingClient, KlingLists, KlingBilling {
+class HttpKlingClient implements KlingClient, KlingBilling {
 
   /** Of a proxy whose URL has none, as HTTP has it. */
   private static final int DEFAULT_PROXY_PORT = 80;
@@ -165,7 +165,7 @@ class HttpKlingClient implements KlingClient, KlingLists, KlingBilling {
 
   @Override
   public CompletionStage<ListAnswer> page(String account, String path, int page) {
-    return list(account, path + "?pageNum=" + page + "&pageSize=" + KlingLists.PAGE);
+    return list(account, path + "?pageNum=" + page + "&pageSize=" + KlingClient.PAGE);
   }
 
   @Override
@@ -181,7 +181,7 @@ class HttpKlingClient implements KlingClient, KlingLists, KlingBilling {
   @Override
   public CompletionStage<ListAnswer> created(
       String account, Instant from, Instant to, @Nullable String after) {
-    ObjectNode page = JsonNodeFactory.instance.objectNode().put("limit", KlingLists.PAGE);
+    ObjectNode page = JsonNodeFactory.instance.objectNode().put("limit", KlingClient.PAGE);
     if (after == null) {
       page.put("start_time", from.toEpochMilli()).put("end_time", to.toEpochMilli());
     } else {

@@ -3,7 +3,6 @@ package io.klingtracker.reconcile;
 import io.klingtracker.catalog.Catalog;
 import io.klingtracker.catalog.Kind;
 import io.klingtracker.kling.KlingClient;
-import io.klingtracker.kling.KlingLists;
 import io.klingtracker.kling.ListAnswer;
 import io.klingtracker.kling.QueryAnswer;
 import io.klingtracker.loops.SetAside;
@@ -34,7 +33,6 @@ final class Asker {
 
   private final CheckSettler checkSettler;
   private final KlingClient kling;
-  private final KlingLists lists;
   private final Executor executor;
   private final Progress progress;
 
@@ -74,19 +72,17 @@ final class Asker {
   Asker(
       CheckSettler checkSettler,
       KlingClient kling,
-      KlingLists lists,
       ReconcileConfig config,
       Clock clock,
       Executor executor,
       Progress progress) {
     this.checkSettler = checkSettler;
     this.kling = kling;
-    this.lists = lists;
     this.executor = executor;
     this.progress = progress;
     this.rate = new CallRate(config.rate(), System::nanoTime);
-    this.reader = new ListReader(lists, rate, clock);
-    this.together = new Questions(SINGLES * KlingLists.MAX_IDS);
+    this.reader = new ListReader(kling, rate, clock);
+    this.together = new Questions(SINGLES * KlingClient.MAX_IDS);
     this.alone = new Questions(SINGLES);
   }
 
@@ -128,7 +124,7 @@ final class Asker {
   /** In questions about one, or about twenty; for want of room some wait. */
   private void ask(Round round, List<Check> checks) {
     boolean byIds =
-        lists.takesIds(round.account())
+        kling.takesIds(round.account())
             && (checks.size() > 1 || round.kind().dialect() != Kind.Dialect.LEGACY);
     if (!byIds) {
       askAlone(round, checks);
@@ -155,7 +151,7 @@ final class Asker {
     call(
             account,
             first,
-            () -> known ? lists.tasks(account, ids) : lists.tasksByExternalId(account, ids))
+            () -> known ? kling.tasks(account, ids) : kling.tasksByExternalId(account, ids))
         .whenComplete(
             (answer, failure) ->
                 settle(
@@ -245,8 +241,8 @@ final class Asker {
     Map<Boolean, List<Check>> byName =
         checks.stream().collect(Collectors.partitioningBy(check -> check.klingTaskId() != null));
     for (List<Check> named : byName.values()) {
-      for (int from = 0; from < named.size(); from += KlingLists.MAX_IDS) {
-        chunks.add(named.subList(from, Math.min(named.size(), from + KlingLists.MAX_IDS)));
+      for (int from = 0; from < named.size(); from += KlingClient.MAX_IDS) {
+        chunks.add(named.subList(from, Math.min(named.size(), from + KlingClient.MAX_IDS)));
       }
     }
     return chunks;

@@ -39,7 +39,6 @@ class DoubtSettler {
   /** After a create's longest exchange, for clocks and for what is under way in between. */
   static final Duration MARGIN = Duration.ofSeconds(5);
 
-
   /** The waits before Kling is asked again. */
   private static final Duration FIRST = Duration.ofSeconds(1);
 

@@ -1,7 +1,7 @@
 package io.klingtracker.reconcile;
 
 import io.klingtracker.catalog.Kind;
-import io.klingtracker.kling.KlingLists;
+import io.klingtracker.kling.KlingClient;
 import io.klingtracker.kling.ListAnswer;
 import io.klingtracker.loops.SetAside;
 import java.time.Clock;
@@ -30,12 +30,12 @@ final class ListReader {
   /** Pages read for each page's worth of tasks asked about, at the most: others' lie between. */
   private static final int PAGES_PER_PAGE = 3;
 
-  private final KlingLists lists;
+  private final KlingClient kling;
   private final CallRate rate;
   private final Clock clock;
 
-  ListReader(KlingLists lists, CallRate rate, Clock clock) {
-    this.lists = lists;
+  ListReader(KlingClient kling, CallRate rate, Clock clock) {
+    this.kling = kling;
     this.rate = rate;
     this.clock = clock;
   }
@@ -55,7 +55,7 @@ final class ListReader {
     if (kind.dialect() == Kind.Dialect.LEGACY) {
       return byPage(account, kind, asked.size(), matcher, then);
     }
-    return lists.takesIds(account) ? byTime(account, asked, matcher, then) : Silence.Lists.SILENT;
+    return kling.takesIds(account) ? byTime(account, asked, matcher, then) : Silence.Lists.SILENT;
   }
 
   private Silence.Lists byPage(
@@ -71,14 +71,14 @@ final class ListReader {
         page <= pages && !matcher.unanswered().isEmpty() && idle < IDLE_PAGES;
         page++) {
       int number = page;
-      ListAnswer answer = call(account, matcher, () -> lists.page(account, path, number));
+      ListAnswer answer = call(account, matcher, () -> kling.page(account, path, number));
       if (!(answer instanceof ListAnswer.Found found)) {
         return without(answer);
       }
       List<AnswerMatcher.Match> matches = matcher.among(found.tasks());
       then.accept(matches);
       idle = matches.isEmpty() ? idle + 1 : 0;
-      if (found.tasks().size() < KlingLists.PAGE) {
+      if (found.tasks().size() < KlingClient.PAGE) {
         break;
       }
     }
@@ -100,7 +100,7 @@ final class ListReader {
         left > 0 && !matcher.unanswered().isEmpty() && idle < IDLE_PAGES;
         left--) {
       String after = cursor;
-      ListAnswer answer = call(account, matcher, () -> lists.created(account, from, now, after));
+      ListAnswer answer = call(account, matcher, () -> kling.created(account, from, now, after));
       if (!(answer instanceof ListAnswer.Found page)) {
         return without(answer);
       }
@@ -137,6 +137,6 @@ final class ListReader {
   }
 
   private static int mostPages(int asked) {
-    return PAGES_PER_PAGE * ((asked + KlingLists.PAGE - 1) / KlingLists.PAGE);
+    return PAGES_PER_PAGE * ((asked + KlingClient.PAGE - 1) / KlingClient.PAGE);
   }
 }

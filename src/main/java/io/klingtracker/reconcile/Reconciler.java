@@ -1,7 +1,6 @@
 package io.klingtracker.reconcile;
 
 import io.klingtracker.kling.KlingClient;
-import io.klingtracker.kling.KlingLists;
 import io.klingtracker.loops.Batch;
 import io.klingtracker.loops.Loops;
 import io.klingtracker.loops.WorkLoop;
@@ -54,7 +53,7 @@ class Reconciler implements Asker.Progress {
   private final ReconcileStore store;
   private final CheckQueue queue;
   private final DoubtSettler settler;
-  private final KlingLists lists;
+  private final KlingClient kling;
   private final ReconcileConfig config;
   private final int listFromByIds;
   private final Clock clock;
@@ -79,7 +78,6 @@ class Reconciler implements Asker.Progress {
       CheckSettler checkSettler,
       DoubtSettler settler,
       KlingClient kling,
-      KlingLists lists,
       ReconcileConfig config,
       Clock clock,
       ExecutorService executor,
@@ -91,7 +89,6 @@ class Reconciler implements Asker.Progress {
         checkSettler,
         settler,
         kling,
-        lists,
         config,
         POLL,
         LIST_FROM_BY_IDS,
@@ -107,7 +104,6 @@ class Reconciler implements Asker.Progress {
       CheckSettler checkSettler,
       DoubtSettler settler,
       KlingClient kling,
-      KlingLists lists,
       ReconcileConfig config,
       Duration poll,
       int listFromByIds,
@@ -118,12 +114,12 @@ class Reconciler implements Asker.Progress {
     this.store = store;
     this.queue = queue;
     this.settler = settler;
-    this.lists = lists;
+    this.kling = kling;
     this.config = config;
     this.listFromByIds = listFromByIds;
     this.clock = clock;
     this.executor = executor;
-    this.asker = new Asker(checkSettler, kling, lists, config, clock, executor, this);
+    this.asker = new Asker(checkSettler, kling, config, clock, executor, this);
     this.loop =
         loops.add(
             WorkLoop.named("reconciler").every(poll).oldest(store::oldest).work(this::runOnce));
@@ -183,7 +179,7 @@ class Reconciler implements Asker.Progress {
    * read; whatever is left is asked for one by one.
    */
   private void start(Group group, List<Check> checks) {
-    int listFrom = lists.takesIds(group.account()) ? listFromByIds : LIST_FROM;
+    int listFrom = kling.takesIds(group.account()) ? listFromByIds : LIST_FROM;
     boolean worthIt =
         checks.stream().filter(Reconciler::mayBeListed).count() >= listFrom
             || checks.stream().anyMatch(settler::needsLists);

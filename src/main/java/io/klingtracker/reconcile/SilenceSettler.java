@@ -72,8 +72,7 @@ class SilenceSettler {
     this.clock = clock;
     this.proofs = new Backoff(PROOF_FIRST, PROOF_CAP);
     Duration first = upstream.check().first();
-    this.unknowns =
-        new Backoff(first, EXPIRED_EVERY.compareTo(first) < 0 ? first : EXPIRED_EVERY);
+    this.unknowns = new Backoff(first, EXPIRED_EVERY.compareTo(first) < 0 ? first : EXPIRED_EVERY);
   }
 
   /** Kling did not speak of the task. */

@@ -21,7 +21,6 @@ public class CheckPlan {
   /** No check follows another sooner than this, unless something needs proof. */
   private static final Duration MIN = Duration.ofSeconds(2);
 
-
   /** What is left of the waits when no callback comes at all. */
   private static final double TIGHTEST = 0.2;
 
@@ -85,7 +84,8 @@ public class CheckPlan {
   /** Later by up to the jitter, never sooner: most of the renders should be done. */
   private Duration spread(Duration wait) {
     Duration bounded = atLeastMinimum(wait);
-    return bounded.plusMillis(Math.round(bounded.toMillis() * Backoff.JITTER * random.nextDouble()));
+    return bounded.plusMillis(
+        Math.round(bounded.toMillis() * Backoff.JITTER * random.nextDouble()));
   }
 
   private Duration atLeastMinimum(Duration wait) {

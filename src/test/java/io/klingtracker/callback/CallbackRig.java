@@ -65,7 +65,7 @@ abstract class CallbackRig {
     target = upstream.target(ROOT, OLD_ROOT);
     callbacks = new CallbackParts(jdbi, clock, tasks, upstream, settings);
     reconciler =
-        new ReconcileParts(jdbi, clock, tasks, upstream, kling, kling, new SameThread(), settings);
+        new ReconcileParts(jdbi, clock, tasks, upstream, kling, new SameThread(), settings);
     port = callbacks.listen(vertx, target, settings);
   }
 

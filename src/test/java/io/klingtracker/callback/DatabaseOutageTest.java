@@ -83,7 +83,7 @@ class DatabaseOutageTest {
       ExecutorService threads = Executors.newFixedThreadPool(SENDERS + 4);
       try (CallbackParts callbacks = new CallbackParts(jdbi, clock, tasks, upstream, settings)) {
         ReconcileParts reconciler =
-            new ReconcileParts(jdbi, clock, tasks, upstream, kling, kling, threads, settings);
+            new ReconcileParts(jdbi, clock, tasks, upstream, kling, threads, settings);
         int port = callbacks.listen(vertx, target, settings);
         List<String> ids = given(jdbi, tasks);
         callbacks.start();

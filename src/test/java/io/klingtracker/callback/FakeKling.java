@@ -5,7 +5,6 @@ import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.klingtracker.kling.CreateAnswer;
 import io.klingtracker.kling.KlingClient;
-import io.klingtracker.kling.KlingLists;
 import io.klingtracker.kling.KlingNews;
 import io.klingtracker.kling.KlingReader;
 import io.klingtracker.kling.ListAnswer;
@@ -25,7 +24,7 @@ import java.util.concurrent.ConcurrentHashMap;
 import org.jspecify.annotations.Nullable;
 
 /** A Kling in memory that knows the truth, speaks in every dialect, and is away now and then. */
-final class FakeKling implements KlingClient, KlingLists {
+final class FakeKling implements KlingClient {
 
   private static final ObjectMapper JSON = new ObjectMapper();
 

@@ -177,8 +177,7 @@ class HistoriesTest {
       this.callbacks =
           new CallbackParts(jdbi, clock, tasks, upstream, settings, batch, ReceiptWriter.WRITERS);
       this.reconciler =
-          new ReconcileParts(
-              jdbi, clock, tasks, upstream, kling, kling, new SameThread(), settings);
+          new ReconcileParts(jdbi, clock, tasks, upstream, kling, new SameThread(), settings);
       List<String> ids =
           IntStream.range(0, HISTORIES)
               .parallel()

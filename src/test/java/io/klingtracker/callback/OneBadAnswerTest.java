@@ -9,6 +9,7 @@ import io.klingtracker.kling.CreateAnswer;
 import io.klingtracker.kling.KlingClient;
 import io.klingtracker.kling.KlingNews;
 import io.klingtracker.kling.KlingStatus;
+import io.klingtracker.kling.ListAnswer;
 import io.klingtracker.kling.PassthroughAnswer;
 import io.klingtracker.kling.QueryAnswer;
 import io.klingtracker.loops.SetAside;
@@ -23,6 +24,7 @@ import io.klingtracker.upstream.UpstreamParts;
 import java.math.BigDecimal;
 import java.time.Duration;
 import java.time.Instant;
+import java.util.Collection;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
@@ -66,7 +68,7 @@ class OneBadAnswerTest {
     UpstreamParts upstream = new UpstreamParts(jdbi, clock, tasks, SETTINGS);
     reconciler =
         new ReconcileParts(
-            jdbi, clock, tasks, upstream, new Poisoned(), kling, new SameThread(), SETTINGS);
+            jdbi, clock, tasks, upstream, new Poisoned(), new SameThread(), SETTINGS);
   }
 
   @ParameterizedTest
@@ -198,6 +200,32 @@ class OneBadAnswerTest {
     @Override
     public CompletionStage<PassthroughAnswer> pass(String account, String path, String body) {
       return kling.pass(account, path, body);
+    }
+
+    @Override
+    public CompletionStage<ListAnswer> page(String account, String path, int page) {
+      return kling.page(account, path, page);
+    }
+
+    @Override
+    public CompletionStage<ListAnswer> created(
+        String account, Instant from, Instant to, @Nullable String after) {
+      return kling.created(account, from, to, after);
+    }
+
+    @Override
+    public CompletionStage<ListAnswer> tasks(String account, Collection<String> ids) {
+      return kling.tasks(account, ids);
+    }
+
+    @Override
+    public CompletionStage<ListAnswer> tasksByExternalId(String account, Collection<String> ids) {
+      return kling.tasksByExternalId(account, ids);
+    }
+
+    @Override
+    public boolean takesIds(String account) {
+      return kling.takesIds(account);
     }
   }
 }

@@ -47,7 +47,7 @@ class SilenceTest {
     GivenTasks.tenant(jdbi);
     callbacks = new CallbackParts(jdbi, clock, tasks, upstream, SETTINGS);
     reconciler =
-        new ReconcileParts(jdbi, clock, tasks, upstream, kling, kling, new SameThread(), SETTINGS);
+        new ReconcileParts(jdbi, clock, tasks, upstream, kling, new SameThread(), SETTINGS);
     task = GivenTasks.sent(jdbi, tasks, clock.instant().plusSeconds(30));
     truth = kling.accept("878106242831892487", task);
   }

@@ -159,7 +159,6 @@ class TwoReconcilersTest {
         tasks,
         new UpstreamParts(jdbi, clock, tasks, settings),
         kling,
-        kling,
         executor,
         settings,
         Duration.ofSeconds(1),

@@ -6,7 +6,6 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import io.klingtracker.callback.CallbackParts;
 import io.klingtracker.kling.KlingClient;
 import io.klingtracker.kling.KlingConfig;
-import io.klingtracker.kling.KlingLists;
 import io.klingtracker.kling.KlingOverHttp;
 import io.klingtracker.reconcile.ReconcileParts;
 import io.klingtracker.simulator.KlingSimulator;
@@ -119,15 +118,7 @@ class AllFaultsTest {
     KlingClient kling = kling();
     reconciler =
         ReconcileParts.polling(
-            LOOKS.multipliedBy(2),
-            jdbi,
-            clock,
-            tasks,
-            upstream,
-            kling,
-            (KlingLists) kling,
-            threads,
-            settings);
+            LOOKS.multipliedBy(2), jdbi, clock, tasks, upstream, kling, threads, settings);
   }
 
   private KlingClient kling() {

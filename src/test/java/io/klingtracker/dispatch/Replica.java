@@ -3,7 +3,6 @@ package io.klingtracker.dispatch;
 import io.klingtracker.kling.CreateAnswer;
 import io.klingtracker.kling.KlingClient;
 import io.klingtracker.kling.KlingConfig;
-import io.klingtracker.kling.KlingLists;
 import io.klingtracker.kling.ListAnswer;
 import io.klingtracker.kling.PassthroughAnswer;
 import io.klingtracker.kling.QueryAnswer;
@@ -136,8 +135,7 @@ final class Replica implements AutoCloseable {
             upstream.models,
             clock);
     this.reconciler =
-        new ReconcileParts(
-            jdbi, clock, tasks, upstream, gate, gate, new SameThread(), all(settings));
+        new ReconcileParts(jdbi, clock, tasks, upstream, gate, new SameThread(), all(settings));
     this.running =
         ReconcileParts.polling(
             looks.multipliedBy(2),
@@ -145,7 +143,6 @@ final class Replica implements AutoCloseable {
             clock,
             tasks,
             upstream,
-            gate,
             gate,
             executor,
             all(settings));
@@ -246,7 +243,7 @@ final class Replica implements AutoCloseable {
   }
 
   /** Lets nothing through once it is shut. */
-  private static final class Gate implements KlingClient, KlingLists {
+  private static final class Gate implements KlingClient {
     private final KlingClient kling;
     private volatile boolean shut;
 
@@ -279,28 +276,28 @@ final class Replica implements AutoCloseable {
 
     @Override
     public CompletionStage<ListAnswer> page(String account, String path, int page) {
-      return unlessShut(((KlingLists) kling).page(account, path, page));
+      return unlessShut(kling.page(account, path, page));
     }
 
     @Override
     public CompletionStage<ListAnswer> created(
         String account, Instant from, Instant to, @Nullable String after) {
-      return unlessShut(((KlingLists) kling).created(account, from, to, after));
+      return unlessShut(kling.created(account, from, to, after));
     }
 
     @Override
     public CompletionStage<ListAnswer> tasks(String account, Collection<String> ids) {
-      return unlessShut(((KlingLists) kling).tasks(account, ids));
+      return unlessShut(kling.tasks(account, ids));
     }
 
     @Override
     public CompletionStage<ListAnswer> tasksByExternalId(String account, Collection<String> ids) {
-      return unlessShut(((KlingLists) kling).tasksByExternalId(account, ids));
+      return unlessShut(kling.tasksByExternalId(account, ids));
     }
 
     @Override
     public boolean takesIds(String account) {
-      return ((KlingLists) kling).takesIds(account);
+      return kling.takesIds(account);
     }
   }
 }

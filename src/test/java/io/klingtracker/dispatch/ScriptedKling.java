@@ -2,7 +2,6 @@ package io.klingtracker.dispatch;
 
 import io.klingtracker.kling.CreateAnswer;
 import io.klingtracker.kling.KlingClient;
-import io.klingtracker.kling.KlingLists;
 import io.klingtracker.kling.KlingNews;
 import io.klingtracker.kling.KlingStatus;
 import io.klingtracker.kling.ListAnswer;
@@ -27,7 +26,7 @@ import org.jspecify.annotations.Nullable;
  * Kling as a script: answers as scripted, accepts when nothing is scripted, and writes down what
  * came.
  */
-final class ScriptedKling implements KlingClient, KlingLists {
+final class ScriptedKling implements KlingClient {
 
   private static final Pattern ID = Pattern.compile("task_[0-9a-z]{26}");
 

@@ -8,7 +8,7 @@ public final class KlingOverHttp {
 
   private KlingOverHttp() {}
 
-  /** The client; it is a {@link KlingLists} as well. */
+  /** The client. */
   public static KlingClient client(Vertx vertx, KlingConfig config, Clock clock) {
     return new HttpKlingClient(vertx, config, clock, "test");
   }

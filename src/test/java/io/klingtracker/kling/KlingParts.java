@@ -10,7 +10,7 @@ public final class KlingParts {
 
   private KlingParts() {}
 
-  /** A client with the accounts of these settings; it is a {@link KlingLists} too. */
+  /** A client with the accounts of these settings. */
   public static KlingClient client(Vertx vertx, Clock clock, Map<String, String> settings) {
     return new HttpKlingClient(vertx, Settings.of(KlingConfig.class, settings), clock, "test");
   }

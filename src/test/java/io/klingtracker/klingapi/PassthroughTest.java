@@ -5,11 +5,9 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 
 import io.klingtracker.catalog.SyncPath;
 import io.klingtracker.json.Body;
-import io.klingtracker.kling.CreateAnswer;
-import io.klingtracker.kling.KlingClient;
 import io.klingtracker.kling.KlingConfig;
 import io.klingtracker.kling.PassthroughAnswer;
-import io.klingtracker.kling.QueryAnswer;
+import io.klingtracker.kling.UnaskedKling;
 import io.klingtracker.problem.ErrorCode;
 import io.klingtracker.problem.ProblemException;
 import io.klingtracker.share.Shares;
@@ -22,7 +20,6 @@ import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
 import java.math.BigDecimal;
 import java.nio.charset.StandardCharsets;
 import java.time.Clock;
-import java.time.Instant;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Deque;
@@ -63,7 +60,7 @@ class PassthroughTest {
     return () -> counted.add("refused");
   }
 
-  private static final class SlowKling implements KlingClient {
+  private static final class SlowKling extends UnaskedKling {
     private final Deque<CompletableFuture<PassthroughAnswer>> waiting = new ArrayDeque<>();
 
     @Override
@@ -71,17 +68,6 @@ class PassthroughTest {
       CompletableFuture<PassthroughAnswer> answer = new CompletableFuture<>();
       waiting.add(answer);
       return answer;
-    }
-
-    @Override
-    public CompletionStage<CreateAnswer> create(
-        String account, String path, String body, Instant notAfter) {
-      throw new UnsupportedOperationException();
-    }
-
-    @Override
-    public CompletionStage<QueryAnswer> query(String account, String path) {
-      throw new UnsupportedOperationException();
     }
   }
 

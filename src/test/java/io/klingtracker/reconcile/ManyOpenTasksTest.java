@@ -5,7 +5,6 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.klingtracker.kling.KlingClient;
-import io.klingtracker.kling.KlingLists;
 import io.klingtracker.kling.KlingParts;
 import io.klingtracker.simulator.KlingSimulator;
 import io.klingtracker.simulator.SimulatorClient;
@@ -133,7 +132,7 @@ class ManyOpenTasksTest {
     assertEquals(
         NEWER, number(jdbi, "select count(*) from task where status in ('succeed', 'failed')"));
     long pages = after.getOrDefault("list", 0L) - before.getOrDefault("list", 0L);
-    assertEquals(NEWER / KlingLists.PAGE, pages, "pages of 500");
+    assertEquals(NEWER / KlingClient.PAGE, pages, "pages of 500");
     assertEquals(before.getOrDefault("query", 0L), after.getOrDefault("query", 0L));
   }
 
@@ -146,7 +145,6 @@ class ManyOpenTasksTest {
         tasks,
         new UpstreamParts(jdbi, clock, tasks, settings),
         kling,
-        (KlingLists) kling,
         new SameThread(),
         settings);
   }

@@ -8,7 +8,6 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.klingtracker.kling.CreateAnswer;
 import io.klingtracker.kling.KlingClient;
-import io.klingtracker.kling.KlingLists;
 import io.klingtracker.kling.KlingNews;
 import io.klingtracker.kling.KlingStatus;
 import io.klingtracker.kling.ListAnswer;
@@ -261,7 +260,6 @@ class QuestionSharesTest {
         tasks,
         new UpstreamParts(jdbi, clock, tasks, SETTINGS),
         kling,
-        kling,
         new SameThread(),
         SETTINGS);
   }
@@ -271,7 +269,7 @@ class QuestionSharesTest {
   }
 
   /** A Kling with empty lists that knows few tasks, and those by their external id. */
-  private static final class Unknowing implements KlingClient, KlingLists {
+  private static final class Unknowing implements KlingClient {
 
     private final List<String> knows = new ArrayList<>();
     private int questions;

@@ -1,7 +1,6 @@
 package io.klingtracker.reconcile;
 
 import io.klingtracker.kling.KlingClient;
-import io.klingtracker.kling.KlingLists;
 import io.klingtracker.loops.Loops;
 import io.klingtracker.loops.SetAside;
 import io.klingtracker.presence.DeadClaims;
@@ -33,7 +32,6 @@ public final class ReconcileParts {
       Tasks tasks,
       UpstreamParts upstream,
       KlingClient kling,
-      KlingLists lists,
       ExecutorService executor,
       Map<String, String> settings) {
     this(
@@ -42,7 +40,6 @@ public final class ReconcileParts {
         tasks,
         upstream,
         kling,
-        lists,
         executor,
         settings,
         Reconciler.POLL,
@@ -61,7 +58,6 @@ public final class ReconcileParts {
       Tasks tasks,
       UpstreamParts upstream,
       KlingClient kling,
-      KlingLists lists,
       ExecutorService executor,
       Map<String, String> settings,
       Duration poll,
@@ -101,7 +97,6 @@ public final class ReconcileParts {
             checkSettler,
             settler,
             kling,
-            lists,
             config,
             poll,
             listFromByIds,
@@ -119,20 +114,10 @@ public final class ReconcileParts {
       Tasks tasks,
       UpstreamParts upstream,
       KlingClient kling,
-      KlingLists lists,
       ExecutorService executor,
       Map<String, String> settings) {
     return new ReconcileParts(
-        jdbi,
-        clock,
-        tasks,
-        upstream,
-        kling,
-        lists,
-        executor,
-        settings,
-        poll,
-        Reconciler.LIST_FROM_BY_IDS);
+        jdbi, clock, tasks, upstream, kling, executor, settings, poll, Reconciler.LIST_FROM_BY_IDS);
   }
 
   /** One pass; where no other thread takes part it ends with the last answer. */
