@@ -127,7 +127,7 @@ public class TaskResource {
     String list = TIMELINE + task.id();
     Timeline part = tasks.timeline(task, position(list, cursor), size);
     String next = part.next();
-    return TimelineView.of(
+    return new TimelineView(
         part.entries(), next == null ? null : cursors.seal(list, caller.tenant(), next));
   }
 

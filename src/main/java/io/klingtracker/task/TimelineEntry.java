@@ -1,6 +1,7 @@
 package io.klingtracker.task;
 
 import java.time.Instant;
+import org.eclipse.microprofile.openapi.annotations.media.Schema;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -10,8 +11,9 @@ import org.jspecify.annotations.Nullable;
  * @param status the word of the news
  * @param reason why it was not applied
  */
+@Schema(name = "Entry")
 public record TimelineEntry(
-    Instant at,
+    @Schema(implementation = String.class) Instant at,
     @Nullable Integer sequence,
     @Nullable String status,
     String source,

@@ -1,5 +1,7 @@
 package io.klingtracker.tenant;
 
+import com.fasterxml.jackson.databind.PropertyNamingStrategies;
+import com.fasterxml.jackson.databind.annotation.JsonNaming;
 import io.klingtracker.database.Rows;
 import io.klingtracker.text.ForeignText;
 import jakarta.enterprise.context.ApplicationScoped;
@@ -8,6 +10,7 @@ import java.time.Clock;
 import java.time.Instant;
 import java.util.List;
 import java.util.UUID;
+import org.eclipse.microprofile.openapi.annotations.media.Schema;
 import org.jboss.logging.Logger;
 import org.jdbi.v3.core.Jdbi;
 import org.jspecify.annotations.Nullable;
@@ -45,7 +48,7 @@ public class AuditLog {
 
   private static final String PAGE =
       """
-      select id, request_id, at, actor, address, method, path, status, detail from audit_log
+      select id, request_id::text as request_id, at, actor, address, method, path, status, detail from audit_log
       where id < :before order by id desc limit :limit
       """;
 
@@ -53,19 +56,21 @@ public class AuditLog {
   private final Clock clock;
 
   /**
-   * A line of the log.
+   * A line of the log: an action's beginning, or with a status its end.
    *
-   * @param request the same for an action's beginning and end
+   * @param requestId the same for an action's beginning and end
    * @param actor who
    * @param address from where
    * @param path what it was done to
    * @param status the answer; null at the beginning
    * @param detail what was set, where that is shown
    */
+  @JsonNaming(PropertyNamingStrategies.SnakeCaseStrategy.class)
+  @Schema(name = "Line")
   public record Entry(
       long id,
-      UUID request,
-      Instant at,
+      String requestId,
+      @Schema(implementation = String.class) Instant at,
       String actor,
       String address,
       String method,
@@ -142,18 +147,7 @@ public class AuditLog {
                 .createQuery(PAGE)
                 .bind("before", before)
                 .bind("limit", limit)
-                .map(
-                    (row, context) ->
-                        new Entry(
-                            row.getLong("id"),
-                            row.getObject("request_id", UUID.class),
-                            Rows.instant(row, "at"),
-                            row.getString("actor"),
-                            row.getString("address"),
-                            row.getString("method"),
-                            row.getString("path"),
-                            row.getObject("status", Integer.class),
-                            row.getString("detail")))
+                .map(Rows.record(Entry.class))
                 .list());
   }
 }

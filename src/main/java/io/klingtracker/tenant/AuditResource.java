@@ -3,7 +3,6 @@ package io.klingtracker.tenant;
 import com.fasterxml.jackson.databind.PropertyNamingStrategies;
 import com.fasterxml.jackson.databind.annotation.JsonNaming;
 import io.klingtracker.request.Parameters;
-import io.klingtracker.time.Rfc3339;
 import jakarta.inject.Inject;
 import jakarta.ws.rs.GET;
 import jakarta.ws.rs.Path;
@@ -30,24 +29,10 @@ public class AuditResource {
     this.log = log;
   }
 
-  /** One line: an action's beginning, or with a status its end. */
-  @JsonNaming(PropertyNamingStrategies.SnakeCaseStrategy.class)
-  @Schema(name = "Line")
-  public record Line(
-      long id,
-      String requestId,
-      String at,
-      String actor,
-      String address,
-      String method,
-      String path,
-      @Nullable Integer status,
-      @Nullable String detail) {}
-
   /** Lines, newest first, and where the next page begins. */
   @JsonNaming(PropertyNamingStrategies.SnakeCaseStrategy.class)
   @Schema(name = "Page")
-  public record Page(List<Line> entries, @Nullable Long nextBefore) {}
+  public record Page(List<AuditLog.Entry> entries, @Nullable Long nextBefore) {}
 
   /** The log, newest first. */
   @GET
@@ -58,21 +43,6 @@ public class AuditResource {
     int size = Parameters.number("limit", limit, DEFAULT_LIMIT, 1, MAX_LIMIT);
     List<AuditLog.Entry> page =
         log.page(Parameters.whole("before", before, Long.MAX_VALUE, 0, Long.MAX_VALUE), size);
-    return new Page(
-        page.stream()
-            .map(
-                entry ->
-                    new Line(
-                        entry.id(),
-                        entry.request().toString(),
-                        Rfc3339.format(entry.at()),
-                        entry.actor(),
-                        entry.address(),
-                        entry.method(),
-                        entry.path(),
-                        entry.status(),
-                        entry.detail()))
-            .toList(),
-        page.size() < size ? null : page.get(size - 1).id());
+    return new Page(page, page.size() < size ? null : page.get(size - 1).id());
   }
 }

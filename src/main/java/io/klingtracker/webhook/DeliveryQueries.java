@@ -4,8 +4,6 @@ import io.klingtracker.database.Rows;
 import io.klingtracker.egress.AttemptResult;
 import jakarta.inject.Inject;
 import jakarta.inject.Singleton;
-import java.sql.ResultSet;
-import java.sql.SQLException;
 import java.time.Clock;
 import java.time.Instant;
 import java.util.List;
@@ -25,7 +23,7 @@ class DeliveryQueries {
 
   private static final String LIST =
       """
-      select * from (
+      select d.*, d.event_id::text as id from (
         select event_id, task_id, sequence, host, status::text as status, 'pending' as state, attempts, reason,
           planned_at, due_at, null::timestamptz as settled_at
         from (
@@ -49,13 +47,14 @@ class DeliveryQueries {
 
   private static final String ATTEMPTS =
       """
-      select at, status, failure, detail, latency_ms, answer from webhook_attempt
+      select at, status, failure as error, detail, latency_ms, answer from webhook_attempt
       where event_id = cast(:id as uuid) and tenant_id = :tenant order by id desc limit :limit
       """;
 
   private static final String HOSTS =
       """
-      select tenant_id, host, trouble, failing_since, last_failed_at, last_reason, open_until, paused_at
+      select tenant_id as tenant, host, trouble as failures, failing_since, last_failed_at, last_reason,
+        open_until as next_attempt_at, paused_at
       from webhook_host
       where (cast(:tenant as text) is null or tenant_id = :tenant) and (not :paused or paused_at is not null)
       order by paused_at nulls last, failing_since limit :limit
@@ -90,7 +89,7 @@ class DeliveryQueries {
       @Nullable UUID before) {}
 
   /** A delivery, waiting or settled. */
-  record Entry(
+  public record Entry(
       String id,
       String taskId,
       int sequence,
@@ -102,26 +101,6 @@ class DeliveryQueries {
       Instant plannedAt,
       @Nullable Instant dueAt,
       @Nullable Instant settledAt) {}
-
-  /** One attempt. */
-  record Attempt(
-      Instant at,
-      @Nullable Integer status,
-      @Nullable String error,
-      @Nullable String detail,
-      int latencyMs,
-      @Nullable String answer) {}
-
-  /** A host queue that is not healthy. */
-  record Host(
-      String tenant,
-      String host,
-      int consecutiveFailures,
-      Instant failingSince,
-      Instant lastFailedAt,
-      String lastReason,
-      @Nullable Instant openUntil,
-      @Nullable Instant pausedAt) {}
 
   @Inject
   DeliveryQueries(Jdbi jdbi, WebhookConfig config, Clock clock) {
@@ -152,27 +131,12 @@ class DeliveryQueries {
                 .bind("id", id)
                 .bind("before", filter.before())
                 .bind("limit", limit)
-                .map((row, context) -> entry(row))
+                .map(Rows.record(Entry.class))
                 .list());
   }
 
-  private static Entry entry(ResultSet row) throws SQLException {
-    return new Entry(
-        row.getString("event_id"),
-        row.getString("task_id"),
-        row.getInt("sequence"),
-        row.getString("host"),
-        row.getString("status"),
-        row.getString("state"),
-        row.getInt("attempts"),
-        row.getString("reason"),
-        Rows.instant(row, "planned_at"),
-        Rows.instantOrNull(row, "due_at"),
-        Rows.instantOrNull(row, "settled_at"));
-  }
-
   /** What happened to a delivery, newest attempt first. */
-  List<Attempt> attempts(String tenant, UUID id) {
+  List<DeliveryView.AttemptView> attempts(String tenant, UUID id) {
     return jdbi.withHandle(
         handle ->
             handle
@@ -180,20 +144,12 @@ class DeliveryQueries {
                 .bind("id", id)
                 .bind("tenant", tenant)
                 .bind("limit", MAX_ATTEMPTS)
-                .map(
-                    (row, context) ->
-                        new Attempt(
-                            Rows.instant(row, "at"),
-                            row.getObject("status", Integer.class),
-                            row.getString("failure"),
-                            row.getString("detail"),
-                            row.getInt("latency_ms"),
-                            row.getString("answer")))
+                .map(Rows.record(DeliveryView.AttemptView.class))
                 .list());
   }
 
   /** Host queues that fail, paused ones first; of one tenant, or of all. */
-  List<Host> hosts(@Nullable String tenant, boolean pausedOnly) {
+  List<HostView> hosts(@Nullable String tenant, boolean pausedOnly) {
     return jdbi.withHandle(
         handle ->
             handle
@@ -201,17 +157,7 @@ class DeliveryQueries {
                 .bind("tenant", tenant)
                 .bind("paused", pausedOnly)
                 .bind("limit", MAX_HOSTS)
-                .map(
-                    (row, context) ->
-                        new Host(
-                            row.getString("tenant_id"),
-                            row.getString("host"),
-                            row.getInt("trouble"),
-                            Rows.instant(row, "failing_since"),
-                            Rows.instant(row, "last_failed_at"),
-                            row.getString("last_reason"),
-                            Rows.instantOrNull(row, "open_until"),
-                            Rows.instantOrNull(row, "paused_at")))
+                .map(Rows.record(HostView.class))
                 .list());
   }
 

@@ -6,6 +6,7 @@ import com.fasterxml.jackson.databind.annotation.JsonNaming;
 import io.klingtracker.time.Rfc3339;
 import java.time.Instant;
 import java.util.List;
+import org.eclipse.microprofile.openapi.annotations.media.Schema;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -31,25 +32,14 @@ public record DeliveryView(
   /** One attempt. */
   @JsonNaming(PropertyNamingStrategies.SnakeCaseStrategy.class)
   public record AttemptView(
-      String at,
+      @Schema(implementation = String.class) Instant at,
       @Nullable Integer status,
       @Nullable String error,
       @Nullable String detail,
       int latencyMs,
-      @Nullable String answer) {
+      @Nullable String answer) {}
 
-    static AttemptView of(DeliveryQueries.Attempt attempt) {
-      return new AttemptView(
-          Rfc3339.format(attempt.at()),
-          attempt.status(),
-          attempt.error(),
-          attempt.detail(),
-          attempt.latencyMs(),
-          attempt.answer());
-    }
-  }
-
-  static DeliveryView of(DeliveryQueries.Entry entry, @Nullable List<DeliveryQueries.Attempt> log) {
+  static DeliveryView of(DeliveryQueries.Entry entry, @Nullable List<AttemptView> log) {
     return new DeliveryView(
         entry.id(),
         entry.taskId(),
@@ -62,7 +52,7 @@ public record DeliveryView(
         Rfc3339.format(entry.plannedAt()),
         time(entry.dueAt()),
         time(entry.settledAt()),
-        log == null ? null : log.stream().map(AttemptView::of).toList());
+        log);
   }
 
   private static @Nullable String time(@Nullable Instant at) {

@@ -3,9 +3,6 @@ package io.klingtracker.webhook;
 import io.klingtracker.database.Rows;
 import jakarta.inject.Inject;
 import jakarta.inject.Singleton;
-import java.sql.ResultSet;
-import java.sql.SQLException;
-import java.time.Instant;
 import java.util.List;
 import org.jdbi.v3.core.Jdbi;
 
@@ -15,20 +12,11 @@ class HostEventStore {
 
   private static final String LIST =
       """
-      select * from webhook_host_event where tenant_id = :tenant and id < :before order by id desc limit :limit
+      select id, event_id::text as event_id, tenant_id as tenant, host, state, reason, at as occurred_at
+      from webhook_host_event where tenant_id = :tenant and id < :before order by id desc limit :limit
       """;
 
   private final Jdbi jdbi;
-
-  /** A host queue was paused, or flows again. */
-  record HostEvent(
-      long id,
-      String eventId,
-      String tenant,
-      String host,
-      String state,
-      String reason,
-      Instant at) {}
 
   @Inject
   HostEventStore(Jdbi jdbi) {
@@ -36,7 +24,7 @@ class HostEventStore {
   }
 
   /** A tenant's, newest first, older than the one numbered {@code before}. */
-  List<HostEvent> list(String tenant, long before, int limit) {
+  List<HostEventView> list(String tenant, long before, int limit) {
     return jdbi.withHandle(
         handle ->
             handle
@@ -44,18 +32,7 @@ class HostEventStore {
                 .bind("tenant", tenant)
                 .bind("before", before)
                 .bind("limit", limit)
-                .map((row, context) -> event(row))
+                .map(Rows.record(HostEventView.class))
                 .list());
-  }
-
-  private static HostEvent event(ResultSet row) throws SQLException {
-    return new HostEvent(
-        row.getLong("id"),
-        row.getString("event_id"),
-        row.getString("tenant_id"),
-        row.getString("host"),
-        row.getString("state"),
-        row.getString("reason"),
-        Rows.instant(row, "at"));
   }
 }

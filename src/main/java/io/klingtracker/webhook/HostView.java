@@ -2,8 +2,8 @@ package io.klingtracker.webhook;
 
 import com.fasterxml.jackson.databind.PropertyNamingStrategies;
 import com.fasterxml.jackson.databind.annotation.JsonNaming;
-import io.klingtracker.time.Rfc3339;
 import java.time.Instant;
+import org.eclipse.microprofile.openapi.annotations.media.Schema;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -18,25 +18,8 @@ public record HostView(
     String tenant,
     String host,
     int failures,
-    String failingSince,
-    String lastFailedAt,
+    @Schema(implementation = String.class) Instant failingSince,
+    @Schema(implementation = String.class) Instant lastFailedAt,
     String lastReason,
-    @Nullable String nextAttemptAt,
-    @Nullable String pausedAt) {
-
-  static HostView of(DeliveryQueries.Host host) {
-    return new HostView(
-        host.tenant(),
-        host.host(),
-        host.consecutiveFailures(),
-        Rfc3339.format(host.failingSince()),
-        Rfc3339.format(host.lastFailedAt()),
-        host.lastReason(),
-        time(host.openUntil()),
-        time(host.pausedAt()));
-  }
-
-  private static @Nullable String time(@Nullable Instant at) {
-    return at == null ? null : Rfc3339.format(at);
-  }
-}
+    @Schema(implementation = String.class) @Nullable Instant nextAttemptAt,
+    @Schema(implementation = String.class) @Nullable Instant pausedAt) {}

@@ -69,8 +69,6 @@ public class WebhookAdminResource {
       @QueryParam("tenant") @Nullable String tenant,
       @QueryParam("paused") @Nullable String paused) {
     return new Hosts(
-        queries.hosts(Parameters.text("tenant", tenant), Parameters.flag("paused", paused)).stream()
-            .map(HostView::of)
-            .toList());
+        queries.hosts(Parameters.text("tenant", tenant), Parameters.flag("paused", paused)));
   }
 }

@@ -63,10 +63,7 @@ public class WebhookHostResource {
   @Needs(Scope.WEBHOOKS)
   @Operation(summary = "Failing and paused hosts")
   public Hosts hosts(@QueryParam("paused") @Nullable String paused) {
-    return new Hosts(
-        queries.hosts(caller.tenant(), Parameters.flag("paused", paused)).stream()
-            .map(HostView::of)
-            .toList());
+    return new Hosts(queries.hosts(caller.tenant(), Parameters.flag("paused", paused)));
   }
 
   /** Pauses of the caller's hosts and their ends, newest first; the same as on Kafka. */
@@ -76,9 +73,9 @@ public class WebhookHostResource {
   @Operation(summary = "When hosts were paused and resumed")
   public HostEvents events(@QueryParam("cursor") @Nullable String cursor) {
     String tenant = caller.tenant();
-    List<HostEventStore.HostEvent> page = events.list(tenant, before(tenant, cursor), PAGE);
+    List<HostEventView> page = events.list(tenant, before(tenant, cursor), PAGE);
     return new HostEvents(
-        page.stream().map(HostEventView::of).toList(),
+        page,
         page.size() < PAGE
             ? null
             : cursors.seal(LIST, tenant, Long.toString(page.get(PAGE - 1).id())));

@@ -151,7 +151,7 @@ public class WebhookSettingsResource {
                         Rfc3339.format(secret.createdAt()),
                         secret.expiresAt() == null ? null : Rfc3339.format(secret.expiresAt())))
             .toList(),
-        queries.hosts(caller.tenant(), false).stream().map(HostView::of).toList());
+        queries.hosts(caller.tenant(), false));
   }
 
   private Settings settings(@Nullable String shown, List<SecretView> known, List<HostView> hosts) {

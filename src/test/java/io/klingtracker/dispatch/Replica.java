@@ -138,14 +138,7 @@ final class Replica implements AutoCloseable {
         new ReconcileParts(jdbi, clock, tasks, upstream, gate, new SameThread(), all(settings));
     this.running =
         ReconcileParts.polling(
-            looks.multipliedBy(2),
-            jdbi,
-            clock,
-            tasks,
-            upstream,
-            gate,
-            executor,
-            all(settings));
+            looks.multipliedBy(2), jdbi, clock, tasks, upstream, gate, executor, all(settings));
     this.sweep = new ModelSweep(pools, upstream.models);
   }
 

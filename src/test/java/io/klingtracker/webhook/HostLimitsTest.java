@@ -212,10 +212,10 @@ class HostLimitsTest extends DeliveryRig {
     assertEquals(List.of(), planned.hosts());
     // Both are written where they cannot be lost, and as records that Kafka receives in this order.
     HostEventStore events = new HostEventStore(DATABASE.jdbi());
-    List<HostEventStore.HostEvent> listed = events.list("acme", Long.MAX_VALUE, 10);
+    List<HostEventView> listed = events.list("acme", Long.MAX_VALUE, 10);
     assertEquals(
         List.of("resumed delivered " + probe, "paused connect " + at),
-        listed.stream().map(e -> e.state() + " " + e.reason() + " " + e.at()).toList());
+        listed.stream().map(e -> e.state() + " " + e.reason() + " " + e.occurredAt()).toList());
     assertEquals(List.of(), events.list("zeta", Long.MAX_VALUE, 10));
     assertEquals(
         List.of(
@@ -230,7 +230,7 @@ class HostLimitsTest extends DeliveryRig {
             """));
   }
 
-  private static String record(HostEventStore.HostEvent event, String state, String at) {
+  private static String record(HostEventView event, String state, String at) {
     return String.join(
         " ",
         "hosts acme/dead.example t",
