@@ -5,7 +5,9 @@ import com.fasterxml.jackson.databind.PropertyNamingStrategies;
 import com.fasterxml.jackson.databind.annotation.JsonNaming;
 import io.klingtracker.catalog.Catalog;
 import io.klingtracker.catalog.Kind;
+import io.klingtracker.request.Metadata;
 import io.klingtracker.request.Nearest;
+import io.klingtracker.request.ParameterFamily;
 import io.klingtracker.request.Parameters;
 import io.klingtracker.secret.Cursors;
 import io.klingtracker.task.Task;
@@ -24,13 +26,18 @@ import jakarta.ws.rs.POST;
 import jakarta.ws.rs.Path;
 import jakarta.ws.rs.Produces;
 import jakarta.ws.rs.QueryParam;
+import jakarta.ws.rs.core.Context;
 import jakarta.ws.rs.core.MediaType;
+import jakarta.ws.rs.core.UriInfo;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import org.eclipse.microprofile.openapi.annotations.Operation;
+import org.eclipse.microprofile.openapi.annotations.enums.ParameterIn;
+import org.eclipse.microprofile.openapi.annotations.enums.SchemaType;
 import org.eclipse.microprofile.openapi.annotations.media.Schema;
+import org.eclipse.microprofile.openapi.annotations.parameters.Parameter;
 import org.eclipse.microprofile.openapi.annotations.tags.Tag;
 import org.jspecify.annotations.Nullable;
 
@@ -80,7 +87,13 @@ public class TaskListResource {
   /** The caller's tasks, newest first. */
   @GET
   @Needs(Scope.READ)
+  @ParameterFamily(Metadata.FILTER)
   @Operation(summary = "List tasks")
+  @Parameter(
+      name = "meta.<key>",
+      in = ParameterIn.QUERY,
+      description = "the text that metadata has under this key; repeatable, all must match",
+      schema = @Schema(type = SchemaType.STRING))
   public Page list(
       @QueryParam("status") @Nullable String status,
       @QueryParam("kind") @Nullable String kind,
@@ -89,7 +102,8 @@ public class TaskListResource {
       @QueryParam("created_after") @Nullable String createdAfter,
       @QueryParam("created_before") @Nullable String createdBefore,
       @QueryParam("limit") @Nullable String limit,
-      @QueryParam("cursor") @Nullable String cursor) {
+      @QueryParam("cursor") @Nullable String cursor,
+      @Context UriInfo uri) {
     TaskFilter filter =
         new TaskFilter(
             kind(kind),
@@ -97,7 +111,10 @@ public class TaskListResource {
             Parameters.text("model", Parameters.given(model)),
             Parameters.text("external_task_id", Parameters.given(externalTaskId)),
             Parameters.time("created_after", createdAfter),
-            Parameters.time("created_before", createdBefore));
+            Parameters.time("created_before", createdBefore),
+            Metadata.filter(uri.getQueryParameters()).stream()
+                .map(pair -> new TaskFilter.Label(pair.key(), pair.value()))
+                .toList());
     int size = Parameters.number("limit", limit, DEFAULT_LIMIT, 1, MAX_LIMIT);
     // One more than shown tells whether there is a next page.
     TaskPage page = tasks.page(caller.tenant(), filter, position(cursor), size + 1);

@@ -8,6 +8,7 @@ import io.klingtracker.catalog.ReservedIds;
 import io.klingtracker.kling.KlingIds;
 import io.klingtracker.problem.ErrorCode;
 import io.klingtracker.problem.ProblemException;
+import io.klingtracker.request.Metadata;
 import io.klingtracker.request.Parameters;
 import io.klingtracker.task.Submission;
 import io.klingtracker.task.Tasks;
@@ -28,6 +29,7 @@ import jakarta.ws.rs.Path;
 import jakarta.ws.rs.Produces;
 import jakarta.ws.rs.core.MediaType;
 import java.time.Duration;
+import java.util.Map;
 import java.util.SortedSet;
 import java.util.TreeSet;
 import java.util.regex.Pattern;
@@ -87,6 +89,7 @@ public class TrackResource {
    * @param externalTaskId the id that the program gives to Kling, or will
    * @param account the Kling account that it runs on; may be left out when one only is granted
    * @param model Kling's model name; tells when the end can be expected
+   * @param metadata what the caller keeps with it, as {@code Tracker-Metadata} has it
    */
   @JsonNaming(PropertyNamingStrategies.SnakeCaseStrategy.class)
   public record Request(
@@ -94,7 +97,8 @@ public class TrackResource {
       @Nullable String klingTaskId,
       @Nullable String externalTaskId,
       @Nullable String account,
-      @Nullable String model) {}
+      @Nullable String model,
+      @Nullable Map<String, @Nullable String> metadata) {}
 
   /**
    * What is watched from now on.
@@ -128,7 +132,8 @@ public class TrackResource {
                 externalId(request.externalTaskId()),
                 text("model", request.model(), MAX_MODEL),
                 kind.family().wireName(),
-                caller.key()));
+                caller.key(),
+                Metadata.field(request.metadata())));
     if (submission instanceof Submission.Stored stored) {
       askSoon(stored.taskId());
       return new Answer(stored.taskId(), callbacks.url(stored.taskId()));

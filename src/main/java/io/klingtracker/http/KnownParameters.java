@@ -1,6 +1,7 @@
 package io.klingtracker.http;
 
 import io.klingtracker.request.Nearest;
+import io.klingtracker.request.ParameterFamily;
 import io.klingtracker.request.Parameters;
 import jakarta.annotation.Priority;
 import jakarta.ws.rs.Priorities;
@@ -17,11 +18,13 @@ import java.util.Set;
 import java.util.TreeSet;
 import java.util.concurrent.ConcurrentHashMap;
 import org.jboss.resteasy.reactive.server.spi.ResteasyReactiveContainerRequestContext;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Refuses query parameters that the matched method does not declare, and those that come twice, on
  * {@code /v1} and {@code /admin}: a filter that is not read would answer more than was asked for.
- * Those that begin with {@code _} are the caller's own, against caches.
+ * What a {@link ParameterFamily} has in it is the method's to check. Those that begin with {@code
+ * _} are the caller's own, against caches.
  */
 @Provider
 @Priority(Priorities.USER)
@@ -44,13 +47,17 @@ public class KnownParameters implements ContainerRequestFilter {
             .getServerRequestContext()
             .getResteasyReactiveResourceInfo()
             .getResourceMethod();
-    check(given, known.computeIfAbsent(method, KnownParameters::declared));
+    ParameterFamily family = method.getAnnotation(ParameterFamily.class);
+    check(
+        given,
+        known.computeIfAbsent(method, KnownParameters::declared),
+        family == null ? null : family.value());
   }
 
-  static void check(Map<String, List<String>> given, Set<String> known) {
+  static void check(Map<String, List<String>> given, Set<String> known, @Nullable String family) {
     given.forEach(
         (name, values) -> {
-          if (name.startsWith("_")) {
+          if (name.startsWith("_") || family != null && name.startsWith(family)) {
             return;
           }
           if (!known.contains(name)) {

@@ -5,6 +5,7 @@ import io.klingtracker.catalog.CatalogDocs;
 import io.klingtracker.catalog.Example;
 import io.klingtracker.catalog.Kind;
 import io.klingtracker.catalog.SyncPath;
+import io.klingtracker.request.Metadata;
 import io.quarkus.smallrye.openapi.OpenApiFilter;
 import java.math.BigDecimal;
 import java.util.List;
@@ -84,6 +85,11 @@ public class KlingOpenApi implements OASFilter {
             .addParameter(header("Tracker-Dry-Run", "true: say what would be sent, store nothing"))
             .addParameter(header("Tracker-Priority", "1 to 9, 9 first, default 5"))
             .addParameter(header("Tracker-Deadline", "seconds after which nothing is sent"))
+            .addParameter(
+                header(
+                    Metadata.HEADER,
+                    "a JSON object of at most 16 texts, kept with the task and found by"
+                        + " GET /v1/tasks?meta.<key>=<value>"))
             .addParameter(header("Prefer", "wait=1..60: hold the answer until the end"));
     if (kind.dialect() == Kind.Dialect.NEWER) {
       operation.addParameter(path("model"));

@@ -5,6 +5,7 @@ import io.klingtracker.catalog.Kind;
 import io.klingtracker.catalog.SyncPath;
 import io.klingtracker.problem.ErrorCode;
 import io.klingtracker.problem.ProblemException;
+import io.klingtracker.request.Metadata;
 import io.klingtracker.request.Parameters;
 import io.klingtracker.task.Task;
 import io.klingtracker.task.TaskFilter;
@@ -85,6 +86,7 @@ public class KlingResource {
       @HeaderParam("Idempotency-Key") @Nullable String idempotencyKey,
       @HeaderParam("Tracker-Priority") @Nullable String priority,
       @HeaderParam("Tracker-Deadline") @Nullable String deadline,
+      @HeaderParam(Metadata.HEADER) List<String> metadata,
       @HeaderParam("Tracker-Dry-Run") @Nullable String dryRun,
       @HeaderParam("Prefer") @Nullable String prefer) {
     SyncPath sync = Catalog.current().syncOfPath(withoutSlash(path)).orElse(null);
@@ -98,7 +100,8 @@ public class KlingResource {
             .ofPath(withoutSlash(path))
             .filter(known -> known.dialect() == Kind.Dialect.LEGACY)
             .orElseThrow(() -> unknown(path));
-    Submissions.Options options = new Submissions.Options(idempotencyKey, priority, deadline);
+    Submissions.Options options =
+        new Submissions.Options(idempotencyKey, priority, deadline, metadata);
     boolean dry = Submissions.isDryRun(dryRun);
     Duration wait = Preference.wait(prefer, maxWait);
     return bodies.read(

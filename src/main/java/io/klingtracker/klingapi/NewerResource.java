@@ -9,6 +9,7 @@ import io.klingtracker.catalog.Kind;
 import io.klingtracker.json.Body;
 import io.klingtracker.problem.ErrorCode;
 import io.klingtracker.problem.ProblemException;
+import io.klingtracker.request.Metadata;
 import io.klingtracker.task.Task;
 import io.klingtracker.task.TaskPage;
 import io.klingtracker.task.Tasks;
@@ -115,6 +116,7 @@ public class NewerResource {
       @HeaderParam("Idempotency-Key") @Nullable String idempotencyKey,
       @HeaderParam("Tracker-Priority") @Nullable String priority,
       @HeaderParam("Tracker-Deadline") @Nullable String deadline,
+      @HeaderParam(Metadata.HEADER) List<String> metadata,
       @HeaderParam("Tracker-Dry-Run") @Nullable String dryRun,
       @HeaderParam("Prefer") @Nullable String prefer) {
     Kind kind =
@@ -125,7 +127,8 @@ public class NewerResource {
                 () ->
                     new ProblemException(
                         ErrorCode.NOT_FOUND, "no such path: /" + kindPath + "/{model}"));
-    Submissions.Options options = new Submissions.Options(idempotencyKey, priority, deadline);
+    Submissions.Options options =
+        new Submissions.Options(idempotencyKey, priority, deadline, metadata);
     boolean dry = Submissions.isDryRun(dryRun);
     Duration wait = Preference.wait(prefer, maxWait);
     return bodies.read(

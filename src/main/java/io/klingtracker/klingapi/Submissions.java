@@ -10,6 +10,7 @@ import io.klingtracker.json.Body;
 import io.klingtracker.kling.KlingConfig;
 import io.klingtracker.problem.ErrorCode;
 import io.klingtracker.problem.ProblemException;
+import io.klingtracker.request.Metadata;
 import io.klingtracker.request.Parameters;
 import io.klingtracker.secret.Hashes;
 import io.klingtracker.task.NewTask;
@@ -59,9 +60,16 @@ class Submissions {
   private final MeterRegistry meters;
   private final Clock clock;
 
-  /** The headers that steer a submission. */
+  /**
+   * The headers that steer a submission.
+   *
+   * @param metadata each time that the header came
+   */
   record Options(
-      @Nullable String idempotencyKey, @Nullable String priority, @Nullable String deadline) {}
+      @Nullable String idempotencyKey,
+      @Nullable String priority,
+      @Nullable String deadline,
+      List<String> metadata) {}
 
   /**
    * What is asked.
@@ -126,6 +134,7 @@ class Submissions {
     Checked checked = check(request);
     priority(options.priority());
     deadline(options.deadline());
+    Metadata.header(options.metadata());
     String externalTaskId = checked.externalTaskId();
     if (externalTaskId != null && tasks.find(request.tenant(), externalTaskId).isPresent()) {
       throw taken(externalTaskId);
@@ -188,7 +197,8 @@ class Submissions {
             deadline(options.deadline()),
             idempotency(options.idempotencyKey(), request, requestId),
             caller.key(),
-            account(request, checked));
+            account(request, checked),
+            Metadata.header(options.metadata()));
     Submission submission = store(task);
     if (submission instanceof Submission.Stored stored) {
       if (checked.retirement() != null) {

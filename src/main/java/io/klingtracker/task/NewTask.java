@@ -24,6 +24,7 @@ import org.jspecify.annotations.Nullable;
  * @param idempotency the caller's Idempotency-Key, or null
  * @param apiKey the id of the API key that it came with, for reports of use
  * @param account the Kling account that it has to go to; null for any
+ * @param metadata the caller's own pairs, a JSON object of texts, or null
  */
 public record NewTask(
     String tenant,
@@ -41,7 +42,8 @@ public record NewTask(
     @Nullable Instant deadline,
     @Nullable Idempotency idempotency,
     @Nullable UUID apiKey,
-    @Nullable String account) {
+    @Nullable String account,
+    @Nullable String metadata) {
 
   /**
    * A retry-safe submission.

@@ -19,6 +19,7 @@ import org.jspecify.annotations.Nullable;
  * @param account the Kling account that runs it; null until dispatch
  * @param klingTaskId Kling's id; null until Kling accepted it
  * @param callbackUrl where the caller is notified
+ * @param metadata the caller's own pairs, JSON text; null for none
  * @param status its status
  * @param sequence number of its changes so far
  * @param statusMessage why it has that status, when there is something to say
@@ -48,6 +49,7 @@ public record Task(
     @Nullable String account,
     @Nullable String klingTaskId,
     @Nullable String callbackUrl,
+    @Nullable String metadata,
     TaskStatus status,
     int sequence,
     @Nullable String statusMessage,
@@ -71,7 +73,7 @@ public record Task(
   public static final String COLUMNS =
       """
       t.id, t.tenant_id, t.kind, t.external_task_id, t.model, t.upstream_model, t.account, t.kling_task_id,
-      t.callback_url, t.status::text as status, t.sequence, t.status_message, t.error_code,
+      t.callback_url, t.metadata::text as metadata, t.status::text as status, t.sequence, t.status_message, t.error_code,
       t.error_class, t.retryable, t.amount_expected, t.amount, t.currency,
       t.previous_status is not distinct from 'expired' as late, t.result::text as result, t.units_expected, t.units,
       t.created_at, t.dispatched_at, t.updated_at, t.finished_at, t.result_expires_at
@@ -89,6 +91,7 @@ public record Task(
         row.getString("account"),
         row.getString("kling_task_id"),
         row.getString("callback_url"),
+        row.getString("metadata"),
         TaskStatus.of(row.getString("status")),
         row.getInt("sequence"),
         row.getString("status_message"),

@@ -33,6 +33,13 @@ final class TaskListing {
         where t.tenant_id = :tenant %1$s order by o.task_id desc limit :most)
       """;
 
+  /**
+   * The tasks of labels, one by one: a merge join would walk all tasks down to the newest that has
+   * the label.
+   */
+  private static final String LOOKED_UP =
+      " cross join lateral (select x.* from task x where x.id = %s offset 0) t ";
+
   private TaskListing() {}
 
   /**
@@ -44,7 +51,16 @@ final class TaskListing {
     values.put("tenant", tenant);
     TaskStatus status = filter.status();
     String where = where(filter, values);
-    if (status == null || filter.externalTaskId() != null) {
+    boolean byCallersId = filter.externalTaskId() != null;
+    if (status == null && !byCallersId && !filter.labels().isEmpty()) {
+      return SELECT
+          + labels(filter, before, values)
+          + LOOKED_UP.formatted("l0.task_id")
+          + "where true"
+          + where
+          + end("l0.task_id");
+    }
+    if (status == null || byCallersId) {
       return SELECT
           + "task t where t.tenant_id = :tenant"
           + where
@@ -53,7 +69,12 @@ final class TaskListing {
     }
     if (status.compareTo(TaskStatus.EXPIRED) >= 0) {
       return SELECT
-          + "task_event e join task t on t.id = e.task_id where e.tenant_id = :tenant and e.status = '"
+          + (filter.labels().isEmpty()
+              ? "task_event e join task t on t.id = e.task_id "
+              : labels(filter, before, values)
+                  + " join task_event e on e.task_id = l0.task_id"
+                  + LOOKED_UP.formatted("e.task_id"))
+          + "where e.tenant_id = :tenant and e.status = '"
           + status.wireName()
           + "'"
           + where
@@ -81,10 +102,47 @@ final class TaskListing {
       // its final event has put it.
       where.append(" and t.status = '").append(status.wireName()).append("'");
     }
+    if (filter.externalTaskId() != null
+        || status != null && status.compareTo(TaskStatus.EXPIRED) < 0) {
+      for (int i = 0; i < filter.labels().size(); i++) {
+        // Of few tasks, so that they are looked through; the planner would guess one in two
+        // hundred.
+        where.append(
+            " and case when t.metadata ->> :label%1$d = :text%1$d then true else false end"
+                .formatted(i));
+        label(values, filter, i);
+      }
+    }
     add(where, values, "t.kind = ", "kind", filter.kind());
     add(where, values, "t.model = ", "model", filter.model());
     add(where, values, "t.external_task_id = ", "externalTaskId", filter.externalTaskId());
     return where.toString();
+  }
+
+  /** A row for each pair, of which the planner walks those of the rarest. */
+  private static String labels(
+      TaskFilter filter, @Nullable String before, Map<String, Object> values) {
+    StringBuilder joins = new StringBuilder();
+    for (int i = 0; i < filter.labels().size(); i++) {
+      String name = "l" + i;
+      joins
+          .append(i == 0 ? "" : " join ")
+          .append(
+              """
+              (select l.task_id from task_label l
+               where l.tenant_id = :tenant and l.term = task_label_term(:label%1$d, :text%1$d)%2$s) l%1$d\
+              """
+                  .formatted(i, range("l.task_id", filter, before, values)))
+          .append(i == 0 ? "" : " on " + name + ".task_id = l0.task_id");
+      label(values, filter, i);
+    }
+    return joins.toString();
+  }
+
+  private static void label(Map<String, Object> values, TaskFilter filter, int i) {
+    TaskFilter.Label label = filter.labels().get(i);
+    values.put("label" + i, label.key());
+    values.put("text" + i, label.value());
   }
 
   /** Ids sort by time, so that times and the cursor are ranges of the index that is walked. */

@@ -35,7 +35,8 @@ final class TaskSql {
           when m.status = 'canceled' or m.status = 'failed' and m.dispatched_at is null then
             json_build_object('units', 0, 'amount', 0, 'currency', m.currency, 'state', 'charged')
           when m.units_expected is not null then json_build_object('units', m.units_expected,
-            'amount', m.amount_expected, 'currency', m.currency, 'state', 'expected') end)
+            'amount', m.amount_expected, 'currency', m.currency, 'state', 'expected') end,
+        'metadata', m.metadata)
       """
           .formatted(Rfc3339.SQL_PATTERN);
 
@@ -77,7 +78,7 @@ final class TaskSql {
 
   /** Bytes of what can be large in a task, of columns as {@link Task#COLUMNS} names them. */
   static final String WEIGHT =
-      "octet_length(coalesce(result, '')) + octet_length(coalesce(status_message, ''))";
+      "octet_length(coalesce(result, '')) + octet_length(coalesce(status_message, '')) + octet_length(coalesce(metadata, ''))";
 
   private TaskSql() {}
 

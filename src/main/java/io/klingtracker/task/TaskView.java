@@ -35,6 +35,12 @@ public record TaskView(
     @Nullable BigDecimal unitsExpected,
     @Nullable Cost cost,
     @Nullable String callbackUrl,
+    @Schema(
+            type = SchemaType.OBJECT,
+            additionalProperties = String.class,
+            description = "what the caller keeps with it")
+        @JsonRawValue
+        @Nullable String metadata,
     String createdAt,
     @Nullable String dispatchedAt,
     String updatedAt,
@@ -75,6 +81,7 @@ public record TaskView(
         task.unitsExpected(),
         Cost.of(task),
         task.callbackUrl(),
+        task.metadata(),
         Rfc3339.format(task.createdAt()),
         time(task.dispatchedAt()),
         Rfc3339.format(task.updatedAt()),

@@ -14,6 +14,7 @@ import org.jspecify.annotations.Nullable;
  * @param model Kling's model name, when the caller tells
  * @param family which of Kling's slot counts it falls under
  * @param apiKey the id of the API key that it came with, for reports of use
+ * @param metadata the caller's own pairs, a JSON object of texts, or null
  */
 public record TrackedTask(
     String tenant,
@@ -23,9 +24,10 @@ public record TrackedTask(
     @Nullable String externalTaskId,
     @Nullable String model,
     String family,
-    @Nullable UUID apiKey) {
+    @Nullable UUID apiKey,
+    @Nullable String metadata) {
 
-  /** One that came with no key of which anybody keeps count. */
+  /** One that came with no key of which anybody keeps count, and no metadata. */
   public TrackedTask(
       String tenant,
       String kind,
@@ -34,6 +36,6 @@ public record TrackedTask(
       @Nullable String externalTaskId,
       @Nullable String model,
       String family) {
-    this(tenant, kind, account, klingTaskId, externalTaskId, model, family, null);
+    this(tenant, kind, account, klingTaskId, externalTaskId, model, family, null, null);
   }
 }

@@ -11,6 +11,7 @@ import com.fasterxml.jackson.databind.node.MissingNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.klingtracker.catalog.Catalog;
 import io.klingtracker.catalog.Kind;
+import io.klingtracker.request.Metadata;
 import java.time.Instant;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -87,8 +88,8 @@ final class CallbackBody {
     return body;
   }
 
-  /** What headers say of a failure, for receivers that look at no body of ours. */
-  static Map<String, String> failureHeaders(String event) {
+  /** What headers tell that Kling's body has no place for: a failure's sort, the metadata. */
+  static Map<String, String> headers(String event) {
     JsonNode parsed = read(event);
     Map<String, String> headers = new LinkedHashMap<>();
     if (parsed.hasNonNull("error_class")) {
@@ -96,6 +97,14 @@ final class CallbackBody {
     }
     if (parsed.hasNonNull("retryable")) {
       headers.put("tracker-retryable", parsed.path("retryable").asText());
+    }
+    if (parsed.hasNonNull("metadata")) {
+      Map<String, String> pairs = new LinkedHashMap<>();
+      parsed
+          .path("metadata")
+          .fields()
+          .forEachRemaining(pair -> pairs.put(pair.getKey(), pair.getValue().asText()));
+      headers.put("tracker-metadata", Metadata.ascii(pairs));
     }
     return headers;
   }

@@ -241,7 +241,7 @@ class WebhookSender {
       Instant now = clock.instant();
       Map<String, String> headers = headers(delivery.eventId(), now, delivery.tenant(), body);
       headers.put("tracker-sequence", String.valueOf(delivery.sequence()));
-      headers.putAll(CallbackBody.failureHeaders(delivery.payload()));
+      headers.putAll(CallbackBody.headers(delivery.payload()));
       return traces.around(delivery, headers, () -> client.post(delivery.url(), headers, body));
     } catch (RuntimeException e) {
       LOG.errorf(

@@ -3,9 +3,10 @@
 -- One more than a tenant may have watched is not stored.
 with stored as (
   insert into task (id, tenant_id, kind, tracked, external_task_id, model, upstream_model, account, kling_task_id,
-      status, sequence, feed_position, created_at, updated_at, api_key_id)
+      status, sequence, feed_position, created_at, updated_at, api_key_id, metadata)
   select :id, :tenant, :kind, true, :externalTaskId, :model, :model, :account, :klingTaskId, 'queued', 1,
-    ${position}, cast(:now as timestamptz), cast(:now as timestamptz), cast(:apiKey as uuid)
+    ${position}, cast(:now as timestamptz), cast(:now as timestamptz), cast(:apiKey as uuid),
+    cast(:metadata as jsonb)
   where (select count(*) from open_task where tenant_id = :tenant and tracked) < :most
   returning *
 ),

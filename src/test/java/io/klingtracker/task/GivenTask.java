@@ -20,6 +20,7 @@ public final class GivenTask {
   private @Nullable Instant deadline;
   private NewTask.@Nullable Idempotency key;
   private @Nullable String account;
+  private @Nullable String metadata;
 
   private GivenTask(String tenant) {
     this.tenant = tenant;
@@ -102,6 +103,12 @@ public final class GivenTask {
     return this;
   }
 
+  /** With pairs of the caller's, a JSON object. */
+  public GivenTask metadata(String metadata) {
+    this.metadata = metadata;
+    return this;
+  }
+
   /** The submission. */
   public NewTask task() {
     return new NewTask(
@@ -120,7 +127,8 @@ public final class GivenTask {
         deadline,
         key,
         null,
-        account);
+        account,
+        metadata);
   }
 
   /** Submits it; its id. */

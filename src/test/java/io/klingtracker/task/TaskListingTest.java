@@ -113,8 +113,25 @@ class TaskListingTest {
             "insert into dispatch_queue (task_id, tenant_id, family, due_at) select id, tenant_id, 'video', now() from task where status = 'queued'",
             "insert into open_task (task_id, account, family, slots, next_check_at) select id, 'default', 'video', 1, now() from task where status in ('submitted', 'processing')"));
     run(later.stream().filter(addition -> !addition.contains("task_event")).toList());
+    // A pair of many, a pair of a thousand, pairs of a few each, and one that another tenant has
+    // too. A copy has no triggers.
     run(
         List.of(
+            """
+            insert into task_label (tenant_id, term, task_id)
+            select tenant_id, task_label_term(p.key, p.value), id
+            from (select *, kling_task_id::int as i from task where kling_task_id like '%0') t, lateral (values
+              ('env', 'prod', true), ('env', 'old', i < 500000), ('order', (i / 100)::text, true), ('team', 'a', i % 1000 = 10),
+              ('both', 'tenants', i % 5000 = 0)) as p(key, value, has)
+            where has
+            """,
+            """
+            update task set metadata = '{"env": "prod"}'
+            where status in ('queued', 'submitted', 'processing') and kling_task_id like '%00_'
+            """));
+    run(
+        List.of(
+            "vacuum (analyze) task_label",
             "vacuum (analyze) task",
             "vacuum (analyze) dispatch_queue",
             "vacuum (analyze) open_task"));
@@ -153,7 +170,32 @@ class TaskListingTest {
             new TaskFilter(null, null, null, null, NOW, null),
             new TaskFilter(null, null, null, null, null, NOW),
             new TaskFilter("text2video", TaskStatus.FAILED, "kling-v3", null, null, null),
-            new TaskFilter("text2video", TaskStatus.QUEUED, "kling-v3", null, null, null)));
+            new TaskFilter("text2video", TaskStatus.QUEUED, "kling-v3", null, null, null),
+            labelled(null, "env", "prod"),
+            labelled(null, "env", "nothing"),
+            // Of which the newest half has none.
+            labelled(null, "env", "old"),
+            labelled(TaskStatus.SUCCEED, "env", "old"),
+            labelled(null, "order", "4711"),
+            labelled(null, "both", "tenants"),
+            // The common one first, and last: the rare one is walked.
+            labelled(null, "env", "prod", "order", "4711"),
+            labelled(null, "order", "4711", "env", "prod"),
+            labelled(null, "env", "prod", "team", "a"),
+            labelled(null, "env", "nothing", "order", "4711", "team", "a"),
+            labelled(TaskStatus.SUCCEED, "env", "prod"),
+            labelled(TaskStatus.SUCCEED, "order", "4711"),
+            labelled(TaskStatus.EXPIRED, "order", "4711"),
+            labelled(TaskStatus.QUEUED, "env", "prod"),
+            labelled(TaskStatus.SUBMITTED, "env", "prod")));
+  }
+
+  private static TaskFilter labelled(@Nullable TaskStatus status, String... pairs) {
+    List<TaskFilter.Label> labels = new ArrayList<>();
+    for (int i = 0; i < pairs.length; i += 2) {
+      labels.add(new TaskFilter.Label(pairs[i], pairs[i + 1]));
+    }
+    return new TaskFilter(null, status, null, null, null, null, labels);
   }
 
   @Test
@@ -167,6 +209,7 @@ class TaskListingTest {
                 String plan = plan(filter, before.isEmpty() ? null : before);
                 if (plan.contains("Seq Scan on task ")
                     || plan.contains("Seq Scan on task_event")
+                    || plan.contains("Seq Scan on task_label")
                     || pages(plan) > MAX_PAGES) {
                   bad.add(filter + " before " + before + "\n" + plan);
                 }

@@ -92,7 +92,8 @@ class TaskStoreTest {
             "units",
             "error_class",
             "retryable",
-            "cost"),
+            "cost",
+            "metadata"),
         names(event));
     assertEquals(stored.taskId(), event.get("task_id").asText());
     assertEquals("queued", event.get("status").asText());

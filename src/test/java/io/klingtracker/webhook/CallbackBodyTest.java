@@ -68,11 +68,12 @@ class CallbackBodyTest {
     "'{\"error_class\":\"capacity\",\"retryable\":true}', '{tracker-error-class=capacity, tracker-retryable=true}'",
     "'{\"error_class\":\"kling\",\"retryable\":null}', {tracker-error-class=kling}",
     "'{\"error_class\":null,\"retryable\":null}', {}",
+    "'{\"metadata\":null}', {}",
+    "'{\"metadata\":{\"order\":\"4711\",\"who\":\"J\u00FCrgen\\n\u007F\uD83D\uDE00\"}}', '{tracker-metadata={\"order\":\"4711\",\"who\":\"J\\u00FCrgen\\n\\u007F\\uD83D\\uDE00\"}}'",
     "{}, {}"
   })
-  void headers_tell_what_a_failure_was_and_leave_out_what_nobody_knows(
-      String event, String headers) {
-    assertEquals(headers, CallbackBody.failureHeaders(event).toString());
+  void headers_tell_what_is_known_beside_the_body_and_nothing_else(String event, String headers) {
+    assertEquals(headers, CallbackBody.headers(event).toString());
   }
 
   @Test
