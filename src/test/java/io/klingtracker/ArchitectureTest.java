@@ -78,7 +78,7 @@ class ArchitectureTest {
           tenant -> cache database http kling loops problem request catalog secret task text time
           upstream -> database kling loops problem retry catalog secret task
           watch -> database http loops problem share task
-          api -> cache kling loops problem request catalog secret task tenant time upstream watch
+          api -> cache kling loops problem request catalog secret share task tenant time upstream watch
           billing -> kling loops problem request task tenant text time upstream
           callback -> database http kling loops presence problem retry secret task text upstream
           dispatch -> database http json kling loops presence problem retry catalog share task tenant time upstream

@@ -89,6 +89,22 @@ class TaskRepository {
       where bytes_before < :maxBytes order by id desc
       """;
 
+  /** The first tasks of a range; a range of the index of the tenant's tasks. */
+  static final String OLDEST =
+      """
+      with page as materialized (
+        select %s from task t
+        where t.tenant_id = :tenant and t.id > :behind and t.id >= :from and t.id < :to
+        order by t.id limit :limit
+      ),
+      weighed as (select p.*, %s as weight from page p)
+      select * from (
+        select w.*, sum(weight) over (order by id) - weight as bytes_before from weighed w
+      ) placed
+      where bytes_before < :maxBytes order by id
+      """
+          .formatted(Task.COLUMNS, TaskSql.WEIGHT);
+
   private final Jdbi jdbi;
 
   @Inject
@@ -150,6 +166,27 @@ class TaskRepository {
                             Rows.instant(row, "created_at"),
                             row.getObject("request_id", UUID.class)))
                 .findOne());
+  }
+
+  List<Task> oldest(String tenant, TaskRange range, int limit, int maxBytes) {
+    return jdbi.withHandle(
+        handle ->
+            handle
+                .createQuery(OLDEST)
+                .bindMap(bounds(range))
+                .bind("tenant", tenant)
+                .bind("limit", limit)
+                .bind("maxBytes", maxBytes)
+                .map((row, context) -> Task.of(row))
+                .list());
+  }
+
+  /** Every id is above the empty text, and below one that begins behind all letters. */
+  static Map<String, String> bounds(TaskRange range) {
+    return Map.of(
+        "behind", range.behind() == null ? "" : range.behind(),
+        "from", range.createdAfter() == null ? "" : TaskId.firstAt(range.createdAfter()),
+        "to", range.createdBefore() == null ? "~" : TaskId.firstAt(range.createdBefore()));
   }
 
   TaskBatch batch(String tenant, List<String> ids) {

@@ -253,6 +253,14 @@ public class Tasks {
     return repository.page(tenant, filter, before, limit, 0);
   }
 
+  /**
+   * Oldest first, as many as there may be in number and in bytes of what can be large in them, one
+   * at least; none behind the last.
+   */
+  public List<Task> oldest(String tenant, TaskRange range, int limit, int maxBytes) {
+    return repository.oldest(tenant, range, limit, maxBytes);
+  }
+
   /** Newest first by page number, from 1. */
   public TaskPage numberedPage(String tenant, TaskFilter filter, int pageNumber, int pageSize) {
     return repository.page(tenant, filter, null, pageSize, (pageNumber - 1) * pageSize);

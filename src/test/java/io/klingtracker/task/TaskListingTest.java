@@ -218,6 +218,7 @@ class TaskListingTest {
     assertEquals(List.of(), bad);
     status_by_any_id_is_one_look_into_indexes();
     deep_pages_cost_what_the_first_costs();
+    an_export_reads_its_page_and_nothing_else();
   }
 
   private void status_by_any_id_is_one_look_into_indexes() {
@@ -242,6 +243,31 @@ class TaskListingTest {
     int first = pages(plan(all, null));
     int deep = pages(plan(all, "task_" + "0".repeat(22) + "1000"));
     assertTrue(deep <= first * 2 + 20, first + " pages at first, " + deep + " deep");
+  }
+
+  private void an_export_reads_its_page_and_nothing_else() {
+    String middle = "task_" + "0".repeat(21) + "80000";
+    for (TaskRange range :
+        List.of(
+            new TaskRange(null, null, null),
+            new TaskRange(middle, null, null),
+            new TaskRange(middle, Instant.EPOCH, NOW))) {
+      for (String tenant : List.of("acme", "small")) {
+        List<String> lines =
+            jdbi.withHandle(
+                h ->
+                    h.createQuery("explain (analyze, buffers) " + TaskRepository.OLDEST)
+                        .bindMap(TaskRepository.bounds(range))
+                        .bind("tenant", tenant)
+                        .bind("limit", 51)
+                        .bind("maxBytes", 1 << 20)
+                        .mapTo(String.class)
+                        .list());
+        String plan = String.join("\n", lines);
+        assertFalse(plan.contains("Seq Scan on task "), plan);
+        assertTrue(pages(plan) < 150, plan);
+      }
+    }
   }
 
   private String plan(TaskFilter filter, @Nullable String before) {
