@@ -82,7 +82,7 @@ class ArchitectureTest {
           billing -> kling loops problem request task tenant text time upstream
           callback -> database http kling loops presence problem retry secret task text upstream
           dispatch -> database http json kling loops presence problem retry catalog share task tenant time upstream
-          events -> database loops presence problem request task tenant time watch
+          events -> database loops presence problem request retry task tenant time watch
           feed -> database loops problem request retry secret task tenant watch
           klingapi -> egress http json kling problem request catalog secret share task tenant upstream watch
           reconcile -> database kling loops presence retry catalog task upstream

@@ -14,6 +14,9 @@ import java.time.Duration;
 @Singleton
 class EventsLifecycle {
 
+  /** How often the backlog is measured. */
+  private static final Duration MEASURE_EVERY = Duration.ofSeconds(5);
+
   private static final Duration EMPTY_EVERY = Duration.ofSeconds(1);
   private static final int EMPTY_BATCH = 10_000;
 
@@ -37,7 +40,7 @@ class EventsLifecycle {
     }
     loops.add(
         WorkLoop.named("outbox-gauge")
-            .every(config.measure())
+            .every(MEASURE_EVERY)
             .work(
                 () -> {
                   metrics.backlog(store.lag());

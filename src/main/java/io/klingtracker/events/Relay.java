@@ -5,6 +5,7 @@ import io.klingtracker.events.OutboxMessage.Kind;
 import io.klingtracker.loops.Batch;
 import io.klingtracker.loops.SetAside;
 import io.klingtracker.loops.WorkLoop;
+import io.klingtracker.retry.Backoff;
 import java.time.Clock;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -20,6 +21,7 @@ import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.locks.LockSupport;
 import java.util.function.BiConsumer;
+import java.util.random.RandomGenerator;
 import org.apache.kafka.common.errors.RetriableException;
 import org.apache.kafka.common.errors.SerializationException;
 import org.jboss.logging.Logger;
@@ -46,6 +48,21 @@ final class Relay implements AutoCloseable {
    */
   static final int REPLAYED = 100;
 
+  /** Most events read by one statement. */
+  private static final int BATCH = 500;
+
+  /**
+   * The longest time between two looks, should a wake-up be lost; also how often a replica that
+   * stands by looks whether it is to relay.
+   */
+  static final Duration POLL = Duration.ofMillis(250);
+
+  /** Between a read of 16 events or more and the next: under load many commits share a read. */
+  static final Duration LINGER = Duration.ofMillis(25);
+
+  /** How long a stopping replica waits for what is in flight. */
+  private static final Duration DRAIN = Duration.ofSeconds(5);
+
   /** Nothing is sent when it was longer ago that the session was seen to live. */
   private static final Duration PROOF = Duration.ofSeconds(1);
 
@@ -55,10 +72,15 @@ final class Relay implements AutoCloseable {
   /** How often it looks whether its session can still write, and whether there is a replay. */
   private static final Duration LOOK = Duration.ofSeconds(1);
 
-  private static final int MAX_DOUBLINGS = 16;
+  /** Pause before the first new try of an event; it doubles up to the configured cap. */
+  private static final Duration RETRY_FIRST = Duration.ofMillis(200);
 
   private final OutboxStore store;
   private final EventSink sink;
+  private final Duration poll;
+  private final Duration linger;
+  private final Backoff retries;
+  private final RandomGenerator random = RandomGenerator.getDefault();
   private final RelayConfig config;
   private final RelayMetrics metrics;
   private final Clock clock;
@@ -112,6 +134,20 @@ final class Relay implements AutoCloseable {
       long at) {}
 
   Relay(OutboxStore store, EventSink sink, RelayConfig config, RelayMetrics metrics, Clock clock) {
+    this(store, sink, config, POLL, LINGER, metrics, clock);
+  }
+
+  Relay(
+      OutboxStore store,
+      EventSink sink,
+      RelayConfig config,
+      Duration poll,
+      Duration linger,
+      RelayMetrics metrics,
+      Clock clock) {
+    this.poll = poll;
+    this.linger = linger;
+    this.retries = Backoff.capped(RETRY_FIRST, config.retryCap());
     this.store = store;
     this.lock = new RelayLock(store.replica());
     this.sink = sink;
@@ -122,7 +158,7 @@ final class Relay implements AutoCloseable {
     this.lastAck = System.nanoTime();
     this.loop =
         WorkLoop.named("relay")
-            .every(config.poll())
+            .every(poll)
             .atEnd(this::drain)
             .oldest(metrics::oldest)
             .work(this::runOnce);
@@ -177,7 +213,7 @@ final class Relay implements AutoCloseable {
     proved();
     metrics.relaying(relays);
     replaying = relays && store.isReplaying(current);
-    nextLook = now + (relays ? LOOK : config.poll()).toMillis();
+    nextLook = now + (relays ? LOOK : poll).toMillis();
   }
 
   /** After a read that found many, lets more of them come together. */
@@ -238,7 +274,7 @@ final class Relay implements AutoCloseable {
 
   /** How many events are worth a statement of their own while others are under way. */
   private int enough() {
-    return Math.max(1, Math.min(config.batch(), config.window() / 4));
+    return Math.max(1, Math.min(BATCH, config.window() / 4));
   }
 
   /** Deletes what Kafka has, or never takes. Who stands by leaves that to the one that relays. */
@@ -353,14 +389,14 @@ final class Relay implements AutoCloseable {
       return false;
     }
     settle(current);
-    int room = Math.min(config.batch(), config.window() - window.size());
+    int room = Math.min(BATCH, config.window() - window.size());
     long bytes = config.windowBytes() - window.bytes();
     if (room < enough() || bytes <= 0) {
       // Read on when acknowledgements have made room: every read looks into every lane.
       news.set(true);
       return false;
     }
-    nextRead = now + config.poll().toMillis();
+    nextRead = now + poll.toMillis();
     Map<OutboxMessage, RuntimeException> broken = new LinkedHashMap<>();
     List<OutboxMessage> next =
         store.next(
@@ -395,7 +431,7 @@ final class Relay implements AutoCloseable {
       news.set(true);
     } else {
       lock.readOnce();
-      lingerUntil = System.nanoTime() + (next.size() >= MANY ? config.linger().toNanos() : 0);
+      lingerUntil = System.nanoTime() + (next.size() >= MANY ? linger.toNanos() : 0);
     }
     return full && window.size() < config.window() && window.bytes() < config.windowBytes();
   }
@@ -470,9 +506,7 @@ final class Relay implements AutoCloseable {
   }
 
   private long delay(int failures) {
-    return Math.min(
-        config.retryCap().toMillis(),
-        config.retryDelay().toMillis() << Math.min(failures, MAX_DOUBLINGS));
+    return retries.after(failures + 1, random).toMillis();
   }
 
   private void disconnect() {
@@ -514,7 +548,7 @@ final class Relay implements AutoCloseable {
   }
 
   private void drain() {
-    long deadline = System.nanoTime() + config.drain().toNanos();
+    long deadline = System.nanoTime() + DRAIN.toNanos();
     try {
       Handle current = session;
       while (current != null && window.inFlight() > 0 && System.nanoTime() < deadline) {

@@ -42,39 +42,9 @@ public interface RelayConfig {
   @WithDefault("16777216")
   long windowBytes();
 
-  /** Most events read by one statement. */
-  @WithDefault("500")
-  int batch();
-
-  /**
-   * Least time between a read that found 16 events or more and the next one: many commits share a
-   * read, whose price is to look into every lane.
-   */
-  @WithDefault("25ms")
-  Duration linger();
-
-  /**
-   * The fallback poll, should a wake-up be lost, and how often a replica that stands by looks
-   * whether it is to relay.
-   */
-  @WithDefault("250ms")
-  Duration poll();
-
-  /** Pause before the first new try of an event that Kafka did not take; it doubles. */
-  @WithDefault("200ms")
-  Duration retryDelay();
-
-  /** Longest pause before a new try. */
+  /** Longest pause before a new try of an event that Kafka did not take; the first is 0.2 s. */
   @WithDefault("5s")
   Duration retryCap();
-
-  /** How long a stopping replica waits for what is in flight. */
-  @WithDefault("5s")
-  Duration drain();
-
-  /** How often the backlog is measured. */
-  @WithDefault("5s")
-  Duration measure();
 
   /** The compacted topic. */
   interface State {

@@ -32,6 +32,8 @@ final class RelayRig {
   static final String TENANT = "acme";
 
   final RelayConfig config;
+  private Duration poll = Duration.ofMillis(20);
+  private Duration linger = Relay.LINGER;
   final OutboxStore store;
   final SetAside setAside;
   private final Jdbi jdbi;
@@ -45,16 +47,25 @@ final class RelayRig {
 
   static RelayConfig config(Map<String, String> settings) {
     SmallRyeConfigBuilder builder =
-        new SmallRyeConfigBuilder()
-            .addDiscoveredConverters()
-            .withMapping(RelayConfig.class)
-            .withDefaultValue("tracker.events.poll", "20ms");
+        new SmallRyeConfigBuilder().addDiscoveredConverters().withMapping(RelayConfig.class);
     settings.forEach((key, value) -> builder.withDefaultValue("tracker.events." + key, value));
     return builder.build().getConfigMapping(RelayConfig.class);
   }
 
+  /** With another time between two looks. */
+  RelayRig polling(Duration time) {
+    poll = time;
+    return this;
+  }
+
+  /** With another time between two reads under load. */
+  RelayRig lingering(Duration time) {
+    linger = time;
+    return this;
+  }
+
   Relay relay(EventSink sink) {
-    return new Relay(store, sink, config, metrics(), Clock.systemUTC());
+    return new Relay(store, sink, config, poll, linger, metrics(), Clock.systemUTC());
   }
 
   /** A way to Kafka over a plain producer that others may share. */

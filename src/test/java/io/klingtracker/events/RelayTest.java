@@ -40,8 +40,7 @@ class RelayTest {
   private static final Duration LIMIT = Duration.ofSeconds(60);
 
   private final Jdbi jdbi = DATABASE.jdbi();
-  private final RelayRig rig =
-      new RelayRig(jdbi, Map.of("retry-delay", "10ms", "retry-cap", "20ms", "window", "50"));
+  private final RelayRig rig = new RelayRig(jdbi, Map.of("retry-cap", "20ms", "window", "50"));
   private final ToldSink kafka = new ToldSink();
 
   /** Acknowledges at once, but for tasks it has to refuse or to keep waiting. */
@@ -256,7 +255,7 @@ class RelayTest {
     CompletableFuture<Void> late = new CompletableFuture<>();
     kafka.kept.put(id, late);
     ToldSink others = new ToldSink();
-    RelayRig other = new RelayRig(jdbi, Map.of("retry-delay", "10ms", "retry-cap", "20ms"));
+    RelayRig other = new RelayRig(jdbi, Map.of("retry-cap", "20ms"));
     try (Relay paused = rig.relay(kafka);
         Relay successor = other.relay(others)) {
       paused.runOnce();
@@ -300,7 +299,7 @@ class RelayTest {
     killed.abort();
 
     ToldSink others = new ToldSink();
-    RelayRig other = new RelayRig(jdbi, Map.of("retry-delay", "10ms", "retry-cap", "20ms"));
+    RelayRig other = new RelayRig(jdbi, Map.of("retry-cap", "20ms"));
     try (Relay successor = other.relay(others)) {
       successor.loop().start();
       await().atMost(LIMIT).until(() -> others.taken.size() == 3);
@@ -633,7 +632,7 @@ class RelayTest {
     Duration apart = Duration.ofMillis(200);
     List<String> busy = tasks(Relay.MANY, 0);
     long start = System.nanoTime();
-    try (Relay relay = new RelayRig(jdbi, Map.of("linger", apart.toMillis() + "ms")).relay(kafka)) {
+    try (Relay relay = new RelayRig(jdbi, Map.of()).lingering(apart).relay(kafka)) {
       publish(relay, Relay.MANY);
       jdbi.useTransaction(handle -> RelayRig.change(handle, busy.subList(0, 1)));
       publish(relay, Relay.MANY + 1);
@@ -644,7 +643,8 @@ class RelayTest {
     assertTimeoutPreemptively(
         LIMIT,
         () -> {
-          try (Relay relay = new RelayRig(jdbi, Map.of("linger", "1h")).relay(kafka)) {
+          try (Relay relay =
+              new RelayRig(jdbi, Map.of()).lingering(Duration.ofHours(1)).relay(kafka)) {
             publish(relay, 2 * Relay.MANY);
             jdbi.useTransaction(handle -> RelayRig.change(handle, busy.subList(0, 1)));
             publish(relay, 2 * Relay.MANY + 1);
@@ -674,7 +674,7 @@ class RelayTest {
                     .mapTo(String.class)
                     .list());
     jdbi.useTransaction(handle -> lane.forEach(id -> RelayRig.submit(handle, id)));
-    RelayRig patient = new RelayRig(jdbi, Map.of("poll", "1h", "window", "50"));
+    RelayRig patient = new RelayRig(jdbi, Map.of("window", "50")).polling(Duration.ofHours(1));
     try (Relay relay = patient.relay(kafka)) {
       while (relay.runOnce()) {
         assertTrue(kafka.taken.size() <= 40);

@@ -51,8 +51,7 @@ class ReplaysTest {
   private final Jdbi jdbi = DATABASE.jdbi();
 
   // A window of which a replay may have two.
-  private final RelayRig rig =
-      new RelayRig(jdbi, Map.of("window", "8", "retry-delay", "10ms", "retry-cap", "20ms"));
+  private final RelayRig rig = new RelayRig(jdbi, Map.of("window", "8", "retry-cap", "20ms"));
   private final TestClock clock = new TestClock(Instant.parse("2100-01-01T00:00:00Z"));
   private final Replays replays = new Replays(jdbi, rig.setAside, rig.config, clock);
   private final List<String> ids = IntStream.range(0, TASKS).mapToObj(RelayRig::taskId).toList();
