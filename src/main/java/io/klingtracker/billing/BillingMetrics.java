@@ -13,16 +13,15 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
+import org.jspecify.annotations.Nullable;
 
 /** What is left of packs, when they end, and what is not matched. */
 @Singleton
 class BillingMetrics {
 
-  private static final List<String> SIDES = List.of("kling", "ours", "different");
-
   private final MultiGauge remaining;
   private final MultiGauge ends;
-  private final MultiGauge unmatched;
+  private final MultiGauge differences;
   private final Map<String, List<MultiGauge.Row<?>>> remainingRows = new TreeMap<>();
   private final Map<String, List<MultiGauge.Row<?>>> endRows = new TreeMap<>();
   private final Map<String, List<MultiGauge.Row<?>>> unmatchedRows = new TreeMap<>();
@@ -36,7 +35,7 @@ class BillingMetrics {
             registry,
             "tracker.billing.pack.ends.timestamp.seconds",
             "When what is left of a valid pack is lost, in seconds since 1970");
-    this.unmatched =
+    this.differences =
         gauge(
             registry,
             "tracker.billing.unmatched",
@@ -51,13 +50,10 @@ class BillingMetrics {
   /**
    * Shows an account in place of what was shown of it.
    *
-   * @param compared whether there is anything to be compared yet
+   * @param unmatched as the last whole round counted them; null before one
    */
   synchronized void show(
-      String account,
-      List<AccountPacks.Seen> packs,
-      List<BillingStore.Count> counts,
-      boolean compared) {
+      String account, List<AccountPacks.Seen> packs, BillingStore.@Nullable Unmatched unmatched) {
     List<MultiGauge.Row<?>> left = new ArrayList<>();
     List<MultiGauge.Row<?>> until = new ArrayList<>();
     for (AccountPacks.Seen seen : packs) {
@@ -73,22 +69,19 @@ class BillingMetrics {
       }
     }
     List<MultiGauge.Row<?>> lines = new ArrayList<>();
-    if (compared) {
-      for (String side : SIDES) {
-        long count =
-            counts.stream()
-                .filter(c -> c.side().equals(side))
-                .mapToLong(BillingStore.Count::lines)
-                .sum();
-        lines.add(MultiGauge.Row.of(Tags.of("account", account, "side", side), count));
-      }
+    if (unmatched != null) {
+      unmatched
+          .bySide()
+          .forEach(
+              (side, count) ->
+                  lines.add(MultiGauge.Row.of(Tags.of("account", account, "side", side), count)));
     }
     remainingRows.put(account, left);
     endRows.put(account, until);
     unmatchedRows.put(account, lines);
     register(remaining, remainingRows);
     register(ends, endRows);
-    register(unmatched, unmatchedRows);
+    register(differences, unmatchedRows);
   }
 
   private static void register(MultiGauge gauge, Map<String, List<MultiGauge.Row<?>>> rows) {

@@ -16,6 +16,7 @@ import java.time.Clock;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.List;
+import java.util.Optional;
 import org.jboss.logging.Logger;
 import org.jspecify.annotations.Nullable;
 
@@ -39,7 +40,7 @@ class BillingReader {
   /** Packs that were bought so long ago are over. */
   private static final Duration PACKS_OF = Duration.ofDays(365);
 
-  /** How long deductions are kept. */
+  /** How long deductions are kept, and what is known of an account that nobody asks any more. */
   private static final Duration KEPT = Duration.ofDays(40);
 
   /** Pages of 500 of one list in one round; an account takes weeks to fill more. */
@@ -109,12 +110,12 @@ class BillingReader {
     if (now.isBefore(lookAt)) {
       return;
     }
-    for (String account : config.accounts().keySet()) {
-      if (store.claim(account, now, now.plus(every))) {
-        round = new Round(account, now);
-        return;
-      }
+    Optional<String> account = store.claim(config.accounts().keySet(), now, now.plus(every));
+    if (account.isPresent()) {
+      round = new Round(account.get(), now);
+      return;
     }
+    store.forgetAccounts(now.minus(KEPT));
     config.accounts().keySet().forEach(this::show);
     Duration rest = Duration.ofMinutes(1);
     lookAt = now.plus(every.compareTo(rest) < 0 ? every : rest);
@@ -166,7 +167,7 @@ class BillingReader {
   }
 
   private @Nullable Round end(Round current, @Nullable String failure) {
-    store.done(current.account, current.from, current.until, failure, current.until.minus(KEPT));
+    store.end(current.account, current.from, current.until, failure, current.until.minus(KEPT));
     if (failure != null) {
       LOG.warnf("account=%s: its billing is not read whole: %s", current.account, failure);
     }
@@ -175,11 +176,9 @@ class BillingReader {
   }
 
   private void show(String account) {
-    Deductions.Span span = Deductions.settled(store.round(account).orElse(null));
     metrics.show(
         account,
         packs.of(account),
-        span == null ? List.of() : store.count(account, span.from(), span.to()),
-        span != null);
+        store.round(account).map(BillingStore.Round::unmatched).orElse(null));
   }
 }

@@ -1,5 +1,6 @@
 package io.klingtracker.billing;
 
+import io.klingtracker.kling.Charge;
 import io.klingtracker.kling.Deduction;
 import io.klingtracker.kling.KlingBilling.Ledger;
 import io.klingtracker.task.TaskId;
@@ -12,9 +13,14 @@ import java.sql.SQLException;
 import java.sql.Timestamp;
 import java.time.Duration;
 import java.time.Instant;
+import java.util.Collection;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
+import java.util.Map;
+import java.util.Objects;
 import java.util.Optional;
+import org.jdbi.v3.core.Handle;
 import org.jdbi.v3.core.Jdbi;
 import org.jdbi.v3.core.statement.PreparedBatch;
 import org.jdbi.v3.core.statement.Query;
@@ -30,31 +36,81 @@ class BillingStore {
   /** A task of ours may wait so long for its dispatch and still be found by the time of its id. */
   private static final Duration LONGEST_TASK = Duration.ofDays(7);
 
+  /** Rows of one table that one sweep deletes at most, of so many accounts. */
+  private static final int SWEPT_AT_ONCE = 1_000;
+
+  private static final int SWEPT_ACCOUNTS = 10;
+
+  /** An account that nobody has asked is due. */
+  private static final String KNOW =
+      """
+      insert into billing_round (account, due_at)
+      select account, cast(:now as timestamptz) from unnest(cast(:accounts as text[])) account
+      on conflict do nothing
+      """;
+
   /**
-   * Whoever puts a due account off reads it; one that dies meanwhile leaves it to the next round.
+   * Whoever puts a due account off reads it, the one that waits longest first; one that dies
+   * meanwhile leaves it to the next round.
    */
   private static final String CLAIM =
       """
-      insert into billing_round (account, due_at) values (:account, cast(:next as timestamptz))
-      on conflict (account) do update set due_at = excluded.due_at where billing_round.due_at <= cast(:now as timestamptz)
+      update billing_round set due_at = cast(:next as timestamptz)
+      where account = (
+        select account from billing_round
+        where account = any(cast(:accounts as text[])) and due_at <= cast(:now as timestamptz)
+        order by due_at, account limit 1 for update skip locked)
       returning account
       """;
 
+  /** What is read again takes the place of what was read of the same pack. */
   private static final String KEEP =
       """
-      insert into kling_deduction (account, kling_task_id, ledger, at, amount, currency)
-      values (:account, :id, :ledger, :at, :amount, :currency)
+      insert into kling_deduction as d (account, kling_task_id, ledger, at, amount, currency, by_pack)
+      values (:account, :id, :ledger, :at, :amount, :currency, jsonb_build_object(cast(:pack as text), cast(:amount as numeric)))
       on conflict (account, kling_task_id, ledger, at) do update
-        set amount = excluded.amount, currency = excluded.currency
+        set by_pack = coalesce(d.by_pack, '{}') || excluded.by_pack, currency = excluded.currency,
+          amount = (select sum(value::numeric) from jsonb_each_text(coalesce(d.by_pack, '{}') || excluded.by_pack))
       """;
 
-  private static final String DONE =
+  private static final String END =
       """
-      update billing_round set failure = :failure,
-        read_from = case when cast(:failure as text) is null then cast(:from as timestamptz) else read_from end,
-        read_until = case when cast(:failure as text) is null then cast(:until as timestamptz) else read_until end
+      update billing_round set failure = cast(:failure as text)
       where account = :account
       """;
+
+  private static final String READ =
+      """
+      update billing_round set read_from = cast(:from as timestamptz), read_until = cast(:until as timestamptz),
+        unmatched_kling = :kling, unmatched_ours = :ours, unmatched_different = :different
+      where account = :account
+      """;
+
+  /** Of accounts that no replica has asked for so long, so that none has them configured. */
+  private static final String GONE =
+      """
+      with gone as (select account from billing_round where due_at < cast(:before as timestamptz) order by due_at limit :accounts)
+      """;
+
+  private static final List<String> FORGET_ACCOUNTS =
+      List.of(
+          GONE
+              + """
+              delete from kling_deduction where ctid = any(array(
+                select ctid from kling_deduction where account in (select account from gone) limit :rows))
+              """,
+          GONE
+              + """
+              delete from account_pack where ctid = any(array(
+                select ctid from account_pack where account in (select account from gone) limit :rows))
+              """,
+          GONE
+              + """
+              delete from billing_round r where account in (select account from gone)
+                and due_at < cast(:before as timestamptz)
+                and not exists (select from kling_deduction d where d.account = r.account)
+                and not exists (select from account_pack p where p.account = r.account)
+              """);
 
   private static final String FORGET =
       "delete from kling_deduction where account = :account and at < cast(:before as timestamptz)";
@@ -105,18 +161,42 @@ class BillingStore {
     this.jdbi = jdbi;
   }
 
-  /** True when the account was due; it is put off with that. */
-  boolean claim(String account, Instant now, Instant next) {
-    return jdbi.withHandle(
-        handle ->
+  /** One of these accounts that is due, if any; it is put off with that. */
+  Optional<String> claim(Collection<String> accounts, Instant now, Instant next) {
+    return jdbi.inTransaction(
+        handle -> {
+          handle
+              .createUpdate(KNOW)
+              .bind("now", now)
+              .bindArray("accounts", String.class, List.copyOf(accounts))
+              .execute();
+          return handle
+              .createQuery(CLAIM)
+              .bindArray("accounts", String.class, List.copyOf(accounts))
+              .bind("now", now)
+              .bind("next", next)
+              .mapTo(String.class)
+              .findOne();
+        });
+  }
+
+  /**
+   * Forgets some of what is known of accounts that nobody asks any more.
+   *
+   * @param before when they were due last
+   */
+  void forgetAccounts(Instant before) {
+    jdbi.useTransaction(
+        handle -> {
+          for (String statement : FORGET_ACCOUNTS) {
             handle
-                .createQuery(CLAIM)
-                .bind("account", account)
-                .bind("now", now)
-                .bind("next", next)
-                .mapTo(String.class)
-                .findOne()
-                .isPresent());
+                .createUpdate(statement)
+                .bind("before", before)
+                .bind("accounts", SWEPT_ACCOUNTS)
+                .bind("rows", SWEPT_AT_ONCE)
+                .execute();
+          }
+        });
   }
 
   void keep(String account, Ledger ledger, List<Deduction> deductions) {
@@ -126,15 +206,14 @@ class BillingStore {
     jdbi.useTransaction(
         handle -> {
           PreparedBatch batch = handle.prepareBatch(KEEP);
-          for (Deduction taken : deductions) {
-            BigDecimal amount =
-                ledger == Ledger.UNITS ? taken.charge().units() : taken.charge().amount();
+          for (Deduction taken : whole(ledger, deductions)) {
             batch
                 .bind("account", account)
                 .bind("id", taken.klingTaskId())
                 .bind("ledger", ledger.name().toLowerCase(Locale.ROOT))
                 .bind("at", taken.at())
-                .bind("amount", amount)
+                .bind("amount", amount(ledger, taken))
+                .bind("pack", taken.pack())
                 .bind("currency", taken.charge().currency())
                 .add();
           }
@@ -142,41 +221,103 @@ class BillingStore {
         });
   }
 
+  /** A pack that is listed twice for a task at one moment gave both. */
+  private static Collection<Deduction> whole(Ledger ledger, List<Deduction> deductions) {
+    Map<List<Object>, Deduction> whole = new LinkedHashMap<>();
+    for (Deduction taken : deductions) {
+      whole.merge(
+          List.of(taken.klingTaskId(), taken.at(), taken.pack()),
+          taken,
+          (a, b) -> {
+            BigDecimal sum = amount(ledger, a).add(amount(ledger, b));
+            Charge charge =
+                ledger == Ledger.UNITS
+                    ? Charge.ofUnits(sum)
+                    : new Charge(null, sum, a.charge().currency());
+            return new Deduction(a.klingTaskId(), a.pack(), charge, a.at());
+          });
+    }
+    return whole.values();
+  }
+
+  private static BigDecimal amount(Ledger ledger, Deduction taken) {
+    BigDecimal amount = ledger == Ledger.UNITS ? taken.charge().units() : taken.charge().amount();
+    return Objects.requireNonNull(amount, "of the list that it is in");
+  }
+
   /**
-   * A round has ended.
+   * A round has ended; one that read everything is compared with our tasks.
    *
    * @param failure why it did not read everything; null when it did
    */
-  void done(String account, Instant from, Instant until, @Nullable String failure, Instant before) {
+  void end(String account, Instant from, Instant until, @Nullable String failure, Instant before) {
     jdbi.useTransaction(
         handle -> {
           handle
-              .createUpdate(DONE)
+              .createUpdate(END)
               .bind("account", account)
-              .bind("from", from)
-              .bind("until", until)
               .bind("failure", failure == null ? null : ForeignText.clean(failure, MAX_FAILURE))
               .execute();
+          if (failure == null) {
+            Unmatched unmatched = count(handle, account, Deductions.settled(from, until));
+            handle
+                .createUpdate(READ)
+                .bind("account", account)
+                .bind("from", from)
+                .bind("until", until)
+                .bind("kling", unmatched.kling())
+                .bind("ours", unmatched.ours())
+                .bind("different", unmatched.different())
+                .execute();
+          }
           handle.createUpdate(FORGET).bind("account", account).bind("before", before).execute();
         });
   }
 
-  /** The last round that read everything, and why the last one did not. */
-  record Round(@Nullable Instant from, @Nullable Instant until, @Nullable String failure) {}
+  /**
+   * How many deductions of Kling's have no task of ours, how many charges of ours Kling does not
+   * list, and how many differ.
+   */
+  record Unmatched(long kling, long ours, long different) {
+
+    Map<String, Long> bySide() {
+      return Map.of("kling", kling, "ours", ours, "different", different);
+    }
+  }
+
+  /**
+   * The last round that read everything, and why the last one did not.
+   *
+   * @param unmatched what the former found; null before one
+   */
+  record Round(
+      @Nullable Instant from,
+      @Nullable Instant until,
+      @Nullable String failure,
+      @Nullable Unmatched unmatched) {}
 
   Optional<Round> round(String account) {
     return jdbi.withHandle(
         handle ->
             handle
                 .createQuery(
-                    "select read_from, read_until, failure from billing_round where account = :account")
+                    """
+                    select read_from, read_until, failure, unmatched_kling, unmatched_ours, unmatched_different
+                    from billing_round where account = :account
+                    """)
                 .bind("account", account)
                 .map(
                     (row, context) ->
                         new Round(
                             time(row, "read_from"),
                             time(row, "read_until"),
-                            row.getString("failure")))
+                            row.getString("failure"),
+                            row.getObject("unmatched_kling") == null
+                                ? null
+                                : new Unmatched(
+                                    row.getLong("unmatched_kling"),
+                                    row.getLong("unmatched_ours"),
+                                    row.getLong("unmatched_different"))))
                 .findOne());
   }
 
@@ -214,20 +355,22 @@ class BillingStore {
                 .list());
   }
 
-  /** How many of a side. */
-  record Count(String side, long lines) {}
-
-  List<Count> count(String account, Instant from, Instant to) {
-    return jdbi.withHandle(
-        handle ->
-            span(
-                    handle.createQuery(
-                        UNMATCHED + "select side, count(*) as lines from unmatched group by side"),
-                    account,
-                    from,
-                    to)
-                .map((row, context) -> new Count(row.getString("side"), row.getLong("lines")))
-                .list());
+  private static Unmatched count(Handle handle, String account, Deductions.Span span) {
+    return span(
+            handle.createQuery(
+                UNMATCHED
+                    + """
+                    select count(*) filter (where side = 'kling') as kling, count(*) filter (where side = 'ours') as ours,
+                      count(*) filter (where side = 'different') as different
+                    from unmatched
+                    """),
+            account,
+            span.from(),
+            span.to())
+        .map(
+            (row, context) ->
+                new Unmatched(row.getLong("kling"), row.getLong("ours"), row.getLong("different")))
+        .one();
   }
 
   private static Query span(Query query, String account, Instant from, Instant to) {

@@ -20,6 +20,11 @@ final class Deductions {
     if (round == null || round.from() == null || round.until() == null) {
       return null;
     }
-    return new Span(round.from(), round.until().minus(SETTLES));
+    return settled(round.from(), round.until());
+  }
+
+  /** The same of a time of which everything was read. */
+  static Span settled(Instant from, Instant until) {
+    return new Span(from, until.minus(SETTLES));
   }
 }

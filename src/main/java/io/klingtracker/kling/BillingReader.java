@@ -69,6 +69,7 @@ final class BillingReader {
     return Optional.of(
         new Deduction(
             id,
+            word(entry, "package_id"),
             ledger == KlingBilling.Ledger.UNITS
                 ? Charge.ofUnits(amount)
                 : new Charge(null, amount, KlingReader.currency(entry.path("currency").asText(""))),

@@ -68,17 +68,14 @@ public class Usage {
         count(*) filter (where t.status = 'canceled') as canceled,
         coalesce(sum(t.calls), 0)::bigint as calls,
         coalesce(sum(t.units), 0) as units,
-        trim_scale(coalesce(sum(coalesce(t.amount, t.units * :unitPrice)), 0)) as amount,
+        trim_scale(coalesce(sum(t.amount), 0)) as amount,
         coalesce(bool_and(t.charged), true) as charged
       from (
         select created_at, model, api_key_id, status, null::bigint as calls,
-          case when coalesce(currency, :currency) = :currency then amount end as amount,
-          num_nonnulls(units, amount) > 0 or status = 'canceled' or status = 'failed' and dispatched_at is null as charged,
-          coalesce(units, case when status = 'canceled' or status = 'failed' and dispatched_at is null
-            then 0 else units_expected end) as units
+          %s as amount, num_nonnulls(units, amount) > 0 or %s as charged, %s as units
         from task where tenant_id = :tenant and id >= :from and id < :to
         union all
-        select hour, null, api_key_id, null, calls, null, false, units
+        select hour, null, api_key_id, null, calls, units * :unitPrice, false, units
         from passed_use where tenant_id = :tenant and hour >= :fromTime and hour < :toTime
       ) t
       %s
@@ -105,7 +102,11 @@ public class Usage {
     String places = String.join(", ", positions);
     String statement =
         REPORT.formatted(
-            columns, positions.isEmpty() ? "" : "group by " + places + " order by " + places);
+            columns,
+            CostSql.AMOUNT,
+            CostSql.UNSENT,
+            CostSql.UNITS,
+            positions.isEmpty() ? "" : "group by " + places + " order by " + places);
     return jdbi.withHandle(
         handle ->
             handle

@@ -3,6 +3,7 @@ package io.klingtracker.tenant;
 import io.klingtracker.catalog.UnitPrice;
 import io.klingtracker.problem.ErrorCode;
 import io.klingtracker.problem.ProblemException;
+import io.klingtracker.task.CostSql;
 import io.klingtracker.task.TaskId;
 import jakarta.inject.Inject;
 import jakarta.inject.Singleton;
@@ -33,21 +34,19 @@ public class Quotas implements CountedCalls {
 
   /**
    * Kling's deduction where it is known, of tracked tasks too; nothing for what never got to Kling;
-   * and what synchronous calls counted. Where Kling took units, or money of another currency than
-   * the list's, units count as money by their list price.
+   * and what synchronous calls counted.
    */
   private static final String USED =
       """
-      select coalesce(sum(units), 0) as units, coalesce(sum(coalesce(amount, units * :unitPrice)), 0) as amount
+      select coalesce(sum(units), 0) as units, coalesce(sum(amount), 0) as amount
       from (
-        select case when coalesce(currency, :currency) = :currency then amount end as amount, coalesce(units,
-            case when status = 'canceled' or status = 'failed' and dispatched_at is null then 0 else units_expected end)
-            as units
+        select %s as units, %s as amount
         from task where tenant_id = :tenant and id >= :from and id < :to
         union all
-        select null, units from passed_use where tenant_id = :tenant and hour >= :fromTime and hour < :toTime
+        select units, units * :unitPrice from passed_use where tenant_id = :tenant and hour >= :fromTime and hour < :toTime
       ) used
-      """;
+      """
+          .formatted(CostSql.UNITS, CostSql.AMOUNT);
 
   private static final String PASS =
       """

@@ -35,13 +35,15 @@ public class MadeItems {
         join made_at_kling m on m.kind = n.kind and m.id = n.id
       """;
 
+  /** What Kling itself lists as its own is nobody's, whoever it was noted for before. */
   private static final String REMEMBER =
       """
-      insert into made_at_kling (kind, id, account, tenant_id, made_at)
-      select n.kind, n.id, :account, :tenant, :now
+      insert into made_at_kling as made (kind, id, account, tenant_id, made_at)
+      select distinct n.kind, n.id, :account, cast(:tenant as text), cast(:now as timestamptz)
       from unnest(cast(:kinds as text[]), cast(:ids as text[])) as n(kind, id)
       where length(n.id) <= 128
-      on conflict do nothing
+      on conflict (kind, id) do update set tenant_id = null
+        where excluded.tenant_id is null and made.tenant_id is not null
       """;
 
   private static final String FORGET =

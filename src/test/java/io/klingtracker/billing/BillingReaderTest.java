@@ -22,6 +22,8 @@ import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
 import java.util.stream.Collectors;
@@ -177,6 +179,7 @@ class BillingReaderTest implements KlingBilling {
         List.of(
             new Deduction(
                 "k6",
+                "",
                 new Charge(null, new BigDecimal("0.42"), "USD"),
                 NOW.minus(Duration.ofHours(5)))));
 
@@ -212,6 +215,116 @@ class BillingReaderTest implements KlingBilling {
     clock.advance(Duration.ofDays(40));
     run(reader);
     assertEquals(0, rows());
+  }
+
+  @Test
+  void what_two_packs_gave_at_one_moment_counts_together_however_often_it_is_read() {
+    task("split", "k1", "5", null, Duration.ofHours(5));
+    Instant at = NOW.minus(Duration.ofHours(5));
+    units.set(0, List.of(new Deduction("k1", "p1", Charge.ofUnits(new BigDecimal("3")), at)));
+    units.add(
+        List.of(
+            new Deduction("k1", "p2", Charge.ofUnits(BigDecimal.ONE), at),
+            new Deduction("k1", "p2", Charge.ofUnits(BigDecimal.ONE), at)));
+    BillingReader reader = reader("api-key");
+
+    for (int round = 0; round < 2; round++) {
+      run(reader);
+      clock.advance(Duration.ofHours(1));
+      assertEquals(0, gauge("tracker.billing.unmatched", "side", "different"));
+      assertEquals(0, gauge("tracker.billing.unmatched", "side", "ours"));
+    }
+    assertEquals(
+        "5",
+        jdbi.withHandle(
+            h -> h.createQuery("select amount from kling_deduction").mapTo(String.class).one()));
+  }
+
+  @Test
+  void it_is_counted_once_when_a_round_ends_and_every_replica_shows_that() {
+    units.set(0, List.of(taken("stranger", "3", Duration.ofHours(5))));
+    run(reader("api-key"));
+    jdbi.useHandle(h -> h.execute("delete from kling_deduction"));
+    meters.clear();
+
+    run(reader("api-key"));
+
+    assertEquals(1, gauge("tracker.billing.unmatched", "side", "kling"));
+    assertEquals(
+        new BillingStore.Unmatched(1, 0, 0), store.round("default").orElseThrow().unmatched());
+  }
+
+  @Test
+  void the_account_that_waits_longest_is_asked_first() {
+    Set<String> accounts = Set.of("a", "b", "c");
+    for (int i = 0; i < 3; i++) {
+      Instant now = NOW.plusSeconds(i);
+      assertTrue(store.claim(accounts, now, now.plusSeconds(10)).isPresent());
+    }
+    assertEquals(Optional.empty(), store.claim(accounts, NOW.plusSeconds(3), NOW));
+    // Two are asked again at once; the third has its turn before them.
+    Instant later = NOW.plusSeconds(60);
+    List<String> asked = new ArrayList<>();
+    for (int i = 0; i < 6; i++) {
+      asked.add(store.claim(accounts, later, later.minusSeconds(6 - i)).orElseThrow());
+    }
+    assertEquals(List.of("a", "b", "c", "a", "b", "c"), asked);
+    // One that comes later has its turn behind those that wait.
+    assertEquals("a", store.claim(Set.of("a", "0"), later, later.plusSeconds(9)).orElseThrow());
+    assertEquals("0", store.claim(Set.of("a", "0"), later, later.plusSeconds(9)).orElseThrow());
+  }
+
+  @Test
+  void what_is_known_of_an_account_that_nobody_asks_any_more_goes() {
+    units.set(0, List.of(taken("k1", "3", Duration.ofHours(5))));
+    run(reader("api-key"));
+    for (int i = 0; i < 1500; i++) {
+      int id = i;
+      jdbi.useHandle(
+          h ->
+              h.execute(
+                  "insert into kling_deduction (account, kling_task_id, ledger, at, amount) values"
+                      + " ('gone', ?, 'units', now(), 1)",
+                  "k" + id));
+    }
+    packs.save("gone", sold, NOW);
+    Instant due = NOW.plus(Duration.ofMinutes(30));
+    store.claim(Set.of("gone"), NOW, due);
+
+    store.forgetAccounts(due);
+    assertEquals(1501, rows());
+
+    // So many at once; the account's own row is the last to go.
+    store.forgetAccounts(due.plusSeconds(1));
+    assertEquals(501, rows());
+    assertEquals(2, accounts());
+
+    store.forgetAccounts(due.plusSeconds(1));
+    assertEquals(1, rows());
+    assertEquals(1, accounts());
+    assertEquals(List.of(), packs.of("gone"));
+    assertEquals(1, packs.of("default").size());
+  }
+
+  @Test
+  void a_reader_with_nothing_to_do_forgets_accounts_of_forty_days_ago() {
+    packs.save("gone", sold, NOW);
+    store.claim(Set.of("gone"), NOW, NOW);
+    BillingReader reader = reader("api-key");
+    clock.advance(Duration.ofDays(40));
+    run(reader);
+    assertEquals(1, packs.of("gone").size());
+
+    clock.advance(Duration.ofMinutes(1));
+    run(reader);
+
+    assertEquals(List.of(), packs.of("gone"));
+    assertEquals(1, packs.of("default").size());
+  }
+
+  private int accounts() {
+    return jdbi.withHandle(
+        h -> h.createQuery("select count(*) from billing_round").mapTo(Integer.class).one());
   }
 
   private int rows() {
@@ -260,7 +373,7 @@ class BillingReaderTest implements KlingBilling {
   }
 
   private static Deduction taken(String id, String units, Duration ago) {
-    return new Deduction(id, Charge.ofUnits(new BigDecimal(units)), NOW.minus(ago));
+    return new Deduction(id, "p1", Charge.ofUnits(new BigDecimal(units)), NOW.minus(ago));
   }
 
   private int made;

@@ -59,6 +59,16 @@ class UsageTest {
     assertEquals("11 2.62 USD expected", cost());
   }
 
+  @Test
+  void what_was_paid_part_in_units_and_part_in_money_counts_both() {
+    charged(Cost.charged(new BigDecimal("2"), new BigDecimal("1.5"), "USD"));
+    assertEquals("2 1.78 USD charged", cost());
+
+    // Of another currency it is worth what was expected, three units.
+    charged(Cost.charged(new BigDecimal("1"), new BigDecimal("9"), "CNY"));
+    assertEquals("3 2.2 USD charged", cost());
+  }
+
   private String cost() {
     Cost cost =
         new Usage(jdbi)

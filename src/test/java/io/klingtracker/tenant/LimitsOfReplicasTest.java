@@ -159,6 +159,21 @@ class LimitsOfReplicasTest {
     assertEquals(3, fill(here, quota, "3"));
   }
 
+  @Test
+  void what_was_paid_part_in_units_and_part_in_money_counts_both() {
+    Quota quota = new Quota(null, null, null, new BigDecimal("1.5"));
+    assertEquals(3, fill(quotas(), quota, "3"));
+    // One unit and a dollar, in place of three units.
+    charge(0, "1.00", "USD");
+    DATABASE.jdbi().useHandle(h -> h.execute("update task set units = 1 where id = ?", id(0)));
+
+    clock.advance(Duration.ofMillis(1001));
+    // 1.14 + 0.42 + 0.42 are used.
+    assertEquals(0, fill(quotas(), quota, "0"));
+    assertEquals(
+        1, fillAtMost(quotas(), new Quota(null, null, null, new BigDecimal("1.98")), "0", 1));
+  }
+
   private void charge(int number, String amount, String currency) {
     DATABASE
         .jdbi()

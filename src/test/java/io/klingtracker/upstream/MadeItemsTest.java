@@ -109,9 +109,23 @@ class MadeItemsTest {
   void the_first_who_made_it_keeps_it() {
     made.remember("two", "acme", List.of(VOICE));
     made.remember("one", "other", List.of(VOICE));
-    made.remember("one", null, List.of(VOICE));
 
     assertEquals("two", made.account("acme", NONE, Set.of(VOICE)));
+  }
+
+  @Test
+  void what_kling_lists_as_its_own_is_nobody_s_whoever_it_was_noted_for() {
+    made.remember("two", "acme", List.of(VOICE));
+    assertRefused("no such voice of yours", "other", NONE, VOICE);
+
+    made.remember("one", null, List.of(VOICE, ELEMENT, VOICE));
+
+    assertNull(made.account("acme", NONE, Set.of(VOICE)));
+    assertNull(made.account("other", NONE, Set.of(VOICE, ELEMENT)));
+    assertThrows(ProblemException.class, () -> made.accountToDelete("acme", NONE, Set.of(VOICE)));
+    // Whoever uses it later does not make it his.
+    made.remember("two", "acme", List.of(VOICE));
+    assertNull(made.account("other", NONE, Set.of(VOICE)));
   }
 
   @Test
