@@ -3,6 +3,7 @@ package io.klingtracker.simulator;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import java.math.BigDecimal;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Random;
@@ -104,9 +105,12 @@ final class Answers {
 
   private void addCosts(ObjectNode data, SimulatedTask task) {
     boolean refunded = task.status.equals("failed") && settings.refundsFailed;
-    String units = refunded ? "0" : task.order.units().toPlainString();
-    data.put("final_unit_deduction", units);
-    data.set("final_balance_deduction", Json.object().put("quota", "0").put("list_price", "0"));
+    BigDecimal units = refunded ? BigDecimal.ZERO : task.order.units();
+    SimulatorSettings.Cash cash = settings.cash;
+    String amount = cash == null ? "0" : cash.of(units).toPlainString();
+    data.put("final_unit_deduction", cash == null ? units.toPlainString() : "0");
+    data.set(
+        "final_balance_deduction", Json.object().put("quota", amount).put("list_price", amount));
   }
 
   /** A legacy callback: compact, always with all three arrays. */
@@ -165,6 +169,16 @@ final class Answers {
     ArrayNode billing = data.putArray("billing");
     if (task.isFinal() && task.status.equals("failed") && settings.refundsFailed) {
       billing.addObject().put("amount", "0");
+    } else if (task.isFinal() && settings.cash != null) {
+      SimulatorSettings.Cash cash = settings.cash;
+      String amount = cash.of(task.order.units()).toPlainString();
+      billing
+          .addObject()
+          .put("charge_type", "cash")
+          .put("cash_type", "balance")
+          .put("currency", cash.currency())
+          .put("amount", amount)
+          .put("list_price", amount);
     } else if (task.isFinal()) {
       billing
           .addObject()

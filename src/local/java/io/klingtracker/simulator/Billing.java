@@ -6,6 +6,7 @@ import java.math.BigDecimal;
 import java.util.List;
 import java.util.Locale;
 import java.util.Set;
+import org.jspecify.annotations.Nullable;
 
 /** What Kling tells of an account itself: its pack, and what was taken from it for which task. */
 final class Billing {
@@ -92,8 +93,9 @@ final class Billing {
             ? Math.max(1, Math.min(body.path("limit").asInt(MAX_LIMIT), MAX_LIMIT))
             : Integer.parseInt(cursor[2]);
     int from = first ? 0 : Integer.parseInt(cursor[3]);
+    SimulatorSettings.Cash cash = settings.cash;
     List<SimulatedTask> all =
-        units
+        units == (cash == null)
             ? book.between(account, start, end).stream()
                 .filter(task -> task.isFinal() && isTaken(task))
                 .toList()
@@ -102,7 +104,7 @@ final class Billing {
     ObjectNode data = Json.object();
     ObjectNode result = data.putObject("result");
     ArrayNode detail = result.putArray("detail");
-    all.subList(Math.min(from, to), to).forEach(task -> detail.add(deduction(task, account)));
+    all.subList(Math.min(from, to), to).forEach(task -> detail.add(deduction(task, account, cash)));
     result.put("count", detail.size());
     boolean more = to < all.size();
     data.put("next_cursor", more ? start + "-" + end + "-" + limit + "-" + to : "");
@@ -115,12 +117,17 @@ final class Billing {
         && !(task.status.equals("failed") && settings.refundsFailed);
   }
 
-  private static ObjectNode deduction(SimulatedTask task, String account) {
-    return Json.object()
-        .put("package_id", "pack-" + account)
+  private static ObjectNode deduction(
+      SimulatedTask task, String account, SimulatorSettings.@Nullable Cash cash) {
+    BigDecimal units = task.order.units();
+    ObjectNode entry = Json.object();
+    if (cash == null) {
+      entry.put("package_id", "pack-" + account);
+    }
+    return entry
         .put("product_type", task.order.product().family().name().toLowerCase(Locale.ROOT))
         .put("task_id", task.order.id())
         .put("deduction_time", Long.toString(task.updatedAt))
-        .put("deduction_amount", task.order.units().doubleValue());
+        .put("deduction_amount", (cash == null ? units : cash.of(units)).doubleValue());
   }
 }

@@ -7,6 +7,7 @@ import io.klingtracker.simulator.Orders.Type;
 import io.vertx.core.buffer.Buffer;
 import io.vertx.core.http.HttpMethod;
 import io.vertx.core.http.HttpServerRequest;
+import java.math.BigDecimal;
 import java.time.Duration;
 import java.util.LinkedHashMap;
 import java.util.Map;
@@ -47,7 +48,17 @@ final class ControlRoutes {
     ORDERS.put("GET /tasks", Orders.fields("id", NEEDED_TEXT));
     ORDERS.put(
         "POST /settings",
-        Orders.fields("slots", NUMBER, "submitted_millis", NUMBER, "total_millis", NUMBER));
+        Orders.fields(
+            "slots",
+            NUMBER,
+            "submitted_millis",
+            NUMBER,
+            "total_millis",
+            NUMBER,
+            "cash",
+            TEXT,
+            "cash_unit",
+            new Field(Type.NUMBER, false)));
     // Forgets everything.
     ORDERS.put("POST /reset", NOTHING);
   }
@@ -212,9 +223,16 @@ final class ControlRoutes {
     if (slots < 0) {
       throw new IllegalArgumentException("slots must not be negative");
     }
-    Duration submitted = millis(body, "submitted_millis", settings.submittedFor);
-    Duration total = millis(body, "total_millis", settings.rendersFor);
-    settings.slots(slots).renderTimes(submitted, total);
+    settings.slots(slots);
+    if (body.has("submitted_millis") || body.has("total_millis")) {
+      Duration submitted = millis(body, "submitted_millis", settings.submittedFor);
+      Duration total = millis(body, "total_millis", settings.rendersFor);
+      settings.renderTimes(submitted, total);
+    }
+    if (body.has("cash")) {
+      settings.cash(
+          body.get("cash").asText(), new BigDecimal(body.path("cash_unit").asText("0.14")));
+    }
   }
 
   private static Duration millis(ObjectNode body, String field, Duration byDefault) {

@@ -5,6 +5,7 @@ import com.fasterxml.jackson.core.type.TypeReference;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.io.IOException;
 import java.io.UncheckedIOException;
+import java.math.BigDecimal;
 import java.net.URI;
 import java.net.URLEncoder;
 import java.net.http.HttpClient;
@@ -102,6 +103,16 @@ public final class SimulatorClient {
   /** Changes the slots per model version. */
   public void slots(int slots) {
     post("/settings", Json.write(Json.object().put("slots", slots)));
+  }
+
+  /**
+   * Has tasks that end from now on paid in money, or in units again.
+   *
+   * @param currency such as {@code CNY}; empty for units
+   * @param unit the price of a unit
+   */
+  public void cash(String currency, BigDecimal unit) {
+    post("/settings", Json.write(Json.object().put("cash", currency).put("cash_unit", unit)));
   }
 
   /** Forgets tasks, faults, holds and the ledger; settings stay. */

@@ -1,5 +1,6 @@
 package io.klingtracker.simulator;
 
+import java.math.BigDecimal;
 import java.nio.file.Path;
 import java.time.Clock;
 import java.time.Duration;
@@ -13,7 +14,7 @@ import org.jspecify.annotations.Nullable;
 /**
  * How the simulated Kling behaves. Where nobody knows how the real one behaves there is a switch,
  * marked <b>open</b>; its default is the reading that asks more of a client, unless said otherwise.
- * All of it is set before the simulator starts, except render times and slots.
+ * All of it is set before the simulator starts, except render times, slots and what is paid in.
  */
 public final class SimulatorSettings {
 
@@ -59,6 +60,7 @@ public final class SimulatorSettings {
   volatile int slots = 5;
   double failRate;
   @Nullable Double balance;
+  volatile @Nullable Cash cash;
   Set<String> retiredModels = Set.of("kling-v1");
   Set<String> callbackStatuses = Set.of("submitted", "processing", "succeed", "failed");
   int callbackAttempts = 3;
@@ -164,6 +166,30 @@ public final class SimulatorSettings {
   /** Units an account may spend; default: without end. */
   public SimulatorSettings balance(double units) {
     balance = units;
+    return this;
+  }
+
+  /**
+   * What accounts pay in in place of units.
+   *
+   * @param currency as the newer generation names it; the older one names none
+   * @param unit the price of a unit
+   */
+  record Cash(String currency, BigDecimal unit) {
+
+    BigDecimal of(BigDecimal units) {
+      return units.multiply(unit);
+    }
+  }
+
+  /**
+   * Whether tasks that end are paid in money; by default in units.
+   *
+   * @param currency such as {@code CNY}; empty for units
+   * @param unit the price of a unit
+   */
+  public SimulatorSettings cash(String currency, BigDecimal unit) {
+    cash = currency.isEmpty() ? null : new Cash(currency, unit);
     return this;
   }
 

@@ -5,6 +5,7 @@ import com.fasterxml.jackson.databind.annotation.JsonNaming;
 import io.klingtracker.problem.ErrorCode;
 import io.klingtracker.problem.ProblemException;
 import io.klingtracker.request.Parameters;
+import io.klingtracker.task.AccountCurrencies;
 import io.klingtracker.task.Cost;
 import io.klingtracker.tenant.Admin;
 import io.klingtracker.time.Rfc3339;
@@ -32,11 +33,13 @@ public class DeductionResource {
   private static final int MAX_LIMIT = 1000;
 
   private final KlingAccounts accounts;
+  private final AccountCurrencies currencies;
   private final BillingStore store;
 
   @Inject
-  DeductionResource(KlingAccounts accounts, BillingStore store) {
+  DeductionResource(KlingAccounts accounts, AccountCurrencies currencies, BillingStore store) {
     this.accounts = accounts;
+    this.currencies = currencies;
     this.store = store;
   }
 
@@ -107,17 +110,19 @@ public class DeductionResource {
         Rfc3339.format(end),
         failure,
         begin.isBefore(end)
-            ? store.unmatched(name, begin, end, most).stream().map(DeductionResource::line).toList()
+            ? store.unmatched(name, begin, end, most).stream()
+                .map(line -> line(line, currencies.of(name)))
+                .toList()
             : List.of());
   }
 
-  private static Line line(BillingStore.Line line) {
+  private static Line line(BillingStore.Line line, String usual) {
     return new Line(
         line.side(),
         line.klingTaskId(),
         line.taskId(),
         line.tenant(),
-        cost(line.units(), line.amount(), line.currency()),
+        cost(line.units(), line.amount(), Objects.requireNonNullElse(line.currency(), usual)),
         cost(line.ourUnits(), line.ourAmount(), line.ourCurrency()),
         Rfc3339.format(line.at()));
   }

@@ -39,6 +39,7 @@ public final class Catalog {
   private final Map<String, Boolean> models;
   private final Set<String> fieldNames;
   private final Prices prices;
+  private final UnitPrice unitPrice;
   private final ErrorClasses errors;
   private final List<Change> changes;
 
@@ -56,6 +57,7 @@ public final class Catalog {
       Collection<Kind> kinds,
       Collection<SyncPath> sync,
       Prices prices,
+      UnitPrice unitPrice,
       ErrorClasses errors,
       List<Change> changes) {
     this.version = version;
@@ -73,6 +75,7 @@ public final class Catalog {
                 this.kinds.stream().flatMap(kind -> kind.fields().stream()).map(Field::name))
             .collect(Collectors.toUnmodifiableSet());
     this.prices = prices;
+    this.unitPrice = unitPrice;
     this.errors = errors;
     this.changes = List.copyOf(changes);
   }
@@ -157,9 +160,12 @@ public final class Catalog {
     return Optional.empty();
   }
 
-  /** Whether tasks of a model are sent with an API key alone; no model is sent both ways. */
-  public boolean isApiKeyOnly(String model) {
-    return models.getOrDefault(model, false);
+  /**
+   * Whether tasks of a model are sent with an API key alone; no model is sent both ways. Empty for
+   * one without a row, which may be of either generation.
+   */
+  public Optional<Boolean> isApiKeyOnly(String model) {
+    return Optional.ofNullable(models.get(model));
   }
 
   /** What a failure was: by Kling's code, else by the beginning of its message. */
@@ -187,6 +193,10 @@ public final class Catalog {
 
   BigDecimal units(Kind kind, @Nullable String upstreamModel, Rule.RequestView request) {
     return prices.of(kind, upstreamModel, request);
+  }
+
+  UnitPrice unitPrice() {
+    return unitPrice;
   }
 
   Prices prices() {

@@ -28,7 +28,8 @@ final class CatalogReader {
 
   private static final List<String> TABLES =
       List.of(
-          "format", "version", "common", "groups", "kinds", "models", "prices", "sync", "errors");
+          "format", "version", "common", "groups", "kinds", "models", "prices", "money", "sync",
+          "errors");
   private static final List<String> KIND =
       List.of(
           "route",
@@ -46,7 +47,6 @@ final class CatalogReader {
       List.of("also", "fields", "ignored", "contents", "retired");
   private static final List<String> FAMILIES =
       Stream.of(Family.values()).map(Family::wireName).toList();
-  private static final Model.Takes EVERYTHING = new Model.Takes(true, true, false);
 
   private final CatalogNode root;
   private final Map<String, KindRow> kinds = new LinkedHashMap<>();
@@ -106,7 +106,13 @@ final class CatalogReader {
     List<Prices.Row> prices =
         root.need("prices").items().stream().map(line -> Prices.Row.read(line, all)).toList();
     return new Catalog(
-        version, all, sync(), new Prices(prices), ErrorClasses.read(root.need("errors")), changes);
+        version,
+        all,
+        sync(),
+        new Prices(prices),
+        UnitPrice.read(root.need("money")),
+        ErrorClasses.read(root.need("errors")),
+        changes);
   }
 
   private void kind(String name, CatalogNode line) {
@@ -128,7 +134,7 @@ final class CatalogReader {
             route,
             fields,
             line.has("contents") ? Contents.read(line.need("contents")) : null,
-            line.get("takes", takes -> takes(takes, EVERYTHING), EVERYTHING),
+            takes(line, route.dialect(), new Model.Takes(true, true, isNewer(route.dialect()))),
             new ArrayList<>()));
   }
 
@@ -144,17 +150,27 @@ final class CatalogReader {
     throw route.fault("must be /v1/… or /…/{model}, is '%s'".formatted(path));
   }
 
-  private static Model.Takes takes(CatalogNode line, Model.Takes common) {
+  private static boolean isNewer(Kind.Dialect dialect) {
+    return dialect == Kind.Dialect.NEWER;
+  }
+
+  /** Which credential is sent the path decides, so that a row may say it and not change it. */
+  private static Model.Takes takes(CatalogNode row, Kind.Dialect dialect, Model.Takes common) {
+    CatalogNode line = row.get("takes");
+    if (line == null) {
+      return common;
+    }
     line.members(List.of("callback_url", "external_task_id", "credential"));
-    String credential =
-        line.get(
-            "credential",
-            word -> word.word(List.of("any", "api-key")),
-            common.apiKeyOnly() ? "api-key" : "any");
+    CatalogNode credential = line.get("credential");
+    String sent = isNewer(dialect) ? "api-key" : "any";
+    if (credential != null && !credential.word(List.of("any", "api-key")).equals(sent)) {
+      throw credential.fault(
+          "must be %s on %s".formatted(sent, isNewer(dialect) ? "/…/{model}" : "/v1/…"));
+    }
     return new Model.Takes(
         line.get("callback_url", CatalogNode::flag, common.callbackUrl()),
         line.get("external_task_id", CatalogNode::flag, common.externalTaskId()),
-        credential.equals("api-key"));
+        isNewer(dialect));
   }
 
   /** A row with what it has of the row that it is like. */
@@ -186,6 +202,42 @@ final class CatalogReader {
             throw field.fault("none of the model's kinds has such a field");
           }
         });
+    if (on.members().keySet().stream()
+            .map(kind -> Objects.requireNonNull(kinds.get(kind)).route().dialect())
+            .distinct()
+            .count()
+        > 1) {
+      throw on.fault("are of both generations; give each a model of its own");
+    }
+    checkPaths(line.get("ignored"));
+    on.members().values().forEach(own -> checkPaths(own.get("ignored")));
+    line.get("modes", CatalogNode::members, Map.<String, CatalogNode>of())
+        .forEach((field, modes) -> checkModes(field, modes, on, narrowed));
+  }
+
+  /** A model may ignore what another kind than its own takes, but nothing that none takes. */
+  private void checkPaths(@Nullable CatalogNode paths) {
+    for (CatalogNode path : paths == null ? List.<CatalogNode>of() : paths.items()) {
+      if (kinds.values().stream().noneMatch(kind -> kind.fields().containsKey(path.text()))) {
+        throw path.fault("no kind has such a field, is '%s'".formatted(path.text()));
+      }
+    }
+  }
+
+  private void checkModes(
+      String field, CatalogNode modes, CatalogNode on, Map<String, CatalogNode> narrowed) {
+    if (on.members().keySet().stream().noneMatch(kind -> has(kind, field))) {
+      throw modes.fault("none of the model's kinds has such a field");
+    }
+    Set<String> known = new TreeSet<>();
+    Stream.concat(
+            Stream.of(narrowed),
+            on.members().keySet().stream()
+                .map(kind -> Objects.requireNonNull(kinds.get(kind)).fields()))
+        .map(fields -> fields.get("mode"))
+        .filter(mode -> mode != null && mode.isMapping() && mode.has("choice"))
+        .forEach(mode -> known.addAll(mode.need("choice").words()));
+    modes.items().forEach(mode -> mode.word(known));
   }
 
   private boolean has(String kind, String path) {
@@ -230,7 +282,7 @@ final class CatalogReader {
                 modes,
                 ignored,
                 contents == null ? kind.contents() : Contents.read(contents),
-                line.get("takes", takes -> takes(takes, kind.takes()), kind.takes()),
+                takes(line, kind.route().dialect(), kind.takes()),
                 retired == null || retired.text().equals(NEVER) ? null : retired.day()));
   }
 
@@ -257,7 +309,7 @@ final class CatalogReader {
         row.models(),
         defaultModel == null ? null : defaultModel.text(),
         line.get("rules", CatalogNode::items, List.<CatalogNode>of()).stream()
-            .map(Rule::read)
+            .map(rule -> Rule.read(rule, row.fields().keySet()))
             .toList(),
         common);
   }

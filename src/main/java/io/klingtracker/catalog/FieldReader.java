@@ -31,7 +31,7 @@ final class FieldReader {
           "id", new FieldType.Id(),
           "url", new FieldType.Url(),
           "never", new FieldType.Never(),
-          "media", new FieldType.Media(),
+          "media", new FieldType.Media(0),
           "object", new FieldType.Shape(List.of()),
           "object-or-list", new FieldType.OneOrMore(new FieldType.Shape(List.of())));
 
@@ -39,7 +39,7 @@ final class FieldReader {
 
   /** What a field may be within limits. */
   private static final Set<String> LIMITED =
-      Set.of("text", "choice", "seconds", "number", "whole", "items", "own-id");
+      Set.of("text", "choice", "seconds", "number", "whole", "items", "own-id", "media");
 
   private static final String OR = "or";
   private static final Set<String> ATTRIBUTES = Set.of("required", "default", "when", "off", OR);
@@ -174,6 +174,7 @@ final class FieldReader {
       Map<String, CatalogNode> lines) {
     return switch (word) {
       case "text" -> new FieldType.Text(limit.whole());
+      case "media" -> new FieldType.Media(limit.whole());
       case "own-id" -> new FieldType.OwnId(limit.whole());
       case "choice" -> new FieldType.Choice(limit.words());
       case "seconds" -> seconds(limit);

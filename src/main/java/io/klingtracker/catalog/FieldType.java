@@ -418,16 +418,37 @@ sealed interface FieldType {
     }
   }
 
-  /** A picture, sound or mask: a URL, or its bytes in base64. */
-  record Media() implements FieldType {
+  /**
+   * A picture, sound or mask: a URL, or its bytes in base64.
+   *
+   * @param megabytes that it may have; 0 where nobody says. What is behind a URL Kling looks at.
+   */
+  record Media(int megabytes) implements FieldType {
+
+    private static final long MEGABYTE = 1 << 20;
+
+    @Override
+    public FieldType unlimited() {
+      return new Media(0);
+    }
+
     @Override
     public String rule() {
-      return "must be a URL, or base64 without a data: prefix";
+      return megabytes == 0
+          ? "must be a URL, or base64 without a data: prefix"
+          : "must be a URL, or base64 without a data: prefix, of at most %s MB"
+              .formatted(megabytes);
     }
 
     @Override
     public Map<String, Object> schema() {
-      return Map.of("type", "string", "description", "A URL, or base64 without a data: prefix.");
+      return Map.of("type", "string", "description", rule().replaceFirst("must be a", "A") + ".");
+    }
+
+    /** Bytes that so many characters of base64 stand for at least. */
+    private boolean isTooLarge(String text) {
+      boolean url = text.startsWith("http://") || text.startsWith("https://");
+      return megabytes > 0 && !url && (text.length() - 2L) / 4 * 3 > megabytes * MEGABYTE;
     }
 
     @Override
@@ -437,6 +458,8 @@ sealed interface FieldType {
       } else if (value.textValue().startsWith("data:")) {
         // Kling's own words for it.
         findings.refuse(field, value, "File is not in a valid base64 format, it " + rule());
+      } else if (isTooLarge(value.textValue())) {
+        findings.refuse(field, value, rule() + "; give a larger one by URL");
       }
     }
   }

@@ -33,6 +33,9 @@ record Prices(List<Prices.Row> rows) {
   /** The fields that say how many seconds are ordered, and are checked. */
   private static final Set<String> ORDERED = Set.of("duration", "settings");
 
+  private static final List<String> CLASSES =
+      List.of("silent", "audio", "voice", "video", "text", "image");
+
   private static final List<String> COLUMNS =
       List.of("kinds", "model", "mode", "class", "per", "most", "input", "units");
 
@@ -209,7 +212,7 @@ record Prices(List<Prices.Row> rows) {
           throw kinds.fault("there is no kind " + name);
         }
       }
-      String model = line.get("model", CatalogNode::text, "*");
+      String model = line.get("model", name -> model(name, kinds.words(), known), "*");
       Family family =
           known.stream()
               .filter(kind -> kinds.words().contains(kind.name()))
@@ -221,11 +224,21 @@ record Prices(List<Prices.Row> rows) {
           family,
           model,
           line.get("mode", CatalogNode::text, "*"),
-          line.get("class", CatalogNode::text, "*"),
+          line.get("class", word -> word.word(CLASSES), "*"),
           line.need("per").word(List.of("second", "image", "call")),
           line.get("most", CatalogNode::whole, 0),
           line.get("input", CatalogNode::whole, 0),
           line.need("units").amount());
+    }
+
+    /** Any name where one of the kinds takes any. */
+    private static String model(CatalogNode name, List<String> kinds, List<Kind> known) {
+      List<Kind> of = known.stream().filter(kind -> kinds.contains(kind.name())).toList();
+      if (of.stream().noneMatch(k -> k.models().isEmpty() || k.model(name.text()).isPresent())) {
+        throw name.fault(
+            "none of the kinds has a model %s; give it a row in models".formatted(name.text()));
+      }
+      return name.text();
     }
 
     boolean isOf(Kind kind) {

@@ -10,6 +10,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.OptionalInt;
+import java.util.Set;
 import java.util.TreeSet;
 import java.util.function.BiConsumer;
 import java.util.regex.Matcher;
@@ -466,17 +467,32 @@ record Rule(String doc, BiConsumer<RequestView, Findings> check) {
           Map.entry("effect-input", EFFECT_INPUT),
           Map.entry("expanded-area", EXPANDED_AREA));
 
-  /** Reads a rule's name, or a rule of fields such as {@code {one-of: [audio_id, sound_file]}}. */
-  static Rule read(CatalogNode line) {
+  /**
+   * Reads a rule's name, or a rule of fields such as {@code {one-of: [audio_id, sound_file]}}.
+   *
+   * @param fields those of the kind, by path
+   */
+  static Rule read(CatalogNode line, Set<String> fields) {
     if (!line.isMapping()) {
       return Objects.requireNonNull(NAMED.get(line.word(new TreeSet<>(NAMED.keySet()))));
     }
     Map<String, CatalogNode> parts = line.members(List.of("any-of", "one-of", "exclusive", "says"));
     if (parts.containsKey("any-of")) {
-      return anyOf(line.need("says").text(), line.need("any-of").words());
+      return anyOf(line.need("says").text(), fields(line.need("any-of"), fields));
     }
     return parts.containsKey("one-of")
-        ? oneOf(line.need("one-of").words())
-        : exclusive(line.need("exclusive").items().stream().map(CatalogNode::words).toList());
+        ? oneOf(fields(line.need("one-of"), fields))
+        : exclusive(
+            line.need("exclusive").items().stream().map(group -> fields(group, fields)).toList());
+  }
+
+  /** One field, or several in a list. */
+  private static List<String> fields(CatalogNode line, Set<String> known) {
+    for (CatalogNode name : line.isList() ? line.items() : List.of(line)) {
+      if (!known.contains(name.text())) {
+        throw name.fault("the kind has no such field, is '%s'".formatted(name.text()));
+      }
+    }
+    return line.words();
   }
 }

@@ -17,6 +17,7 @@ import io.klingtracker.task.TaskSignal;
 import io.klingtracker.task.Tasks;
 import io.klingtracker.upstream.CallbackTarget;
 import io.klingtracker.upstream.Doubts;
+import io.klingtracker.upstream.KnownModels;
 import io.klingtracker.upstream.UpstreamConfig;
 import jakarta.inject.Inject;
 import jakarta.inject.Singleton;
@@ -70,6 +71,7 @@ class Dispatcher {
   private final Tasks tasks;
   private final KlingClient kling;
   private final CallbackTarget callbacks;
+  private final KnownModels models;
   private final DispatchConfig config;
   private final Clock clock;
   private final ExecutorService executor;
@@ -92,6 +94,7 @@ class Dispatcher {
       KlingClient kling,
       CallbackTarget callbacks,
       UpstreamConfig upstream,
+      KnownModels models,
       DispatchConfig config,
       DispatchMetrics metrics,
       Clock clock,
@@ -105,6 +108,7 @@ class Dispatcher {
     this.tasks = tasks;
     this.kling = kling;
     this.callbacks = callbacks;
+    this.models = models;
     this.config = config;
     this.clock = clock;
     this.executor = executor;
@@ -276,8 +280,9 @@ class Dispatcher {
     String body;
     try {
       Kind kind = Catalog.current().ofName(claim.ref().kind()).orElseThrow();
-      if (kind.isRetired(
-          claim.ref().model(), LocalDate.ofInstant(clock.instant(), ZoneOffset.UTC))) {
+      if (models.isDiscontinued(claim.ref().model())
+          || kind.isRetired(
+              claim.ref().model(), LocalDate.ofInstant(clock.instant(), ZoneOffset.UTC))) {
         return retired(claim);
       }
       path = kind.createPath(claim.ref().model());
@@ -312,6 +317,8 @@ class Dispatcher {
         new TaskSignal.Failed(
             ErrorCode.MODEL_DISCONTINUED.klingCode(),
             RequestRules.discontinued(String.valueOf(claim.ref().model()))));
+    // Its slot is free.
+    whenSettled.run();
     return done();
   }
 

@@ -1,7 +1,9 @@
 package io.klingtracker.dispatch;
 
 import io.klingtracker.catalog.Catalog;
+import io.klingtracker.catalog.ModelMapping;
 import io.klingtracker.kling.Credential;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
@@ -38,9 +40,18 @@ record SlotPool(String account, String family, String model) {
 
   /** This pool and those that it is part of. */
   List<SlotPool> scopes() {
-    // As KlingToken has it: the newer generation takes API keys only.
-    Credential sent =
-        Catalog.current().isApiKeyOnly(model) ? Credential.API_KEY : Credential.KEY_PAIR;
-    return List.of(all(account), credential(account, sent), family(account, family), this);
+    List<SlotPool> scopes = new ArrayList<>(List.of(all(account), family(account, family), this));
+    // As KlingToken has it: the newer generation takes API keys only. Of a model that no row of the
+    // catalogue has, nobody knows which is sent: it waits for itself alone.
+    Catalog.current()
+        .isApiKeyOnly(model)
+        .map(only -> only ? Credential.API_KEY : Credential.KEY_PAIR)
+        .or(
+            () ->
+                model.equals(ModelMapping.OTHER)
+                    ? Optional.of(Credential.KEY_PAIR)
+                    : Optional.empty())
+        .ifPresent(sent -> scopes.add(1, credential(account, sent)));
+    return scopes;
   }
 }

@@ -36,17 +36,13 @@ public record Cost(
 
   /** What should be taken, by the list price of a unit. */
   public static Cost expected(BigDecimal units) {
-    return new Cost(units, UnitPrice.of(units), UnitPrice.CURRENCY, State.EXPECTED);
+    return new Cost(units, UnitPrice.of(units), UnitPrice.currency(), State.EXPECTED);
   }
 
-  /** What Kling took; of an amount without a currency it is that of the list. */
+  /** What Kling took; an amount without a currency gets its account's as it is stored. */
   public static Cost charged(
       @Nullable BigDecimal units, @Nullable BigDecimal amount, @Nullable String currency) {
-    return new Cost(
-        units,
-        amount,
-        amount != null && currency == null ? UnitPrice.CURRENCY : currency,
-        State.CHARGED);
+    return new Cost(units, amount, currency, State.CHARGED);
   }
 
   /** Of a task; null where nobody knows: another program submitted it, and Kling has not told. */

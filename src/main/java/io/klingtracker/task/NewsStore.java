@@ -1,7 +1,10 @@
 package io.klingtracker.task;
 
+import com.fasterxml.jackson.databind.node.JsonNodeFactory;
+import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.klingtracker.catalog.Catalog;
 import io.klingtracker.catalog.ErrorClass;
+import io.klingtracker.catalog.UnitPrice;
 import io.klingtracker.database.Columns;
 import io.klingtracker.database.FreshPlans;
 import io.klingtracker.database.SqlFile;
@@ -85,12 +88,14 @@ class NewsStore {
 
   private final Jdbi jdbi;
   private final Clock clock;
+  private final AccountCurrencies currencies;
   private final FreshPlans plans = new FreshPlans();
 
   @Inject
-  NewsStore(Jdbi jdbi, Clock clock) {
+  NewsStore(Jdbi jdbi, Clock clock, AccountCurrencies currencies) {
     this.jdbi = jdbi;
     this.clock = clock;
+    this.currencies = currencies;
   }
 
   /** At most one piece of news per task. */
@@ -175,7 +180,15 @@ class NewsStore {
         .texts("traceparents", item -> traceparent)
         .rest()
         .bind("now", now)
+        .bind("accountCurrencies", accountCurrencies())
+        .bind("listCurrency", UnitPrice.currency())
         .bind("resultLife", RESULT_LIFE.toSeconds() + " seconds");
+  }
+
+  private String accountCurrencies() {
+    ObjectNode byAccount = JsonNodeFactory.instance.objectNode();
+    currencies.byAccount().forEach(byAccount::put);
+    return byAccount.toString();
   }
 
   /** Something of what the end was, if it is not the one that was asked for. */

@@ -138,7 +138,7 @@ class TaskStore {
                 .texts("metadata", of(NewTask::metadata))
                 .rest()
                 .bind("unitPrice", UnitPrice.one())
-                .bind("currency", UnitPrice.CURRENCY)
+                .bind("currency", UnitPrice.currency())
                 .bind("now", now)
                 .map(
                     (row, context) -> {

@@ -112,7 +112,7 @@ public class Usage {
             handle
                 .createQuery(statement)
                 .bind("unitPrice", UnitPrice.one())
-                .bind("currency", UnitPrice.CURRENCY)
+                .bind("currency", UnitPrice.currency())
                 .bind("tenant", tenant)
                 .bind("from", TaskId.firstAt(from))
                 .bind("to", TaskId.firstAt(to))
@@ -137,7 +137,7 @@ public class Usage {
         new Cost(
             row.getBigDecimal("units"),
             row.getBigDecimal("amount"),
-            UnitPrice.CURRENCY,
+            UnitPrice.currency(),
             row.getBoolean("charged") ? Cost.State.CHARGED : Cost.State.EXPECTED));
   }
 }

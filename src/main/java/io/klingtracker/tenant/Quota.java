@@ -6,7 +6,8 @@ import org.jspecify.annotations.Nullable;
 /**
  * How much a tenant may have and use; null is no limit.
  *
- * @param amountPerMonth money, in the currency of {@link io.klingtracker.catalog.UnitPrice}
+ * @param amountPerMonth money, in the currency of {@link
+ *     io.klingtracker.catalog.UnitPrice#currency}
  */
 record Quota(
     @Nullable Integer queued,

@@ -238,7 +238,7 @@ public class Quotas implements CountedCalls {
             "the tenant may spend "
                 + quota.amountPerMonth().toPlainString()
                 + " "
-                + UnitPrice.CURRENCY
+                + UnitPrice.currency()
                 + " a month (UTC, by Kling's list price), which this task would exceed",
             untilNextMonth(now));
       }
@@ -279,7 +279,7 @@ public class Quotas implements CountedCalls {
       return handle
           .createQuery(USED)
           .bind("unitPrice", UnitPrice.one())
-          .bind("currency", UnitPrice.CURRENCY)
+          .bind("currency", UnitPrice.currency())
           .bind("tenant", tenant)
           .bind("from", TaskId.firstAt(start(from)))
           .bind("to", TaskId.firstAt(start(to)))

@@ -5,6 +5,7 @@ import io.klingtracker.kling.KlingConfig;
 import jakarta.inject.Inject;
 import jakarta.inject.Singleton;
 import java.util.HashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import org.jspecify.annotations.Nullable;
@@ -24,12 +25,17 @@ public class KnownModels {
     Map<String, String> ends = new HashMap<>();
     // A mapping's chain may pass through any of its names; each of them maps to itself here.
     config.models().values().forEach(name -> ends.put(name, name));
-    mapping = ModelMapping.of(ends, Set.of());
+    mapping = ModelMapping.of(ends, Set.copyOf(config.discontinuedModels().orElse(List.of())));
   }
 
   /** The name itself where it is known, else {@link ModelMapping#OTHER}. */
   public String of(@Nullable String upstreamModel) {
     return mapping.slotModel(upstreamModel);
+  }
+
+  /** Whether the configuration says that Kling has switched a model off. */
+  public boolean isDiscontinued(@Nullable String upstreamModel) {
+    return upstreamModel != null && mapping.isDiscontinued(upstreamModel);
   }
 
   /** Every name that {@link #of} may answer. */

@@ -14,7 +14,10 @@ updated as (
     result = b.said_result,
     units = coalesce(b.said_units, t.units),
     amount = coalesce(b.said_amount, t.amount),
-    currency = coalesce(b.said_currency, t.currency),
+    -- Of an amount of which Kling names none it is the account's.
+    currency = case when b.said_amount is null then t.currency
+      else coalesce(b.said_currency, cast(:accountCurrencies as jsonb) ->> coalesce(t.account, b.open_account),
+        cast(:listCurrency as text)) end,
     error_class = b.error_class,
     retryable = b.retryable,
     dispatched_at = coalesce(t.dispatched_at,

@@ -7,6 +7,7 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.klingtracker.json.Body;
+import java.math.BigDecimal;
 import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -72,6 +73,22 @@ class CatalogReaderTest {
   }
 
   @Test
+  void what_a_unit_costs_and_where_in_which_currency_is_the_operator_s_to_say() {
+    assertEquals("USD", UnitPrice.currencyOn("api-singapore.klingai.com"));
+    assertEquals("CNY", UnitPrice.currencyOn("api-beijing.klingai.com"));
+    assertEquals("0.42", UnitPrice.of(new BigDecimal("3")).toPlainString());
+
+    try (CatalogOver over =
+        new CatalogOver(
+            "money: {unit: 1, currency: CNY, hosts: {api-beijing.klingai.com: ~, kling.local: EUR}}")) {
+      assertEquals("CNY", UnitPrice.currency());
+      assertEquals("CNY", UnitPrice.currencyOn("api-beijing.klingai.com"));
+      assertEquals("EUR", UnitPrice.currencyOn("kling.local"));
+      assertEquals("3", UnitPrice.of(new BigDecimal("3")).toPlainString());
+    }
+  }
+
+  @Test
   void none_takes_a_name_out() {
     Catalog with = over("models: {kling-v2-6: {modes: ~}}");
 
@@ -122,6 +139,24 @@ class CatalogReaderTest {
           prices: [{kinds: [text2video], per: minute, units: 1}] | prices[0].per: must be one of second, image, call, is 'minute'
           prices: [{kinds: [text2video], per: second, units: -1}] | prices[0].units: must be a number such as 0.6, is '-1'
           prices: [{kinds: [text2video], per: second}] | prices[0]: needs units
+          prices: [{kinds: [text2video], class: silnet, per: second, units: 1}] | prices[0].class: must be one of silent, audio, voice, video, text, image, is 'silnet'
+          prices: [{kinds: [text2video], model: kling-v33, per: second, units: 1}] | prices[0].model: none of the kinds has a model kling-v33
+          models: {kling-v3: {ignored: [cfg_scael]}} | models.kling-v3.ignored[0]: no kind has such a field, is 'cfg_scael'
+          models: {kling-v3: {kinds: {text2video: {ignored: [settings.audoi]}}}} | models.kling-v3.kinds.text2video.ignored[0]: no kind has such a field
+          models: {kling-v3: {modes: {imagetail: [pro]}}} | models.kling-v3.modes.imagetail: none of the model's kinds has such a field
+          models: {kling-v3: {modes: {image_tail: [proo]}}} | models.kling-v3.modes.image_tail[0]: must be one of 4k, pro, std, is 'proo'
+          kinds: {video-to-audio: {rules: [{one-of: [video_id, video_ulr]}]}} | kinds.video-to-audio.rules[0].one-of[1]: the kind has no such field, is 'video_ulr'
+          kinds: {image2video: {rules: [{exclusive: [image_tail, [static_msk]]}]}} | exclusive[1][0]: the kind has no such field, is 'static_msk'
+          kinds: {image2video: {rules: [{any-of: [imge], says: no}]}} | any-of[0]: the kind has no such field, is 'imge'
+          models: {kling-3.0: {takes: {credential: any}}} | models.kling-3.0.takes.credential: must be api-key on /…/{model}
+          models: {kling-v3: {takes: {credential: api-key}}} | models.kling-v3.takes.credential: must be any on /v1/…
+          kinds: {text-to-video: {takes: {credential: any}}} | kinds.text-to-video.takes.credential: must be api-key
+          models: {x: {kinds: {text2video: {}, text-to-video: {}}}} | models.x.kinds: are of both generations
+          money: {currency: dollar} | money.currency: must be a currency such as USD, is 'dollar'
+          money: {unit: -1} | money.unit: must be a number
+          money: {hosts: {api-beijing.klingai.com: yuan}} | money.hosts.api-beijing.klingai.com: must be a currency
+          money: {hosts: {https://api-beijing.klingai.com: CNY}} | must be of a host
+          kinds: {image2video: {fields: {image: {media: much}}}} | kinds.image2video.fields.image.media: must be
           errors: {codes: {1301: {class: bad}}} | errors.codes.1301.class: must be one of input,
           errors: {codes: {many: {class: input}}} | must be one of Kling's codes
           format: 2 | format: must be one of 1, is '2'

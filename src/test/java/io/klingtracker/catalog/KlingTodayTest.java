@@ -6,6 +6,7 @@ import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import com.fasterxml.jackson.databind.node.TextNode;
 import io.klingtracker.json.Body;
 import io.klingtracker.problem.ErrorCode;
 import io.klingtracker.problem.ProblemException;
@@ -110,6 +111,16 @@ class KlingTodayTest {
           omni-video/kling-4.0 | {[P V V V V B],HD} | {[P V V V V V V],HD} | at most 5 of type feature_video or base_video
           omni-video/kling-4.0 | {[P B],HD} | {[P B B],HD} | at most 1 of type base_video
           omni-video/kling-4.0 | {[P R R R R R R R R R R E E E E E],HD} | {[P R R R R R R R R R R E E E E E E],HD} | 1 to 16 in all
+          # the duration is a number or numeric text; 480p is listed and refused when it renders
+          text-to-video/kling-3.0 | {'prompt':'a','settings':{'duration':'7'}} | {'prompt':'a','settings':{'duration':'seven'}} | settings.duration
+          text-to-video/kling-3.0 | {'prompt':'a','settings':{'resolution':'720p'}} | {'prompt':'a','settings':{'resolution':'480p'}} | settings.resolution value '480p'
+          # unknown fields are taken and ignored
+          text-to-video/kling-3.0 | {'prompt':'a','callback_url':'https://a/b','anything':1} | {'prompt':'a','options':{'callback_url':'nowhere'}} | options.callback_url
+          # 4.0-flash: the same modes
+          image-to-video/kling-4.0-flash | {[P M],HD} | {[P F F],HD} | at most 1 of type first_frame
+          omni-video/kling-4.0-flash | {[P V],HD} | {[P V],'settings':{'resolution':'1080p','duration':5}} | settings.resolution value '1080p'
+          # 4.0: original on edits
+          omni-video/kling-4.0 | {[P B],'settings':{'resolution':'720p','duration':5,'audio':'original'}} | {[P B],'settings':{'resolution':'720p','duration':5,'audio':'loud'}} | settings.audio value 'loud'
           # image-to-video of before: a first frame
           image-to-video/kling-3.0 | {[P F]} | {[P L]} | first_frame
           """)
@@ -140,6 +151,104 @@ class KlingTodayTest {
         ErrorCode.INVALID_REQUEST,
         "must be text of at most " + characters + " characters, has " + (characters + 1),
         () -> check(path, withPrompt(path, characters + 1)));
+  }
+
+  /** A picture in base64, or what sound it speaks with; a URL's is Kling's to look at: 13.1. */
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = '|',
+      quoteCharacter = '`',
+      textBlock =
+          """
+          videos/image2video        | {'model_name':'kling-v3','image':'BYTES'}             | 10
+          videos/image2video        | {'model_name':'kling-v3','image_tail':'BYTES'}        | 10
+          videos/avatar/image2video | {'image':'aGk=','sound_file':'BYTES'}                 | 5
+          """)
+  void what_is_sent_in_base64_may_be_so_large(String path, String body, int megabytes) {
+    assertDoesNotThrow(() -> check(path, body.replace("BYTES", base64(megabytes << 20))));
+    assertRefused(
+        ErrorCode.INVALID_REQUEST,
+        "of at most " + megabytes + " MB; give a larger one by URL",
+        () -> check(path, body.replace("BYTES", base64((megabytes << 20) + 3))));
+    assertDoesNotThrow(() -> check(path, body.replace("BYTES", "https://a/b")));
+  }
+
+  @Test
+  void the_newer_image_to_video_takes_pictures_of_fifty_megabytes() {
+    String path = "image-to-video/kling-3.0";
+    String frame = "{'contents':[" + PROMPT + ",{'type':'first_frame','url':'%s'}]}";
+    assertDoesNotThrow(() -> check(path, frame.formatted(base64(11 << 20))));
+    assertDoesNotThrow(() -> check(path, frame.formatted("https://a/b.png")));
+
+    FieldType.Media picture = new FieldType.Media(50);
+    Model model = Catalog.builtIn().ofPath("image-to-video").orElseThrow().row("kling-3.0");
+    FieldType contents =
+        model.fields().stream()
+            .filter(field -> field.name().equals("contents"))
+            .findAny()
+            .orElseThrow()
+            .type();
+    assertTrue(contents.toString().contains(picture.toString()), contents.toString());
+    Findings findings = new Findings(DAY);
+    picture.check("url", TextNode.valueOf(base64(50 << 20)), findings);
+    assertTrue(findings.none());
+    picture.check("url", TextNode.valueOf(base64((50 << 20) + 3)), findings);
+    assertTrue(findings.message().contains("of at most 50 MB; give a larger one by URL"));
+  }
+
+  @Test
+  void the_newer_generation_takes_api_keys_alone_and_collides_with_no_older_kind() {
+    for (Kind kind : Catalog.builtIn().kinds()) {
+      boolean newer = kind.dialect() == Kind.Dialect.NEWER;
+      assertEquals(newer, kind.row(null).takes().apiKeyOnly(), kind.name());
+      kind.models().forEach(model -> assertEquals(newer, model.takes().apiKeyOnly(), model.name()));
+    }
+    for (String word : List.of("omni-video", "motion-control")) {
+      assertEquals("/v1/videos/" + word, kind(word).createPath("kling-v3"));
+      assertEquals("/" + word + "/kling-3.0", kind("newer/" + word).createPath("kling-3.0"));
+    }
+  }
+
+  /** What a reseller says of 4.0 is a switch: nothing is sent that Kling does not take. */
+  @Test
+  void a_model_may_take_neither_callback_url_nor_external_task_id() {
+    Body body = body("{'prompt':'a'," + HD + "}");
+    Kind kind = kind("text-to-video");
+    String sent = UpstreamBody.of(kind, body, "kling-4.0", "id-1", "https://a/b");
+    assertTrue(sent.contains("id-1") && sent.contains("https://a/b"), sent);
+
+    Catalog without =
+        CatalogOver.read(
+            "models: {kling-4.0: {takes: {callback_url: false, external_task_id: false}}}");
+    sent =
+        UpstreamBody.of(
+            without.ofName("text-to-video").orElseThrow(),
+            body,
+            "kling-4.0",
+            "id-1",
+            "https://a/b");
+    assertFalse(sent.contains("id-1") || sent.contains("https://a/b"), sent);
+  }
+
+  /** Paths that are passed on, with what they count: 13.4 and 13.5. */
+  @ParameterizedTest
+  @CsvSource({
+    "audio/tts, MAKES, 0.05",
+    "videos/identify-face, MAKES, 0.05",
+    "videos/image-recognize, MAKES, 0.1",
+    "general/presets-voices, LISTS_PRESETS, 0",
+    "general/advanced-presets-elements, LISTS_PRESETS, 0",
+    "general/delete-voices, DELETES, 0",
+    "general/delete-advanced-elements, DELETES, 0",
+    "general/delete-elements, DELETES, 0",
+  })
+  void what_is_passed_on(String path, SyncPath.Use use, BigDecimal units) {
+    SyncPath known = Catalog.builtIn().syncOfPath(path).orElseThrow();
+    assertEquals(use, known.use());
+    assertEquals(units, known.units());
+    assertEquals(use == SyncPath.Use.LISTS_PRESETS, known.isRead());
+    assertTrue(Catalog.builtIn().syncOfPath(path + "s").isEmpty());
+    assertTrue(Catalog.builtIn().ofPath(path).isEmpty());
   }
 
   /** Switched off: 13.3, and by its own words multi-image2video, 13.6. */
@@ -227,6 +336,7 @@ class KlingTodayTest {
           videos/omni-video  | {'model_name':'kling-v3-omni','image_list':[{'image_url':'aGk=','type':'first_frame'}],'multi_shot':true,'shot_type':'intelligence','prompt':'a'} | {'model_name':'kling-video-o1','image_list':[{'image_url':'aGk=','type':'first_frame'}],'multi_shot':true,'prompt':'a'} | multi_shot value 'true'
           # elements: a name of 20 characters, a description of 100, a reference and what it refers to
           general/advanced-custom-elements | {'element_name':'aaaaaaaaaaaaaaaaaaaa','reference_type':'image_refer','element_image_list':{'frontal_image':'aGk='}} | {'element_name':'aaaaaaaaaaaaaaaaaaaaa','reference_type':'image_refer','element_image_list':{'frontal_image':'aGk='}} | at most 20
+          general/advanced-custom-elements | {'element_name':'a','element_description':'DESCRIBED','reference_type':'image_refer','element_image_list':{'frontal_image':'aGk='}} | {'element_name':'a','element_description':'DESCRIBEDd','reference_type':'image_refer','element_image_list':{'frontal_image':'aGk='}} | at most 100
           general/advanced-custom-elements | {'element_name':'a','reference_type':'video_refer','element_video_list':[{'video_url':'https://a/b'}]} | {'element_name':'a','reference_type':'video_refer','element_image_list':{'frontal_image':'aGk='}} | element_video_list value is missing
           general/advanced-custom-elements | {'element_name':'a','reference_type':'image_refer','element_image_list':{'frontal_image':'aGk=','refer_images':[{}]}} | {'element_name':'a','reference_type':'image_refer','element_image_list':{'refer_images':[1]}} | element_image_list.frontal_image
           general/advanced-custom-elements | {'element_name':'a','reference_type':'image_refer','element_image_list':{'frontal_image':'aGk='},'element_voice_id':'1','tag_list':[1]} | {'element_name':'a','element_frontal_image':'aGk='} | reference_type value is missing
@@ -234,7 +344,11 @@ class KlingTodayTest {
           videos/image2video | {'model_name':'kling-v2-6','image':'aGk=','image_tail':'aGk=','mode':'pro'} | {'model_name':'kling-v2-6','image':'aGk=','image_tail':'aGk=','mode':'std'} | image_tail value 'aGk=' is invalid: needs mode pro
           videos/image2video | {'model_name':'kling-v2-5-turbo','image':'aGk=','image_tail':'aGk=','mode':'pro','duration':10} | {'model_name':'kling-v2-5-turbo','image':'aGk=','image_tail':'aGk=','duration':10} | needs mode pro, mode is std
           videos/image2video | {'model_name':'kling-v3','image':'aGk=','image_tail':'aGk='} | {'model_name':'kling-v3'} | image can not be null
+          videos/image2video | {'model_name':'kling-v3','image':'aGk=','image_tail':'aGk=','multi_shot':true,'shot_type':'intelligence','prompt':'a'} | {'model_name':'kling-v2-5-turbo','image':'aGk=','multi_shot':true} | multi_shot value 'true'
+          # an effect has no duration; two persons are two pictures
+          videos/effects | {'effect_scene':'hug_pro','input':{'images':['aGk=','aGk=']}} | {'effect_scene':'hug_pro','input':{'images':['aGk=']}} | input.images
           # forms that send every field
+          videos/text2video | {'model_name':'kling-v3','prompt':'a','multi_shot':false,'shot_type':'','multi_prompt':[]} | {'model_name':'kling-v3','prompt':'a','multi_shot':true,'shot_type':'','multi_prompt':[]} | shot_type value is missing
           videos/image2video | {'model_name':'kling-v3','image':'aGk=','image_tail':'','static_mask':'','mode':'','camera_control':{},'multi_prompt':[],'shot_type':'','duration':5} | {'model_name':'kling-v3','image':'','image_tail':''} | image can not be null
           """)
   void what_else_is_new(String path, String accepted, String refused, String words) {
@@ -426,7 +540,17 @@ class KlingTodayTest {
                       .toList()))
           .append(text.substring(end));
     }
-    return Body.parse(json.toString().replace("HD", HD).replace('\'', '"'));
+    return Body.parse(
+        json.toString().replace("HD", HD).replace("DESCRIBED", "d".repeat(100)).replace('\'', '"'));
+  }
+
+  private static Kind kind(String name) {
+    return Catalog.builtIn().ofName(name).orElseThrow();
+  }
+
+  /** Text that stands for so many bytes. */
+  private static String base64(int bytes) {
+    return "A".repeat((bytes + 2) / 3 * 4);
   }
 
   private static String named(String model, String members) {

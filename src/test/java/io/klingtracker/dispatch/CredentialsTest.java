@@ -24,6 +24,7 @@ import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import org.eclipse.microprofile.health.HealthCheckResponse;
 import org.jdbi.v3.core.Jdbi;
 import org.junit.jupiter.api.AfterEach;
@@ -133,6 +134,27 @@ class CredentialsTest {
     pass(replica);
 
     assertEquals(List.of(mapped, flows), kling.created);
+  }
+
+  @ParameterizedTest
+  @CsvSource({"API_KEY, kling-v3, text2video", "KEY_PAIR, kling-3.0, text-to-video"})
+  void a_model_without_a_row_waits_for_itself_alone(
+      Credential credential, String known, String kind) {
+    Replica replica = replica();
+    kling.creates.add(new CreateAnswer.AccountRefused(1002, "not found", credential));
+    String broken =
+        submit(
+            replica,
+            credential == Credential.API_KEY ? NEWER : LEGACY,
+            credential == Credential.API_KEY ? "kling-3.0" : "kling-v3");
+    pass(replica);
+    String flows = submit(replica, kind, "kling-9");
+    String flowsToo = submit(replica, kind, known);
+    pass(replica);
+    pass(replica);
+
+    assertEquals(Set.of(broken, flows, flowsToo), Set.copyOf(kling.created));
+    assertEquals(3, kling.created.size());
   }
 
   @Test

@@ -315,6 +315,22 @@ class DoubtsTest {
   }
 
   @Test
+  void a_model_that_the_configuration_switches_off_is_not_sent_and_its_slot_is_another_s_at_once() {
+    settings.put("kling.accounts.default.max-parallel", "1");
+    settings.put("kling.discontinued-models", "kling-v3");
+    Replica replica = replica();
+    int[] settled = {0};
+    replica.dispatcher.onSettled(() -> settled[0]++);
+    String task = submit(replica);
+
+    dispatch(replica);
+
+    assertEquals("failed", status(jdbi, task));
+    assertEquals(List.of(), kling.created);
+    assertEquals(1, settled[0]);
+  }
+
+  @Test
   void a_task_whose_model_is_switched_off_while_it_is_queued_fails_unsent() {
     Replica replica = replica();
     String task = submit(replica);

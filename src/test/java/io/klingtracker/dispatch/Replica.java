@@ -121,6 +121,7 @@ final class Replica implements AutoCloseable {
             gate,
             upstream.target("replica-test-0123456789abcdef0123456789abcdef"),
             upstream.config,
+            upstream.models,
             config,
             metrics,
             clock,

@@ -6,6 +6,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import java.math.BigDecimal;
 import java.net.http.HttpResponse;
 import java.util.ArrayList;
 import java.util.List;
@@ -85,6 +86,29 @@ class BillingTest {
     control.finish(create(), "failed", "no");
 
     assertEquals(0, page(ALL.formatted(500)).at("/data/result/count").asInt());
+  }
+
+  @Test
+  void an_account_that_pays_in_money_is_told_so_by_both_generations() throws Exception {
+    control.cash("CNY", new BigDecimal("0.2"));
+    String id = create();
+    control.finish(id, "succeed", "");
+
+    JsonNode legacy = read(caller.get(PATH + "/" + id)).get("data");
+    assertEquals("0", legacy.get("final_unit_deduction").asText());
+    assertEquals("0.6", legacy.at("/final_balance_deduction/quota").asText());
+    JsonNode newer = read(caller.get("/tasks?task_ids=" + id)).at("/data/0/billing/0");
+    assertEquals("cash", newer.get("charge_type").asText());
+    assertEquals("CNY", newer.get("currency").asText());
+    assertEquals("0.6", newer.get("amount").asText());
+    assertEquals(0, page(ALL.formatted(500)).at("/data/result/count").asInt());
+    JsonNode taken =
+        read(caller.post("/account/billing/balance", ALL.formatted(500))).at("/data/result");
+    assertEquals(id, taken.at("/detail/0/task_id").asText());
+    assertEquals(0.6, taken.at("/detail/0/deduction_amount").asDouble());
+
+    control.cash("", BigDecimal.ONE);
+    assertEquals(1, page(ALL.formatted(500)).at("/data/result/count").asInt());
   }
 
   private JsonNode page(String body) throws Exception {

@@ -111,7 +111,7 @@ class FaultsTest {
         "/outage|{}|millis is missing",
         "/outage|{'millis':'long'}|millis must be a whole number, not 'long'",
         "/outage|{'millis':-5}|millis must be 0 to 3600000, not -5",
-        "/settings|{'slot':5}|slot is not known; there are slots, submitted_millis, total_millis",
+        "/settings|{'slot':5}|slot is not known; there are slots, submitted_millis, total_millis, cash, cash_unit",
         "/settings|{'slots':'five'}|slots must be a whole number, not 'five'",
         "/settings|{'slots':-1}|slots must not be negative",
         "/settings|{'total_millis':-1}|total_millis must be 0 to 3600000, not -1",

@@ -59,6 +59,16 @@ class CostTest {
         new TaskSignal.Succeed("{}"),
         Cost.charged(BigDecimal.ZERO, new BigDecimal("0.14"), null));
     assertCost(unnamed, "0 0.14 USD charged");
+
+    // Of the account by whose host's the catalogue has another.
+    String elsewhere = submitted(BigDecimal.ONE);
+    jdbi.useHandle(h -> h.execute("update task set account = 'beijing' where id = ?", elsewhere));
+    running(elsewhere);
+    end(
+        elsewhere,
+        new TaskSignal.Succeed("{}"),
+        Cost.charged(BigDecimal.ZERO, new BigDecimal("0.98"), null));
+    assertCost(elsewhere, "0 0.98 CNY charged");
   }
 
   @Test

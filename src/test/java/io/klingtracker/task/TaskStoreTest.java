@@ -52,7 +52,7 @@ class TaskStoreTest {
   private final Jdbi jdbi = DATABASE.jdbi();
   private final Clock clock = Clock.fixed(NOW, ZoneOffset.UTC);
   private final TaskStore store = new TaskStore(jdbi, clock);
-  private final NewsStore news = new NewsStore(jdbi, clock);
+  private final NewsStore news = new NewsStore(jdbi, clock, Map::of);
 
   @BeforeEach
   void a_tenant() {

@@ -34,7 +34,7 @@ public final class TasksOnDatabase {
     TaskConfig config = Settings.of(TaskConfig.class, Map.of());
     return new Tasks(
         store,
-        new NewsStore(jdbi, clock),
+        new NewsStore(jdbi, clock, () -> Map.of("beijing", "CNY")),
         new SubmissionWriter(store, config, () -> false, new Shares(new SimpleMeterRegistry())),
         new TaskRepository(jdbi),
         new Timelines(jdbi),
