@@ -26,7 +26,7 @@ record Load(long good, long busy, long bad, double seconds, Histogram latency) {
     // None at all, on a machine that others use up, is a round without a figure.
     if (bad > 0) {
       throw new IllegalStateException(
-          what + ": " + good + " good, " + busy + " put off, " + bad + " bad answers");
+          what + ": " + good + " good, " + busy + " refused, " + bad + " bad answers");
     }
     return this;
   }

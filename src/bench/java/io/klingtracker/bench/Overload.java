@@ -26,7 +26,7 @@ final class Overload implements Bench.Group {
         Spread.of(load.rate() / most),
         Goal.atLeast(0.9));
     report.figure(
-        "of them lost, put off, broken; memory",
+        "of them lost, refused, broken; memory",
         "%d, %,d, %d; %d MiB"
             .formatted(
                 Math.max(0, load.good() - flood.events()),

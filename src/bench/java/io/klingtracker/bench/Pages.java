@@ -5,13 +5,16 @@ import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.HashSet;
 import java.util.List;
+import java.util.Set;
 import java.util.stream.Stream;
 
 /**
  * What the repository shows of a run: the whole table in {@code src/docs/performance.md}, headlines
- * and missed goals in {@code README.md}, each between two marks. Every run leaves both pages beside
- * its report, so that a page without its marks is found; one that is to be published replaces them.
+ * and missed goals in {@code README.md}, a row for each goal, each between two marks. Every run
+ * leaves both pages beside its report, so that a page without its marks is found; one that is to be
+ * published replaces them.
  */
 final class Pages {
 
@@ -61,9 +64,15 @@ final class Pages {
                     rows.stream()
                         .filter(row -> (row.id() + " " + row.measure()).startsWith(headline)))
             .toList();
+    Set<String> named = new HashSet<>();
+    chosen.stream().filter(Row::missed).forEach(row -> named.add(goal(row)));
     return Stream.concat(
-            chosen.stream(), rows.stream().filter(row -> row.missed() && !chosen.contains(row)))
+            chosen.stream(), rows.stream().filter(row -> row.missed() && named.add(goal(row))))
         .toList();
+  }
+
+  private static String goal(Row row) {
+    return row.id().isEmpty() ? row.measure() : row.id();
   }
 
   private void write(Path page, String text) {

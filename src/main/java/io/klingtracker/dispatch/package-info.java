@@ -1,4 +1,4 @@
-/** Brings stored tasks to Kling: claims them, sends each once, resolves what is uncertain. */
+/** Brings stored tasks to Kling: claims them in turn, sends each once, and settles the answer. */
 @NullMarked
 package io.klingtracker.dispatch;
 

@@ -1,4 +1,4 @@
-/** Asks Kling about tasks whose callback is overdue or needs proof. */
+/** Asks Kling about tasks whose callback is overdue or needs proof, and about creates in doubt. */
 @NullMarked
 package io.klingtracker.reconcile;
 

@@ -1,4 +1,4 @@
-/** The way in: checks the configuration before anything else starts. */
+/** The way in: checks the configuration, then migrates, before anything else starts. */
 @NullMarked
 package io.klingtracker.start;
 

@@ -78,7 +78,7 @@ class PathsPageTest {
       }
     }
     page.append("\n## Prices\n\n");
-    page.append("The first row that fits counts; what stands empty is any.\n\n");
+    page.append("The first row that fits counts; an empty cell is any.\n\n");
     page.append("| kinds | model | mode | class | units |\n| --- | --- | --- | --- | --- |\n");
     for (Prices.Row price : catalog.prices().rows()) {
       row(

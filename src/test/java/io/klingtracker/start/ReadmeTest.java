@@ -54,11 +54,19 @@ class ReadmeTest {
     Set<String> unknown = new TreeSet<>(headlines);
     unknown.removeAll(measured);
     assertEquals(Set.of(), unknown, "not in performance.md");
-    Set<String> missed =
-        measured.stream().filter(row -> row.contains("not met")).collect(Collectors.toSet());
-    missed.removeAll(headlines);
+    Set<String> missed = missed(measured);
+    missed.removeAll(missed(headlines));
     assertEquals(Set.of(), missed, "missed goals that README.md does not name");
     assertTrue(headlines.stream().anyMatch(row -> row.endsWith("| met |")), "no goal that is met");
+  }
+
+  /** The goals that rows say are missed; a goal without a number is its measure. */
+  private static Set<String> missed(Set<String> rows) {
+    return rows.stream()
+        .filter(row -> row.contains("not met"))
+        .map(row -> row.split("\\|"))
+        .map(cells -> cells[1].isBlank() ? cells[2].strip() : cells[1].strip())
+        .collect(Collectors.toCollection(TreeSet::new));
   }
 
   /** The lines of the bench's table in a page. */
