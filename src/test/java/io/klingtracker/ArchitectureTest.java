@@ -71,7 +71,7 @@ class ArchitectureTest {
           presence -> database loops
           retry
           json -> problem
-          catalog -> egress json loops problem text
+          catalog -> egress json loops problem secret text
           secret -> loops
           signature -> secret
           task -> database loops problem catalog share text time
@@ -86,7 +86,7 @@ class ArchitectureTest {
           feed -> database loops problem request retry secret task tenant watch
           klingapi -> egress http json kling problem request catalog secret share task tenant upstream watch
           reconcile -> database kling loops presence retry catalog task upstream
-          webhook -> cache database egress loops presence problem request catalog secret share signature task tenant time
+          webhook -> cache database egress loops presence problem request retry catalog secret share signature task tenant time
           """);
 
   /** The rows of the documented table: its packages, and the level. */

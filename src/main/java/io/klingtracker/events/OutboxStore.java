@@ -43,7 +43,11 @@ class OutboxStore {
   /** How long what is owed to Kafka of a removed task stays set aside. */
   static final Duration KEEP_GONE = Duration.ofDays(7);
 
-  private static final int LANES = 64;
+  /** Ranges of the outbox's key; {@code outbox_lane} of the schema hashes onto as many. */
+  static final int LANES = 64;
+
+  /** Every range, by its number. */
+  private static final String EACH_LANE = "generate_series(0, " + (LANES - 1) + ") as l(lane)";
 
   private static final int FORGET_BATCH = 1_000;
 
@@ -64,7 +68,7 @@ class OutboxStore {
               * case when t.sequence = o.sequence then 2 else 1 end as o_bytes,
             %s
           from (
-            select x.* from generate_series(0, 63) as l(lane)
+            select x.* from {each lane}
               cross join lateral (
                 select * from outbox x
                 -- Hashed once, whatever the plan; "<> all" compares each row with each id.
@@ -78,7 +82,8 @@ class OutboxStore {
       where o_before < :bytes
       order by o_id
       """
-          .formatted(Task.COLUMNS);
+          .formatted(Task.COLUMNS)
+          .replace("{each lane}", EACH_LANE);
 
   private static final String NOT_SET_ASIDE =
       """
@@ -121,13 +126,14 @@ class OutboxStore {
       """
       select (select count(*) from outbox where not replayed) as unpublished, (select count(*) from set_aside where kind = 'event') as aside,
         (select min(coalesce(e.occurred_at, cast(o.headers ->> 'ce_time' as timestamptz)))
-           from generate_series(0, 63) as l(lane)
+           from {each lane}
            cross join lateral (
              select * from outbox x where not x.replayed and x.lane = l.lane and x.sequence is distinct from 0
                and {not set aside}
              order by x.id limit 1) o
            left join task_event e on e.task_id = o.task_id and e.sequence = o.sequence) as oldest
       """
+          .replace("{each lane}", EACH_LANE)
           .replace("{not set aside}", NOT_SET_ASIDE);
 
   /**

@@ -3,15 +3,15 @@ package io.klingtracker.events;
 import org.jdbi.v3.core.Handle;
 
 /**
- * Who relays: the one session that holds all of these advisory locks, which die with it. There are
- * 64 because versions before shared the outbox in lanes, a lock each: none of them reads a lane
- * while one of ours relays, nor the other way round.
+ * Who relays: the one session that holds all of these advisory locks, which die with it. There is
+ * one for each lane of the outbox because versions before shared these, a lock each: none of them
+ * reads a lane while one of ours relays, nor the other way round.
  */
 final class RelayLock {
 
-  private static final int COUNT = 64;
+  private static final int COUNT = OutboxStore.LANES;
 
-  /** First half of the locks' keys; the second is 1 to 64. */
+  /** First half of the locks' keys; the second is 1 to {@link #COUNT}. */
   private static final int LOCKS = 0x4B4C5401;
 
   /** One after the other, until one is another's: whoever gets the first one of us has no rival. */

@@ -58,6 +58,15 @@ public enum Front {
   }
 
   /**
+   * What of a path is behind its first segment, which names its front: {@code v1/x} of {@code
+   * /kling/v1/x}. Empty when there is nothing.
+   */
+  public static String rest(String path) {
+    int end = path.indexOf('/', 1);
+    return end < 0 ? "" : path.substring(end + 1);
+  }
+
+  /**
    * Whether a path is for operators, who may have a port of their own: administration, what is
    * reserved for it, and of Quarkus' routes all but the plain health checks.
    */

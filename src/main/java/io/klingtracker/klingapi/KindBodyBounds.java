@@ -4,6 +4,7 @@ import io.klingtracker.catalog.Catalog;
 import io.klingtracker.catalog.Kind;
 import io.klingtracker.catalog.SyncPath;
 import io.klingtracker.http.BodyBounds;
+import io.klingtracker.http.Front;
 import jakarta.inject.Inject;
 import jakarta.inject.Singleton;
 
@@ -11,7 +12,6 @@ import jakarta.inject.Singleton;
 @Singleton
 class KindBodyBounds implements BodyBounds {
 
-  private static final String FRONT = "/kling/";
   private static final String LEGACY = "v1/";
 
   private final int usual;
@@ -35,10 +35,13 @@ class KindBodyBounds implements BodyBounds {
 
   @Override
   public int of(String path) {
-    if (!path.startsWith(FRONT)) {
+    if (Front.of(path) != Front.KLING) {
       return usual;
     }
-    String rest = path.substring(FRONT.length(), path.length() - (path.endsWith("/") ? 1 : 0));
+    String rest = Front.rest(path);
+    if (rest.endsWith("/")) {
+      rest = rest.substring(0, rest.length() - 1);
+    }
     boolean takesMedia;
     if (rest.startsWith(LEGACY)) {
       String kind = rest.substring(LEGACY.length());

@@ -44,7 +44,7 @@ public final class Nearest {
   }
 
   /** Edits from one word to the other (Levenshtein); a swap of neighbours counts as one. */
-  private static int distance(String from, String to) {
+  public static int distance(String from, String to) {
     int[][] edits = new int[from.length() + 1][to.length() + 1];
     for (int i = 0; i <= from.length(); i++) {
       for (int j = 0; j <= to.length(); j++) {

@@ -48,7 +48,15 @@ public record Backoff(Duration first, Duration cap, double jitter) {
     double doubled =
         first.toMillis() * Math.pow(2, Math.min(Math.max(failures, 1) - 1, MAX_DOUBLINGS));
     double capped = Math.min(doubled, cap.toMillis());
-    double spread = 1 + jitter * (2 * random.nextDouble() - 1);
-    return Duration.ofMillis(Math.max(1, Math.round(capped * spread)));
+    return Duration.ofMillis(Math.max(1, Math.round(capped * spread(jitter, random))));
+  }
+
+  /**
+   * By how much a wait is multiplied: 1 with no jitter, else evenly drawn around it.
+   *
+   * @param jitter share of the wait, 0 to 1, by which it may be shorter or longer
+   */
+  public static double spread(double jitter, RandomGenerator random) {
+    return 1 + jitter * (2 * random.nextDouble() - 1);
   }
 }

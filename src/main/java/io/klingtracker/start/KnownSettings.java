@@ -1,5 +1,6 @@
 package io.klingtracker.start;
 
+import io.klingtracker.request.Nearest;
 import io.smallrye.config.ConfigMapping;
 import io.smallrye.config.EnvConfigSource;
 import io.smallrye.config.SmallRyeConfig;
@@ -16,12 +17,14 @@ import java.util.Optional;
 import java.util.SortedSet;
 import java.util.TreeSet;
 import java.util.regex.Pattern;
+import java.util.stream.Stream;
 import org.eclipse.microprofile.config.spi.ConfigSource;
 
 /**
  * The names of our settings, with {@code *} in place of an operator's own name, and what is set
  * under our prefixes without being one. A name in a file or a system property is meant for us: an
- * unknown one is a fault. The environment is everybody's, so there it is a warning.
+ * unknown one is a fault. The environment is everybody's: there only what is one edit away from a
+ * setting is a fault, and the rest a warning.
  */
 final class KnownSettings {
 
@@ -31,9 +34,15 @@ final class KnownSettings {
   /** An operator's own name: one segment, or several in quotes. */
   private static final String OWN_NAME = "(\"[^\"]+\"|[^.\"]+)";
 
-  /** What Kubernetes tells a container of each service in its namespace, ours among them. */
-  private static final Pattern SERVICE_LINK =
-      Pattern.compile(".+_SERVICE_(HOST|PORT(_.+)?)|.+_PORT(_[0-9]+_(TCP|UDP)(_.+)?)?");
+  /** What Kubernetes injects for each service in the namespace, and all for one of our name. */
+  private static final Pattern INJECTED =
+      Pattern.compile(
+          "KLING_TASK_TRACKER_.*"
+              + "|.+_SERVICE_(HOST|PORT(_.+)?)"
+              + "|.+_PORT(_[0-9]+_(TCP|UDP)(_.+)?)?");
+
+  /** An element of a list, at the end of a variable. */
+  private static final String INDEX = "(_[0-9]+_?)?";
 
   private final SortedSet<String> names;
   private final List<Pattern> keys;
@@ -80,7 +89,7 @@ final class KnownSettings {
   }
 
   private static Pattern variable(String name) {
-    return Pattern.compile(environmentName(name).replace(ANY, ".+") + "(_[0-9]+_?)?");
+    return Pattern.compile(environmentName(name).replace(ANY, ".+") + INDEX);
   }
 
   /** How a key is spelled in the environment; {@code *} stays. */
@@ -98,20 +107,22 @@ final class KnownSettings {
     return variables.stream().anyMatch(pattern -> pattern.matcher(variable).matches());
   }
 
-  /** The warnings; faults are added. */
+  /** The warnings, one at most; faults are added. */
   List<String> check(SmallRyeConfig config, Faults faults) {
-    List<String> warnings = new ArrayList<>();
+    List<String> ignored = new ArrayList<>();
     for (ConfigSource source : config.getConfigSources()) {
       boolean environment = source instanceof EnvConfigSource;
       for (String name : new TreeSet<>(source.getPropertyNames())) {
         if (environment) {
-          unknownVariable(name).ifPresent(warnings::add);
+          variable(name, faults, ignored);
         } else {
           unknownKey(name).ifPresent(faults::add);
         }
       }
     }
-    return warnings;
+    return ignored.isEmpty()
+        ? List.of()
+        : List.of("variables that set nothing: " + String.join("; ", ignored));
   }
 
   private Optional<String> unknownKey(String name) {
@@ -125,24 +136,67 @@ final class KnownSettings {
             + " is no setting; the nearest is "
             + names.stream()
                 .map(known -> filled(known, key))
-                .min(Comparator.comparingInt(known -> distance(known, key)))
+                .min(Comparator.comparingInt(known -> Nearest.distance(known, key)))
                 .orElseThrow());
   }
 
-  private Optional<String> unknownVariable(String name) {
-    if (PREFIXES.stream().map(KnownSettings::environmentName).noneMatch(name::startsWith)
-        || SERVICE_LINK.matcher(name).matches() && !isVariable(name)
-        || isVariable(name)) {
-      return Optional.empty();
+  /** By its own spelling; the source lists each variable as a dotted name, too. */
+  private void variable(String name, Faults faults, List<String> ignored) {
+    if (!mayBeMeantForUs(name) || INJECTED.matcher(name).matches() || isVariable(name)) {
+      return;
     }
-    return Optional.of(
-        name
-            + " sets nothing; the nearest is "
-            + names.stream()
-                .map(KnownSettings::environmentName)
-                .min(Comparator.comparingInt(known -> distance(known.replace(ANY, ""), name)))
-                .orElseThrow()
-                .replace(ANY, "<NAME>"));
+    String bare = name.replaceFirst(INDEX + "$", "");
+    String nearest =
+        names.stream()
+            .map(KnownSettings::environmentName)
+            .min(Comparator.comparingInt(known -> Nearest.distance(filledIn(known, bare), bare)))
+            .orElseThrow();
+    String meant = filledIn(nearest, bare);
+    if (Nearest.distance(meant, bare) <= 1) {
+      faults.add(name, "sets nothing; the nearest is " + meant + name.substring(bare.length()));
+    } else if (prefixes().anyMatch(name::startsWith)) {
+      ignored.add(name + ", the nearest is " + nearest.replace(ANY, "<NAME>"));
+    }
+  }
+
+  /**
+   * Whether it begins as ours do, but for an edit, which moves one letter more into what is cut.
+   */
+  private static boolean mayBeMeantForUs(String variable) {
+    return prefixes()
+        .anyMatch(
+            prefix ->
+                variable.length() >= prefix.length()
+                    && Nearest.distance(prefix, variable.substring(0, prefix.length())) <= 2);
+  }
+
+  private static Stream<String> prefixes() {
+    return PREFIXES.stream().map(KnownSettings::environmentName);
+  }
+
+  /**
+   * A known variable with the operator's own name in it: what the given one has in its place, give
+   * or take the one letter that an edit beside it moves it by.
+   */
+  private static String filledIn(String known, String given) {
+    int any = known.indexOf(ANY);
+    if (any < 0) {
+      return known;
+    }
+    String head = known.substring(0, any);
+    String tail = known.substring(any + ANY.length());
+    int end = given.length() - tail.length();
+    List<String> filled = new ArrayList<>();
+    for (int from = any - 1; from <= any + 1; from++) {
+      for (int to = end - 1; to <= Math.min(end + 1, given.length()); to++) {
+        if (from < to) {
+          filled.add(head + given.substring(from, to) + tail);
+        }
+      }
+    }
+    return filled.stream()
+        .min(Comparator.comparingInt(one -> Nearest.distance(one, given)))
+        .orElse(known);
   }
 
   /** A known name with the operator's own names in it, where both have them in the same place. */
@@ -155,23 +209,5 @@ final class KnownSettings {
       }
     }
     return String.join(".", segments);
-  }
-
-  /** Letters to add, drop or change to make one word the other. */
-  static int distance(String one, String other) {
-    int[] before = new int[other.length() + 1];
-    for (int j = 0; j <= other.length(); j++) {
-      before[j] = j;
-    }
-    for (int i = 1; i <= one.length(); i++) {
-      int[] now = new int[other.length() + 1];
-      now[0] = i;
-      for (int j = 1; j <= other.length(); j++) {
-        int change = before[j - 1] + (one.charAt(i - 1) == other.charAt(j - 1) ? 0 : 1);
-        now[j] = Math.min(change, 1 + Math.min(before[j], now[j - 1]));
-      }
-      before = now;
-    }
-    return before[other.length()];
   }
 }

@@ -1,6 +1,7 @@
 package io.klingtracker.webhook;
 
 import io.klingtracker.egress.AttemptResult;
+import io.klingtracker.retry.Backoff;
 import java.time.DateTimeException;
 import java.time.Duration;
 import java.time.Instant;
@@ -95,7 +96,7 @@ record RetrySchedule(List<Duration> delays, double jitter, Duration retryAfterCa
     for (Duration delay : delays) {
       double millis = delay.toMillis();
       mostLater -= millis * (1 + jitter);
-      double drawn = millis * (1 + jitter * (2 * random.nextDouble() - 1));
+      double drawn = millis * Backoff.spread(jitter, random);
       long wait = Math.round(Math.min(millis * (1 + jitter), Math.max(drawn, missing - mostLater)));
       missing -= wait;
       waits.add(Duration.ofMillis(wait));

@@ -341,28 +341,62 @@ class StartupCheckTest {
     assertEquals(Optional.empty(), fault(good));
   }
 
+  @ParameterizedTest
+  @CsvSource({
+    "TRACKER_WEBOOK_PER_HOST, TRACKER_WEBHOOK_PER_HOST",
+    "TRACKR_SECRET, TRACKER_SECRET",
+    "TRACKER_SCERET, TRACKER_SECRET",
+    "TRACKER_SECRETS, TRACKER_SECRET",
+    "TRACKER_PREVIOUS_SECRET_0_, TRACKER_PREVIOUS_SECRETS_0_",
+    "KLING_ACCOUNT_DEFAULT_WEIGHT, KLING_ACCOUNTS_DEFAULT_WEIGHT",
+    "KLING_ACCOUNTS_MY_OWN_API_KY, KLING_ACCOUNTS_MY_OWN_API_KEY",
+    "KLING_ACCOUNTS_MY_OWN_APIKEY, KLING_ACCOUNTS_MY_OWN_API_KEY",
+    "KLING_ACCOUNTS_A_BASE_URLS, KLING_ACCOUNTS_A_BASE_URL",
+    "KLING_MODEL_FAST, KLING_MODELS_FAST"
+  })
+  void a_variable_one_edit_away_from_a_setting_is_a_fault(String variable, String meant) {
+    StartupCheck.Findings found = environment(Map.of(variable, "5"));
+
+    assertEquals(List.of(variable + " sets nothing; the nearest is " + meant), found.faults());
+    assertEquals(List.of(), found.warnings());
+  }
+
   @Test
-  void the_environment_is_everybody_s_and_only_warned_about() {
-    Map<String, String> environment =
-        Map.of(
-            "TRACKER_WEBOOK_PER_HOST", "5",
-            "KLING_ACCOUNTS_SECOND_MAXPARALEL", "5",
-            "TRACKER_WEBHOOK_PER_HOST", "5",
-            "KLING_ACCOUNTS_MY_OWN_API_KEY", "0a1b2c3d4e5f6g7h",
-            "KLING_TASK_TRACKER_PORT", "tcp://10.0.0.1:80",
-            "KLING_TASK_TRACKER_SERVICE_HOST", "10.0.0.1",
-            "KLING_TASK_TRACKER_PORT_80_TCP_ADDR", "10.0.0.1");
+  void the_environment_is_everybody_s_so_other_variables_are_one_warning() {
     StartupCheck.Findings found =
-        findings(
-            new PropertiesConfigSource(GOOD, "test", 100), new EnvConfigSource(environment, 300));
+        environment(
+            Map.of(
+                "TRACKER_WEBOOK_PERHOST", "5",
+                "KLING_ACCOUNTS_SECOND_MAXPARALEL", "5",
+                "TRACKER_WEBHOOK_PER_HOST", "5",
+                "KLING_ACCOUNTS_MY_OWN_API_KEY", "0a1b2c3d4e5f6g7h",
+                "TRACKER_PREVIOUS_SECRETS_0_", "0123456789abcdef0123456789abcdeg",
+                "PATH", "/bin"));
 
     assertEquals(List.of(), found.faults());
     assertEquals(
         List.of(
-            "KLING_ACCOUNTS_SECOND_MAXPARALEL sets nothing; the nearest is"
-                + " KLING_ACCOUNTS_<NAME>_MAX_PARALLEL",
-            "TRACKER_WEBOOK_PER_HOST sets nothing; the nearest is TRACKER_WEBHOOK_PER_HOST"),
+            "variables that set nothing: KLING_ACCOUNTS_SECOND_MAXPARALEL, the nearest is"
+                + " KLING_ACCOUNTS_<NAME>_MAX_PARALLEL;"
+                + " TRACKER_WEBOOK_PERHOST, the nearest is TRACKER_WEBHOOK_PER_HOST"),
         found.warnings());
+  }
+
+  @Test
+  void what_kubernetes_injects_is_nobody_s_mistake() {
+    StartupCheck.Findings found =
+        environment(
+            Map.of(
+                "KLING_TASK_TRACKER_PORT", "tcp://10.0.0.1:80",
+                "KLING_TASK_TRACKER_SERVICE_HOST", "10.0.0.1",
+                "KLING_TASK_TRACKER_SERVICE_PORT_HTTP", "80",
+                "KLING_TASK_TRACKER_ANYTHING", "1",
+                "TRACKER_SERVICE_HOST", "10.0.0.2",
+                "TRACKER_OPERATORS_PORT", "tcp://10.0.0.2:80",
+                "KLING_MOCK_PORT_80_TCP_ADDR", "10.0.0.3"));
+
+    assertEquals(List.of(), found.faults());
+    assertEquals(List.of(), found.warnings());
   }
 
   @Test
@@ -404,6 +438,11 @@ class StartupCheckTest {
 
   private static Optional<String> fault(Map<String, String> values) {
     return findings(new PropertiesConfigSource(values, "test", 100)).fault();
+  }
+
+  private static StartupCheck.Findings environment(Map<String, String> variables) {
+    return findings(
+        new PropertiesConfigSource(GOOD, "test", 100), new EnvConfigSource(variables, 300));
   }
 
   private static StartupCheck.Findings findings(ConfigSource... sources) {
