@@ -85,7 +85,7 @@ class ArchitectureTest {
           events -> database loops presence problem request retry task tenant time watch
           feed -> database loops problem request retry secret task tenant watch
           klingapi -> egress http json kling problem request catalog secret share task tenant upstream watch
-          reconcile -> database kling loops presence retry catalog task upstream
+          reconcile -> database kling loops presence problem request retry catalog task tenant time upstream
           webhook -> cache database egress loops presence problem request retry catalog secret share signature task tenant time
           """);
 

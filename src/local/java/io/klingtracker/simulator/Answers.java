@@ -78,6 +78,13 @@ final class Answers {
     return data;
   }
 
+  /** A row of a list. */
+  ObjectNode listed(ObjectNode row, SimulatedTask task) {
+    return settings.listsShowOrders
+        ? row.put("model_name", task.order.model()).put("prompt", task.order.prompt())
+        : row;
+  }
+
   private static ObjectNode taskInfo(SimulatedTask.Order order) {
     ObjectNode info = Json.object();
     if (order.externalId() != null) {

@@ -15,8 +15,8 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * The control port: orders and questions in plain JSON. {@code GET /} tells which there are, all
- * faults with their parameters, and what is on order now; what is none of them is answered with 400
- * and says what was wrong.
+ * faults with their parameters, how the switches stand, and what is on order now; what is none of
+ * them is answered with 400 and says what was wrong.
  */
 final class ControlRoutes {
 
@@ -186,6 +186,7 @@ final class ControlRoutes {
     }
     answer.set("ordered", Json.MAPPER.valueToTree(faults.ordered()));
     SimulatorSettings settings = simulator.settings();
+    answer.set("switches", Json.MAPPER.valueToTree(settings.switches()));
     answer
         .putObject("state")
         .put("holding", simulator.isHolding())

@@ -223,7 +223,7 @@ final class KlingRoutes {
     ArrayNode data = Json.MAPPER.createArrayNode();
     book.page(account, product.path(), number, size).stream()
         .filter(call::shows)
-        .forEach(task -> data.add(answers.queried(task)));
+        .forEach(task -> data.add(answers.listed(answers.queried(task), task)));
     return Reply.ok(answers.success(data));
   }
 
@@ -280,7 +280,7 @@ final class KlingRoutes {
     ArrayNode result = data.putArray("result");
     all.subList(Math.min(from, to), to).stream()
         .filter(call::shows)
-        .forEach(task -> result.add(answers.newTask(task)));
+        .forEach(task -> result.add(answers.listed(answers.newTask(task), task)));
     data.put("count", result.size());
     data.put("next_cursor", to < all.size() ? start + "-" + end + "-" + to : "");
     data.put("has_more", to < all.size());

@@ -17,6 +17,7 @@ final class SimulatedTask {
    * @param outcome {@code succeed} or {@code failed}
    * @param message why it failed, or empty
    * @param seconds ordered seconds of video
+   * @param prompt the whole text; null in a journal of before
    */
   record Order(
       String id,
@@ -35,7 +36,8 @@ final class SimulatedTask {
       long processingAt,
       long endsAt,
       String outcome,
-      String message) {
+      String message,
+      @Nullable String prompt) {
 
     Product product() {
       return Product.of(path).orElseThrow();

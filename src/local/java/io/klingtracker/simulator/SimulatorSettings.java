@@ -9,6 +9,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.TreeSet;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -81,6 +82,7 @@ public final class SimulatorSettings {
   boolean checksSettings = true;
   boolean needsRatio;
   boolean answersTersely = true;
+  boolean listsShowOrders;
 
   /** Where both ports listen; default loopback only. */
   public SimulatorSettings host(String value) {
@@ -316,6 +318,39 @@ public final class SimulatorSettings {
   public SimulatorSettings answersTersely(boolean value) {
     answersTersely = value;
     return this;
+  }
+
+  /**
+   * <b>Open</b>: whether the rows of lists show the model and the prompt that was ordered; no
+   * capture does.
+   */
+  public SimulatorSettings listsShowOrders(boolean value) {
+    listsShowOrders = value;
+    return this;
+  }
+
+  /** Every switch of what is <b>open</b>, by name, as it stands. */
+  Map<String, Object> switches() {
+    Map<String, Object> switches = new LinkedHashMap<>();
+    switches.put("callback_statuses", new TreeSet<>(callbackStatuses));
+    switches.put("callback_attempts", callbackAttempts);
+    switches.put("callbacks_in_order", callbacksInOrder);
+    switches.put("retries_keep_webhook_id", retriesKeepWebhookId);
+    switches.put("signs_legacy_callbacks", signsLegacyCallbacks);
+    switches.put("costs_in_callbacks", costsInCallbacks);
+    switches.put("duplicates", duplicates);
+    switches.put("strict_types", strictTypes);
+    switches.put("checks", checks);
+    switches.put("refunds_failed", refundsFailed);
+    switches.put("lists_newest_first", listsNewestFirst);
+    switches.put("listed_for_seconds", listedFor.toSeconds());
+    switches.put("without_external_ids", new TreeSet<>(withoutExternalIds));
+    switches.put("without_callbacks", new TreeSet<>(withoutCallbacks));
+    switches.put("checks_settings", checksSettings);
+    switches.put("needs_ratio", needsRatio);
+    switches.put("answers_tersely", answersTersely);
+    switches.put("lists_show_orders", listsShowOrders);
+    return switches;
   }
 
   @Nullable Account pair(String accessKey) {

@@ -114,7 +114,8 @@ final class TaskBook implements AutoCloseable {
             now + submittedFor,
             now + Math.max(rendersFor, submittedFor),
             fails ? "failed" : "succeed",
-            message);
+            message,
+            body.prompt());
     SimulatedTask task = new SimulatedTask(order);
     index(task);
     ledger.accepted(

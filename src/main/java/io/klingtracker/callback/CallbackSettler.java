@@ -275,7 +275,7 @@ class CallbackSettler {
       return news;
     }
     String named = read.news().klingTaskId();
-    if (task.tracked() && task.klingTaskId() == null && named != null) {
+    if (task.klingTaskId() == null && named != null) {
       proofs.learn(read.callback().taskId(), named);
     }
     return new News(

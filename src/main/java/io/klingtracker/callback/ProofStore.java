@@ -25,7 +25,11 @@ class ProofStore {
           greatest(0, extract(epoch from next_check_at - cast(:received as timestamptz)) * 1000)::bigint),
         next_check_at = least(next_check_at, cast(:now as timestamptz)), checks = 0,
         proving = cast(:claimed as task_status), proofs = 0,
-        ask_id = case when tracked then coalesce(ask_id, :named) else ask_id end
+        ask_id = case
+          when tracked then coalesce(ask_id, :named)
+          -- Of what Kling keeps no id of ours of, Kling's own is the only one to ask by.
+          when unnamed then :named
+          else ask_id end
       where task_id = :task
       """;
 
@@ -40,10 +44,10 @@ class ProofStore {
       on conflict do nothing
       """;
 
-  /** The first name at Kling that we receive for a task submitted elsewhere. */
+  /** The first name at Kling that we receive for a task that Kling does not know by our id. */
   private static final String LEARN =
       """
-      update open_task set ask_id = :named where task_id = :task and tracked and ask_id is null
+      update open_task set ask_id = :named where task_id = :task and (tracked or unnamed) and ask_id is null
       """;
 
   private final Jdbi jdbi;

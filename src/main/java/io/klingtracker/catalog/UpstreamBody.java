@@ -72,6 +72,19 @@ public final class UpstreamBody {
     return edit.text();
   }
 
+  /** The prompt in a body that goes to Kling; empty where there is none. */
+  public static String prompt(Kind kind, String sent) {
+    JsonNode root = Body.parse(sent).root();
+    if (kind.dialect() == Kind.Dialect.NEWER) {
+      for (JsonNode part : root.path("contents")) {
+        if (part.path("type").asText().equals("prompt")) {
+          return part.path("text").asText("");
+        }
+      }
+    }
+    return root.path("prompt").asText("");
+  }
+
   private static boolean takesSeconds(Field field) {
     return field.name().equals("duration") && field.type() instanceof FieldType.Seconds;
   }

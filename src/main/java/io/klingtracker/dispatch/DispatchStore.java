@@ -9,6 +9,7 @@ import io.klingtracker.loops.SetAside;
 import io.klingtracker.presence.ReplicaId;
 import io.klingtracker.task.ClaimToken;
 import io.klingtracker.task.UpstreamRef;
+import io.klingtracker.upstream.Doubts;
 import jakarta.inject.Inject;
 import jakarta.inject.Singleton;
 import java.sql.ResultSet;
@@ -42,7 +43,7 @@ class DispatchStore {
       ),
       claimed as (
         update dispatch_queue q set claimed_by = :owner, due_at = cast(:answered as timestamptz),
-          attempts = q.attempts + 1, sent_at = cast(:now as timestamptz), reason = null
+          attempts = q.attempts + 1, sent_at = cast(:now as timestamptz), reason = null, prompt_hash = null
         from given g where q.task_id = g.task_id and q.sent_at is null
         returning q.*, g.account, g.place
       ),
@@ -95,6 +96,16 @@ class DispatchStore {
       update dispatch_queue set turned_away = turned_away + 1
       where task_id = :id and claimed_by = :owner and attempts = :attempts
       returning turned_away
+      """;
+
+  private static final String UNNAMED =
+      """
+      with noted as (
+        update dispatch_queue set prompt_hash = decode(:hash, 'hex')
+        where task_id = :id and claimed_by = :owner and attempts = :attempts
+        returning task_id
+      )
+      update open_task o set unnamed = true from noted n where o.task_id = n.task_id
       """;
 
   static final String LATE =
@@ -306,6 +317,28 @@ class DispatchStore {
                 .mapTo(Integer.class)
                 .findOne()
                 .orElse(0));
+  }
+
+  /**
+   * Notes that a create is about to leave without an id of ours.
+   *
+   * @param promptHash as {@link Doubts.Doubt#promptHash}
+   * @throws IllegalStateException when the claim was lost meanwhile
+   */
+  void unnamed(Claim claim, String promptHash) {
+    int noted =
+        jdbi.withHandle(
+            handle ->
+                handle
+                    .createUpdate(UNNAMED)
+                    .bind("id", claim.taskId())
+                    .bind("owner", claim.held().owner())
+                    .bind("attempts", claim.held().attempts())
+                    .bind("hash", promptHash)
+                    .execute());
+    if (noted == 0) {
+      throw new IllegalStateException("its claim is lost");
+    }
   }
 
   /** Tasks whose deadline passed before anything was sent. */

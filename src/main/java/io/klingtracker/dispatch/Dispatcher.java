@@ -293,6 +293,9 @@ class Dispatcher {
               claim.ref().model(),
               claim.taskId(),
               callbacks.url(claim.taskId()));
+      if (!kind.takesExternalTaskId(claim.ref().model())) {
+        store.unnamed(claim, Doubts.promptHash(UpstreamBody.prompt(kind, body)));
+      }
     } catch (RuntimeException e) {
       return unsendable(claim, e);
     }

@@ -31,7 +31,8 @@ class QueueReader {
       """
       select q.tenant_id as place_tenant, q.family as place_family, q.model as place_model, q.slots as place_slots,
         q.due_at as place_due_at, q.deadline_at as place_deadline_at, q.claimed_by is not null as place_claimed,
-        q.attempts as place_attempts, q.sent_at as place_sent_at, q.reason as place_reason, q.pinned_to as place_account,
+        q.attempts as place_attempts, q.sent_at as place_sent_at, q.prompt_hash is not null as place_unnamed,
+        q.reason as place_reason, q.pinned_to as place_account,
         (select count(*) from (select from dispatch_queue a where a.sent_at is null and a.tenant_id = q.tenant_id
            and a.family = q.family and a.model = q.model and a.priority > q.priority limit :most) x)
         + (select count(*) from (select from dispatch_queue a where a.sent_at is null and a.tenant_id = q.tenant_id
@@ -71,6 +72,7 @@ class QueueReader {
    *
    * @param account the only one that it may go to; null for any
    * @param sentAt when its create was sent; null while it waits
+   * @param unnamed whether its create was sent without an id of ours
    * @param reason how the last try ended
    * @param ahead how many of its tenant go first, as far as they are counted
    */
@@ -85,6 +87,7 @@ class QueueReader {
       boolean claimed,
       int attempts,
       @Nullable Instant sentAt,
+      boolean unnamed,
       @Nullable String reason,
       int ahead) {}
 
@@ -185,6 +188,7 @@ class QueueReader {
         row.getBoolean("place_claimed"),
         row.getInt("place_attempts"),
         Rows.instantOrNull(row, "place_sent_at"),
+        row.getBoolean("place_unnamed"),
         row.getString("place_reason"),
         (int) Math.min(COUNTED, row.getLong("place_ahead")));
   }

@@ -17,6 +17,7 @@ import org.jspecify.annotations.Nullable;
  * @param charge what was taken, when Kling says so
  * @param updatedAt Kling's time of the last change, when it says so
  * @param createdAt Kling's time of the task's acceptance, when it says so
+ * @param ordered what was asked of it
  */
 public record KlingNews(
     @Nullable String klingTaskId,
@@ -27,7 +28,32 @@ public record KlingNews(
     @Nullable String result,
     @Nullable Charge charge,
     @Nullable Instant updatedAt,
-    @Nullable Instant createdAt) {
+    @Nullable Instant createdAt,
+    Ordered ordered) {
+
+  /** Of which Kling does not show what was asked. */
+  public KlingNews(
+      @Nullable String klingTaskId,
+      @Nullable String externalTaskId,
+      KlingStatus status,
+      String word,
+      String message,
+      @Nullable String result,
+      @Nullable Charge charge,
+      @Nullable Instant updatedAt,
+      @Nullable Instant createdAt) {
+    this(
+        klingTaskId,
+        externalTaskId,
+        status,
+        word,
+        message,
+        result,
+        charge,
+        updatedAt,
+        createdAt,
+        Ordered.UNKNOWN);
+  }
 
   /**
    * Something was said that cannot be read in one way only: it tells to ask, and nothing else.

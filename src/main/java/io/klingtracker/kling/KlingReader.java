@@ -162,7 +162,20 @@ public final class KlingReader {
             first(result(task), inner.map(KlingNews::result).orElse(null)),
             first(charge(task), inner.map(KlingNews::charge).orElse(null)),
             first(time(task.get("updated_at")), time(task.get("update_time"))),
-            first(time(task.get("created_at")), time(task.get("create_time")))));
+            first(time(task.get("created_at")), time(task.get("create_time"))),
+            ordered(task)));
+  }
+
+  private static Ordered ordered(JsonNode task) {
+    JsonNode info = task.path("task_info");
+    String model =
+        first(
+            text(task, "model_name"),
+            text(task, "model"),
+            text(info, "model_name"),
+            text(info, "model"));
+    String prompt = first(text(task, "prompt"), text(info, "prompt"));
+    return model == null && prompt == null ? Ordered.UNKNOWN : new Ordered(model, prompt);
   }
 
   /** Fronts that resell Kling put its own answer, envelope and all, under {@code data}. */

@@ -3,6 +3,7 @@ package io.klingtracker.reconcile;
 import io.klingtracker.catalog.Catalog;
 import io.klingtracker.catalog.Kind;
 import io.klingtracker.kling.KlingClient;
+import io.klingtracker.kling.KlingNews;
 import io.klingtracker.kling.ListAnswer;
 import io.klingtracker.kling.QueryAnswer;
 import io.klingtracker.loops.SetAside;
@@ -32,6 +33,7 @@ final class Asker {
   private static final Logger LOG = Logger.getLogger(Asker.class);
 
   private final CheckSettler checkSettler;
+  private final DoubtSettler doubts;
   private final KlingClient kling;
   private final Executor executor;
   private final Progress progress;
@@ -44,6 +46,7 @@ final class Asker {
 
   private final CallRate rate;
   private final ListReader reader;
+  private final UnnamedSearch search;
 
   /** Questions about several tasks, and about one. */
   private final Questions together;
@@ -70,18 +73,22 @@ final class Asker {
   private record Round(String account, Kind kind, Silence.Lists seen) {}
 
   Asker(
+      ReconcileStore store,
       CheckSettler checkSettler,
+      DoubtSettler doubts,
       KlingClient kling,
       ReconcileConfig config,
       Clock clock,
       Executor executor,
       Progress progress) {
     this.checkSettler = checkSettler;
+    this.doubts = doubts;
     this.kling = kling;
     this.executor = executor;
     this.progress = progress;
     this.rate = new CallRate(config.rate(), System::nanoTime);
     this.reader = new ListReader(kling, rate, clock);
+    this.search = new UnnamedSearch(kling, rate, store, doubts.certainAfter(), clock);
     this.together = new Questions(SINGLES * KlingClient.MAX_IDS);
     this.alone = new Questions(SINGLES);
   }
@@ -95,6 +102,9 @@ final class Asker {
   void ask(String account, String name, List<Check> checks, boolean listed) {
     // A newer version's kind, or an older one's: whoever knows it asks.
     Optional<Kind> kind = Catalog.current().ofName(name);
+    if (kind.isPresent()) {
+      checks = withoutUnnamed(account, kind.get(), checks, listed);
+    }
     Map<Boolean, List<Check>> askable =
         checks.stream().collect(Collectors.partitioningBy(c -> kind.isPresent() && c.canBeAsked()));
     List<Check> nameless = askable.getOrDefault(false, List.of());
@@ -111,6 +121,36 @@ final class Asker {
       left = leftOut(left, matcher);
     }
     ask(new Round(account, kind.orElseThrow(), seen), left);
+  }
+
+  /** Creates without an id of ours are looked for once they cannot arrive any more. */
+  private List<Check> withoutUnnamed(
+      String account, Kind kind, List<Check> checks, boolean listed) {
+    List<Check> unnamed =
+        checks.stream().filter(check -> check.isUnnamed() && !check.aside()).toList();
+    if (unnamed.isEmpty()) {
+      return checks;
+    }
+    List<Check> due = listed ? unnamed.stream().filter(doubts::needsLists).toList() : List.of();
+    Map<Check, UnnamedSearch.Verdict> verdicts =
+        due.isEmpty() ? Map.of() : search.look(account, kind, due);
+    List<AnswerMatcher.Match> found = new ArrayList<>();
+    for (Check check : unnamed) {
+      UnnamedSearch.Verdict verdict = verdicts.get(check);
+      KlingNews news = verdict == null ? null : verdict.news();
+      if (news != null) {
+        found.add(new AnswerMatcher.Match(check, news));
+      } else {
+        checkSettler.unanswered(
+            List.of(check),
+            verdict == null
+                ? Silence.unknown(Silence.Lists.UNREAD)
+                : Silence.searched(verdict.words()));
+      }
+    }
+    checkSettler.settle(found);
+    progress.done(unnamed);
+    return checks.stream().filter(check -> !unnamed.contains(check)).toList();
   }
 
   /** Those of which nothing was received; the others are done. */

@@ -61,7 +61,12 @@ record Check(
 
   /** What Kling calls our own id of the task; null when it has none that we know. */
   @Nullable String ownId() {
-    return tracked ? askId : taskId();
+    return tracked ? askId : doubt != null && doubt.isUnnamed() ? null : taskId();
+  }
+
+  /** Whether Kling has no id by which it could be asked for this create in doubt. */
+  boolean isUnnamed() {
+    return doubt != null && doubt.isUnnamed() && klingTaskId == null;
   }
 
   /** Whether there is an id to ask for, of which no gateway makes another path. */

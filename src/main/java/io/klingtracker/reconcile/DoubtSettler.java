@@ -39,6 +39,9 @@ class DoubtSettler {
   /** After a create's longest exchange, for clocks and for what is under way in between. */
   static final Duration MARGIN = Duration.ofSeconds(5);
 
+  private static final String UNNAMED =
+      "sent without an answer, and Kling keeps no id of ours with this model to ask by; ";
+
   /** The waits before Kling is asked again. */
   private static final Duration FIRST = Duration.ofSeconds(1);
 
@@ -84,23 +87,22 @@ class DoubtSettler {
         && (doubt.cause() == Cause.EXISTS || isPast(check, safe(doubt, 1)));
   }
 
+  /** For how long a create may arrive, from when it was about to leave. */
+  Duration certainAfter() {
+    return certainAfter;
+  }
+
   /** When it is asked about again; empty when it is not in doubt any more. */
   Optional<Reschedule> unanswered(Check check, Doubt doubt, Silence silence) {
     if (doubt.underWay()) {
       return again(check, null);
     }
+    if (doubt.isUnnamed()) {
+      return unnamed(check, doubt, silence);
+    }
     if (silence.failure() != null) {
       String reason = "it was sent, and whether Kling accepted it is not known yet; ";
       return keep(check, doubt, Cause.NOT_ASKED, reason + silence.words(), null);
-    }
-    if (!check.rules().takesExternalTaskId(check.ref().model())) {
-      return keep(
-          check,
-          doubt,
-          Cause.NO_ANSWER,
-          "sent without an answer, and Kling keeps no id of ours with this model to ask by: it is not"
-              + " sent again unless somebody has looked for it at Kling",
-          plan.next(check.ref(), check.checks()));
     }
     if (doubt.cause() == Cause.EXISTS || silence.lists() == Silence.Lists.NAMED) {
       return keep(
@@ -131,6 +133,27 @@ class DoubtSettler {
     return silence.lists() == Silence.Lists.UNREAD ? again(check, null) : free(check, doubt);
   }
 
+  /** Nothing proves that Kling does not have it: it is not sent again by itself. */
+  private Optional<Reschedule> unnamed(Check check, Doubt doubt, Silence silence) {
+    if (check.klingTaskId() != null) {
+      String named = "a callback names Kling's task %s, which Kling does not show; asking";
+      return keep(check, doubt, Cause.NO_ANSWER, named.formatted(check.klingTaskId()), null);
+    }
+    boolean searched = silence.lists() == Silence.Lists.SEARCHED;
+    Instant safe = safe(doubt, 1);
+    String reason =
+        UNNAMED
+            + (searched
+                ? silence.words()
+                : "its list is looked through when the create cannot arrive any more");
+    return keep(
+        check,
+        doubt,
+        Cause.NO_ANSWER,
+        reason,
+        isPast(check, safe) ? searched ? plan.next(check.ref(), check.checks()) : null : safe);
+  }
+
   private Optional<Reschedule> free(Check check, Doubt doubt) {
     Instant now = clock.instant();
     Instant due = doubt.lost() == 0 ? now : now.plus(lost.after(doubt.lost(), random));
@@ -138,7 +161,7 @@ class DoubtSettler {
       // Something was received about it meanwhile.
       return again(check, null);
     }
-    ended(check, "not-accepted");
+    ended(check.account(), "not-accepted");
     LOG.infof(
         "taskId=%s account=%s Kling does not have it, it is sent again",
         check.taskId(), check.account());
@@ -154,7 +177,7 @@ class DoubtSettler {
   /** Kling speaks of it. */
   void accepted(Check check) {
     LOG.infof("taskId=%s account=%s Kling has it", check.taskId(), check.account());
-    ended(check, "accepted");
+    ended(check.account(), "accepted");
   }
 
   /** Set aside, it is not asked about; its slot is another's in time all the same. */
@@ -164,10 +187,9 @@ class DoubtSettler {
         check.taskId(), doubt, cause, "it was sent, and what Kling says of it is set aside");
   }
 
-  private void ended(Check check, String outcome) {
-    meters
-        .counter("tracker.doubts.ended", "account", check.account(), "outcome", outcome)
-        .increment();
+  /** Counts an end. */
+  void ended(String account, String outcome) {
+    meters.counter("tracker.doubts.ended", "account", account, "outcome", outcome).increment();
   }
 
   private Optional<Reschedule> keep(

@@ -25,7 +25,7 @@ final class ListReader {
   private static final int IDLE_PAGES = 3;
 
   /** Kling's clock may differ from ours by so much. */
-  private static final Duration SKEW = Duration.ofMinutes(5);
+  static final Duration SKEW = Duration.ofMinutes(5);
 
   /** Pages read for each page's worth of tasks asked about, at the most: others' lie between. */
   private static final int PAGES_PER_PAGE = 3;

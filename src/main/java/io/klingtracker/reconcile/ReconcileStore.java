@@ -61,12 +61,14 @@ class ReconcileStore {
         from due d where o.task_id = d.task_id
         returning o.*
       )
-      select c.task_id, t.tenant_id, t.kind, t.upstream_model, c.account, t.kling_task_id, t.tracked, c.ask_id,
+      select c.task_id, t.tenant_id, t.kind, t.upstream_model, c.account, t.tracked, c.ask_id,
+        -- What Kling keeps no id of ours of is asked for by the id that a callback named.
+        coalesce(t.kling_task_id, case when c.unnamed then c.ask_id end) as kling_task_id,
         t.status::text as status, c.proving::text as proving, c.proofs, c.lead_millis,
         coalesce(t.dispatched_at, q.sent_at, t.created_at) as started_at,
         greatest(t.updated_at, q.sent_at) as updated_at, c.checks,
         exists (select from set_aside a where a.kind = 'check' and a.key = c.task_id) as aside,
-        q.sent_at, q.doubt, q.lost, q.claimed_by is not null as under_way
+        q.sent_at, q.doubt, q.lost, q.claimed_by is not null as under_way, encode(q.prompt_hash, 'hex') as prompt_hash
       from claimed c join task t on t.id = c.task_id
         left join dispatch_queue q on q.task_id = c.task_id and q.sent_at is not null
       """;
@@ -169,6 +171,21 @@ class ReconcileStore {
         or exists (select from task o where o.kling_task_id = g.kling_id and o.account = t.account
           and o.tenant_id <> t.tenant_id
           and (o.id < t.id or not o.tracked))
+      """;
+
+  private static final String KNOWN =
+      """
+      select g.id from unnest(cast(:ids as text[])) as g(id)
+      where exists (select from task t where t.kling_task_id = g.id and t.account = :account)
+        or exists (select from tracked_id i where i.account = :account and i.id = g.id)
+      """;
+
+  private static final String UNNAMED =
+      """
+      select q.sent_at, t.upstream_model, encode(q.prompt_hash, 'hex') as prompt_hash
+      from dispatch_queue q join open_task o on o.task_id = q.task_id join task t on t.id = q.task_id
+      where q.prompt_hash is not null and q.sent_at is not null and q.sent_at >= cast(:from as timestamptz)
+        and o.account = :account
       """;
 
   private static final String GIVE_UP =
@@ -298,6 +315,43 @@ class ReconcileStore {
   }
 
   /**
+   * A create without an id of ours that nobody knows the end of.
+   *
+   * @param promptHash as {@link Doubt#promptHash}
+   */
+  record Unnamed(Instant sentAt, @Nullable String model, String promptHash) {}
+
+  /** Which of Kling's ids are tasks of ours, or such as we track. */
+  Set<String> known(String account, List<String> klingIds) {
+    return jdbi.withHandle(
+        handle ->
+            Set.copyOf(
+                handle
+                    .createQuery(KNOWN)
+                    .bind("account", account)
+                    .bindArray("ids", String.class, klingIds)
+                    .mapTo(String.class)
+                    .set()));
+  }
+
+  /** Creates without an id of ours that were sent since then and are unanswered or in doubt. */
+  List<Unnamed> unnamed(String account, Instant from) {
+    return jdbi.withHandle(
+        handle ->
+            handle
+                .createQuery(UNNAMED)
+                .bind("account", account)
+                .bind("from", from)
+                .map(
+                    (row, context) ->
+                        new Unnamed(
+                            Rows.instant(row, "sent_at"),
+                            row.getString("upstream_model"),
+                            row.getString("prompt_hash")))
+                .list());
+  }
+
+  /**
    * See {@link #RESCHEDULE}.
    *
    * @return the tasks that are due at once, since asking was requested again meanwhile
@@ -373,6 +427,7 @@ class ReconcileStore {
             sentAt,
             cause == null ? null : Doubts.Cause.of(cause),
             row.getInt("lost"),
-            row.getBoolean("under_way"));
+            row.getBoolean("under_way"),
+            row.getString("prompt_hash"));
   }
 }

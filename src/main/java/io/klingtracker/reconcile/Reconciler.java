@@ -119,7 +119,7 @@ class Reconciler implements Asker.Progress {
     this.listFromByIds = listFromByIds;
     this.clock = clock;
     this.executor = executor;
-    this.asker = new Asker(checkSettler, kling, config, clock, executor, this);
+    this.asker = new Asker(store, checkSettler, settler, kling, config, clock, executor, this);
     this.loop =
         loops.add(
             WorkLoop.named("reconciler").every(poll).oldest(store::oldest).work(this::runOnce));

@@ -20,7 +20,9 @@ record Silence(@Nullable String failure, Lists lists) {
     /** Nobody read them. */
     UNREAD,
     /** It spoke of the task, under an id that another task of ours has: it has it. */
-    NAMED
+    NAMED,
+    /** They were looked through for a create without an id of ours. */
+    SEARCHED
   }
 
   static Silence unknown(Lists lists) {
@@ -31,8 +33,20 @@ record Silence(@Nullable String failure, Lists lists) {
     return new Silence(reason, Lists.UNREAD);
   }
 
+  /**
+   * Of a create without an id of ours.
+   *
+   * @param words what looking for it came to
+   */
+  static Silence searched(String words) {
+    return new Silence(words, Lists.SEARCHED);
+  }
+
   /** For people. */
   String words() {
+    if (failure != null && lists == Lists.SEARCHED) {
+      return failure;
+    }
     return failure == null ? "Kling does not know it" : "it could not be asked: " + failure;
   }
 }

@@ -2,12 +2,15 @@ package io.klingtracker.upstream;
 
 import io.klingtracker.database.Rows;
 import io.klingtracker.loops.SetAside;
+import io.klingtracker.secret.Hashes;
 import io.klingtracker.task.ClaimToken;
 import jakarta.inject.Inject;
 import jakarta.inject.Singleton;
+import java.nio.charset.StandardCharsets;
 import java.time.Clock;
 import java.time.Duration;
 import java.time.Instant;
+import java.util.HexFormat;
 import java.util.List;
 import org.jdbi.v3.core.Handle;
 import org.jdbi.v3.core.Jdbi;
@@ -137,8 +140,21 @@ public class Doubts {
    * @param cause null as long as nobody has settled it: its sender waits for the answer, or is gone
    * @param lost how many creates of the task got lost before
    * @param underWay whether its sender still waits for the answer
+   * @param promptHash of a create whose model keeps no id of ours, SHA-256 of its prompt in
+   *     hexadecimal; null where Kling knows the task by our id
    */
-  public record Doubt(Instant sentAt, @Nullable Cause cause, int lost, boolean underWay) {}
+  public record Doubt(
+      Instant sentAt,
+      @Nullable Cause cause,
+      int lost,
+      boolean underWay,
+      @Nullable String promptHash) {
+
+    /** Whether Kling cannot be asked for it by an id of ours. */
+    public boolean isUnnamed() {
+      return promptHash != null;
+    }
+  }
 
   /**
    * All of one cause.
@@ -239,6 +255,11 @@ public class Doubts {
                             row.getLong("creates"),
                             Rows.instant(row, "oldest")))
                 .list());
+  }
+
+  /** Tells prompts apart; see {@link Doubt#promptHash}. */
+  public static String promptHash(String prompt) {
+    return HexFormat.of().formatHex(Hashes.sha256(prompt.getBytes(StandardCharsets.UTF_8)));
   }
 
   /** Foreign words are in it. */

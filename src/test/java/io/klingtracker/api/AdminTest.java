@@ -10,6 +10,7 @@ import static org.hamcrest.Matchers.hasItem;
 import static org.hamcrest.Matchers.hasItems;
 import static org.hamcrest.Matchers.hasKey;
 import static org.hamcrest.Matchers.hasSize;
+import static org.hamcrest.Matchers.lessThanOrEqualTo;
 import static org.hamcrest.Matchers.notNullValue;
 import static org.hamcrest.Matchers.nullValue;
 import static org.junit.jupiter.api.Assertions.assertTrue;
@@ -295,5 +296,34 @@ class AdminTest {
         .then()
         .statusCode(400)
         .body("detail", containsString("weight"));
+  }
+
+  @Test
+  void creates_in_doubt_are_listed_and_decided_about_by_name() {
+    TestTenant.admin()
+        .get("/admin/v1/doubts?limit=1")
+        .then()
+        .statusCode(200)
+        .body("doubts.size()", lessThanOrEqualTo(1));
+    String nobody = "/admin/v1/doubts/task_00000000000000000000000000";
+    TestTenant.admin()
+        .contentType("application/json")
+        .body("{\"kling_task_id\":\"4711\"}")
+        .post(nobody + "/accepted")
+        .then()
+        .statusCode(404)
+        .body("detail", equalTo("no create of this task is in doubt"));
+    TestTenant.admin()
+        .contentType("application/json")
+        .body("{}")
+        .post(nobody + "/accepted")
+        .then()
+        .statusCode(400)
+        .body("detail", containsString("kling_task_id"));
+    TestTenant.admin().post(nobody + "/not-accepted").then().statusCode(404);
+    TestTenant.admin()
+        .get("/admin/v1/audit?limit=200")
+        .then()
+        .body("entries.path", hasItems(nobody + "/accepted", nobody + "/not-accepted"));
   }
 }

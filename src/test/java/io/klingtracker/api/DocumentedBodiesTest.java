@@ -37,16 +37,18 @@ class DocumentedBodiesTest {
 
   /** What does not answer 200 alone, 4xx and 5xx aside. */
   private static final Map<String, Set<String>> NOT_ONLY_200 =
-      Map.of(
-          "post /admin/v1/tenants", Set.of("201"),
-          "post /admin/v1/tenants/{tenant}/keys", Set.of("201"),
-          "post /admin/v1/keys", Set.of("201"),
-          "post /admin/v1/set-aside/{id}/retry", Set.of("204"),
-          "post /admin/v1/events/replay", Set.of("200", "202"),
-          "post /v1/webhooks/deliveries/{id}/redeliver", Set.of("202"),
-          "post /v1/webhooks/hosts/{host}/resume", Set.of("204"),
-          "get /v1/tasks/{id}", Set.of("200", "304"),
-          "get /v1/tasks/{id}/events", Set.of("200", "204"));
+      Map.ofEntries(
+          Map.entry("post /admin/v1/tenants", Set.of("201")),
+          Map.entry("post /admin/v1/tenants/{tenant}/keys", Set.of("201")),
+          Map.entry("post /admin/v1/keys", Set.of("201")),
+          Map.entry("post /admin/v1/set-aside/{id}/retry", Set.of("204")),
+          Map.entry("post /admin/v1/doubts/{id}/accepted", Set.of("204")),
+          Map.entry("post /admin/v1/doubts/{id}/not-accepted", Set.of("204")),
+          Map.entry("post /admin/v1/events/replay", Set.of("200", "202")),
+          Map.entry("post /v1/webhooks/deliveries/{id}/redeliver", Set.of("202")),
+          Map.entry("post /v1/webhooks/hosts/{host}/resume", Set.of("204")),
+          Map.entry("get /v1/tasks/{id}", Set.of("200", "304")),
+          Map.entry("get /v1/tasks/{id}/events", Set.of("200", "204")));
 
   private JsonNode document;
 

@@ -90,7 +90,7 @@ class UpstreamBodyTest {
     Catalog catalog =
         CatalogOver.read(
             "models: {kling-v3: {takes: {callback_url: false, external_task_id: false}},"
-                + " kling-4.0: {takes: {callback_url: false}}}");
+                + " kling-4.0: {takes: {callback_url: false, external_task_id: true}}}");
 
     Kind legacy = catalog.ofName("text2video").orElseThrow();
     assertEquals("{\"prompt\":\"a\",\"model_name\":\"kling-v3\"}", sent(legacy, "kling-v3", ""));
@@ -104,6 +104,19 @@ class UpstreamBodyTest {
     assertEquals(
         "{\"prompt\":\"a\",\"options\":{\"callback_url\":\"\",\"external_task_id\":\"task_1\"}}",
         sent(newer, "kling-4.0", ",\"options\":{" + own + "}"));
+  }
+
+  @Test
+  void the_prompt_is_where_the_kind_has_it() {
+    Kind legacy = Catalog.current().ofName("text2video").orElseThrow();
+    Kind newer = Catalog.current().ofName("newer/omni-video").orElseThrow();
+    String contents = "{\"contents\":[{\"type\":\"image\"},{\"type\":\"prompt\",\"text\":\"a\"}]}";
+
+    assertEquals("a", UpstreamBody.prompt(legacy, "{\"prompt\":\"a\"}"));
+    assertEquals("", UpstreamBody.prompt(legacy, "{}"));
+    assertEquals("", UpstreamBody.prompt(legacy, contents));
+    assertEquals("a", UpstreamBody.prompt(newer, contents));
+    assertEquals("b", UpstreamBody.prompt(newer, "{\"prompt\":\"b\"}"));
   }
 
   private static String sent(Kind kind, String model, String more) {

@@ -395,7 +395,8 @@ class DoubtsTest {
                     h.createQuery("select sent_at from dispatch_queue").mapTo(Instant.class).one()),
             Doubts.Cause.NO_ANSWER,
             0,
-            false);
+            false,
+            null);
     jdbi.useHandle(h -> h.execute("update open_task set checks = 7"));
     Instant now = clock.instant();
 

@@ -13,6 +13,7 @@ import io.klingtracker.upstream.Doubts;
 import io.klingtracker.upstream.UpstreamParts;
 import java.time.Clock;
 import java.time.Duration;
+import java.util.List;
 import java.util.Map;
 import java.util.concurrent.ExecutorService;
 import org.awaitility.Awaitility;
@@ -24,6 +25,7 @@ public final class ReconcileParts {
   private final Loops loops = new Loops();
   public final SetAside setAside;
   private final Reconciler reconciler;
+  private final DoubtDecisions decisions;
   private final boolean alone;
 
   public ReconcileParts(
@@ -65,15 +67,10 @@ public final class ReconcileParts {
     ReconcileConfig config = Settings.of(ReconcileConfig.class, settings);
     this.setAside = new SetAside(jdbi, clock);
     ReconcileStore store = new ReconcileStore(jdbi, clock, new ReplicaId());
+    Doubts doubts = new Doubts(jdbi, setAside, clock);
     DoubtSettler settler =
         new DoubtSettler(
-            new Doubts(jdbi, setAside, clock),
-            tasks,
-            upstream.plan,
-            upstream.config,
-            upstream.kling,
-            clock,
-            upstream.meters);
+            doubts, tasks, upstream.plan, upstream.config, upstream.kling, clock, upstream.meters);
     CheckQueue queue =
         new CheckQueue(
             jdbi,
@@ -89,6 +86,7 @@ public final class ReconcileParts {
     CheckSettler checkSettler =
         new CheckSettler(
             store, queue, silence, settler, tasks, upstream.plan, upstream.reports, config, clock);
+    this.decisions = new DoubtDecisions(jdbi, doubts, settler, tasks, kling, upstream.plan, clock);
     this.alone = executor instanceof SameThread;
     this.reconciler =
         new Reconciler(
@@ -130,6 +128,29 @@ public final class ReconcileParts {
           .until(() -> reconciler.asking() == 0);
     }
     return more;
+  }
+
+  /** What a person can do about creates in doubt. */
+  public Decisions decide() {
+    return new Decisions();
+  }
+
+  /** See {@link #decide}. */
+  public final class Decisions {
+    /** Kling has it under this id. */
+    public void accepted(String taskId, String klingTaskId) {
+      decisions.accepted(taskId, klingTaskId);
+    }
+
+    /** Kling does not have it. */
+    public void notAccepted(String taskId) {
+      decisions.notAccepted(taskId);
+    }
+
+    /** Tasks whose creates are in doubt, the oldest first. */
+    public List<String> inDoubt() {
+      return decisions.all(100).stream().map(open -> open.ref().taskId()).toList();
+    }
   }
 
   /** Goes on in a thread of its own from now on. */
