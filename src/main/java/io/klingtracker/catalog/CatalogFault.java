@@ -8,6 +8,7 @@ public final class CatalogFault extends IllegalArgumentException {
   private static final long serialVersionUID = 1L;
 
   CatalogFault(String message) {
-    super(message);
+    // What a file holds may hold line ends.
+    super(message.replaceAll("[\\p{Cntrl}\\u2028\\u2029]+", " "));
   }
 }

@@ -26,6 +26,8 @@ import org.yaml.snakeyaml.nodes.NodeTuple;
 import org.yaml.snakeyaml.nodes.ScalarNode;
 import org.yaml.snakeyaml.nodes.SequenceNode;
 import org.yaml.snakeyaml.nodes.Tag;
+import org.yaml.snakeyaml.reader.ReaderException;
+import org.yaml.snakeyaml.reader.StreamReader;
 
 /**
  * A value in a file of the catalogue, and where it stands, so that whatever is wrong with it is
@@ -83,6 +85,11 @@ final class CatalogNode {
     } catch (MarkedYAMLException e) {
       int line = e.getProblemMark() == null ? 0 : e.getProblemMark().getLine() + 1;
       throw new CatalogFault("%s line %s: %s".formatted(file, line, firstLine(e.getProblem())));
+    } catch (ReaderException e) {
+      // Its own position is one within what it has read of the file at a time.
+      long line =
+          1 + yaml.codePoints().takeWhile(StreamReader::isPrintable).filter(c -> c == '\n').count();
+      throw new CatalogFault("%s line %s: %s".formatted(file, line, firstLine(e.getMessage())));
     } catch (YAMLException e) {
       throw new CatalogFault(file + ": " + firstLine(e.getMessage()));
     }
@@ -175,6 +182,55 @@ final class CatalogNode {
     }
   }
 
+  /** Whether it stands in a file. */
+  boolean isIn(String file) {
+    return where.startsWith(file + " line ");
+  }
+
+  /** File and line, and the place as names. */
+  String place() {
+    return where + ", " + shown(path);
+  }
+
+  /** Whether a value stands inside of this, and was not laid under it. */
+  boolean holds(CatalogNode inner) {
+    return inner.path.startsWith(path + ".");
+  }
+
+  /** The names that are taken out here, whatever they are inside of. */
+  Map<String, CatalogNode> takenOut() {
+    Map<String, CatalogNode> out = new LinkedHashMap<>();
+    if (members != null) {
+      members.forEach(
+          (name, member) -> {
+            if (member.isNone()) {
+              out.putIfAbsent(name, member);
+            } else {
+              member.takenOut().forEach(out::putIfAbsent);
+            }
+          });
+    }
+    return out;
+  }
+
+  /** The names of a member that are taken out. */
+  Set<String> takenOut(String name) {
+    Set<String> out = new TreeSet<>();
+    get(name, CatalogNode::members, Map.<String, CatalogNode>of())
+        .forEach(
+            (inner, value) -> {
+              if (value.isNone()) {
+                out.add(inner);
+              }
+            });
+    return out;
+  }
+
+  /** Other items in the place of this. */
+  CatalogNode withItems(List<CatalogNode> others) {
+    return new CatalogNode(where, path, null, null, others);
+  }
+
   /** Other members in the place of this. */
   CatalogNode with(Map<String, CatalogNode> others) {
     return new CatalogNode(where, path, null, others, null);
@@ -247,8 +303,11 @@ final class CatalogNode {
     return items;
   }
 
-  /** The words of a list, or the one word that stands alone. */
+  /** The words of a list, one at least, or the one word that stands alone. */
   List<String> words() {
+    if (items != null && items.isEmpty()) {
+      throw fault("must hold one at least");
+    }
     return text == null ? items().stream().map(CatalogNode::text).toList() : List.of(text);
   }
 
@@ -313,7 +372,7 @@ final class CatalogNode {
 
   /** What is wrong with it, with its place. */
   CatalogFault fault(String rule) {
-    return new CatalogFault(where + ", " + shown(path) + ": " + rule);
+    return new CatalogFault(place() + ": " + rule);
   }
 
   /** As it would be written in one line. */
@@ -327,7 +386,8 @@ final class CatalogNode {
     return items != null ? items.toString() : text == null ? "~" : text;
   }
 
-  private CatalogFault refused(String rule) {
+  /** What is wrong with a word, and the word. */
+  CatalogFault refused(String rule) {
     return fault("%s, is '%s'".formatted(rule, Excerpts.shorten(text(), 60)));
   }
 

@@ -12,6 +12,7 @@ import java.util.Map;
 import java.util.Objects;
 import java.util.Set;
 import java.util.TreeSet;
+import java.util.regex.Pattern;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
@@ -27,8 +28,19 @@ final class CatalogReader {
 
   private static final List<String> TABLES =
       List.of(
-          "format", "version", "common", "groups", "kinds", "models", "prices", "money", "sync",
-          "errors");
+          "format", "version", "common", "groups", "parts", "kinds", "models", "prices", "money",
+          "sync", "errors");
+  private static final String BUILT_IN = "catalog.yaml";
+  private static final String KINDS = "kinds";
+  private static final String MODELS = "models";
+  private static final String CONTENTS = "contents";
+
+  /** The arrays that Kling's results are in. */
+  private static final List<String> RESULTS =
+      List.of("videos", "images", "series_images", "audios", "voices", "elements");
+
+  private static final String KIND_NAME = "[a-z0-9-]+(/[a-z0-9-]+)*";
+  private static final String MODEL_NAME = "[A-Za-z0-9][A-Za-z0-9._-]*";
   private static final List<String> KIND =
       List.of(
           "route",
@@ -48,6 +60,7 @@ final class CatalogReader {
       Stream.of(Family.values()).map(Family::wireName).toList();
 
   private final CatalogNode root;
+  private final Map<String, String> parts = new LinkedHashMap<>();
   private final Map<String, KindRow> kinds = new LinkedHashMap<>();
 
   /** A kind as far as it is read before its models are. */
@@ -70,17 +83,86 @@ final class CatalogReader {
    * @throws CatalogFault naming file, line and place
    */
   static Catalog read(String builtIn, @Nullable Overlay overlay) {
-    CatalogNode root = CatalogNode.parse("catalog.yaml", builtIn);
+    CatalogNode root = CatalogNode.parse(BUILT_IN, builtIn);
     String version = root.need("version").text();
     List<Catalog.Change> changes = new ArrayList<>();
-    if (overlay != null) {
-      CatalogNode over = CatalogNode.parse(overlay.file(), overlay.text());
-      over.members(TABLES);
-      version += "+" + over.get("version", CatalogNode::text, digest(overlay.text()));
-      root.compare(over, PRICES_FIRST, changes);
-      root = root.under(over, PRICES_FIRST);
+    if (overlay == null) {
+      return new CatalogReader(root).catalog(version, changes);
     }
-    return new CatalogReader(root).catalog(version, changes);
+    CatalogNode over = CatalogNode.parse(overlay.file(), overlay.text());
+    over.members(TABLES);
+    version += "+" + over.get("version", CatalogNode::text, digest(overlay.text()));
+    root.compare(over, PRICES_FIRST, changes);
+    try {
+      return new CatalogReader(without(root, over).under(over, PRICES_FIRST))
+          .catalog(version, changes);
+    } catch (CatalogFault e) {
+      throw blamed(e, overlay.file(), over);
+    }
+  }
+
+  /** The built-in file's rows say nothing of the kinds and models that are taken out. */
+  private static CatalogNode without(CatalogNode root, CatalogNode over) {
+    Set<String> goneKinds = over.takenOut(KINDS);
+    Set<String> goneModels = over.takenOut(MODELS);
+    if (goneKinds.isEmpty() && goneModels.isEmpty()) {
+      return root;
+    }
+    Set<String> named =
+        over.get(MODELS, CatalogNode::members, Map.<String, CatalogNode>of()).keySet();
+    Map<String, CatalogNode> models = new LinkedHashMap<>();
+    root.need(MODELS)
+        .members()
+        .forEach(
+            (name, row) -> {
+              CatalogNode left = row.has(KINDS) ? without(row, goneKinds) : row;
+              if (!left.has(KINDS)
+                  || !left.need(KINDS).members().isEmpty()
+                  || named.contains(name)) {
+                models.put(name, left);
+              }
+            });
+    List<CatalogNode> prices =
+        root.need("prices").items().stream()
+            .filter(row -> !row.has("model") || !goneModels.contains(row.need("model").text()))
+            .filter(row -> !goneKinds.containsAll(row.need(KINDS).words()))
+            .map(row -> without(row, goneKinds))
+            .toList();
+    Map<String, CatalogNode> tables = new LinkedHashMap<>(root.members());
+    tables.put(MODELS, root.need(MODELS).with(models));
+    tables.put("prices", root.need("prices").withItems(prices));
+    return root.with(tables);
+  }
+
+  /** A row of models or of prices without some kinds. */
+  private static CatalogNode without(CatalogNode row, Set<String> goneKinds) {
+    CatalogNode kinds = row.need(KINDS);
+    Map<String, CatalogNode> members = new LinkedHashMap<>(row.members());
+    if (kinds.isMapping()) {
+      Map<String, CatalogNode> left = new LinkedHashMap<>(kinds.members());
+      left.keySet().removeAll(goneKinds);
+      members.put(KINDS, kinds.with(left));
+    } else if (kinds.isList()) {
+      members.put(
+          KINDS,
+          kinds.withItems(
+              kinds.items().stream().filter(kind -> !goneKinds.contains(kind.text())).toList()));
+    }
+    return row.with(members);
+  }
+
+  /** What an overlay makes wrong in the built-in file, with the place in the overlay. */
+  private static CatalogFault blamed(CatalogFault fault, String file, CatalogNode over) {
+    String message = String.valueOf(fault.getMessage());
+    if (message.startsWith(file)) {
+      return fault;
+    }
+    return over.takenOut().entrySet().stream()
+        .filter(
+            out -> message.matches(".*(?<![\\w-])" + Pattern.quote(out.getKey()) + "(?![\\w-]).*"))
+        .findFirst()
+        .map(out -> out.getValue().fault("is taken out, and " + message))
+        .orElseGet(() -> new CatalogFault(file + " line 1, the whole file: with it, " + message));
   }
 
   /** A file over the built-in one, by its name, and what it holds. */
@@ -94,8 +176,13 @@ final class CatalogReader {
   private Catalog catalog(String version, List<Catalog.Change> changes) {
     root.members(TABLES);
     root.need("format").word(List.of(FORMAT));
-    root.need("kinds").members().forEach(this::kind);
-    root.need("models").members().forEach(this::model);
+    root.need("parts")
+        .members()
+        .forEach(
+            (type, field) -> parts.put(type, field.word(List.of("text", "url", Contents.ANY))));
+    root.need(KINDS).members().forEach(this::kind);
+    root.need(MODELS).members().forEach(this::model);
+    checkRoutes();
     List<Kind> all = kinds.values().stream().map(CatalogReader::kind).toList();
     List<Prices.Row> prices =
         root.need("prices").items().stream().map(line -> Prices.Row.read(line, all)).toList();
@@ -109,7 +196,28 @@ final class CatalogReader {
         changes);
   }
 
+  /** No two kinds, and no kind and synchronous path, are one path. */
+  private void checkRoutes() {
+    Map<String, CatalogNode> taken = new LinkedHashMap<>(root.need("sync").members());
+    kinds
+        .values()
+        .forEach(
+            kind -> {
+              CatalogNode route = kind.line().need("route");
+              CatalogNode other = taken.put(kind.route().path(), route);
+              if (other != null) {
+                CatalogNode first = route.isIn(BUILT_IN) ? other : route;
+                throw first.fault(
+                    "is the same path as that of %s; change one"
+                        .formatted((first == route ? other : route).place()));
+              }
+            });
+  }
+
   private void kind(String name, CatalogNode line) {
+    if (!name.matches(KIND_NAME)) {
+      throw line.fault("must be named by small letters, digits, - and /");
+    }
     line.members(KIND);
     Kind.Route route = route(name, line.need("route"));
     Map<String, CatalogNode> fields = new LinkedHashMap<>();
@@ -127,7 +235,7 @@ final class CatalogReader {
             line,
             route,
             fields,
-            line.has("contents") ? Contents.read(line.need("contents")) : null,
+            contents(line, fields.keySet()),
             takes(line, route.dialect(), new Model.Takes(true, true, isNewer(route.dialect()))),
             new ArrayList<>()));
   }
@@ -142,6 +250,17 @@ final class CatalogReader {
       return new Kind.Route(name, path.substring(1, path.lastIndexOf('/')), Kind.Dialect.NEWER);
     }
     throw route.fault("must be /v1/… or /…/{model}, is '%s'".formatted(path));
+  }
+
+  /** What a row says of {@code contents}; null for nothing. */
+  private @Nullable Contents contents(CatalogNode line, Set<String> fields) {
+    if (!line.has(CONTENTS)) {
+      return null;
+    }
+    if (!fields.contains(CONTENTS)) {
+      throw line.need(CONTENTS).fault("the kind has no contents");
+    }
+    return Contents.read(line.need(CONTENTS), parts);
   }
 
   private static boolean isNewer(Kind.Dialect dialect) {
@@ -174,19 +293,29 @@ final class CatalogReader {
       return line;
     }
     CatalogNode like = line.need("like");
-    CatalogNode other = root.need("models").get(like.text());
+    CatalogNode other = root.need(MODELS).get(like.text());
     if (other == null || other.has("like")) {
-      throw like.fault("must be a model that is like no other");
+      throw like.refused("must be a model that is like no other");
     }
     return other.under(line, Set.of());
   }
 
   private void model(String name, CatalogNode row) {
+    if (!name.matches(MODEL_NAME)) {
+      throw row.fault("must be named by letters, digits, ., _ and -");
+    }
     CatalogNode line = whole(row);
     Map<String, CatalogNode> narrowed =
         line.get("fields", CatalogNode::members, Map.<String, CatalogNode>of());
-    CatalogNode on = line.need("kinds");
-    on.members(kinds.keySet())
+    CatalogNode on = line.need(KINDS);
+    if (on.members(kinds.keySet()).isEmpty()) {
+      throw on.fault("must hold one at least");
+    }
+    if (line.has(CONTENTS)
+        && on.members().keySet().stream().noneMatch(kind -> has(kind, CONTENTS))) {
+      throw line.need(CONTENTS).fault("none of the model's kinds has contents");
+    }
+    on.members()
         .forEach(
             (kind, own) ->
                 model(name, line, narrowed, Objects.requireNonNull(kinds.get(kind)), own));
@@ -238,7 +367,7 @@ final class CatalogReader {
     return Objects.requireNonNull(kinds.get(kind)).fields().containsKey(path);
   }
 
-  private static void model(
+  private void model(
       String name,
       CatalogNode line,
       Map<String, CatalogNode> common,
@@ -264,24 +393,36 @@ final class CatalogReader {
     Map<String, List<String>> modes = new LinkedHashMap<>();
     line.get("modes", CatalogNode::members, Map.<String, CatalogNode>of())
         .forEach((field, of) -> modes.put(field, of.words()));
-    CatalogNode contents = own.has("contents") ? own.get("contents") : line.get("contents");
+    Contents contents = contents(own, kind.fields().keySet());
+    if (contents == null && kind.fields().containsKey(CONTENTS)) {
+      contents = contents(line, kind.fields().keySet());
+    }
     CatalogNode retired = own.has("retired") ? own.get("retired") : line.get("retired");
     kind.models()
         .add(
             new Model(
                 name,
-                own.has("also") ? own.need("also").text() : null,
+                own.has("also") ? modelName(own.need("also")) : null,
                 FieldReader.read(fields),
                 narrowed,
                 modes,
                 ignored,
-                contents == null ? kind.contents() : Contents.read(contents),
+                contents == null ? kind.contents() : contents,
                 takes(line, kind.route().dialect(), kind.takes()),
                 retired == null || retired.text().equals(NEVER) ? null : retired.day()));
   }
 
+  private static String modelName(CatalogNode word) {
+    if (!word.text().matches(MODEL_NAME)) {
+      throw word.refused("must be letters, digits, ., _ and -");
+    }
+    return word.text();
+  }
+
   private static List<String> words(CatalogNode line, String name) {
-    return line.get(name, CatalogNode::words, List.<String>of());
+    return line.get(name, CatalogNode::items, List.<CatalogNode>of()).stream()
+        .map(CatalogNode::text)
+        .toList();
   }
 
   private static Kind kind(KindRow row) {
@@ -298,7 +439,7 @@ final class CatalogReader {
     return new Kind(
         row.route(),
         Family.values()[FAMILIES.indexOf(line.need("family").word(FAMILIES))],
-        line.need("results").words(),
+        results(line.need("results")),
         fields,
         row.models(),
         defaultModel == null ? null : defaultModel.text(),
@@ -306,6 +447,14 @@ final class CatalogReader {
             .map(rule -> Rule.read(rule, row.fields().keySet()))
             .toList(),
         common);
+  }
+
+  private static List<String> results(CatalogNode arrays) {
+    List<String> words = arrays.words();
+    for (CatalogNode array : arrays.isList() ? arrays.items() : List.of(arrays)) {
+      array.word(RESULTS);
+    }
+    return words;
   }
 
   private static SyncPath.Use use(CatalogNode word) {
@@ -326,6 +475,9 @@ final class CatalogReader {
     List<SyncPath> all = new ArrayList<>();
     paths.forEach(
         (path, line) -> {
+          if (!path.matches("[a-z0-9-]+(/[a-z0-9-]+)+")) {
+            throw line.fault("must be a path below /v1/, such as audio/tts");
+          }
           line.members(List.of("media", "use", "units"));
           all.add(
               new SyncPath(

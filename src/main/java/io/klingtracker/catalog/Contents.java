@@ -14,13 +14,17 @@ import java.util.Set;
  *
  * @param limits by the types whose parts are counted together
  * @param open whether parts of other types pass
+ * @param parts every type that there is, and the field that such a part is made of
  */
-record Contents(List<Limit> limits, boolean open) {
+record Contents(List<Limit> limits, boolean open, Map<String, String> parts) {
 
   /** Counts every part. */
   private static final String TOTAL = "total";
 
   private static final String OTHERS = "others";
+
+  /** Of which field a part is made nobody says. */
+  static final String ANY = "any";
 
   /** How many parts of some types there may be; no types are all of them. */
   record Limit(List<String> types, int min, int max) {
@@ -35,7 +39,7 @@ record Contents(List<Limit> limits, boolean open) {
   }
 
   /** Reads {@code {prompt: 1, first_frame+last_frame: 0..2, others: true, total: 0..20}}. */
-  static Contents read(CatalogNode lines) {
+  static Contents read(CatalogNode lines, Map<String, String> parts) {
     List<Limit> limits = new ArrayList<>();
     boolean open = false;
     for (Map.Entry<String, CatalogNode> line : lines.members().entrySet()) {
@@ -43,15 +47,22 @@ record Contents(List<Limit> limits, boolean open) {
         open = line.getValue().flag();
         continue;
       }
+      boolean total = line.getKey().equals(TOTAL);
+      List<String> types = total ? List.of() : List.of(line.getKey().split("\\+", -1));
+      for (String type : types) {
+        if (!parts.containsKey(type)) {
+          throw line.getValue()
+              .fault("there is no part %s; give it a row in parts".formatted(type));
+        }
+      }
       CatalogNode.Range range = line.getValue().range();
       int max = FieldReader.end(line.getValue(), range, 0, FieldType.Items.MAX).intValueExact();
-      limits.add(
-          new Limit(
-              line.getKey().equals(TOTAL) ? List.of() : List.of(line.getKey().split("\\+")),
-              range.min().intValue(),
-              max));
+      limits.add(new Limit(types, range.min().intValue(), max));
     }
-    return new Contents(List.copyOf(limits), open);
+    if (limits.isEmpty() && !open) {
+      throw lines.fault("needs a part at least, or others: true");
+    }
+    return new Contents(List.copyOf(limits), open, parts);
   }
 
   /** The limits in one sentence. */
@@ -74,8 +85,8 @@ record Contents(List<Limit> limits, boolean open) {
             part.get("type"),
             "must be one of " + String.join(", ", types()));
       }
-      String value = valueOf(type);
-      if (types().contains(type) && !value.isEmpty() && Empty.is(part.path(value))) {
+      String value = parts.getOrDefault(type, ANY);
+      if (types().contains(type) && !value.equals(ANY) && Empty.is(part.path(value))) {
         findings.missing("contents[%s].%s".formatted(i, value), "it is required with type " + type);
       }
       counts.merge(type, 1, Integer::sum);
@@ -103,13 +114,5 @@ record Contents(List<Limit> limits, boolean open) {
     Set<String> types = new LinkedHashSet<>();
     limits.forEach(limit -> types.addAll(limit.types));
     return types;
-  }
-
-  /** The field that a part of such a type is made of; empty where nobody says. */
-  private static String valueOf(String type) {
-    if (type.equals("prompt")) {
-      return "text";
-    }
-    return type.matches("(.+_)?(frame|image|video)") ? "url" : "";
   }
 }

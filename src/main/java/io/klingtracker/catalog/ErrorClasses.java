@@ -35,7 +35,15 @@ record ErrorClasses(Map<Integer, ErrorClass> codes, Map<String, ErrorClass> mess
     }
     CatalogNode byMessage = parts.get("messages");
     if (byMessage != null) {
-      byMessage.members().forEach((begin, line) -> messages.put(lower(begin), entry(line)));
+      byMessage
+          .members()
+          .forEach(
+              (begin, line) -> {
+                if (begin.isBlank()) {
+                  throw line.fault("must be the beginning of a message; every message begins so");
+                }
+                messages.put(lower(begin), entry(line));
+              });
     }
     return new ErrorClasses(codes, messages);
   }

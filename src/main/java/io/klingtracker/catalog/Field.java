@@ -104,6 +104,24 @@ record Field(
     type.check(prefix + name, value, findings);
   }
 
+  /** The words of a field that is a choice, by its path; none where it is not. */
+  static List<String> choice(List<Field> fields, String path) {
+    int dot = path.indexOf('.');
+    String name = dot < 0 ? path : path.substring(0, dot);
+    for (Field field : fields) {
+      if (field.name.equals(name)) {
+        FieldType type = field.type instanceof FieldType.Without less ? less.type() : field.type;
+        if (dot >= 0) {
+          return type instanceof FieldType.Shape shape
+              ? choice(shape.fields(), path.substring(dot + 1))
+              : List.of();
+        }
+        return type instanceof FieldType.Choice choice ? choice.words() : List.of();
+      }
+    }
+    return List.of();
+  }
+
   /** The fields as the properties of a JSON Schema. */
   static Map<String, Object> schemas(List<Field> fields) {
     Map<String, Object> properties = new LinkedHashMap<>();

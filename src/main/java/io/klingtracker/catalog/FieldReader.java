@@ -1,5 +1,9 @@
 package io.klingtracker.catalog;
 
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.node.DecimalNode;
+import com.fasterxml.jackson.databind.node.LongNode;
+import com.fasterxml.jackson.databind.node.TextNode;
 import io.klingtracker.catalog.CatalogNode.Range;
 import io.klingtracker.catalog.Field.AppliesWhen;
 import java.math.BigDecimal;
@@ -127,8 +131,31 @@ final class FieldReader {
         name,
         type,
         required ? Field.Need.REQUIRED : Field.Need.OPTIONAL,
-        line.has("default") ? line.need("default").text() : null,
+        line.has("default") ? assumed(line, type) : null,
         line.get("when", FieldReader::when, AppliesWhen.ALWAYS));
+  }
+
+  /** What Kling assumes for a kind, a narrower model may refuse; a line's own default it takes. */
+  private static String assumed(CatalogNode line, FieldType type) {
+    CatalogNode value = line.need("default");
+    if (line.holds(value) && !isTaken(type, TextNode.valueOf(value.text()))) {
+      boolean number = value.text().matches("-?[0-9]{1,9}(\\.[0-9]{1,9})?");
+      JsonNode read = number ? DecimalNode.valueOf(new BigDecimal(value.text())) : null;
+      JsonNode whole =
+          number && !value.text().contains(".")
+              ? LongNode.valueOf(Long.parseLong(value.text()))
+              : null;
+      if ((read == null || !isTaken(type, read)) && (whole == null || !isTaken(type, whole))) {
+        throw value.refused(type.rule());
+      }
+    }
+    return value.text();
+  }
+
+  private static boolean isTaken(FieldType type, JsonNode value) {
+    Findings findings = new Findings(LocalDate.EPOCH);
+    type.check("default", value, findings);
+    return findings.none();
   }
 
   private static AppliesWhen when(CatalogNode word) {
@@ -187,6 +214,7 @@ final class FieldReader {
 
   private static FieldType seconds(CatalogNode limit) {
     if (limit.isList()) {
+      limit.words();
       return FieldType.Seconds.of(
           limit.items().stream().map(CatalogNode::whole).toArray(Integer[]::new));
     }

@@ -5,6 +5,8 @@ import java.nio.charset.StandardCharsets;
 import java.time.LocalDate;
 import java.util.List;
 import java.util.Optional;
+import java.util.Set;
+import java.util.TreeSet;
 import org.jspecify.annotations.Nullable;
 
 /** One sort of asynchronous task, as Kling has a path for it: a row of the {@link Catalog}. */
@@ -126,6 +128,13 @@ public final class Kind {
 
   Optional<Model> model(String name) {
     return models.stream().filter(m -> m.name().equals(name)).findAny();
+  }
+
+  /** The words that a field may hold with some version, by its path; none where it is no choice. */
+  Set<String> choice(String path) {
+    Set<String> words = new TreeSet<>(Field.choice(fields, path));
+    models.forEach(model -> words.addAll(Field.choice(model.fields(), path)));
+    return words;
   }
 
   /** The version that goes by a name, be it another than Kling's documents use. */

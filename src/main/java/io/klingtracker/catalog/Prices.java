@@ -9,6 +9,7 @@ import java.util.List;
 import java.util.Objects;
 import java.util.Optional;
 import java.util.Set;
+import java.util.TreeSet;
 import java.util.function.Predicate;
 import org.jspecify.annotations.Nullable;
 
@@ -138,6 +139,14 @@ record Prices(List<Prices.Row> rows) {
         : request.word("mode", defaultMode(kind));
   }
 
+  /** The field that {@link #mode} reads, by its path. */
+  private static String modeField(Kind kind) {
+    if (kind.dialect() == Kind.Dialect.NEWER) {
+      return "settings.resolution";
+    }
+    return kind.family() == Family.IMAGE ? "resolution" : "mode";
+  }
+
   private static String priceClass(Kind kind, RequestView request) {
     if (kind.dialect() == Kind.Dialect.NEWER) {
       return newerClass(request);
@@ -223,7 +232,7 @@ record Prices(List<Prices.Row> rows) {
           kinds.words(),
           family,
           model,
-          line.get("mode", CatalogNode::text, "*"),
+          line.get("mode", mode -> mode(mode, kinds.words(), known), "*"),
           line.get("class", word -> word.word(CLASSES), "*"),
           line.need("per").word(List.of("second", "image", "call")),
           line.get("most", CatalogNode::whole, 0),
@@ -239,6 +248,21 @@ record Prices(List<Prices.Row> rows) {
             "none of the kinds has a model %s; give it a row in models".formatted(name.text()));
       }
       return name.text();
+    }
+
+    /** A word that all the kinds' choice has, or any where one has none. */
+    private static String mode(CatalogNode mode, List<String> kinds, List<Kind> known) {
+      Set<String> words = new TreeSet<>();
+      for (Kind kind : known) {
+        if (kinds.contains(kind.name())) {
+          Set<String> own = kind.choice(modeField(kind));
+          if (own.isEmpty()) {
+            return mode.text();
+          }
+          words.addAll(own);
+        }
+      }
+      return mode.word(words);
     }
 
     boolean isOf(Kind kind) {

@@ -2,6 +2,7 @@ package io.klingtracker.catalog;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertNotNull;
 import static org.junit.jupiter.api.Assertions.assertNull;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
@@ -134,7 +135,39 @@ class CatalogReaderTest {
           kinds: {text2video: {route: videos/text2video}} | kinds.text2video.route: must be /v1/… or /…/{model}
           kinds: {text2video: {fields: {a.b: flag}}} | kinds.text2video.fields.a.b: is inside of a, which is no field here
           kinds: {text2video: {fields: {a: {text: 1, choice: [b]}}}} | needs one of
-          kinds: {image2video: {route: /v1/videos/text2video}} | have the same path
+          kinds: {image2video: {route: /v1/videos/text2video}} | over.yaml line 1, kinds.image2video.route: is the same path as that of catalog.yaml line
+          kinds: {text2video: {route: /v1/videos/image2video}} | over.yaml line 1, kinds.text2video.route: is the same path as that of catalog.yaml line
+          kinds: {lip-sync: {route: /v1/audio/tts}} | over.yaml line 1, kinds.lip-sync.route: is the same path as that of catalog.yaml line
+          sync: {videos/text2video: {}} | over.yaml line 1, sync.videos/text2video: is the same path as that of catalog.yaml line
+          sync: {/v1/audio/tts: {}} | sync./v1/audio/tts: must be a path below /v1/, such as audio/tts
+          models: {kling-v3: {fields: {duration: {seconds: []}}}} | models.kling-v3.fields.duration.seconds: must hold one at least
+          kinds: {text2video: {fields: {mode: {choice: []}}}} | kinds.text2video.fields.mode.choice: must hold one at least
+          models: {kling-v3: {modes: {sound: []}}} | models.kling-v3.modes.sound: must hold one at least
+          prices: [{kinds: [], per: second, units: 1}] | prices[0].kinds: must hold one at least
+          kinds: {text2video: {results: []}} | kinds.text2video.results: must hold one at least
+          kinds: {image2video: {rules: [{any-of: [], says: no}]}} | any-of: must hold one at least
+          kinds: {text2video: {results: [vidoes]}} | kinds.text2video.results[0]: must be one of videos, images,
+          prices: [{kinds: [text2video], mode: stdd, per: second, units: 1}] | prices[0].mode: must be one of 4k, pro, std, is 'stdd'
+          prices: [{kinds: [text-to-video], mode: 720, per: second, units: 1}] | prices[0].mode: must be one of 1080p, 4k, 720p, is '720'
+          kinds: {newer/omni-video: {contents: {promt: 1}}} | kinds.newer/omni-video.contents.promt: there is no part promt
+          models: {kling-4.0: {kinds: {newer/omni-video: {contents: {first_frame+last_fram: 1}}}}} | there is no part last_fram; give it a row in parts
+          models: {x: {kinds: {image-to-video: {contents: {}}}}} | models.x.kinds.image-to-video.contents: needs a part at least
+          kinds: {text2video: {contents: {prompt: 1}}} | kinds.text2video.contents: the kind has no contents
+          models: {kling-v3: {contents: {prompt: 1}}} | models.kling-v3.contents: none of the model's kinds has contents
+          parts: {prompt: words} | parts.prompt: must be one of text, url, any, is 'words'
+          kinds: {text2video: {fields: {duration: {seconds: 3..15, default: banana}}}} | kinds.text2video.fields.duration.default: must be whole seconds from 3 to 15, is 'banana'
+          models: {kling-v3: {fields: {mode: {default: prro}}}} | models.kling-v3.fields.mode.default: must be one of std, pro, 4k, is 'prro'
+          errors: {messages: {'': {class: input}}} | must be the beginning of a message
+          models: {x: {kinds: {}}} | models.x.kinds: must hold one at least
+          models: {'': {kinds: {text2video: {}}}} | models.: must be named by letters
+          models: {kling/5: {kinds: {text2video: {}}}} | models.kling/5: must be named by letters
+          models: {x: {kinds: {text2video: {also: kling/5}}}} | models.x.kinds.text2video.also: must be letters, digits, ., _ and -, is 'kling/5'
+          kinds: {Text: {route: /v1/videos/new}} | kinds.Text: must be named by small letters
+          models: {kling-4.0: ~} | over.yaml line 1, models.kling-4.0: is taken out, and catalog.yaml line
+          models: {kling-v1: ~} | over.yaml line 1, models.kling-v1: is taken out, and catalog.yaml line
+          groups: {sound: {sound: ~}} | over.yaml line 1, groups.sound.sound: is taken out, and catalog.yaml line
+          models: {"a\\nb": {}} | over.yaml line 1, models.a b: must be named by letters
+          "a\\nb": 1 | over.yaml line 1, a b: is no name
           prices: [{kinds: [text2vid], per: second, units: 1}] | over.yaml line 1, prices[0].kinds: there is no kind text2vid
           prices: [{kinds: [text2video], per: minute, units: 1}] | prices[0].per: must be one of second, image, call, is 'minute'
           prices: [{kinds: [text2video], per: second, units: -1}] | prices[0].units: must be a number such as 0.6, is '-1'
@@ -169,7 +202,7 @@ class CatalogReaderTest {
     CatalogFault fault = assertThrows(CatalogFault.class, () -> over(yaml));
 
     String message = String.valueOf(fault.getMessage());
-    assertTrue(message.startsWith("over.yaml line") || message.contains("same path"), message);
+    assertTrue(message.startsWith("over.yaml line"), message);
     assertTrue(message.contains(words), message);
     assertFalse(message.contains("\n"), message);
   }
@@ -183,6 +216,64 @@ class CatalogReaderTest {
     assertTrue(
         String.valueOf(fault.getMessage()).startsWith("over.yaml line 4, models.kling-v3.retired:"),
         fault.getMessage());
+  }
+
+  @Test
+  void a_character_that_no_text_has_is_named_with_its_line() {
+    String lines = "# a line\n".repeat(500);
+
+    CatalogFault fault =
+        assertThrows(CatalogFault.class, () -> over(lines + "version: a\u0001b\n"));
+
+    assertTrue(
+        String.valueOf(fault.getMessage()).startsWith("over.yaml line 501: "), fault.getMessage());
+  }
+
+  @Test
+  void kinds_and_models_that_are_taken_out_go_from_the_rows_that_name_them() {
+    Catalog without =
+        over("kinds: {video-extend: ~, newer/omni-video: ~}\nmodels: {kling-v1-5: ~}\n");
+
+    assertTrue(without.ofName("video-extend").isEmpty());
+    assertFalse(without.knowsModel("kling-o1"));
+    assertTrue(without.knowsModel("kling-4.0"));
+    assertFalse(without.knowsModel("kling-v1-5"));
+    assertFalse(
+        without.prices().rows().stream().anyMatch(row -> row.kinds().contains("video-extend")));
+    assertFalse(without.prices().rows().stream().anyMatch(row -> row.model().equals("kling-v1-5")));
+    assertTrue(
+        without.hasPrice(without.ofName("text-to-video").orElseThrow(), "kling-4.0"),
+        "a row of several kinds stays that of the others");
+    assertTrue(
+        String.valueOf(
+                assertThrows(
+                        CatalogFault.class,
+                        () ->
+                            over(
+                                """
+                                kinds: {video-extend: ~}
+                                prices: [{kinds: [video-extend], per: call, units: 1}]
+                                """))
+                    .getMessage())
+            .startsWith("over.yaml line 2, prices[0].kinds: there is no kind video-extend"));
+  }
+
+  @Test
+  void contents_of_a_model_hold_on_those_of_its_kinds_that_have_some() {
+    Catalog with =
+        over(
+            """
+            parts: {lyrics: text}
+            models:
+              kling-5.0:
+                kinds: {text-to-video: {}, image-to-video: {}}
+                contents: {prompt: 1, lyrics: 0..1}
+            """);
+
+    assertNull(model(with, "text-to-video", "kling-5.0").contents());
+    Contents contents = model(with, "image-to-video", "kling-5.0").contents();
+    assertNotNull(contents);
+    assertEquals("contents holds 1 to 1 of type prompt, at most 1 of type lyrics", contents.doc());
   }
 
   @Test
