@@ -3,7 +3,7 @@ package io.klingtracker.billing;
 import io.klingtracker.kling.KlingBilling;
 import io.klingtracker.kling.KlingBilling.Ledger;
 import io.klingtracker.kling.KlingBilling.Page;
-import io.klingtracker.kling.KlingBilling.Told;
+import io.klingtracker.kling.KlingBilling.Reply;
 import io.klingtracker.kling.KlingConfig;
 import io.klingtracker.kling.Pack;
 import io.klingtracker.loops.Loops;
@@ -124,30 +124,30 @@ class BillingReader {
   private @Nullable Round step(Round current) {
     Ledger ledger = current.ledger;
     if (ledger == null) {
-      Told<List<Pack>> told =
+      Reply<List<Pack>> reply =
           kling
               .packs(current.account, current.until.minus(PACKS_OF), current.until)
               .toCompletableFuture()
               .join();
-      if (told.said() == null) {
-        return end(current, "Kling does not tell of packs: " + told.reason());
+      if (reply.value() == null) {
+        return end(current, "Kling shows no packs: " + reply.reason());
       }
-      packs.save(current.account, told.said(), clock.instant());
+      packs.save(current.account, reply.value(), clock.instant());
       KlingConfig.Account settings = config.accounts().get(current.account);
       if (settings == null || settings.apiKey().isEmpty()) {
-        return end(current, "Kling tells of deductions to an API key alone; set one");
+        return end(current, "Kling shows deductions to an API key alone; set one");
       }
       current.ledger = Ledger.UNITS;
       return current;
     }
-    Told<Page> told =
+    Reply<Page> reply =
         kling
             .deductions(current.account, ledger, current.from, current.until, current.next)
             .toCompletableFuture()
             .join();
-    Page page = told.said();
+    Page page = reply.value();
     if (page == null) {
-      return end(current, "Kling does not tell of deductions: " + told.reason());
+      return end(current, "Kling shows no deductions: " + reply.reason());
     }
     store.keep(current.account, ledger, page.deductions());
     current.next = page.next();

@@ -244,10 +244,10 @@ class PendingStore {
         row.getBoolean("signed"),
         Rows.instant(row, "received_at"),
         row.getInt("attempts"),
-        status == null ? null : standing(row, TaskStatus.of(status)));
+        status == null ? null : state(row, TaskStatus.of(status)));
   }
 
-  private static PendingCallback.TaskState standing(ResultSet row, TaskStatus status)
+  private static PendingCallback.TaskState state(ResultSet row, TaskStatus status)
       throws SQLException {
     return new PendingCallback.TaskState(
         new UpstreamRef(

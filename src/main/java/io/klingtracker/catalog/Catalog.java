@@ -187,7 +187,7 @@ public final class Catalog {
    * What a body says: all but the {@link Empty} values of fields that we know. A field of another
    * kind counts as known, since clients send one form for all.
    */
-  Body said(Body body) {
+  Body withoutEmpty(Body body) {
     return body.withoutEmpty(fieldNames);
   }
 

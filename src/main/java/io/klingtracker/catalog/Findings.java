@@ -10,7 +10,7 @@ import org.jspecify.annotations.Nullable;
 /** What a check found: refusals, all of them, and warnings. Bounded, since the body is not ours. */
 final class Findings {
 
-  private static final int MOST = 30;
+  private static final int MAX = 30;
 
   private final LocalDate day;
   private final List<String> refusals = new ArrayList<>();
@@ -44,7 +44,7 @@ final class Findings {
 
   /** Something that Kling takes, and that is probably not what the caller means. */
   void warn(String warning) {
-    if (warnings.size() < MOST) {
+    if (warnings.size() < MAX) {
       warnings.add(warning);
     }
   }
@@ -64,7 +64,7 @@ final class Findings {
   }
 
   private void add(String refusal) {
-    if (refusals.size() < MOST) {
+    if (refusals.size() < MAX) {
       refusals.add(refusal);
     } else {
       more++;

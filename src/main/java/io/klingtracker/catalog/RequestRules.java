@@ -37,7 +37,7 @@ public final class RequestRules {
   public static Checked check(
       Kind kind, @Nullable String pathModel, Body given, ModelMapping mapping, LocalDate day) {
     Catalog catalog = Catalog.current();
-    Body body = catalog.said(given);
+    Body body = catalog.withoutEmpty(given);
     Findings findings = new Findings(day);
     String model = pathModel == null ? modelOf(kind, body, findings) : pathModel;
     String member = pathModel == null ? given(body) : "model";

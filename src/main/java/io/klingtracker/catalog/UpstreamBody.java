@@ -34,7 +34,7 @@ public final class UpstreamBody {
       @Nullable String upstreamModel,
       String externalTaskId,
       String callbackUrl) {
-    Body body = Catalog.current().said(given);
+    Body body = Catalog.current().withoutEmpty(given);
     Body.Edit edit = body.edit();
     Model.Takes takes = kind.row(upstreamModel).takes();
     Map<String, String> ours = new LinkedHashMap<>();

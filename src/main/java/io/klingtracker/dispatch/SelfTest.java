@@ -1,7 +1,7 @@
 package io.klingtracker.dispatch;
 
 import io.klingtracker.kling.KlingBilling;
-import io.klingtracker.kling.KlingBilling.Told;
+import io.klingtracker.kling.KlingBilling.Reply;
 import io.klingtracker.kling.KlingConfig;
 import io.klingtracker.kling.Pack;
 import io.klingtracker.time.Rfc3339;
@@ -48,16 +48,16 @@ class SelfTest {
     KlingConfig.Account settings = kling.accounts().get(account);
     boolean both =
         settings != null && settings.apiKey().isPresent() && settings.accessKey().isPresent();
-    CompletableFuture<Told<List<Pack>>> asked =
+    CompletableFuture<Reply<List<Pack>>> asked =
         billing.packs(account, now.minus(PACKS_OF), now).toCompletableFuture();
-    CompletableFuture<@Nullable Told<Boolean>> pair =
+    CompletableFuture<@Nullable Reply<Boolean>> pair =
         both
             ? billing
                 .pair(account)
-                .<@Nullable Told<Boolean>>thenApply(told -> told)
+                .<@Nullable Reply<Boolean>>thenApply(reply -> reply)
                 .toCompletableFuture()
             : CompletableFuture.completedFuture(null);
-    Told<List<Pack>> packs = asked.join();
+    Reply<List<Pack>> packs = asked.join();
     Instant answered = clock.instant();
     List<Check> checks = new ArrayList<>();
     checks.add(reachability(settings, packs, Duration.between(now, answered)));
@@ -70,17 +70,17 @@ class SelfTest {
   }
 
   private static Check reachability(
-      KlingConfig.@Nullable Account settings, Told<?> told, Duration took) {
+      KlingConfig.@Nullable Account settings, Reply<?> reply, Duration took) {
     String host = settings == null ? "" : String.valueOf(settings.baseUrl().getHost());
     return new Check(
         "reachability",
-        told.status() != null,
-        told.status() == null
-            ? "no answer from " + host + ": " + told.reason()
-            : host + " answers " + told.status() + " in " + took.toMillis() + " ms");
+        reply.status() != null,
+        reply.status() == null
+            ? "no answer from " + host + ": " + reply.reason()
+            : host + " answers " + reply.status() + " in " + took.toMillis() + " ms");
   }
 
-  private static Check credentials(Told<List<Pack>> packs, @Nullable Told<Boolean> pair) {
+  private static Check credentials(Reply<List<Pack>> packs, @Nullable Reply<Boolean> pair) {
     if (pair == null) {
       return new Check("credentials", isTaken(packs), verdict(packs));
     }
@@ -91,18 +91,18 @@ class SelfTest {
   }
 
   /** Kling refuses many things, but a credential by these codes alone. */
-  private static boolean isTaken(Told<?> told) {
-    Integer code = told.code();
+  private static boolean isTaken(Reply<?> reply) {
+    Integer code = reply.code();
     return code != null && (code < 1000 || code >= 1100);
   }
 
-  private static String verdict(Told<?> told) {
-    if (isTaken(told)) {
+  private static String verdict(Reply<?> reply) {
+    if (isTaken(reply)) {
       return "taken";
     }
-    return told.code() == null
-        ? "not known: " + told.reason()
-        : "refused: " + told.code() + " " + told.reason();
+    return reply.code() == null
+        ? "not known: " + reply.reason()
+        : "refused: " + reply.code() + " " + reply.reason();
   }
 
   private static Check clock(@Nullable Instant kling, Instant now) {
@@ -121,10 +121,10 @@ class SelfTest {
                 ok ? "" : "; set this machine's clock"));
   }
 
-  private static Check packs(Told<List<Pack>> told) {
-    List<Pack> packs = told.said();
+  private static Check packs(Reply<List<Pack>> reply) {
+    List<Pack> packs = reply.value();
     if (packs == null) {
-      return new Check("pack", false, "Kling does not tell of packs: " + told.reason());
+      return new Check("pack", false, "Kling shows no packs: " + reply.reason());
     }
     List<Pack> online = packs.stream().filter(Pack::isOnline).toList();
     if (packs.isEmpty()) {

@@ -149,7 +149,7 @@ class HttpKlingClient implements KlingClient, KlingBilling {
   }
 
   @Override
-  public CompletionStage<PassthroughAnswer> pass(
+  public CompletionStage<PassthroughAnswer> forward(
       String account, String path, @Nullable String body) {
     HttpMethod method = body == null ? HttpMethod.GET : HttpMethod.POST;
     return call(account, method, path, body == null ? null : Buffer.buffer(body), Instant.MAX)
@@ -191,38 +191,38 @@ class HttpKlingClient implements KlingClient, KlingBilling {
   }
 
   @Override
-  public CompletionStage<Told<List<Pack>>> packs(String account, Instant from, Instant to) {
+  public CompletionStage<Reply<List<Pack>>> packs(String account, Instant from, Instant to) {
     String path =
         "/account/costs?start_time=" + from.toEpochMilli() + "&end_time=" + to.toEpochMilli();
-    return told(account, HttpMethod.GET, path, null, BillingReader::packs);
+    return ask(account, HttpMethod.GET, path, null, BillingAnswers::packs);
   }
 
   @Override
-  public CompletionStage<Told<Boolean>> pair(String account) {
+  public CompletionStage<Reply<Boolean>> pair(String account) {
     String path = "/v1/videos/text2video?pageNum=1&pageSize=1";
-    return told(account, HttpMethod.GET, path, null, body -> true);
+    return ask(account, HttpMethod.GET, path, null, body -> true);
   }
 
   @Override
-  public CompletionStage<Told<Page>> deductions(
+  public CompletionStage<Reply<Page>> deductions(
       String account, Ledger ledger, Instant from, Instant to, @Nullable String after) {
     ObjectNode page = JsonNodeFactory.instance.objectNode();
     if (after == null) {
       page.put("start_time", from.toEpochMilli())
           .put("end_time", to.toEpochMilli())
-          .put("limit", KlingBilling.PAGE);
+          .put("limit", KlingClient.PAGE);
     } else {
       page.put("cursor", after);
     }
-    return told(
+    return ask(
         account,
         HttpMethod.POST,
         ledger.path(),
         Buffer.buffer(page.toString()),
-        body -> BillingReader.page(body, ledger));
+        body -> BillingAnswers.page(body, ledger));
   }
 
-  private <T> CompletionStage<Told<T>> told(
+  private <T> CompletionStage<Reply<T>> ask(
       String account,
       HttpMethod method,
       String path,
@@ -233,14 +233,14 @@ class HttpKlingClient implements KlingClient, KlingBilling {
             answer -> {
               JsonNode document = answer.document();
               Integer code = answer.code();
-              return new Told<T>(
+              return new Reply<T>(
                   answer.status(),
                   code,
                   answer.message(),
                   answer.date(),
                   document != null && code != null && code == 0 ? read.apply(document) : null);
             })
-        .otherwise(failure -> new Told<>(null, null, reason(failure), null, null))
+        .otherwise(failure -> new Reply<>(null, null, reason(failure), null, null))
         .toCompletionStage();
   }
 

@@ -6,13 +6,10 @@ import java.util.concurrent.CompletionStage;
 import org.jspecify.annotations.Nullable;
 
 /**
- * What Kling tells of an account itself: whether it is let in, what it has left, what was taken. No
+ * What Kling knows of an account itself: whether it is let in, what it has left, what was taken. No
  * call blocks; each stage ends within the configured time limits and never exceptionally.
  */
 public interface KlingBilling {
-
-  /** Kling's largest page of deductions. */
-  int PAGE = 500;
 
   /**
    * What came of a call.
@@ -20,14 +17,15 @@ public interface KlingBilling {
    * @param status of HTTP; null without an answer
    * @param code Kling's; null when there is none
    * @param reason Kling's words, or why there was no answer
-   * @param date Kling's clock; null when it does not tell
+   * @param date Kling's clock; null when its answer has none
+   * @param value what was asked for; null when Kling refused or could not be read
    */
-  record Told<T>(
+  record Reply<T>(
       @Nullable Integer status,
       @Nullable Integer code,
       String reason,
       @Nullable Instant date,
-      @Nullable T said) {}
+      @Nullable T value) {}
 
   /** One page of deductions, and where the next one begins; null after the last. */
   record Page(List<Deduction> deductions, @Nullable String next) {}
@@ -56,12 +54,12 @@ public interface KlingBilling {
    *
    * @param account name of a configured account
    */
-  CompletionStage<Told<List<Pack>>> packs(String account, Instant from, Instant to);
+  CompletionStage<Reply<List<Pack>>> packs(String account, Instant from, Instant to);
 
   /**
    * Whether the account's key pair is taken, where it has one; asks for a list and changes nothing.
    */
-  CompletionStage<Told<Boolean>> pair(String account);
+  CompletionStage<Reply<Boolean>> pair(String account);
 
   /**
    * What Kling took for tasks that were created in a time.
@@ -69,6 +67,6 @@ public interface KlingBilling {
    * @param account one that has an API key
    * @param after where the page begins, as the one before it said; null for the first
    */
-  CompletionStage<Told<Page>> deductions(
+  CompletionStage<Reply<Page>> deductions(
       String account, Ledger ledger, Instant from, Instant to, @Nullable String after);
 }

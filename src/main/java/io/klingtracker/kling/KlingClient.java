@@ -11,7 +11,7 @@ import org.jspecify.annotations.Nullable;
  */
 public interface KlingClient {
 
-  /** Kling's largest page of a list. */
+  /** Kling's largest page of a list, of tasks or deductions. */
   int PAGE = 500;
 
   /** The most ids that Kling takes in one question. */
@@ -37,13 +37,13 @@ public interface KlingClient {
   CompletionStage<QueryAnswer> query(String account, String path);
 
   /**
-   * Passes a call on that makes no task and is answered at once.
+   * Forwards a call that makes no task and is answered at once.
    *
    * @param account name of a configured account
    * @param path Kling's path
    * @param body the JSON body; null for a GET
    */
-  CompletionStage<PassthroughAnswer> pass(String account, String path, @Nullable String body);
+  CompletionStage<PassthroughAnswer> forward(String account, String path, @Nullable String body);
 
   /**
    * One page of an account's tasks of one kind, in whatever order Kling has them.

@@ -54,7 +54,7 @@ public class CatalogResource {
    * @param builtIn the version that this service brings with it
    */
   @JsonNaming(PropertyNamingStrategies.SnakeCaseStrategy.class)
-  public record Shown(String version, String builtIn, List<Change> changes) {}
+  public record CatalogView(String version, String builtIn, List<Change> changes) {}
 
   /**
    * A difference to the built-in catalogue.
@@ -70,9 +70,9 @@ public class CatalogResource {
   @GET
   @Admin
   @Operation(summary = "The catalogue's version, and what its file changes")
-  public Shown shown() {
+  public CatalogView view() {
     Catalog catalog = Catalog.current();
-    return new Shown(
+    return new CatalogView(
         catalog.version(),
         Catalog.builtIn().version(),
         catalog.changes().stream()

@@ -94,17 +94,17 @@ class Passthrough {
         path.use() == SyncPath.Use.DELETES
             ? made.accountToDelete(tenant, granted, named)
             : made.account(tenant, granted, named);
-    return pass(
+    return forward(
         tenant, path, place == null ? usual : place, "/v1/" + path.path(), body.text(), named);
   }
 
   /**
-   * Passes a read on.
+   * Forwards a read.
    *
    * @param query of the URL, checked; may be empty
    */
   CompletionStage<Response> read(String tenant, SyncPath path, String query) {
-    return pass(
+    return forward(
         tenant,
         path,
         usual,
@@ -113,7 +113,7 @@ class Passthrough {
         Set.of());
   }
 
-  private CompletionStage<Response> pass(
+  private CompletionStage<Response> forward(
       String tenant,
       SyncPath path,
       String account,
@@ -127,7 +127,7 @@ class Passthrough {
       // Kling's time is no thread of ours.
       request.begin();
       return kling
-          .pass(account, url, body)
+          .forward(account, url, body)
           .thenCompose(answer -> settled(call, answer))
           .thenCompose(answer -> noted(tenant, path, account, named, answer))
           .whenComplete((answer, failure) -> place.close())
@@ -208,7 +208,7 @@ class Passthrough {
           .build();
     }
     if (answer instanceof PassthroughAnswer.Answered ours) {
-      LOG.errorf("account=%s errorCode=%d refused by Kling on a passed call", account, ours.code());
+      LOG.errorf("account=%s errorCode=%d refused by Kling on a forwarded call", account, ours.code());
     }
     throw new ProblemException(
         ErrorCode.UPSTREAM_FAILED,

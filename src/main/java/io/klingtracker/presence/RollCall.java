@@ -36,9 +36,9 @@ final class RollCall {
   }
 
   /** Since when it has been seen like this, and whether it had a session at the last look. */
-  private record Standing(Seen seen, long since) {}
+  private record Sighting(Seen seen, long since) {}
 
-  private final Map<String, Standing> standings = new HashMap<>();
+  private final Map<String, Sighting> sightings = new HashMap<>();
   private long watchingSince;
   private long lookedAt;
   private boolean begun;
@@ -56,20 +56,20 @@ final class RollCall {
    */
   List<Dead> look(List<Seen> others, long now) {
     if (!begun || now - lookedAt > GAP.toNanos()) {
-      standings.clear();
+      sightings.clear();
       watchingSince = now;
       begun = true;
     }
     lookedAt = now;
     boolean mayJudge = hasWatched(now);
-    Map<String, Standing> before = new HashMap<>(standings);
-    standings.clear();
+    Map<String, Sighting> before = new HashMap<>(sightings);
+    sightings.clear();
     List<Dead> dead = new ArrayList<>();
     for (Seen seen : others) {
-      Standing last = before.get(seen.id());
+      Sighting last = before.get(seen.id());
       boolean still = last != null && last.seen().seenAt().equals(seen.seenAt());
       long since = last != null && still ? last.since() : now;
-      standings.put(seen.id(), new Standing(seen, since));
+      sightings.put(seen.id(), new Sighting(seen, since));
       boolean gone = last != null && still && !last.seen().hasSession() && !seen.hasSession();
       if (mayJudge && (gone || now - since >= UNSEEN.toNanos())) {
         dead.add(new Dead(seen));

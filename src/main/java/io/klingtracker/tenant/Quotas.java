@@ -48,7 +48,7 @@ public class Quotas implements CountedCalls {
       """
           .formatted(CostSql.UNITS, CostSql.AMOUNT);
 
-  private static final String PASS =
+  private static final String COUNT =
       """
       insert into passed_use (tenant_id, hour, api_key_id, path, calls, units)
       values (:tenant, :hour, cast(:key as uuid), :path, 1, :units)
@@ -100,19 +100,19 @@ public class Quotas implements CountedCalls {
 
   @Override
   public Call count(String path, BigDecimal units) {
-    return pass(caller.tenant(), caller.key(), caller.caller().quota(), path, units);
+    return count(caller.tenant(), caller.key(), caller.caller().quota(), path, units);
   }
 
-  Call pass(String tenant, @Nullable UUID key, Quota quota, String path, BigDecimal units) {
+  Call count(String tenant, @Nullable UUID key, Quota quota, String path, BigDecimal units) {
     Instant hour = clock.instant().truncatedTo(ChronoUnit.HOURS);
     try (Admission place = admit(tenant, quota.withoutQueue(), units)) {
-      passed(PASS, tenant, hour, key, path, units);
+      write(COUNT, tenant, hour, key, path, units);
       place.stored();
     }
-    return () -> passed(FREE, tenant, hour, key, path, units);
+    return () -> write(FREE, tenant, hour, key, path, units);
   }
 
-  private void passed(
+  private void write(
       String statement,
       String tenant,
       Instant hour,

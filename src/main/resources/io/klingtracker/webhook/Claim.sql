@@ -14,10 +14,10 @@ with recursive waiting as (
     order by d.tenant_id, d.due_at limit 1) n
 ),
 -- The same of host queues with parked rows.
-standing as (
+parked_since as (
   (select tenant_id, due_at from webhook_lane order by tenant_id, due_at limit 1)
   union all
-  select n.tenant_id, n.due_at from standing s cross join lateral (
+  select n.tenant_id, n.due_at from parked_since s cross join lateral (
     select l.tenant_id, l.due_at from webhook_lane l where l.tenant_id > s.tenant_id
     order by l.tenant_id, l.due_at limit 1) n
 ),
@@ -43,7 +43,7 @@ tenant_room as materialized (
       when coalesce(f.n, 0) * 4 < :perTenant * 3 then greatest(1, :perHost / 5) else 1 end as per_host_queue
   from (
     select tenant_id from (
-      select tenant_id, due_at from waiting union all select tenant_id, due_at from standing
+      select tenant_id, due_at from waiting union all select tenant_id, due_at from parked_since
       union all select tenant_id, due_at from lost) d
     where due_at <= :now group by tenant_id order by min(due_at) limit 1000) b
   left join (select tenant_id, sum(n)::int as n from flying group by tenant_id) f on f.tenant_id = b.tenant_id

@@ -60,30 +60,30 @@ class BillingReaderTest implements KlingBilling {
   }
 
   @Override
-  public CompletionStage<Told<List<Pack>>> packs(String account, Instant from, Instant to) {
+  public CompletionStage<Reply<List<Pack>>> packs(String account, Instant from, Instant to) {
     calls.add("packs");
-    return said(sold);
+    return reply(sold);
   }
 
   @Override
-  public CompletionStage<Told<Boolean>> pair(String account) {
+  public CompletionStage<Reply<Boolean>> pair(String account) {
     throw new AssertionError("not a self-test");
   }
 
   @Override
-  public CompletionStage<Told<Page>> deductions(
+  public CompletionStage<Reply<Page>> deductions(
       String account, Ledger ledger, Instant from, Instant to, @Nullable String after) {
     int page = after == null ? 0 : Integer.parseInt(after);
     calls.add(ledger + " " + page);
     List<List<Deduction>> all = ledger == Ledger.UNITS ? units : money;
-    return said(new Page(all.get(page), page + 1 < all.size() ? "" + (page + 1) : null));
+    return reply(new Page(all.get(page), page + 1 < all.size() ? "" + (page + 1) : null));
   }
 
-  private <T> CompletionStage<Told<T>> said(T value) {
+  private <T> CompletionStage<Reply<T>> reply(T value) {
     return CompletableFuture.completedFuture(
         refusal == null
-            ? new Told<>(200, 0, "SUCCEED", null, value)
-            : new Told<>(403, 1103, refusal, null, null));
+            ? new Reply<>(200, 0, "SUCCEED", null, value)
+            : new Reply<>(403, 1103, refusal, null, null));
   }
 
   @Test
@@ -136,7 +136,7 @@ class BillingReaderTest implements KlingBilling {
     assertEquals(List.of("packs"), calls);
     BillingStore.Round round = store.round("default").orElseThrow();
     assertNull(round.until());
-    assertEquals("Kling tells of deductions to an API key alone; set one", round.failure());
+    assertEquals("Kling shows deductions to an API key alone; set one", round.failure());
     assertEquals(40, gauge("tracker.billing.pack.remaining", "pack", "1"));
     assertNull(meters.find("tracker.billing.unmatched").gauge());
   }
@@ -152,7 +152,7 @@ class BillingReaderTest implements KlingBilling {
 
     BillingStore.Round round = store.round("default").orElseThrow();
     assertEquals(NOW, round.until());
-    assertEquals("Kling does not tell of packs: no right", round.failure());
+    assertEquals("Kling shows no packs: no right", round.failure());
     assertEquals(1, packs.of("default").size());
   }
 

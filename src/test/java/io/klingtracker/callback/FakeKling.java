@@ -223,7 +223,7 @@ final class FakeKling implements KlingClient {
   }
 
   @Override
-  public CompletionStage<PassthroughAnswer> pass(String account, String path, String body) {
+  public CompletionStage<PassthroughAnswer> forward(String account, String path, String body) {
     throw new UnsupportedOperationException();
   }
 }

@@ -198,8 +198,8 @@ class OneBadAnswerTest {
     }
 
     @Override
-    public CompletionStage<PassthroughAnswer> pass(String account, String path, String body) {
-      return kling.pass(account, path, body);
+    public CompletionStage<PassthroughAnswer> forward(String account, String path, String body) {
+      return kling.forward(account, path, body);
     }
 
     @Override

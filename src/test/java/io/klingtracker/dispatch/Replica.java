@@ -264,8 +264,8 @@ final class Replica implements AutoCloseable {
     }
 
     @Override
-    public CompletionStage<PassthroughAnswer> pass(String account, String path, String body) {
-      return kling.pass(account, path, body);
+    public CompletionStage<PassthroughAnswer> forward(String account, String path, String body) {
+      return kling.forward(account, path, body);
     }
 
     @Override

@@ -88,7 +88,7 @@ final class ScriptedKling implements KlingClient {
   }
 
   @Override
-  public CompletionStage<PassthroughAnswer> pass(String account, String path, String body) {
+  public CompletionStage<PassthroughAnswer> forward(String account, String path, String body) {
     throw new UnsupportedOperationException();
   }
 

@@ -26,22 +26,22 @@ class SelfTestTest {
 
   private static final Instant NOW = Instant.parse("2026-11-30T12:00:00.400Z");
 
-  private KlingBilling.Told<List<Pack>> packs = told(200, 0, "SUCCEED", NOW, List.of(pack("5")));
-  private KlingBilling.Told<Boolean> pair = told(200, 0, "SUCCEED", NOW, true);
+  private KlingBilling.Reply<List<Pack>> packs = reply(200, 0, "SUCCEED", NOW, List.of(pack("5")));
+  private KlingBilling.Reply<Boolean> pair = reply(200, 0, "SUCCEED", NOW, true);
 
   private final class Scripted implements KlingBilling {
     @Override
-    public CompletionStage<Told<List<Pack>>> packs(String account, Instant from, Instant to) {
+    public CompletionStage<Reply<List<Pack>>> packs(String account, Instant from, Instant to) {
       return CompletableFuture.completedFuture(packs);
     }
 
     @Override
-    public CompletionStage<Told<Boolean>> pair(String account) {
+    public CompletionStage<Reply<Boolean>> pair(String account) {
       return CompletableFuture.completedFuture(pair);
     }
 
     @Override
-    public CompletionStage<Told<Page>> deductions(
+    public CompletionStage<Reply<Page>> deductions(
         String account, Ledger ledger, Instant from, Instant to, @Nullable String after) {
       throw new AssertionError("it asks for no more than it needs");
     }
@@ -60,7 +60,7 @@ class SelfTestTest {
 
   @Test
   void one_that_is_not_reached_tells_no_more_than_that() {
-    packs = told(null, null, "connection refused", null, null);
+    packs = reply(null, null, "connection refused", null, null);
 
     assertEquals(
         Map.of("reachability", "false: no answer from kling.example.com: connection refused"),
@@ -69,20 +69,20 @@ class SelfTestTest {
 
   @Test
   void each_credential_is_looked_at_by_itself() {
-    pair = told(401, 1000, "Authentication failed", NOW, null);
+    pair = reply(401, 1000, "Authentication failed", NOW, null);
     assertEquals(
         "false: api-key: taken; access-key and secret-key: refused: 1000 Authentication failed",
         checks().get("credentials"));
 
-    pair = told(200, 0, "SUCCEED", NOW, true);
-    packs = told(401, 1002, "api key not found", NOW, null);
+    pair = reply(200, 0, "SUCCEED", NOW, true);
+    packs = reply(401, 1002, "api key not found", NOW, null);
     assertEquals(
         "false: api-key: refused: 1002 api key not found; access-key and secret-key: taken",
         checks().get("credentials"));
-    assertTrue(checks().get("pack").startsWith("false: Kling does not tell of packs"));
+    assertTrue(checks().get("pack").startsWith("false: Kling shows no packs"));
 
     // A gateway's page says nothing about a credential.
-    packs = told(502, null, "HTTP 502 and no words of Kling's", null, null);
+    packs = reply(502, null, "HTTP 502 and no words of Kling's", null, null);
     assertTrue(
         checks().get("credentials").startsWith("false: api-key: not known: HTTP 502"),
         checks().toString());
@@ -97,24 +97,24 @@ class SelfTestTest {
     "2026-11-30T12:10:00Z, false: ours is 599 s behind Kling's; set this machine's clock",
   })
   void a_clock_may_be_as_wrong_as_tokens_and_signatures_let_it(Instant kling, String expected) {
-    packs = told(200, 0, "SUCCEED", kling, List.of(pack("5")));
+    packs = reply(200, 0, "SUCCEED", kling, List.of(pack("5")));
 
     assertEquals(expected, checks().get("clock"));
   }
 
   @Test
   void a_pack_must_be_valid_and_have_units_left() {
-    packs = told(200, 0, "SUCCEED", NOW, List.of(pack("0")));
+    packs = reply(200, 0, "SUCCEED", NOW, List.of(pack("0")));
     assertTrue(checks().get("pack").startsWith("false: Small: 0 of 100 units"));
 
-    packs = told(200, 0, "SUCCEED", NOW, List.of(pack("0"), pack("0.5")));
+    packs = reply(200, 0, "SUCCEED", NOW, List.of(pack("0"), pack("0.5")));
     assertTrue(checks().get("pack").startsWith("true: "));
 
     Pack over = new Pack("1", "Small", "expired", BigDecimal.TEN, BigDecimal.ONE, null, null);
-    packs = told(200, 0, "SUCCEED", NOW, List.of(over));
+    packs = reply(200, 0, "SUCCEED", NOW, List.of(over));
     assertEquals("false: none of 1 packs is valid now", checks().get("pack"));
 
-    packs = told(200, 0, "SUCCEED", NOW, List.of());
+    packs = reply(200, 0, "SUCCEED", NOW, List.of());
     assertEquals("true: none; the account pays in money", checks().get("pack"));
   }
 
@@ -143,12 +143,12 @@ class SelfTestTest {
         Instant.parse("2026-12-01T00:00:00Z"));
   }
 
-  private static <T> KlingBilling.Told<T> told(
+  private static <T> KlingBilling.Reply<T> reply(
       @Nullable Integer status,
       @Nullable Integer code,
       String reason,
       @Nullable Instant date,
-      @Nullable T said) {
-    return new KlingBilling.Told<>(status, code, reason, date, said);
+      @Nullable T value) {
+    return new KlingBilling.Reply<>(status, code, reason, date, value);
   }
 }

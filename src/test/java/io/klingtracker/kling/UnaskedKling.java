@@ -20,7 +20,7 @@ public class UnaskedKling implements KlingClient {
   }
 
   @Override
-  public CompletionStage<PassthroughAnswer> pass(
+  public CompletionStage<PassthroughAnswer> forward(
       String account, String path, @Nullable String body) {
     throw new UnsupportedOperationException();
   }

@@ -64,7 +64,7 @@ class PassthroughTest {
     private final Deque<CompletableFuture<PassthroughAnswer>> waiting = new ArrayDeque<>();
 
     @Override
-    public CompletionStage<PassthroughAnswer> pass(String account, String path, String body) {
+    public CompletionStage<PassthroughAnswer> forward(String account, String path, String body) {
       CompletableFuture<PassthroughAnswer> answer = new CompletableFuture<>();
       waiting.add(answer);
       return answer;

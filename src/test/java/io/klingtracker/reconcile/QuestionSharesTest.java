@@ -331,7 +331,7 @@ class QuestionSharesTest {
     }
 
     @Override
-    public CompletionStage<PassthroughAnswer> pass(String account, String path, String body) {
+    public CompletionStage<PassthroughAnswer> forward(String account, String path, String body) {
       throw new UnsupportedOperationException();
     }
   }

@@ -103,14 +103,14 @@ class ParallelLimitsTest {
     Quota one = new Quota(0, BigDecimal.ONE, null, null);
     BigDecimal price = new BigDecimal("0.05");
 
-    assertEquals(20, passing(2, () -> quotas.pass("acme", null, one, "audio/tts", price)));
+    assertEquals(20, passing(2, () -> quotas.count("acme", null, one, "audio/tts", price)));
     assertEquals("20 1.00", used());
 
     // Another replica finds them in the database; the waiting of tasks is not theirs.
     Quotas there = new Quotas(jdbi, clock, new CurrentCaller());
-    assertEquals(0, passing(1, () -> there.pass("acme", null, one, "audio/tts", price)));
+    assertEquals(0, passing(1, () -> there.count("acme", null, one, "audio/tts", price)));
     clock.advance(Duration.ofDays(1));
-    CountedCalls.Call refused = there.pass("acme", UUID.randomUUID(), one, "audio/tts", price);
+    CountedCalls.Call refused = there.count("acme", UUID.randomUUID(), one, "audio/tts", price);
     refused.refused();
     refused.refused();
     assertEquals("21 1.00", used());

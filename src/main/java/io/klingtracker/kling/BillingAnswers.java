@@ -9,8 +9,8 @@ import java.util.List;
 import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 
-/** Reads what Kling tells of an account's packs and deductions; what cannot be read is left out. */
-final class BillingReader {
+/** Reads Kling's answers about an account's packs and deductions; what cannot be read is left out. */
+final class BillingAnswers {
 
   /** Of one account that are kept; Kling sells them by the month. */
   private static final int MAX_PACKS = 100;
@@ -18,7 +18,7 @@ final class BillingReader {
   /** In bytes, of a pack's id, name and status. */
   private static final int MAX_WORD = 200;
 
-  private BillingReader() {}
+  private BillingAnswers() {}
 
   /** The packs in an answer; null where it is none, as the second envelope says. */
   static @Nullable List<Pack> packs(JsonNode body) {
