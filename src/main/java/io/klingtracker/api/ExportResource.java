@@ -44,7 +44,7 @@ public class ExportResource {
   }
 
   /**
-   * The caller's tasks, oldest first, a line for each; a cut one goes on behind a line's cursor.
+   * The caller's tasks, oldest first, a line for each; a cut one continues behind a line's cursor.
    */
   @GET
   @Needs(Scope.READ)

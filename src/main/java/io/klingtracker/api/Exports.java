@@ -69,7 +69,7 @@ class Exports {
   }
 
   /**
-   * A task as it is everywhere, and where an export goes on that was cut behind it.
+   * A task as it is everywhere, and where an export continues that was cut behind it.
    *
    * @param cursor sealed for its tenant
    */
@@ -194,7 +194,7 @@ class Exports {
         wait.close();
       }
       if (failure != null) {
-        // Whoever answers tells of it, or cuts what has begun.
+        // Whoever answers reports it, or cuts what has begun.
         LOG.warnf(failure, "an export of tenant=%s ended", tenant);
       } else if (!complete && !evicted) {
         cut.run();

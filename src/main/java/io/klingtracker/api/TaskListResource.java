@@ -116,7 +116,7 @@ public class TaskListResource {
                 .map(pair -> new TaskFilter.Label(pair.key(), pair.value()))
                 .toList());
     int size = Parameters.number("limit", limit, DEFAULT_LIMIT, 1, MAX_LIMIT);
-    // One more than shown tells whether there is a next page.
+    // One more than shown decides whether there is a next page.
     TaskPage page = tasks.page(caller.tenant(), filter, position(cursor), size + 1);
     List<Task> read = page.tasks();
     boolean more = page.cut() || read.size() > size;

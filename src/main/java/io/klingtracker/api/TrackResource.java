@@ -88,7 +88,7 @@ public class TrackResource {
    * @param klingTaskId Kling's id, when there is one already
    * @param externalTaskId the id that the program gives to Kling, or will
    * @param account the Kling account that it runs on; may be left out when one only is granted
-   * @param model Kling's model name; tells when the end can be expected
+   * @param model Kling's model name; by it the end is estimated
    * @param metadata what the caller keeps with it, as {@code Tracker-Metadata} has it
    */
   @JsonNaming(PropertyNamingStrategies.SnakeCaseStrategy.class)
@@ -207,7 +207,7 @@ public class TrackResource {
     return Parameters.text(name, present(value), most);
   }
 
-  /** An empty string stands for none, as it does with Kling. */
+  /** An empty string means none, as it does with Kling. */
   private static @Nullable String present(@Nullable String value) {
     return value == null || value.isEmpty() ? null : value;
   }

@@ -130,7 +130,7 @@ class BillingReader {
               .toCompletableFuture()
               .join();
       if (reply.value() == null) {
-        return end(current, "Kling shows no packs: " + reply.reason());
+        return end(current, "packs cannot be read: " + reply.reason());
       }
       packs.save(current.account, reply.value(), clock.instant());
       KlingConfig.Account settings = config.accounts().get(current.account);
@@ -147,7 +147,7 @@ class BillingReader {
             .join();
     Page page = reply.value();
     if (page == null) {
-      return end(current, "Kling shows no deductions: " + reply.reason());
+      return end(current, "deductions cannot be read: " + reply.reason());
     }
     store.keep(current.account, ledger, page.deductions());
     current.next = page.next();

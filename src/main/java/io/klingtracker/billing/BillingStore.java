@@ -161,7 +161,7 @@ class BillingStore {
     this.jdbi = jdbi;
   }
 
-  /** One of these accounts that is due, if any; it is put off with that. */
+  /** One of these accounts that is due, if any; it is deferred with that. */
   Optional<String> claim(Collection<String> accounts, Instant now, Instant next) {
     return jdbi.inTransaction(
         handle -> {

@@ -7,7 +7,7 @@ import org.jspecify.annotations.Nullable;
 /** Of which time Kling's deductions and our charges can be compared. */
 final class Deductions {
 
-  /** Kling enters a deduction, and we hear of an end, somewhat later than it happened. */
+  /** Kling enters a deduction, and we learn of an end, somewhat later than it happened. */
   static final Duration SETTLES = Duration.ofHours(1);
 
   /** A time. */

@@ -26,7 +26,7 @@ public interface CallbackConfig {
     ALWAYS,
     NEVER;
 
-    /** Whether the end that a callback tells of must be confirmed. */
+    /** Whether the end that a callback claims must be confirmed. */
     boolean needsProof(boolean signed) {
       return switch (this) {
         case ALWAYS -> true;

@@ -13,7 +13,7 @@ sealed interface CallbackDecision {
   /** It is news of the task. */
   record Apply() implements CallbackDecision {}
 
-  /** It tells of an end that Kling has to confirm first. */
+  /** It claims an end that Kling has to confirm first. */
   record Prove(TaskStatus claimed) implements CallbackDecision {}
 
   /**

@@ -147,7 +147,7 @@ class CallbackSettler {
   }
 
   private void note(Read read, String reason, @Nullable String detail, Map<Long, String> verdicts) {
-    // What was said of another task is not this one's to tell.
+    // What was said of another task is not for this one to show.
     String word = reason.equals("other-task") ? null : read.news().word();
     tasks.note(read.callback().taskId(), Source.CALLBACK, word, reason, detail);
     verdicts.put(read.callback().receiptId(), reason);

@@ -15,7 +15,7 @@ class ProofStore {
       "update open_task set next_check_at = least(next_check_at, :now) where task_id = :task";
 
   /**
-   * Lets the reconciler ask at once. checks = 0 tells one that is asking just now that its answer
+   * Lets the reconciler ask at once. checks = 0 shows one that is asking just now that its answer
    * may be too old.
    */
   private static final String PROVE =

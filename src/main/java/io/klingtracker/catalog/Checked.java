@@ -14,7 +14,7 @@ import org.jspecify.annotations.Nullable;
  * @param externalTaskId the caller's own id, if any
  * @param callbackUrl the caller's callback address, if any
  * @param slots how many of Kling's slots it takes
- * @param units what it counts until Kling tells its deduction
+ * @param units what it counts until Kling reports its deduction
  * @param retirement that its model is to be switched off, and when; null while that is far
  * @param warnings what is taken and probably not meant
  */

@@ -63,7 +63,7 @@ record ErrorClasses(Map<Integer, ErrorClass> codes, Map<String, ErrorClass> mess
     String text = lower(message == null ? "" : message.strip());
     return messages.entrySet().stream()
         .filter(entry -> text.startsWith(entry.getKey()))
-        // The most exact one, wherever it stands: an overlay can say more than the built-in file
+        // The most exact one, wherever it is: an overlay can say more than the built-in file
         // does.
         .max(Comparator.comparingInt(entry -> entry.getKey().length()))
         .map(Map.Entry::getValue)

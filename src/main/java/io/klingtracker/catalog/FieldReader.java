@@ -53,7 +53,7 @@ final class FieldReader {
   /**
    * The fields of a kind.
    *
-   * @param lines by path; what is inside of another field stands after it
+   * @param lines by path; what is inside of another field comes after it
    */
   static List<Field> read(Map<String, CatalogNode> lines) {
     lines.forEach(

@@ -22,7 +22,7 @@ public final class ModelMapping {
   /** Every known name maps to itself and nothing is switched off. */
   public static final ModelMapping NONE = of(Map.of(), Set.of());
 
-  /** What stands for every model that is neither in a table nor the end of a mapping. */
+  /** In place of every model that is neither in a table nor the end of a mapping. */
   public static final String OTHER = "other";
 
   private final Map<String, String> configured;

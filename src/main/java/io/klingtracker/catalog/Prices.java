@@ -40,7 +40,7 @@ record Prices(List<Prices.Row> rows) {
   private static final List<String> COLUMNS =
       List.of("kinds", "model", "mode", "class", "per", "most", "input", "units");
 
-  /** What a sound request counts until Kling tells its deduction. */
+  /** What a sound request counts until Kling reports its deduction. */
   BigDecimal of(Kind kind, @Nullable String upstreamModel, RequestView request) {
     String mode = mode(kind, request);
     String priceClass = priceClass(kind, request);
@@ -91,7 +91,7 @@ record Prices(List<Prices.Row> rows) {
   /** Of a kind that has no such field in our table a duration may say anything. */
   private static int seconds(Row row, Kind kind, RequestView request) {
     if (row.most > 0) {
-      // Only the result tells.
+      // Only the result shows it.
       return request.orientation(kind.dialect()).equals("image")
           ? Math.min(row.most, MAX_SECONDS_OF_IMAGE)
           : row.most;
@@ -107,7 +107,7 @@ record Prices(List<Prices.Row> rows) {
     return Math.max(least, Math.min(MAX_SECONDS, seconds));
   }
 
-  /** Where Kling reads a duration of this kind; what stands elsewhere is checked by nobody. */
+  /** Where Kling reads a duration of this kind; what is elsewhere is checked by nobody. */
   private static List<JsonNode> durations(Kind kind, RequestView request) {
     if (kind.dialect() == Kind.Dialect.NEWER) {
       return List.of(request.settings("duration"));
@@ -198,7 +198,7 @@ record Prices(List<Prices.Row> rows) {
    * @param mode of a video, or the resolution of an image and in the newer generation
    * @param priceClass silent, audio, voice or video; text or image for pictures
    * @param per second, image or call
-   * @param most seconds where only the result tells its length; else 0
+   * @param most seconds where only the result shows its length; else 0
    * @param input seconds that each video put in may have, and that are paid for too; else 0
    */
   record Row(

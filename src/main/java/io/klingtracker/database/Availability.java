@@ -124,7 +124,7 @@ public class Availability {
         asking = true;
         trouble = ask();
         asking = false;
-        tell();
+        report();
       } while (!stopped.await(ASK_EVERY.toMillis(), TimeUnit.MILLISECONDS));
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
@@ -196,7 +196,7 @@ public class Availability {
     }
   }
 
-  private void tell() {
+  private void report() {
     String now = trouble();
     if (now != null && shown == null) {
       downSince = System.nanoTime();

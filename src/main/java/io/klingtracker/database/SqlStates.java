@@ -4,7 +4,7 @@ import java.sql.SQLException;
 import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
-/** What a failed statement tells by its SQLSTATE: never by its text, which is for people. */
+/** What a failed statement's SQLSTATE means: never by its text, which is for people. */
 public final class SqlStates {
 
   /** A row that has to be alone of its kind is there already. */

@@ -105,7 +105,7 @@ public class AdminAccountResource {
    *
    * @param status in Kling's words, such as {@code online}
    * @param remaining units, by a count of Kling's that may be twelve hours old
-   * @param seenAt when Kling told of it
+   * @param seenAt when Kling reported it
    */
   @JsonNaming(PropertyNamingStrategies.SnakeCaseStrategy.class)
   public record PackView(

@@ -72,7 +72,7 @@ class FairQueue {
         ) a
         left join dispatch_turn d on d.family = s.family and d.model = s.model
           and d.tenant_id = s.tenant_id || coalesce('/' || a.account, '')
-      -- The next call goes on behind the last one.
+      -- The next call continues behind the last one.
       order by s.tenant_id, s.family, s.model
       """;
 
@@ -107,9 +107,9 @@ class FairQueue {
       """;
 
   /** A model on any account, or what has to go to one. */
-  private record Lane(Model model, @Nullable String account) {
-    static Lane of(TenantQueue queue) {
-      return new Lane(queue.model(), queue.account());
+  private record ModelQueue(Model model, @Nullable String account) {
+    static ModelQueue of(TenantQueue queue) {
+      return new ModelQueue(queue.model(), queue.account());
     }
   }
 
@@ -193,7 +193,7 @@ class FairQueue {
     pools.raise(
         capacity, snapshot, seen.stream().map(TenantQueue::model).collect(Collectors.toSet()));
     Map<Model, Double> virtualClock = virtualClock(handle, seen);
-    Map<Lane, Integer> free = free(seen, capacity, snapshot.used(), room);
+    Map<ModelQueue, Integer> free = free(seen, capacity, snapshot.used(), room);
     BodyRoom.Pass pass = bodies.pass();
     List<TenantQueue> queues = firstInTurn(handle, seen, free, virtualClock, pass);
     if (only != null) {
@@ -211,10 +211,10 @@ class FairQueue {
   private List<TenantQueue> firstInTurn(
       Handle handle,
       List<TenantQueue> seen,
-      Map<Lane, Integer> free,
+      Map<ModelQueue, Integer> free,
       Map<Model, Double> virtualClock,
       BodyRoom.Pass pass) {
-    Map<Lane, Deque<TenantQueue>> byLane = new LinkedHashMap<>();
+    Map<ModelQueue, Deque<TenantQueue>> byModel = new LinkedHashMap<>();
     seen.stream()
         .sorted(
             Comparator.<TenantQueue>comparingDouble(
@@ -223,14 +223,17 @@ class FairQueue {
                             queue.virtualTime(), virtualClock.getOrDefault(queue.model(), 0.0)))
                 .thenComparing(TenantQueue::tenant))
         .forEach(
-            queue -> byLane.computeIfAbsent(Lane.of(queue), l -> new ArrayDeque<>()).add(queue));
-    Map<Lane, Integer> wanted = new HashMap<>(free);
+            queue ->
+                byModel
+                    .computeIfAbsent(ModelQueue.of(queue), first -> new ArrayDeque<>())
+                    .add(queue));
+    Map<ModelQueue, Integer> wanted = new HashMap<>(free);
     List<TenantQueue> first = new ArrayList<>();
     while (true) {
       List<TenantQueue> next = new ArrayList<>();
-      byLane.forEach(
-          (lane, queues) -> {
-            for (int i = wanted.getOrDefault(lane, 0); i > 0 && !queues.isEmpty(); i--) {
+      byModel.forEach(
+          (model, queues) -> {
+            for (int i = wanted.getOrDefault(model, 0); i > 0 && !queues.isEmpty(); i--) {
               next.add(queues.remove());
             }
           });
@@ -239,24 +242,24 @@ class FairQueue {
       }
       for (TenantQueue queue : waiting(handle, next, free, pass)) {
         if (!queue.waiting().isEmpty()) {
-          wanted.merge(Lane.of(queue), -1, Integer::sum);
+          wanted.merge(ModelQueue.of(queue), -1, Integer::sum);
           first.add(queue);
         }
       }
     }
   }
 
-  private static Map<Lane, Integer> free(
+  private static Map<ModelQueue, Integer> free(
       List<TenantQueue> queues, Capacity capacity, Map<SlotPool, Integer> used, int room) {
-    Map<Lane, Integer> free = new HashMap<>();
+    Map<ModelQueue, Integer> free = new HashMap<>();
     for (TenantQueue queue : queues) {
       free.computeIfAbsent(
-          Lane.of(queue),
-          lane -> {
-            Model model = lane.model();
+          ModelQueue.of(queue),
+          wanted -> {
+            Model model = wanted.model();
             int sum = 0;
             for (String account :
-                lane.account() == null ? capacity.accounts() : Set.of(lane.account())) {
+                wanted.account() == null ? capacity.accounts() : Set.of(wanted.account())) {
               SlotPool pool = new SlotPool(account, model.family(), model.model());
               sum += Math.max(0, capacity.limit(pool) - used.getOrDefault(pool, 0));
             }
@@ -289,14 +292,14 @@ class FairQueue {
   }
 
   private List<TenantQueue> waiting(
-      Handle handle, List<TenantQueue> queues, Map<Lane, Integer> free, BodyRoom.Pass pass) {
+      Handle handle, List<TenantQueue> queues, Map<ModelQueue, Integer> free, BodyRoom.Pass pass) {
     Map<Integer, List<Candidate>> tasks = new HashMap<>();
     Columns.of(handle.createQuery(WAITING), queues)
         .texts("tenants", TenantQueue::tenant)
         .texts("families", queue -> queue.model().family())
         .texts("models", queue -> queue.model().model())
         .texts("accounts", TenantQueue::account)
-        .ints("limits", queue -> free.getOrDefault(Lane.of(queue), 0))
+        .ints("limits", queue -> free.getOrDefault(ModelQueue.of(queue), 0))
         .rest()
         .bind("now", clock.instant())
         .map(

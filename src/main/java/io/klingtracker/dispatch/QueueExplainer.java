@@ -223,7 +223,7 @@ class QueueExplainer implements QueueView {
           case QUEUED -> "it is not in our queue: another program submits it to Kling";
           case SUBMITTED -> "Kling accepted it and has not begun to render";
           case PROCESSING -> "Kling renders it";
-          case EXPIRED -> "nothing was heard of it for too long; a late result still counts";
+          case EXPIRED -> "there was no news of it for too long; a late result still counts";
           case SUCCEED -> "it has ended: rendered";
           case FAILED -> "it has ended: failed";
           case CANCELED -> "it has ended: canceled before it was sent";

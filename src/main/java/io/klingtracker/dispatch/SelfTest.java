@@ -124,7 +124,7 @@ class SelfTest {
   private static Check packs(Reply<List<Pack>> reply) {
     List<Pack> packs = reply.value();
     if (packs == null) {
-      return new Check("pack", false, "Kling shows no packs: " + reply.reason());
+      return new Check("pack", false, "packs cannot be read: " + reply.reason());
     }
     List<Pack> online = packs.stream().filter(Pack::isOnline).toList();
     if (packs.isEmpty()) {

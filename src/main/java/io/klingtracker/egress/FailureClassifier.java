@@ -13,7 +13,7 @@ import java.util.concurrent.TimeoutException;
 import javax.net.ssl.SSLException;
 import org.jspecify.annotations.Nullable;
 
-/** Reads the network's exceptions: what kind of failure, and what to tell people. */
+/** Reads the network's exceptions: what kind of failure, and what to show people. */
 final class FailureClassifier {
 
   private static final int MAX_DEPTH = 8;
@@ -68,7 +68,7 @@ final class FailureClassifier {
         && (message.contains("reset by peer") || message.contains("Broken pipe"));
   }
 
-  /** What to tell people; the network's own words name addresses and classes, so these do not. */
+  /** What to show people; the network's own words name addresses and classes, so these do not. */
   static String words(@Nullable Throwable cause) {
     return switch (of(cause)) {
       case CONNECT -> "nobody took the connection";

@@ -97,7 +97,7 @@ public final class PinnedClient implements AutoCloseable {
       options.setTrustOptions(trust);
     }
     client = vertx.createHttpClient(options, new PoolOptions().setHttp1MaxSize(limits.perHost()));
-    // The exchange tells; without a handler each hostile receiver would fill the log.
+    // The exchange reports it; without a handler each hostile receiver would fill the log.
     client.connectionHandler(connection -> connection.exceptionHandler(failure -> {}));
   }
 

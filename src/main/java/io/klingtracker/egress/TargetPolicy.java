@@ -48,7 +48,7 @@ public final class TargetPolicy {
   }
 
   /**
-   * Reads a callback_url that may be called as far as its spelling tells.
+   * Reads a callback_url that may be called as far as its spelling shows.
    *
    * @throws RefusedTargetException when it never can be
    */

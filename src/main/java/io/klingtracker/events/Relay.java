@@ -347,7 +347,7 @@ final class Relay implements AutoCloseable {
     }
   }
 
-  /** A replay goes on without what Kafka never takes. */
+  /** A replay continues without what Kafka never takes. */
   private void leaveOut(OutboxMessage message, Throwable failure) {
     LOG.warnf(
         "the replay leaves out event %s, which can never be sent: %s",

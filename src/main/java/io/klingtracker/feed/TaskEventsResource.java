@@ -78,7 +78,7 @@ public class TaskEventsResource {
     int after =
         lastEventId == null ? 0 : feed.sequenceOf(task.id(), FeedResource.eventId(lastEventId));
     if (after > 0 && feed.isLast(task.id(), after)) {
-      // 204 tells an event source not to come back.
+      // 204 makes an event source stay away.
       throw new WebApplicationException(Response.Status.NO_CONTENT);
     }
     return calls.whileAllowed(

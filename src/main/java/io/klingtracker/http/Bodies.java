@@ -94,7 +94,7 @@ public class Bodies {
     new Arriving(call, most, () -> most, whole).begin();
   }
 
-  /** Whether all of a request's body was read here; a request that is paused does not tell. */
+  /** Whether all of a request's body was read here; a request that is paused does not show it. */
   static boolean isWhole(RoutingContext call) {
     return call.get(WHOLE) != null;
   }

@@ -107,7 +107,7 @@ class Connections {
   /** Ends when the gate is in place. */
   CompletableFuture<Void> onStart(HttpServerStart start) {
     Gate gate = new Gate(start.options(), open, most);
-    return stand(
+    return install(
         channel -> {
           if (channel.pipeline().get(Gate.class) == null) {
             channel.pipeline().addFirst(gate);
@@ -118,7 +118,7 @@ class Connections {
   /** The same for the operators' port, in place of a gate that took it for a public one. */
   CompletableFuture<Void> onOperatorsStart(HttpServerOptions options, int port) {
     Gate gate = new Gate(options, new AtomicInteger(), OPERATORS_MOST);
-    return stand(
+    return install(
         channel -> {
           if (channel.localAddress() instanceof InetSocketAddress local
               && local.getPort() == port) {
@@ -130,17 +130,17 @@ class Connections {
         });
   }
 
-  private CompletableFuture<Void> stand(Consumer<Channel> at) {
+  private CompletableFuture<Void> install(Consumer<Channel> at) {
     List<CompletableFuture<Void>> done = new ArrayList<>();
     for (EventExecutor executor : ((VertxInternal) vertx).getAcceptorEventLoopGroup()) {
       if (executor instanceof SingleThreadEventLoop loop) {
-        done.add(CompletableFuture.runAsync(() -> stand(loop, at), loop));
+        done.add(CompletableFuture.runAsync(() -> install(loop, at), loop));
       }
     }
     return CompletableFuture.allOf(done.toArray(CompletableFuture[]::new));
   }
 
-  private static void stand(SingleThreadEventLoop loop, Consumer<Channel> at) {
+  private static void install(SingleThreadEventLoop loop, Consumer<Channel> at) {
     for (Iterator<Channel> all = loop.registeredChannelsIterator(); all.hasNext(); ) {
       Channel channel = all.next();
       if (channel instanceof ServerChannel) {

@@ -33,7 +33,7 @@ public enum Front {
   /** Quarkus' own routes: metrics, documents, health. */
   private static final String MANAGEMENT = "q";
 
-  /** Of these, what tells load balancers and Kubernetes whether we live, and nothing more. */
+  /** Of these, what shows load balancers and Kubernetes whether we live, and nothing more. */
   private static final Set<String> HEALTH =
       Set.of("/q/health", "/q/health/live", "/q/health/ready", "/q/health/started");
 

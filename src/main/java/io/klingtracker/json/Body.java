@@ -406,7 +406,7 @@ public final class Body {
       }
       int end = (int) parser.currentTokenLocation().getCharOffset();
       if (parser.nextToken() != null) {
-        throw invalid("goes on after its closing brace");
+        throw invalid("continues after its closing brace");
       }
       return new Body(text, root, members, holes, end);
     }

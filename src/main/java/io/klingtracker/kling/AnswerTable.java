@@ -65,8 +65,8 @@ public final class AnswerTable {
    *
    * @param from the first code, or the first HTTP status, that it is for; for texts of any code 1
    * @param to the last
-   * @param text null for any; {@code …} stands for anything, {@code <id>} for an id; letter case
-   *     does not matter
+   * @param text null for any; {@code …} means anything, {@code <id>} for an id; letter case does
+   *     not matter
    * @param proof what it proves of a create
    * @param about whom it concerns
    * @param question what it says to a question

@@ -9,7 +9,7 @@ import java.util.List;
 import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 
-/** Reads Kling's answers about an account's packs and deductions; what cannot be read is left out. */
+/** Reads Kling's answers about packs and deductions; what cannot be read is left out. */
 final class BillingAnswers {
 
   /** Of one account that are kept; Kling sells them by the month. */

@@ -10,9 +10,9 @@ import org.jspecify.annotations.Nullable;
 public sealed interface CreateAnswer {
 
   /**
-   * The answer as one to the create of this task: one that tells of another task tells nothing of
-   * ours, and an id that exists is ours only to the letter. An answer that names no {@code
-   * external_task_id} counts.
+   * The answer as one to the create of this task: one about another task says nothing of ours, and
+   * an id that exists is ours only to the letter. An answer that names no {@code external_task_id}
+   * counts.
    *
    * @param sent the {@code external_task_id} that the create had
    */

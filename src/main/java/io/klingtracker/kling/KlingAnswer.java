@@ -18,7 +18,7 @@ import org.jspecify.annotations.Nullable;
  * @param code Kling's, as a number or as a text of one; null when there is none
  * @param message Kling's, cleaned, or what came instead of one
  * @param row what it means
- * @param date Kling's clock, by its header; null when it does not tell
+ * @param date Kling's clock, by its header; null when there is none
  */
 record KlingAnswer(
     int status,
@@ -87,7 +87,7 @@ record KlingAnswer(
         : ForeignText.clean(contentType, MAX_TYPE);
   }
 
-  /** What tells of a task is an answer of Kling's, also from a front that leaves the code out. */
+  /** What names a task is an answer of Kling's, also from a front that leaves the code out. */
   private static boolean isDone(int status, JsonNode document) {
     return status / 100 == 2 && KlingReader.task(document).isPresent();
   }

@@ -103,7 +103,7 @@ final class KlingDocument {
     }
     JsonNode document = new KlingDocument(parser, twice).value(first);
     if (parser.nextToken() != null) {
-      throw new IOException("the body goes on after its end");
+      throw new IOException("the body continues after its end");
     }
     return document;
   }

@@ -56,7 +56,8 @@ public record KlingNews(
   }
 
   /**
-   * Something was said that cannot be read in one way only: it tells to ask, and nothing else.
+   * Something was said that cannot be read in one way only: it is a reason to ask, and nothing
+   * else.
    *
    * @param fault what is wrong with it
    */

@@ -21,7 +21,7 @@ import org.jspecify.annotations.Nullable;
  * @param account the account that is tried first
  * @param family what Kling counts the slots for
  * @param slots how many slots it takes
- * @param units what it counts until Kling tells its deduction
+ * @param units what it counts until Kling reports its deduction
  * @param cost the same, and as money
  * @param warnings what Kling takes and is probably not meant
  */

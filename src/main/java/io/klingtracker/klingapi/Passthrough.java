@@ -208,7 +208,8 @@ class Passthrough {
           .build();
     }
     if (answer instanceof PassthroughAnswer.Answered ours) {
-      LOG.errorf("account=%s errorCode=%d refused by Kling on a forwarded call", account, ours.code());
+      LOG.errorf(
+          "account=%s errorCode=%d refused by Kling on a forwarded call", account, ours.code());
     }
     throw new ProblemException(
         ErrorCode.UPSTREAM_FAILED,

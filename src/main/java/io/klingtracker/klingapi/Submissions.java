@@ -253,7 +253,7 @@ class Submissions {
             LocalDate.ofInstant(clock.instant(), ZoneOffset.UTC));
     checkCallbackUrl(checked.callbackUrl());
     if (accounts(checked).isEmpty()) {
-      // It would wait until an operator changes that, and nobody would tell the caller.
+      // It would wait until an operator changes that, and the caller would not know.
       throw new ProblemException(
           ErrorCode.FORBIDDEN,
           "no Kling account may use model %s here; an operator can add it to kling.accounts.<name>.models"

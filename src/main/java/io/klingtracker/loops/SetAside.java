@@ -124,8 +124,8 @@ public class SetAside {
   /**
    * Names where items of a kind go when they are tried again.
    *
-   * @param exists SQL that tells of the row {@code s} of {@code set_aside} whether there is still
-   *     something to be tried
+   * @param exists SQL: whether of the row {@code s} of {@code set_aside} there is still something
+   *     to be tried
    */
   public void register(String kind, String exists, Queue queue) {
     queues.put(kind, queue);

@@ -53,7 +53,7 @@ final class Asker {
 
   private final Questions alone;
 
-  /** Is told how the questions get on, on whatever thread that is known. */
+  /** Learns what becomes of the questions, on whatever thread that is known. */
   interface Progress {
     /** These are not asked about any more. */
     void done(Collection<Check> checks);

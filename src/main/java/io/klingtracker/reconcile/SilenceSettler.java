@@ -93,7 +93,7 @@ class SilenceSettler {
       return Optional.of(askAgain(check, check.proofs()));
     }
     if (check.neverSpokenOf() && why.failure() != null && !overdue) {
-      // Nobody asked: that Kling has not spoken of it tells nothing yet.
+      // Nobody asked: that Kling has not named it proves nothing yet.
       Instant due = clock.instant().plus(unknowns.after(check.checks(), random));
       return Optional.of(Reschedule.unasked(check, due, false, 0));
     }
@@ -117,7 +117,7 @@ class SilenceSettler {
     Duration silence = Duration.between(check.updatedAt(), now);
     if (check.status() == TaskStatus.EXPIRED) {
       if (silence.compareTo(config.giveUpAfter()) > 0) {
-        LOG.infof("taskId=%s is given up: expired and not heard of since", check.taskId());
+        LOG.infof("taskId=%s is given up: expired, and no news since", check.taskId());
         store.giveUp(check);
         return Optional.empty();
       }
@@ -126,7 +126,7 @@ class SilenceSettler {
     if (silence.compareTo(expireAfter) >= 0) {
       tasks.apply(News.of(check.taskId(), Source.POLL, new TaskSignal.Expired(why(why))));
       if (check.neverSpokenOf()) {
-        // A callback may still tell of it.
+        // A callback may still bring its end.
         store.giveUp(check);
         return Optional.empty();
       }

@@ -20,7 +20,7 @@ import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 
 /**
- * What a caller keeps with a task: a few short texts under names of his own, which we store, tell
+ * What a caller keeps with a task: a few short texts under names of his own, which we store, show
  * and find again, and never read. Refusals ({@link ErrorCode#INVALID_REQUEST}) name the header or
  * field and what is wrong with it.
  */
@@ -134,7 +134,7 @@ public final class Metadata {
         parser.skipChildren();
       }
       if (parser.nextToken() != null) {
-        throw refused(HEADER, "goes on behind its object");
+        throw refused(HEADER, "continues behind its object");
       }
       return pairs;
     } catch (JsonProcessingException e) {

@@ -19,7 +19,7 @@ public final class Patience {
    *
    * @param setting what bounds it, for people
    * @param pause between two tries
-   * @param say told what is waited for, at once and then every so often
+   * @param say receives what is waited for, at once and then every so often
    */
   public Patience(
       String setting, Duration most, Duration pause, Duration sayEvery, Consumer<String> say) {

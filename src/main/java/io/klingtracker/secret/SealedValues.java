@@ -157,7 +157,7 @@ class SealedValues {
       } while (page.size() == PAGE);
     }
     found = counts;
-    tell(sealedAgain, counts);
+    report(sealedAgain, counts);
     return false;
   }
 
@@ -166,7 +166,7 @@ class SealedValues {
     return counts == null ? Double.NaN : counts.getOrDefault(under, 0L);
   }
 
-  private void tell(long sealedAgain, Map<SealedUnder, Long> counts) {
+  private void report(long sealedAgain, Map<SealedUnder, Long> counts) {
     if (sealedAgain > 0) {
       LOG.infof(
           "sealed %d stored secrets again under tracker.secret; %d are left under tracker.previous-secrets",

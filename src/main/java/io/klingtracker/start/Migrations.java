@@ -70,7 +70,7 @@ class Migrations {
   private static final String NEWER = "*:future";
 
   private static final String ANOTHER_HISTORY =
-      "the schema %s was made by other migrations than this version's (%s), and none lead from there to here: go on with the"
+      "the schema %s was made by other migrations than this version's (%s), and none lead from there to here: continue with the"
           + " version that made it, or name an empty database in quarkus.datasource.jdbc.url, or give up all that is in"
           + " this one with 'drop schema %s cascade; create schema %s' (mvn -Plocal: delete the folder .local)";
 

@@ -169,7 +169,7 @@ public final class StartupCheck {
   }
 
   /**
-   * Ends the process with one line when the configuration cannot work, else tells the warnings.
+   * Ends the process with one line when the configuration cannot work, else prints the warnings.
    *
    * @param arguments {@value #PRINT} prints the settings, and ends the process anyway
    */

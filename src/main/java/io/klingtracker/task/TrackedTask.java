@@ -11,7 +11,7 @@ import org.jspecify.annotations.Nullable;
  * @param account the Kling account that it runs on
  * @param klingTaskId Kling's id, when it is known already
  * @param externalTaskId the id that the other program gives to Kling
- * @param model Kling's model name, when the caller tells
+ * @param model Kling's model name, when the caller gives it
  * @param family which of Kling's slot counts it falls under
  * @param apiKey the id of the API key that it came with, for reports of use
  * @param metadata the caller's own pairs, a JSON object of texts, or null

@@ -46,7 +46,7 @@ public class Usage {
    * @param units what Kling deducted, or where it did not say, what was counted by the price table;
    *     tasks that never got to Kling cost nothing
    * @param cost the same, and as money: what Kling took in the currency of its list, and units by
-   *     their list price; charged once Kling has told of every task
+   *     their list price; charged once Kling has reported every task
    */
   public record Line(
       @Nullable LocalDate day,

@@ -184,7 +184,7 @@ class KeyFilter {
       return;
     }
     if (front == Front.ADMIN) {
-      tell(call);
+      report(call);
     }
     Duration wait = failures.failed(address);
     if (wait == null) {
@@ -200,7 +200,7 @@ class KeyFilter {
     }
   }
 
-  private void tell(RoutingContext call) {
+  private void report(RoutingContext call) {
     SocketAddress from = call.request().remoteAddress();
     String host = from == null || from.hostAddress() == null ? "?" : from.hostAddress();
     String line = refusedAdmins.refused(ForeignText.clean(host, MAX_ADDRESS));

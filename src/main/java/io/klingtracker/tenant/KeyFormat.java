@@ -7,7 +7,7 @@ import java.security.SecureRandom;
 import java.util.zip.CRC32;
 
 /**
- * The form of the keys that we make: a prefix that tells what it is, random bytes in base 62, and a
+ * The form of the keys that we make: a prefix that names what it is, random bytes in base 62, and a
  * checksum, so that a mistyped or made-up key is refused without asking the database.
  */
 enum KeyFormat {

@@ -29,8 +29,8 @@ import org.jspecify.annotations.Nullable;
 /**
  * People who come with a token of the configured identity provider (OpenID Connect) instead of a
  * key. Their tokens are signed with a private key, those of Kling's clients with a shared secret:
- * the algorithm in the token's head tells them apart, and what it says is proved by whoever checks
- * the signature.
+ * the algorithm in the token's head distinguishes them, and what it says is proved by whoever
+ * checks the signature.
  */
 @ApplicationScoped
 class OidcUsers {

@@ -7,7 +7,7 @@ import java.lang.annotation.RetentionPolicy;
 import java.lang.annotation.Target;
 
 /**
- * Entry to a resource method: anybody gets in, without a key. What it answers tells nothing of any
+ * Entry to a resource method: anybody gets in, without a key. What it answers shows nothing of any
  * tenant. See {@link AuthenticationFilter}.
  */
 @Documented

@@ -51,7 +51,7 @@ class RateLimits {
   private static final String PRUNE =
       "delete from rate_use where at < cast(:now as timestamptz) - interval '1 hour'";
 
-  /** How often replicas tell one another what they let through. */
+  /** How often replicas announce to one another what they let through. */
   private static final Duration SYNC_EVERY = Duration.ofMillis(500);
 
   private static final Duration IDLE = Duration.ofMinutes(10);

@@ -18,7 +18,7 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * Reads a change of settings: what is given takes the place of what was before, field by field, and
- * the audit log tells it.
+ * the audit log records it.
  */
 @Singleton
 class SettingsChange {
@@ -27,7 +27,7 @@ class SettingsChange {
   private static final Set<String> SHOWN_ONLY =
       Set.of("created_at", "prefix", "access_key", "revoked_at", "last_used_at");
 
-  /** Settings whose values the audit log tells. */
+  /** Settings whose values the audit log records. */
   private static final Set<String> AUDITED =
       Set.of(
           "suspended",

@@ -37,7 +37,7 @@ public class AccountPacks {
   }
 
   /**
-   * A pack as it was told.
+   * A pack as Kling last reported it.
    *
    * @param seenAt when
    */

@@ -36,7 +36,7 @@ public class Doubts {
    */
   public static final Duration HOLDS_SLOT = Duration.ofMinutes(30);
 
-  /** Asked about at once; {@code checks = 0} tells a round under way that its answer is too old. */
+  /** Asked about at once; {@code checks = 0} shows a round under way that its answer is too old. */
   private static final String BEGIN =
       """
       with doubted as (

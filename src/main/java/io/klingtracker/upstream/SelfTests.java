@@ -17,7 +17,7 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * The last self-test of each account, and the last test callback for it. Kling's console sends test
- * callbacks to one URL for an account, where our others are a task's: it stands in the place of a
+ * callbacks to one URL for an account, where our others are a task's: its name takes the place of a
  * task's id there.
  */
 @Singleton

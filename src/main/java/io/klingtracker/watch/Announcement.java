@@ -5,9 +5,9 @@ import java.util.Collection;
 import java.util.List;
 
 /**
- * What replicas tell one another: who spoke, and the names (tasks and tenants) of which something
- * changed. PostgreSQL bounds a notification to 8,000 bytes; what does not fit into a few of them
- * becomes "look at everything".
+ * What replicas announce to one another: who did, and the names (tasks and tenants) of which
+ * something changed. PostgreSQL bounds a notification to 8,000 bytes; what does not fit into a few
+ * of them becomes "look at everything".
  *
  * @param replica who spoke
  * @param names empty for everything

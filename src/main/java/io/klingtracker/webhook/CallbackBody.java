@@ -88,7 +88,7 @@ final class CallbackBody {
     return body;
   }
 
-  /** What headers tell that Kling's body has no place for: a failure's sort, the metadata. */
+  /** What headers carry that Kling's body has no place for: a failure's sort, the metadata. */
   static Map<String, String> headers(String event) {
     JsonNode parsed = read(event);
     Map<String, String> headers = new LinkedHashMap<>();

@@ -67,7 +67,7 @@ class DeliveryQueries {
       ), hastened as (
         update webhook_lane set due_at = :now, changes = changes + 1 where tenant_id = :tenant and host = :host
       )
-      select case when paused_at is not null then webhook_host_told(:tenant, :host, 'resumed', 'by order', :now, :hostTopic) end as told
+      select case when paused_at is not null then webhook_host_told(:tenant, :host, 'resumed', 'on request', :now, :hostTopic) end as told
       from resumed
       """;
 

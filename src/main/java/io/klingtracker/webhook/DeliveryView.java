@@ -10,7 +10,7 @@ import org.eclipse.microprofile.openapi.annotations.media.Schema;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A delivery as the API tells it; its id is the event's and the {@code webhook-id}.
+ * A delivery as the API shows it; its id is the event's and the {@code webhook-id}.
  *
  * @param attemptLog every attempt, newest first; only where one delivery was asked for
  */

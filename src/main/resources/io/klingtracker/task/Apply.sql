@@ -46,7 +46,7 @@ ignored as (
 -- A line of it in the timeline.
 noted as (
   insert into task_news (task_id, at, source, status, reason, detail)
-  -- What was said of another task is not this one's to tell.
+  -- What was said of another task is not for this one to show.
   select i.id, cast(:now as timestamptz), i.source,
     case when i.reason <> 'other-task' then i.word end, i.reason,
     case when i.reason <> 'other-task' then nullif(i.message, '') end

@@ -219,7 +219,7 @@ spent as (
       - (:hostRate - excluded.tokens),
     at = greatest(r.at, excluded.at)
 ),
--- What the caller is told of: the claims, and the rows that are behind.
+-- What the caller gets: the claims, and the rows that are behind.
 found as (
   select p.task_id, p.sequence, false as behind, p.turn from picked p
   union all

@@ -152,7 +152,7 @@ class BillingReaderTest implements KlingBilling {
 
     BillingStore.Round round = store.round("default").orElseThrow();
     assertEquals(NOW, round.until());
-    assertEquals("Kling shows no packs: no right", round.failure());
+    assertEquals("packs cannot be read: no right", round.failure());
     assertEquals(1, packs.of("default").size());
   }
 

@@ -79,7 +79,7 @@ class SelfTestTest {
     assertEquals(
         "false: api-key: refused: 1002 api key not found; access-key and secret-key: taken",
         checks().get("credentials"));
-    assertTrue(checks().get("pack").startsWith("false: Kling shows no packs"));
+    assertTrue(checks().get("pack").startsWith("false: packs cannot be read"));
 
     // A gateway's page says nothing about a credential.
     packs = reply(502, null, "HTTP 502 and no words of Kling's", null, null);

@@ -37,7 +37,7 @@ class BodyTest {
         evil("a comment", "{/**/\"a\":1}", "valid JSON"),
         evil("a trailing comma", "{\"a\":1,}", "valid JSON"),
         evil("single quotes", "{'a':1}", "valid JSON"),
-        evil("a second document", "{}{}", "goes on"),
+        evil("a second document", "{}{}", "continues"),
         evil("text behind", "{} x", "valid JSON"),
         evil("a control character", "{\"a\":\"\n\"}", "valid JSON"),
         evil("a leading zero", "{\"a\":01}", "valid JSON"),

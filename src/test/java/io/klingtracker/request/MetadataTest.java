@@ -57,7 +57,7 @@ class MetadataTest {
         "{\"a\":\"b\"|not valid JSON",
         "{\"a\":\"b\",}|not valid JSON",
         "{'a':'b'}|not valid JSON",
-        "{\"a\":\"b\"}{}|goes on",
+        "{\"a\":\"b\"}{}|continues",
         "{\"a\":\"b\"} x|not valid JSON",
         "{\"a\":\"b\",\"a\":\"c\"}|a key twice",
         "{\"a\":\"b\",\"\\u0061\":\"b\"}|a key twice",

@@ -370,7 +370,7 @@ class WebhookStoryTest {
         .then()
         .statusCode(200)
         .body("events.state", equalTo(List.of("resumed", "paused")))
-        .body("events.reason", equalTo(List.of("by order", "status 503")))
+        .body("events.reason", equalTo(List.of("on request", "status 503")))
         .body("events.tenant", hasItems(tenant.id()))
         .body("next_cursor", nullValue());
     caller().get(hosts + "/events?cursor=x").then().statusCode(400);

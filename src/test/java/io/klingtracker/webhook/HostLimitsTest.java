@@ -167,7 +167,7 @@ class HostLimitsTest extends DeliveryRig {
   }
 
   @Test
-  void a_wish_to_be_left_alone_holds_the_whole_lane() {
+  void a_wish_to_be_left_alone_holds_the_whole_host_queue() {
     planned.change(planned.task("acme", "http://a.example/", T0), 2, "submitted", T0);
     planned.change(
         planned.task("acme", "http://a.example/", T0), 2, "submitted", T0.plusSeconds(1));

@@ -47,7 +47,7 @@ class HostQueuesTest extends DeliveryRig {
   }
 
   @Test
-  void nor_of_lanes_that_are_closed() {
+  void nor_of_host_queues_that_are_closed() {
     planned.many("greedy", 3000, "http://h%s.example/", T0, T0);
     closeAll("greedy", T0.plus(Duration.ofHours(1)));
     for (int pass = 0; pass < 20 && claimOnce(T0, ROOM).tidied(); pass++) {
