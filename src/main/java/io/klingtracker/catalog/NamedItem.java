@@ -8,6 +8,8 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Set;
+import java.util.regex.Pattern;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Something that exists in one Kling account, as a body or an answer names it.
@@ -25,14 +27,26 @@ public record NamedItem(Kind kind, String id) {
    */
   private static final int DIGITS = 10;
 
+  private static final Pattern MADE = Pattern.compile("[1-9][0-9]{" + (DIGITS - 1) + ",}");
+
+  /** No word that a number may be read from. */
+  private static final Pattern PLAIN = Pattern.compile("0|[1-9][0-9]*|[A-Za-z][A-Za-z0-9_.-]*");
+
+  /** By their names in small letters without underscores: whoever reads them may not mind. */
   private static final Map<String, Kind> MEMBERS =
       Map.of(
-          "session_id", Kind.SESSION,
-          "voice_id", Kind.VOICE,
-          "voice_ids", Kind.VOICE,
-          "element_voice_id", Kind.VOICE,
-          "element_id", Kind.ELEMENT,
-          "element_ids", Kind.ELEMENT);
+          "sessionid", Kind.SESSION,
+          "voiceid", Kind.VOICE,
+          "voiceids", Kind.VOICE,
+          "voicelist", Kind.VOICE,
+          "elementvoiceid", Kind.VOICE,
+          "elementid", Kind.ELEMENT,
+          "elementids", Kind.ELEMENT,
+          "elementlist", Kind.ELEMENT);
+
+  /** By the type of a part of {@code contents}. */
+  private static final Map<String, Kind> TYPES =
+      Map.of("session", Kind.SESSION, "voice", Kind.VOICE, "element", Kind.ELEMENT);
 
   /** What exists in one account. */
   public enum Kind {
@@ -57,7 +71,15 @@ public record NamedItem(Kind kind, String id) {
 
   /** Whether Kling may have given this id; else it is one of its words for a preset. */
   public boolean isMade() {
-    return id.matches("[0-9]{" + DIGITS + ",}");
+    return MADE.matcher(id).matches();
+  }
+
+  /**
+   * Whether it is a word or plain digits: Kling may read another spelling, such as one with a sign
+   * or a space, as the id of something else.
+   */
+  public boolean isPlain() {
+    return PLAIN.matcher(id).matches();
   }
 
   /**
@@ -95,10 +117,11 @@ public record NamedItem(Kind kind, String id) {
     if (presets && owner.isTextual() && !owner.textValue().equalsIgnoreCase("kling")) {
       return;
     }
+    String type = node.path("type").asText("");
     node.fields()
         .forEachRemaining(
             member -> {
-              Kind kind = MEMBERS.get(member.getKey());
+              Kind kind = kind(member.getKey(), type);
               JsonNode value = member.getValue();
               if (kind != null && !value.isObject()) {
                 (value.isArray() ? value : List.of(value))
@@ -110,6 +133,14 @@ public record NamedItem(Kind kind, String id) {
         collect(child, named, most, presets);
       }
     }
+  }
+
+  /** What a member names; of a part with a type nobody says under which name Kling reads its id. */
+  private static @Nullable Kind kind(String member, String type) {
+    boolean ofType = member.equals("id") || member.equals("ids") || member.equals(type);
+    return ofType && TYPES.containsKey(type)
+        ? TYPES.get(type)
+        : MEMBERS.get(member.replace("_", "").toLowerCase(Locale.ROOT));
   }
 
   private static void add(Kind kind, JsonNode id, Set<NamedItem> named, int most) {

@@ -252,16 +252,51 @@ public final class KlingReader {
     BigDecimal units = first(number(task.get("final_unit_deduction")), units(task.path("billing")));
     Charge money = first(money(task.path("final_balance_deduction")), money(task.path("billing")));
     BigDecimal amount = money == null ? null : money.amount();
-    // Beside units it says that it took no money, which is no amount.
+    if (!isPositive(units) && !isPositive(amount) && !isNothing(task)) {
+      return null;
+    }
+    // Beside money it says that it took no units, which are none that count; and the reverse.
+    if (isPositive(amount) && !isPositive(units)) {
+      units = null;
+    }
     if (money == null || amount == null || units != null && amount.signum() == 0) {
       return units == null ? null : Charge.ofUnits(units);
     }
     return new Charge(units, amount, money.currency());
   }
 
+  private static boolean isPositive(@Nullable BigDecimal number) {
+    return number != null && number.signum() > 0;
+  }
+
+  /**
+   * Whether all that is told can be read and is zero: part of a deduction is not known to be it.
+   */
+  private static boolean isNothing(JsonNode task) {
+    List<JsonNode> told = new ArrayList<>();
+    for (JsonNode older :
+        List.of(
+            task.path("final_unit_deduction"),
+            task.path("final_balance_deduction").path("quota"))) {
+      if (!older.isMissingNode() && !older.isNull() && !older.asText("x").isEmpty()) {
+        told.add(older);
+      }
+    }
+    if (told.isEmpty()) {
+      task.path("billing").forEach(entry -> told.add(entry.path("amount")));
+    }
+    return told.stream()
+        .allMatch(
+            one -> {
+              BigDecimal number = number(one);
+              return number != null && number.signum() == 0;
+            });
+  }
+
   /**
    * The money in an older balance deduction, or among the newer billing entries; entries of more
-   * than one currency are no amount. Null where nothing tells of money.
+   * than one currency, or with one that cannot be read, are no amount. Null where nothing tells of
+   * money.
    */
   private static @Nullable Charge money(JsonNode told) {
     if (told.isObject()) {
@@ -272,8 +307,11 @@ public final class KlingReader {
     String currency = null;
     for (JsonNode entry : told) {
       BigDecimal amount = number(entry.get("amount"));
-      if (amount == null || !"cash".equals(entry.path("charge_type").asText())) {
+      if (!"cash".equals(entry.path("charge_type").asText())) {
         continue;
+      }
+      if (amount == null) {
+        return null;
       }
       String named = currency(entry.path("currency").asText(""));
       if (sum != null && !Objects.equals(named, currency)) {
@@ -292,14 +330,17 @@ public final class KlingReader {
 
   /**
    * The units among the newer generation's billing entries; cash is not units, and nothing is
-   * nothing of either. Null where no entry tells: not known is not zero.
+   * nothing of either. Null where no entry tells or one cannot be read: not known is not zero.
    */
   private static @Nullable BigDecimal units(JsonNode billing) {
     BigDecimal sum = null;
     for (JsonNode entry : billing) {
       BigDecimal amount = number(entry.get("amount"));
-      if (amount != null
-          && (amount.signum() == 0 || "unit".equals(entry.path("charge_type").asText()))) {
+      boolean unit = "unit".equals(entry.path("charge_type").asText());
+      if (unit && amount == null) {
+        return null;
+      }
+      if (amount != null && (unit || amount.signum() == 0)) {
         sum = sum == null ? amount : sum.add(amount);
       }
     }

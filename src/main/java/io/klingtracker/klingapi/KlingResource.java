@@ -91,6 +91,7 @@ public class KlingResource {
       @HeaderParam("Prefer") @Nullable String prefer) {
     SyncPath sync = Catalog.current().syncOfPath(withoutSlash(path)).orElse(null);
     if (sync != null && !sync.isRead()) {
+      refuseForSync(sync, dryRun, idempotencyKey);
       return bodies.read(
           sync.takesMedia(),
           sound -> passthrough.forward(caller.tenant(), caller.trackAccounts(), sync, sound));
@@ -113,6 +114,21 @@ public class KlingResource {
               ? CompletableFuture.completedFuture(dryRun(request, options))
               : submit(request, options, wait);
         });
+  }
+
+  /** Whoever sends these relies on them: what they promise must not be dropped without a word. */
+  private static void refuseForSync(
+      SyncPath sync, @Nullable String dryRun, @Nullable String idempotencyKey) {
+    if (Submissions.isDryRun(dryRun)) {
+      throw Parameters.invalid(
+          "Tracker-Dry-Run is not possible on /v1/%s, which is passed on to Kling as it is; nothing was sent"
+              .formatted(sync.path()));
+    }
+    if (idempotencyKey != null) {
+      throw Parameters.invalid(
+          "Idempotency-Key is not possible on /v1/%s: Kling's answer is not kept, and a repeated call is made and paid again; nothing was sent, leave the header out"
+              .formatted(sync.path()));
+    }
   }
 
   private Response dryRun(Submissions.SubmissionRequest request, Submissions.Options options) {

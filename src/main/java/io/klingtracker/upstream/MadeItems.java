@@ -108,6 +108,12 @@ public class MadeItems {
     boolean strangers = false;
     for (NamedItem item : named) {
       Made known = made.get(item);
+      if (known == null && !item.isPlain()) {
+        throw new ProblemException(
+            ErrorCode.INVALID_REQUEST,
+            "%s_id value '%s' is invalid: must be a word or digits, without sign, space or leading zero"
+                .formatted(item.kind().wireName(), shortened(item)));
+      }
       if (known == null && (own || item.isMade())) {
         // Not made here: it is on an account of which the tenant may use everything, or nowhere.
         strangers = true;
@@ -156,8 +162,10 @@ public class MadeItems {
     return item.id().length() <= 60 ? item.id() : item.id().substring(0, 60) + "…";
   }
 
-  private Map<NamedItem, Made> find(Collection<NamedItem> named) {
+  private Map<NamedItem, Made> find(Collection<NamedItem> all) {
     Map<NamedItem, Made> found = new HashMap<>();
+    // The database holds no text with a NUL, and takes none.
+    List<NamedItem> named = all.stream().filter(item -> item.id().indexOf('\0') < 0).toList();
     jdbi.useHandle(
         handle ->
             handle

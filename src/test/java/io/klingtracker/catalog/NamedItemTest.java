@@ -9,10 +9,13 @@ import io.klingtracker.catalog.NamedItem.Kind;
 import io.klingtracker.json.Body;
 import io.klingtracker.problem.ProblemException;
 import java.nio.charset.StandardCharsets;
+import java.util.List;
 import java.util.Set;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 class NamedItemTest {
 
@@ -45,6 +48,64 @@ class NamedItemTest {
     assertTrue(new NamedItem(Kind.VOICE, "829836802793406551").isMade());
     assertFalse(new NamedItem(Kind.VOICE, "genshin_vindi2").isMade());
     assertFalse(new NamedItem(Kind.VOICE, "12").isMade());
+  }
+
+  @Test
+  void a_part_of_contents_names_it_by_its_type_and_a_list_may_hold_ids_themselves() {
+    assertEquals(
+        Set.of(
+            new NamedItem(Kind.VOICE, "829836802793406551"),
+            new NamedItem(Kind.ELEMENT, "829836802793406552"),
+            new NamedItem(Kind.VOICE, "829836802793406553"),
+            new NamedItem(Kind.ELEMENT, "829836802793406554"),
+            new NamedItem(Kind.VOICE, "829836802793406555"),
+            new NamedItem(Kind.ELEMENT, "829836802793406556"),
+            new NamedItem(Kind.SESSION, "829836802793406557")),
+        named(
+            """
+            {"contents":[{"type":"voice","id":"829836802793406551"},{"type":"element","ids":[829836802793406552]},
+            {"type":"voice","voice":"829836802793406553"},{"type":"element","Element_ID":"829836802793406554"},
+            {"type":"prompt","id":"829836802793406558","text":"a"},{"type":5,"id":"829836802793406559"}],
+            "voice_list":["829836802793406555"],"elementId":829836802793406556,"SESSION_ID":"829836802793406557","id":"7"}\
+            """));
+  }
+
+  @ParameterizedTest
+  @ValueSource(
+      strings = {
+        " 829836802793406551",
+        "829836802793406551 ",
+        "+829836802793406551",
+        "-829836802793406551",
+        "829836802793406551.0",
+        "8.29836802793406551e17",
+        "0829836802793406551",
+        "829_836_802_793_406_551",
+        "829836802793406551L",
+        "829836802793406551,829836802793406552",
+        "0xb84328b6a8f4a87",
+        "\u0668\u0662\u0669\u0668\u0663\u0666\u0668\u0660\u0662\u0667\u0669",
+        "\u00a0829836802793406551",
+        "a 829836802793406551",
+        "voice\u0000"
+      })
+  void what_may_be_read_as_another_id_is_no_plain_one(String id) {
+    assertFalse(new NamedItem(Kind.VOICE, id).isPlain(), id);
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"829836802793406551", "0", "12", "genshin_vindi2", "en_f-v1", "Vera.2"})
+  void digits_and_words_are_plain(String id) {
+    assertTrue(new NamedItem(Kind.VOICE, id).isPlain(), id);
+  }
+
+  @Test
+  void a_number_that_is_no_whole_one_is_named_and_is_not_plain() {
+    for (String number : List.of("829836802793406551.0", "8.2983680279340655e17", "-1")) {
+      Set<NamedItem> named = named("{\"element_list\":[{\"element_id\":%s}]}".formatted(number));
+      assertEquals(1, named.size(), number);
+      assertFalse(named.iterator().next().isPlain(), number);
+    }
   }
 
   @Test

@@ -310,7 +310,7 @@ class KlingReaderTest {
       textBlock =
           """
           "final_balance_deduction":{"quota":"0.42","list_price":"0.50"} | | 0.42 |
-          "final_unit_deduction":"0","final_balance_deduction":{"quota":"0.42","list_price":"0.50"} | 0 | 0.42 |
+          "final_unit_deduction":"0","final_balance_deduction":{"quota":"0.42","list_price":"0.50"} | | 0.42 |
           "final_unit_deduction":"3","final_balance_deduction":{"quota":"0","list_price":"0"} | 3 | |
           "final_balance_deduction":{"quota":"0"} | | 0 |
           "billing":[{"charge_type":"cash","amount":"0.42","currency":"CNY","cash_type":"balance"}] | | 0.42 | CNY
@@ -318,6 +318,22 @@ class KlingReaderTest {
           "billing":[{"charge_type":"cash","amount":"1","currency":"USD"},{"charge_type":"cash","amount":"2","currency":"CNY"}] | | |
           "billing":[{"charge_type":"unit","amount":"1.5"},{"charge_type":"cash","amount":"2","currency":"USD"}] | 1.5 | 2 | USD
           "billing":[{"charge_type":"cash","amount":"2","currency":"a lot"}] | | 2 |
+          "billing":[{"charge_type":"cash","amount":"0.42","currency":"USD"},{"charge_type":"cash","amount":"0","currency":"USD","cash_type":"test_balance"}] | | 0.42 | USD
+          "billing":[{"charge_type":"cash","amount":"0.42","currency":"USD"},{"charge_type":"unit","amount":"0"}] | | 0.42 | USD
+          "billing":[{"charge_type":"cash","amount":"1","currency":"USD"},{"charge_type":"cash","amount":"0","currency":"CNY"}] | | |
+          "billing":[{"charge_type":"cash","amount":"a"},{"charge_type":"cash","amount":"0"}] | | |
+          "billing":[{"charge_type":"unit","amount":"a"},{"charge_type":"cash","amount":"0"}] | | |
+          "billing":[{"charge_type":"unit"},{"charge_type":"unit","amount":"0"}] | | |
+          "billing":[{"amount":"3"},{"charge_type":"cash","amount":"0"}] | | |
+          "billing":[{"charge_type":"unit","amount":"a"},{"charge_type":"unit","amount":"1"}] | | |
+          "billing":[{"charge_type":"cash","amount":"a"},{"charge_type":"cash","amount":"1"}] | | |
+          "billing":[{"charge_type":"unit","amount":"a"},{"charge_type":"cash","amount":"1","currency":"USD"}] | | 1 | USD
+          "final_unit_deduction":"a","final_balance_deduction":{"quota":"0"} | | |
+          "final_unit_deduction":"0","final_balance_deduction":{"quota":"a"} | | |
+          "final_unit_deduction":"a","final_balance_deduction":{"quota":"0.42"} | | 0.42 |
+          "final_unit_deduction":"3","final_balance_deduction":{"quota":"a"} | 3 | |
+          "final_unit_deduction":"","final_balance_deduction":{"quota":"0"} | | 0 |
+          "final_unit_deduction":"0","final_balance_deduction":{"quota":null} | 0 | |
           "billing":[{"charge_type":"cash","amount":"-2","currency":"USD"}] | | |
           "final_balance_deduction":{} | | |
           "final_balance_deduction":"x" | | |

@@ -10,6 +10,7 @@ import io.quarkus.test.common.QuarkusTestResource;
 import io.quarkus.test.junit.QuarkusTest;
 import io.restassured.response.ValidatableResponse;
 import java.time.Duration;
+import java.util.List;
 import org.awaitility.Awaitility;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Tag;
@@ -92,6 +93,19 @@ class MadeItemsStoryTest {
     submit(other, "videos/text2video", speaks).statusCode(400);
     submit(other, "general/delete-voices", delete).statusCode(400);
     submit(owner, "general/delete-voices", "{}").statusCode(400);
+    for (String odd : List.of(" " + voice, "+" + voice, voice + ".0", "0" + voice)) {
+      submit(other, "videos/text2video", speaks.replace(voice, odd)).statusCode(400);
+      submit(other, "general/delete-voices", delete.replace(voice, odd)).statusCode(400);
+      submit(other, "audio/tts", "{\"text\":\"hello\",\"voice_id\":\"%s\"}".formatted(odd))
+          .statusCode(400)
+          .body("code", equalTo(1201))
+          .body("message", containsString("must be a word or digits"));
+    }
+    // Neither is taken as if it had not been there.
+    headed(owner, "Tracker-Dry-Run", "true", delete, "Tracker-Dry-Run is not possible on");
+    headed(owner, "Tracker-Dry-Run", "perhaps", delete, "Tracker-Dry-Run must be true or false");
+    headed(owner, "Idempotency-Key", "k", delete, "Idempotency-Key is not possible on");
+    submit(owner, "videos/text2video", speaks).statusCode(200);
     submit(owner, "general/delete-voices", delete).statusCode(200).body("code", equalTo(0));
     submit(owner, "videos/text2video", speaks)
         .statusCode(400)
@@ -115,6 +129,19 @@ class MadeItemsStoryTest {
         .statusCode(200);
     submit(owner, "general/delete-voices", "{\"voice_id\":\"%s\"}".formatted(preset))
         .statusCode(400);
+  }
+
+  private static void headed(
+      TestTenant tenant, String header, String value, String body, String message) {
+    tenant
+        .caller()
+        .header(header, value)
+        .body(body)
+        .post("/kling/v1/general/delete-voices")
+        .then()
+        .statusCode(400)
+        .body("code", equalTo(1201))
+        .body("message", containsString(message));
   }
 
   private static ValidatableResponse submit(TestTenant tenant, String path, String body) {

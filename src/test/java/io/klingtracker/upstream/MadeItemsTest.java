@@ -93,6 +93,30 @@ class MadeItemsTest {
   }
 
   @Test
+  void another_s_in_an_odd_spelling_is_refused_to_everybody() {
+    made.remember("two", "acme", List.of(VOICE));
+    for (String odd :
+        List.of(
+            " " + VOICE.id(), "+" + VOICE.id(), VOICE.id() + ".0", "0" + VOICE.id(), "a\u0000")) {
+      NamedItem item = new NamedItem(Kind.VOICE, odd);
+      assertRefused("must be a word or digits", "other", NONE, item);
+      assertRefused("must be a word or digits", "other", Set.of("one", "two"), item);
+      assertThrows(
+          ProblemException.class,
+          () -> made.accountToDelete("other", Set.of("one", "two"), Set.of(item)));
+    }
+  }
+
+  @Test
+  void what_kling_itself_spells_oddly_is_still_its_maker_s() {
+    NamedItem odd = new NamedItem(Kind.SESSION, "3f2a-88");
+    made.remember("two", "acme", List.of(odd));
+
+    assertEquals("two", made.account("acme", NONE, Set.of(odd)));
+    assertRefused("no such session of yours", "other", NONE, odd);
+  }
+
+  @Test
   void only_the_owner_deletes_and_what_names_nothing_deletes_nothing() {
     made.remember("two", "acme", List.of(VOICE));
 
