@@ -86,6 +86,7 @@ class ArchitectureTest {
           feed -> database loops problem request retry secret task tenant watch
           klingapi -> egress http json kling problem request catalog secret share task tenant upstream watch
           reconcile -> database kling loops presence problem request retry catalog task tenant time upstream
+          retention -> catalog database loops presence task
           webhook -> cache database egress loops presence problem request retry catalog secret share signature task tenant time
           """);
 

@@ -56,7 +56,8 @@ class CallbackIntake {
   /**
    * Takes one callback.
    *
-   * @return ends when it is durable, or with a {@link ProblemException}
+   * @return ends when it is durable, or with a {@link ProblemException}; of a task that is no more
+   *     nothing is kept
    * @throws ProblemException when it is not authentic
    */
   CompletionStage<Void> receive(String taskId, CallbackHeaders headers, byte[] body) {
@@ -65,10 +66,11 @@ class CallbackIntake {
     Receipt receipt = Receipt.of(taskId, body, json(headers), signed, news, clock.instant());
     return writer
         .keep(receipt)
-        .thenRun(
-            () -> {
-              count(news == null ? "unreadable" : "accepted");
-              if (news == null) {
+        .thenAccept(
+            kept -> {
+              String verdict = news == null ? "unreadable" : "accepted";
+              count(kept ? verdict : "removed");
+              if (kept && news == null) {
                 throw new ProblemException(ErrorCode.INVALID_REQUEST, "not JSON, or no task in it");
               }
             });

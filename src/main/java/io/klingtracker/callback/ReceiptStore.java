@@ -8,8 +8,9 @@ import java.util.ArrayList;
 import java.util.Base64;
 import java.util.Collection;
 import java.util.Comparator;
-import java.util.HashSet;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import org.jdbi.v3.core.Jdbi;
@@ -26,7 +27,7 @@ class ReceiptStore {
   private static final String KEEP =
       """
       with given as (
-        select task_id, decode(hash, 'hex') as body_hash, decode(body, 'base64') as body, headers, signed, verdict,
+        select task_id, hash, decode(hash, 'hex') as body_hash, decode(body, 'base64') as body, headers, signed, verdict,
           received_at, repeats, place
         -- By way of subqueries, so that the planner keeps one plan; see FreshPlans.
         from unnest((select cast(:tasks as text[])), (select cast(:hashes as text[])), (select cast(:bodies as text[])),
@@ -39,8 +40,9 @@ class ReceiptStore {
         insert into callback_receipt (task_id, body_hash, body, headers, signed, verdict, received_at, repeated)
         select g.task_id, g.body_hash, g.body, g.headers, g.signed, g.verdict, g.received_at, g.repeats
         from given g
-        where g.verdict = 'applied' or (select count(*) from callback_receipt r where r.task_id = g.task_id) + g.place < :perTask
-          or exists (select from callback_receipt r where r.task_id = g.task_id and r.body_hash = g.body_hash)
+        where exists (select from task t where t.id = g.task_id)
+          and (g.verdict = 'applied' or (select count(*) from callback_receipt r where r.task_id = g.task_id) + g.place < :perTask
+            or exists (select from callback_receipt r where r.task_id = g.task_id and r.body_hash = g.body_hash))
         order by g.task_id, g.body_hash
         on conflict on constraint callback_receipt_once do update set
           repeated = callback_receipt.repeated + 1 + excluded.repeated, repeated_at = excluded.received_at,
@@ -55,7 +57,9 @@ class ReceiptStore {
         order by k.id
         on conflict do nothing
       )
-      select task_id || encode(body_hash, 'hex') from kept
+      select task_id || encode(body_hash, 'hex') as key, false as removed from kept
+      union all
+      select g.task_id || g.hash, true from given g where not exists (select from task t where t.id = g.task_id)
       """;
 
   private static final String ACCOUNT =
@@ -81,36 +85,50 @@ class ReceiptStore {
     this.jdbi = jdbi;
   }
 
+  /** What became of a receipt. */
+  enum Kept {
+    STORED,
+    /** Its task is no more, and nothing is kept of what is said of it. */
+    REMOVED,
+    /** Its task has too many different ones. */
+    REFUSED
+  }
+
   /**
    * Durable when this returns; the same body for the same task again is counted.
    *
    * @param receipts none of them twice
    * @param applied keys of those whose news is processed already, by this transaction
-   * @return the keys of those that are stored; a task with too many different ones gets no more
+   * @return by key what became of them; those that are missing are {@link Kept#REFUSED}
    */
-  Set<String> keep(Collection<Receipt> receipts, Set<String> applied) {
+  Map<String, Kept> keep(Collection<Receipt> receipts, Set<String> applied) {
     List<Receipt> sorted =
         receipts.stream()
             .sorted(Comparator.comparing(Receipt::taskId).thenComparing(Receipt::hash))
             .toList();
     Base64.Encoder base64 = Base64.getEncoder();
-    return new HashSet<>(
-        jdbi.withHandle(
-            handle ->
-                Columns.of(handle.createQuery(KEEP), sorted)
-                    .texts("tasks", Receipt::taskId)
-                    .texts("hashes", Receipt::hash)
-                    .texts("bodies", receipt -> base64.encodeToString(receipt.body()))
-                    .texts("headers", Receipt::headers)
-                    .written("signed", Receipt::signed)
-                    .texts("verdicts", receipt -> verdict(receipt, applied))
-                    .written("received", Receipt::receivedAt)
-                    .ints("repeats", Receipt::repeats)
-                    .rest()
-                    .bindArray("places", Integer.class, places(sorted))
-                    .bind("perTask", PER_TASK)
-                    .mapTo(String.class)
-                    .list()));
+    Map<String, Kept> kept = new HashMap<>();
+    jdbi.useHandle(
+        handle ->
+            Columns.of(handle.createQuery(KEEP), sorted)
+                .texts("tasks", Receipt::taskId)
+                .texts("hashes", Receipt::hash)
+                .texts("bodies", receipt -> base64.encodeToString(receipt.body()))
+                .texts("headers", Receipt::headers)
+                .written("signed", Receipt::signed)
+                .texts("verdicts", receipt -> verdict(receipt, applied))
+                .written("received", Receipt::receivedAt)
+                .ints("repeats", Receipt::repeats)
+                .rest()
+                .bindArray("places", Integer.class, places(sorted))
+                .bind("perTask", PER_TASK)
+                .map(
+                    (row, context) ->
+                        kept.put(
+                            row.getString("key"),
+                            row.getBoolean("removed") ? Kept.REMOVED : Kept.STORED))
+                .list());
+    return kept;
   }
 
   /** The position of each among those of its task, so that a batch keeps to the bound too. */

@@ -1,5 +1,6 @@
 package io.klingtracker.callback;
 
+import io.klingtracker.callback.ReceiptStore.Kept;
 import io.klingtracker.database.GroupCommit;
 import io.klingtracker.database.GroupCommitConfig;
 import io.klingtracker.database.SqlStates;
@@ -51,7 +52,7 @@ class ReceiptWriter {
   private final Tasks tasks;
   private final CallbackProcessor processor;
   private final CallbackConfig.Verify verify;
-  private final GroupCommit<Receipt, Boolean> groups;
+  private final GroupCommit<Receipt, Kept> groups;
 
   @Inject
   ReceiptWriter(
@@ -84,17 +85,19 @@ class ReceiptWriter {
   /**
    * Stores a receipt.
    *
-   * @return ends when it is durable, or with a {@link ProblemException} that says why it is not
+   * @return ends when it is durable, with false when its task is no more and nothing was kept; or
+   *     with a {@link ProblemException} that says why it is not
    */
-  CompletionStage<Void> keep(Receipt receipt) {
+  CompletionStage<Boolean> keep(Receipt receipt) {
     return groups
         .add(receipt.taskId(), receipt)
-        .thenAccept(
+        .thenApply(
             kept -> {
-              if (!kept) {
+              if (kept == Kept.REFUSED) {
                 throw new ProblemException(
                     ErrorCode.RATE_LIMITED, "too many different callbacks for this task", FULL);
               }
+              return kept == Kept.STORED;
             });
   }
 
@@ -103,15 +106,17 @@ class ReceiptWriter {
     groups.close();
   }
 
-  private List<Boolean> write(List<Receipt> receipts) {
+  private List<Kept> write(List<Receipt> receipts) {
     Map<String, Receipt> different = new LinkedHashMap<>();
     receipts.forEach(receipt -> different.merge(receipt.key(), receipt, Receipt::and));
     Map<String, Receipt> plain = plain(different.values());
-    Set<String> kept = keep(different.values(), plain);
-    return receipts.stream().map(receipt -> kept.contains(receipt.key())).toList();
+    Map<String, Kept> kept = keep(different.values(), plain);
+    return receipts.stream()
+        .map(receipt -> kept.getOrDefault(receipt.key(), Kept.REFUSED))
+        .toList();
   }
 
-  private Set<String> keep(Collection<Receipt> receipts, Map<String, Receipt> plain) {
+  private Map<String, Kept> keep(Collection<Receipt> receipts, Map<String, Receipt> plain) {
     if (plain.isEmpty()) {
       return keepOnly(receipts);
     }
@@ -119,7 +124,7 @@ class ReceiptWriter {
     List<Reports.Report> moved = new ArrayList<>();
     Set<String> applied = new HashSet<>();
     try {
-      Set<String> kept =
+      Map<String, Kept> kept =
           tasks.applyAtOnce(
               news,
               callbacks -> {
@@ -145,8 +150,8 @@ class ReceiptWriter {
     }
   }
 
-  private Set<String> keepOnly(Collection<Receipt> receipts) {
-    Set<String> kept = store.keep(receipts, Set.of());
+  private Map<String, Kept> keepOnly(Collection<Receipt> receipts) {
+    Map<String, Kept> kept = store.keep(receipts, Set.of());
     processor.wake();
     return kept;
   }

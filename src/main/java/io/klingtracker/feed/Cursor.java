@@ -14,13 +14,6 @@ public record Cursor(long position, long id) implements Comparable<Cursor> {
   /** Above every id. */
   static final long LAST_ID = 999_999_999_999_999_999L;
 
-  /** Reads what {@link #toString} wrote. */
-  public static Cursor parse(String text) {
-    int dash = text.indexOf('-');
-    return new Cursor(
-        Long.parseLong(text.substring(0, dash)), Long.parseLong(text.substring(dash + 1)));
-  }
-
   @Override
   public int compareTo(Cursor other) {
     int byPosition = Long.compare(position, other.position);

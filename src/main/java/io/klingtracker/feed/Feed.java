@@ -10,6 +10,7 @@ import io.smallrye.mutiny.operators.multi.MultiSelectFirstUntilOtherOp;
 import jakarta.inject.Inject;
 import jakarta.inject.Singleton;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.UUID;
 
@@ -37,6 +38,20 @@ public class Feed {
     return store.page(tenant, after, limit);
   }
 
+  /** A reader that begins with the oldest event that there is. */
+  Bookmark beginning(String tenant) {
+    Bookmark start = new Bookmark(Cursor.START, 0);
+    return new Bookmark(Cursor.START, store.removals(tenant, start).newest());
+  }
+
+  /**
+   * What a reader has to know of removals, to be asked after its page was read, so that none in
+   * between is overlooked.
+   */
+  FeedStore.Removals removals(String tenant, Bookmark reader) {
+    return store.removals(tenant, reader);
+  }
+
   /** The position of one of the tenant's events. */
   public Optional<Cursor> placeOf(String tenant, UUID eventId) {
     return store.placeOf(tenant, eventId);
@@ -53,12 +68,17 @@ public class Feed {
    * @throws io.klingtracker.problem.ProblemException when too many wait, see {@link Waits}
    */
   public FeedReader follow(String tenant, Cursor after) {
+    return follow(tenant, new Bookmark(after, 0));
+  }
+
+  FeedReader follow(String tenant, Bookmark after) {
     return new FeedReader(hub, store, waits, hub.page(), tenant, after);
   }
 
   /**
    * A tenant's events after a cursor, then as they come, until the reader is too slow or its place
-   * is needed. Empty lists say that nothing came for a heartbeat.
+   * is needed, or events that it has not read are removed. Empty lists say that nothing came for a
+   * heartbeat.
    */
   public Multi<List<FeedEvent>> stream(String tenant, Cursor after) {
     FeedReader reader = follow(tenant, after);
@@ -97,6 +117,14 @@ public class Feed {
     return new ProblemException(
         ErrorCode.INVALID_REQUEST,
         "Last-Event-ID is not the event_id of an event here; leave it out, or catch up with GET /v1/events");
+  }
+
+  static ProblemException removed(Map<String, String> members) {
+    return new ProblemException(
+        ErrorCode.CURSOR_EXPIRED,
+        "events behind this place were removed, since they are older than they are kept; continue with the"
+            + " oldest that is kept behind it: GET /v1/events?after=<oldest_cursor>",
+        members);
   }
 
   /** Whether nothing can follow the event with this sequence. */

@@ -8,6 +8,7 @@ import java.time.Duration;
 import java.util.ArrayDeque;
 import java.util.Deque;
 import java.util.List;
+import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -27,6 +28,9 @@ public final class FeedReader implements AutoCloseable {
   private final String tenant;
   private final Waits.Wait wait;
 
+  /** The last removal that it need not know of: who begins now has missed nothing by it. */
+  private final long removal;
+
   // Guarded by the hub.
   private Cursor cursor;
   final Deque<FeedEvent> buffer = new ArrayDeque<>();
@@ -37,12 +41,13 @@ public final class FeedReader implements AutoCloseable {
   private boolean cutShort;
   private @Nullable UniEmitter<? super Boolean> cut;
 
-  FeedReader(FeedHub hub, FeedStore store, Waits waits, int page, String tenant, Cursor cursor) {
+  FeedReader(FeedHub hub, FeedStore store, Waits waits, int page, String tenant, Bookmark from) {
     this.hub = hub;
     this.store = store;
     this.page = page;
     this.tenant = tenant;
-    this.cursor = cursor;
+    this.cursor = from.cursor();
+    this.removal = from.removal();
     this.wait = waits.begin(tenant, this::cutShort);
   }
 
@@ -82,6 +87,9 @@ public final class FeedReader implements AutoCloseable {
       // Read before the page: whatever is below it had ended before the page was read.
       Cursor head = store.head();
       List<FeedEvent> events = store.page(tenant, from, page);
+      if (store.removals(tenant, new Bookmark(from, removal)).missed()) {
+        throw Feed.removed(Map.of());
+      }
       if (!events.isEmpty()) {
         advance(events.get(events.size() - 1).cursor());
         return events;

@@ -28,6 +28,8 @@ import jakarta.ws.rs.sse.OutboundSseEvent;
 import jakarta.ws.rs.sse.Sse;
 import java.time.Duration;
 import java.util.List;
+import java.util.Map;
+import java.util.Optional;
 import java.util.UUID;
 import org.eclipse.microprofile.openapi.annotations.Operation;
 import org.eclipse.microprofile.openapi.annotations.enums.SchemaType;
@@ -87,30 +89,28 @@ public class FeedResource {
       @QueryParam("limit") @Nullable String limit,
       @QueryParam("wait") @Nullable String wait) {
     String tenant = caller.tenant();
-    Cursor cursor = after == null ? Cursor.START : open(tenant, after);
+    Bookmark from = after == null ? feed.beginning(tenant) : open(tenant, after);
     int size = Parameters.number("limit", limit, DEFAULT_LIMIT, 1, MAX_LIMIT);
     int seconds = Parameters.number("wait", wait, 0, 0, MAX_WAIT_SECONDS);
-    List<FeedEvent> events = feed.page(tenant, cursor, size);
-    if (!events.isEmpty() || seconds == 0) {
-      return Uni.createFrom().item(page(tenant, cursor, events));
+    EventPage page = page(tenant, from, size);
+    if (!page.events().isEmpty() || seconds == 0) {
+      return Uni.createFrom().item(page);
     }
-    FeedReader reader = feed.follow(tenant, cursor);
+    FeedReader reader = feed.follow(tenant, from);
     Uni<EventPage> answer =
         reader
             .next(Duration.ofSeconds(seconds))
             .emitOn(Infrastructure.getDefaultWorkerPool())
-            .map(
-                news ->
-                    page(tenant, cursor, news.isEmpty() ? news : feed.page(tenant, cursor, size)))
+            .map(news -> news.isEmpty() ? page : page(tenant, from, size))
             .onTermination()
             .invoke(reader::close);
     return calls.whileAllowed(answer);
   }
 
-  private Cursor open(String tenant, String after) {
+  private Bookmark open(String tenant, String after) {
     return cursors
         .open(LIST, tenant, after)
-        .map(Cursor::parse)
+        .map(Bookmark::parse)
         .orElseThrow(
             () ->
                 new ProblemException(
@@ -118,11 +118,26 @@ public class FeedResource {
                     "after is not a cursor that we gave; leave it out to begin with the oldest event"));
   }
 
-  private EventPage page(String tenant, Cursor after, List<FeedEvent> events) {
-    Cursor next = events.isEmpty() ? after : events.get(events.size() - 1).cursor();
+  private EventPage page(String tenant, Bookmark from, int size) {
+    List<FeedEvent> events = feed.page(tenant, from.cursor(), size);
+    requireUnbroken(tenant, from);
+    Bookmark next = events.isEmpty() ? from : from.at(events.get(events.size() - 1).cursor());
     return new EventPage(
         events.stream().map(event -> new EventPage.Event(event.payload())).toList(),
         cursors.seal(LIST, tenant, next.toString()));
+  }
+
+  /** Who has missed events that are gone is told so, and how to continue. */
+  private void requireUnbroken(String tenant, Bookmark from) {
+    FeedStore.Removals removals = feed.removals(tenant, from);
+    if (removals.missed()) {
+      throw removed(tenant, from.cursor(), removals.newest());
+    }
+  }
+
+  private ProblemException removed(String tenant, Cursor place, long newest) {
+    String oldest = cursors.seal(LIST, tenant, new Bookmark(place, newest).toString());
+    return Feed.removed(Map.of("oldest_cursor", oldest));
   }
 
   /** The tenant's events as they come, or from behind {@code Last-Event-ID} on. */
@@ -149,7 +164,15 @@ public class FeedResource {
   }
 
   private Cursor placeOf(String tenant, String lastEventId) {
-    return feed.placeOf(tenant, eventId(lastEventId)).orElseThrow(Feed::unknownEvent);
+    UUID eventId = eventId(lastEventId);
+    Optional<Cursor> place = feed.placeOf(tenant, eventId);
+    if (place.isPresent()) {
+      requireUnbroken(tenant, new Bookmark(place.get(), 0));
+      return place.get();
+    }
+    long newest = feed.beginning(tenant).removal();
+    // Where something was removed, this may have been of it.
+    throw newest == 0 ? Feed.unknownEvent() : removed(tenant, Cursor.START, newest);
   }
 
   static UUID eventId(String text) {

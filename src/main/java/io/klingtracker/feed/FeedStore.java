@@ -75,6 +75,13 @@ class FeedStore {
   private static final String PLACE =
       "select feed_position, id from task_event where event_id = :eventId and tenant_id = :tenant";
 
+  private static final String REMOVALS =
+      """
+      select coalesce(max(removal), 0) as newest,
+        coalesce(bool_or(removal > :known and (position, id) > (:position, :id)), false) as missed
+      from feed_removed where tenant_id = :tenant
+      """;
+
   private static final String OF_TASK =
       """
       select * from (
@@ -146,6 +153,29 @@ class FeedStore {
                 .bind("eventId", eventId)
                 .map((row, context) -> new Cursor(row.getLong(1), row.getLong(2)))
                 .findOne());
+  }
+
+  /**
+   * What retention took of a tenant's feed.
+   *
+   * @param newest the last removal; 0 when there was none
+   * @param missed whether a reader has not read something that is gone by now
+   */
+  record Removals(long newest, boolean missed) {}
+
+  /** What a reader has to know of removals, to be asked after its page was read. */
+  Removals removals(String tenant, Bookmark reader) {
+    return jdbi.withHandle(
+        handle ->
+            handle
+                .createQuery(REMOVALS)
+                .bind("tenant", tenant)
+                .bind("known", reader.removal())
+                .bind("position", reader.cursor().position())
+                .bind("id", reader.cursor().id())
+                .map(
+                    (row, context) -> new Removals(row.getLong("newest"), row.getBoolean("missed")))
+                .one());
   }
 
   /** One task's events after a sequence. */

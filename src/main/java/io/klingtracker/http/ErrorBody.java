@@ -7,6 +7,7 @@ import io.vertx.core.http.HttpServerResponse;
 import io.vertx.core.json.JsonObject;
 import java.time.Duration;
 import java.util.HashMap;
+import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.UUID;
 import org.jspecify.annotations.Nullable;
@@ -29,6 +30,7 @@ public record ErrorBody(int status, String type, String text, @Nullable String r
         problem.code(),
         String.valueOf(problem.getMessage()),
         problem.retryAfter(),
+        problem.members(),
         UUID.randomUUID());
   }
 
@@ -40,6 +42,16 @@ public record ErrorBody(int status, String type, String text, @Nullable String r
    */
   public static ErrorBody of(
       Front front, ErrorCode code, String message, @Nullable Duration retryAfter, UUID id) {
+    return of(front, code, message, retryAfter, Map.of(), id);
+  }
+
+  private static ErrorBody of(
+      Front front,
+      ErrorCode code,
+      String message,
+      @Nullable Duration retryAfter,
+      Map<String, String> members,
+      UUID id) {
     String wait = retryAfter == null ? null : Long.toString(Math.max(1, retryAfter.toSeconds()));
     return front.speaksKling()
         ? new ErrorBody(
@@ -54,7 +66,7 @@ public record ErrorBody(int status, String type, String text, @Nullable String r
         : new ErrorBody(
             code.httpStatus(),
             "application/problem+json",
-            new JsonObject()
+            new JsonObject(new LinkedHashMap<>(members))
                 .put("type", "urn:kling-task-tracker:problem:" + code.wireName())
                 .put("title", code.wireName().replace('-', ' '))
                 .put("status", code.httpStatus())

@@ -39,7 +39,7 @@ public class ProblemMapper {
   @ServerExceptionMapper
   public Response refused(ProblemException e, UriInfo uri) {
     LOG.debugf("%s: %s", e.code().wireName(), e.getMessage());
-    return answer(e.code(), String.valueOf(e.getMessage()), e.retryAfter(), uri, UUID.randomUUID());
+    return answer(ErrorBody.of(Front.of(uri.getPath()), e));
   }
 
   /**
@@ -130,7 +130,10 @@ public class ProblemMapper {
 
   private static Response answer(
       ErrorCode code, String message, @Nullable Duration retryAfter, UriInfo uri, UUID id) {
-    ErrorBody body = ErrorBody.of(Front.of(uri.getPath()), code, message, retryAfter, id);
+    return answer(ErrorBody.of(Front.of(uri.getPath()), code, message, retryAfter, id));
+  }
+
+  private static Response answer(ErrorBody body) {
     Response.ResponseBuilder answer =
         Response.status(body.status()).type(body.type()).entity(body.text());
     body.headers().forEach(answer::header);

@@ -1,6 +1,7 @@
 package io.klingtracker.problem;
 
 import java.time.Duration;
+import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
 /** A refusal that the caller is meant to read: its message says what was wrong and what to do. */
@@ -11,9 +12,21 @@ public class ProblemException extends RuntimeException {
   private final ErrorCode code;
   private final @Nullable Duration retryAfter;
 
+  /** Texts alone, of an immutable map. */
+  private final transient Map<String, String> members;
+
   /** A refusal with nothing to wait for. */
   public ProblemException(ErrorCode code, String message) {
-    this(code, message, null);
+    this(code, message, null, Map.of());
+  }
+
+  /**
+   * A refusal that says more than its message.
+   *
+   * @param members what else the answer has, by name; Kling's shape has no room for it
+   */
+  public ProblemException(ErrorCode code, String message, Map<String, String> members) {
+    this(code, message, null, members);
   }
 
   /**
@@ -22,10 +35,21 @@ public class ProblemException extends RuntimeException {
    * @param retryAfter sent as {@code Retry-After}, in whole seconds
    */
   public ProblemException(ErrorCode code, String message, @Nullable Duration retryAfter) {
+    this(code, message, retryAfter, Map.of());
+  }
+
+  private ProblemException(
+      ErrorCode code, String message, @Nullable Duration retryAfter, Map<String, String> members) {
     // No stack: these are answers, raised on hot paths by whoever sends nonsense.
     super(message, null, false, false);
     this.code = code;
     this.retryAfter = retryAfter;
+    this.members = Map.copyOf(members);
+  }
+
+  /** What else the answer has, by name. */
+  public Map<String, String> members() {
+    return members;
   }
 
   /** What kind of refusal this is. */

@@ -19,6 +19,7 @@ import io.klingtracker.kling.KlingConfig;
 import io.klingtracker.kling.ParallelSlots;
 import io.klingtracker.klingapi.ApiConfig;
 import io.klingtracker.reconcile.ReconcileConfig;
+import io.klingtracker.retention.RetentionConfig;
 import io.klingtracker.secret.SecretConfig;
 import io.klingtracker.task.TaskConfig;
 import io.klingtracker.tenant.OidcConfig;
@@ -94,7 +95,8 @@ public final class StartupCheck {
           OperatorConfig.class,
           WebhookConfig.class,
           FirstSecretConfig.class,
-          FeedConfig.class);
+          FeedConfig.class,
+          RetentionConfig.class);
 
   private static final String PRINT = "--print-config";
   private static final int MAX_PORT = 65_535;
@@ -216,6 +218,7 @@ public final class StartupCheck {
     webhooks();
     people();
     waits();
+    retention();
     operators();
     for (Class<?> mapping : MAPPINGS) {
       ConfigMapping root = mapping.getAnnotation(ConfigMapping.class);
@@ -366,6 +369,25 @@ public final class StartupCheck {
                     "quarkus.http.idle-timeout",
                     "must be longer than tracker.http.answer-time (%s s), is %s s: it would cut waits"
                         .formatted(answer.toSeconds(), idle.toSeconds())));
+  }
+
+  /** Nobody has read all of what is newer, and a rate of none would never end. */
+  private void retention() {
+    RetentionConfig retention = config.getConfigMapping(RetentionConfig.class);
+    new TreeMap<>(retention.ages())
+        .forEach(
+            (key, age) -> {
+              if (age.compareTo(RetentionConfig.SHORTEST) < 0
+                  || age.compareTo(RetentionConfig.LONGEST) > 0) {
+                faults.add(
+                    "tracker.retention." + key, "must be a time from 1h to 36500D, is " + age);
+              }
+            });
+    if (retention.rate() < 1 || retention.rate() > RetentionConfig.MAX_RATE) {
+      faults.add(
+          "tracker.retention.rate",
+          "must be 1 to " + RetentionConfig.MAX_RATE + ", is " + retention.rate());
+    }
   }
 
   private void web(String key, String value) {

@@ -7,7 +7,7 @@ package io.klingtracker.task;
 public final class CostSql {
 
   /** Nothing for what never got to Kling, and whether that is so. */
-  static final String UNSENT =
+  public static final String UNSENT =
       "(status = 'canceled' or status = 'failed' and dispatched_at is null)";
 
   /** Kling's deduction in units where it took some, else what is expected. */

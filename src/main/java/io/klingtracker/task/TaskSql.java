@@ -5,7 +5,7 @@ import io.klingtracker.time.Rfc3339;
 import org.jspecify.annotations.Nullable;
 
 /** What the statements that write a task share. */
-final class TaskSql {
+public final class TaskSql {
 
   /** Bytes of a status message and of a line's detail in the timeline. */
   static final int MAX_DETAIL = 2000;
@@ -41,7 +41,7 @@ final class TaskSql {
           .formatted(Rfc3339.SQL_PATTERN);
 
   /** The position in the feed of what this transaction writes; see {@code feed_epoch}. */
-  static final String POSITION =
+  public static final String POSITION =
       "pg_current_xact_id()::text::bigint + (select shift from feed_epoch)";
 
   /** From the rows in {@code moved}: the event, its place in the outbox. */

@@ -17,7 +17,7 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * What a tenant used, counted on the day a task was created. Reads the tenant's tasks of that time
- * by their range of ids, and no others.
+ * by their range of ids, and no others; of those that were removed the sums of each hour.
  */
 @Singleton
 public class Usage {
@@ -62,20 +62,24 @@ public class Usage {
 
   private static final String REPORT =
       """
-      select %s count(t.status) as tasks,
-        count(*) filter (where t.status = 'succeed') as succeeded,
-        count(*) filter (where t.status = 'failed') as failed,
-        count(*) filter (where t.status = 'canceled') as canceled,
+      select %s coalesce(sum(t.tasks), 0)::bigint as tasks,
+        coalesce(sum(t.tasks) filter (where t.status = 'succeed'), 0)::bigint as succeeded,
+        coalesce(sum(t.tasks) filter (where t.status = 'failed'), 0)::bigint as failed,
+        coalesce(sum(t.tasks) filter (where t.status = 'canceled'), 0)::bigint as canceled,
         coalesce(sum(t.calls), 0)::bigint as calls,
         coalesce(sum(t.units), 0) as units,
         trim_scale(coalesce(sum(t.amount), 0)) as amount,
         coalesce(bool_and(t.charged), true) as charged
       from (
-        select created_at, model, api_key_id, status, null::bigint as calls,
+        select created_at, model, api_key_id, status, 1 as tasks, null::bigint as calls,
           %s as amount, num_nonnulls(units, amount) > 0 or %s as charged, %s as units
         from task where tenant_id = :tenant and id >= :from and id < :to
         union all
-        select hour, null, api_key_id, null, calls, units * :unitPrice, false, units
+        -- What retention has removed.
+        select hour, model, api_key_id, status, tasks, null, amount + units_listed * :unitPrice, uncharged = 0, units
+        from removed_use where tenant_id = :tenant and hour >= :fromTime and hour < :toTime
+        union all
+        select hour, null, api_key_id, null, 0, calls, units * :unitPrice, false, units
         from passed_use where tenant_id = :tenant and hour >= :fromTime and hour < :toTime
       ) t
       %s

@@ -67,6 +67,7 @@ public class AdminTenantResource {
       @Nullable Integer weight,
       @Nullable Map<String, @Nullable String> models,
       @Nullable List<@Nullable String> trackAccounts,
+      @Nullable String retention,
       @Nullable Boolean suspended) {}
 
   /** A tenant as it is shown. */
@@ -82,6 +83,7 @@ public class AdminTenantResource {
       int weight,
       Map<String, String> models,
       List<String> trackAccounts,
+      @Nullable String retention,
       boolean suspended,
       String createdAt) {}
 
@@ -172,6 +174,7 @@ public class AdminTenantResource {
         settings.weight(),
         new TreeMap<>(settings.models()),
         settings.trackAccounts() == null ? null : new ArrayList<>(settings.trackAccounts()),
+        SettingChecks.text(settings.retention()),
         settings.suspended());
   }
 
@@ -203,6 +206,7 @@ public class AdminTenantResource {
         body.weight(),
         named,
         accounts(body.trackAccounts()),
+        SettingChecks.retention(body.retention()),
         Boolean.TRUE.equals(body.suspended()));
   }
 
@@ -228,6 +232,7 @@ public class AdminTenantResource {
         Objects.requireNonNullElse(settings.weight(), 1),
         settings.models(),
         tenant.trackAccounts(),
+        SettingChecks.text(settings.retention()),
         settings.suspended(),
         Rfc3339.format(tenant.createdAt()));
   }

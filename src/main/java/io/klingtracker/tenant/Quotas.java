@@ -33,8 +33,8 @@ public class Quotas implements CountedCalls {
       "select count(*) from dispatch_queue where tenant_id = :tenant";
 
   /**
-   * Kling's deduction where it is known, of tracked tasks too; nothing for what never got to Kling;
-   * and what synchronous calls counted.
+   * Kling's deduction where it is known, of tracked and of removed tasks too; nothing for what
+   * never got to Kling; and what synchronous calls counted.
    */
   private static final String USED =
       """
@@ -42,6 +42,9 @@ public class Quotas implements CountedCalls {
       from (
         select %s as units, %s as amount
         from task where tenant_id = :tenant and id >= :from and id < :to
+        union all
+        select units, amount + units_listed * :unitPrice
+        from removed_use where tenant_id = :tenant and hour >= :fromTime and hour < :toTime
         union all
         select units, units * :unitPrice from passed_use where tenant_id = :tenant and hour >= :fromTime and hour < :toTime
       ) used

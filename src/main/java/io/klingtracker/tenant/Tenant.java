@@ -47,6 +47,10 @@ class Tenant {
   @Column(name = "track_accounts")
   @Nullable List<String> trackAccounts;
 
+  /** How long its ended tasks are kept; null as configured. */
+  @Column(name = "retention_seconds")
+  @Nullable Long retentionSeconds;
+
   @Column(name = "suspended_at")
   @Nullable Instant suspendedAt;
 

@@ -8,6 +8,7 @@ import jakarta.inject.Inject;
 import jakarta.transaction.Transactional;
 import java.math.BigDecimal;
 import java.time.Clock;
+import java.time.Duration;
 import java.time.Instant;
 import java.util.List;
 import java.util.Map;
@@ -42,6 +43,7 @@ public class Tenants {
    * @param models public model name to Kling's, on top of the configured
    * @param trackAccounts Kling accounts on which tasks of other programs may be watched; null is
    *     all of them while the tenant is the only one, and none otherwise
+   * @param retention how long ended tasks are kept, 1 hour to 36,500 days; null is as configured
    * @param suspended whether nobody of the tenant may do anything
    */
   public record Settings(
@@ -53,6 +55,7 @@ public class Tenants {
       @Nullable Integer weight,
       Map<String, String> models,
       @Nullable List<String> trackAccounts,
+      @Nullable Duration retention,
       boolean suspended) {}
 
   /**
@@ -134,6 +137,8 @@ public class Tenants {
     if (settings.models().size() > MAX_MODELS) {
       throw SettingChecks.invalid("models may name at most " + MAX_MODELS);
     }
+    Duration retention = settings.retention();
+    SettingChecks.retention(retention);
     tenant.name = settings.name();
     tenant.maxQueued = settings.maxQueued();
     tenant.unitsPerDay = settings.unitsPerDay();
@@ -142,6 +147,7 @@ public class Tenants {
     tenant.weight = (short) weight;
     tenant.models = settings.models();
     tenant.trackAccounts = granted == null ? null : granted.stream().sorted().distinct().toList();
+    tenant.retentionSeconds = retention == null ? null : retention.toSeconds();
     tenant.suspendedAt =
         SettingChecks.suspendedAt(tenant.suspendedAt, settings.suspended(), clock.instant());
   }
@@ -162,6 +168,7 @@ public class Tenants {
         (int) tenant.weight,
         tenant.models,
         tenant.trackAccounts,
+        tenant.retentionSeconds == null ? null : Duration.ofSeconds(tenant.retentionSeconds),
         tenant.suspendedAt != null);
   }
 

@@ -7,6 +7,7 @@ import io.klingtracker.loops.SetAside;
 import io.klingtracker.loops.WorkLoop;
 import io.klingtracker.task.TaskChanged;
 import io.klingtracker.task.TasksChanged;
+import io.klingtracker.task.TasksRemoved;
 import io.quarkus.runtime.Startup;
 import jakarta.enterprise.event.Observes;
 import jakarta.inject.Inject;
@@ -22,8 +23,10 @@ import java.util.Set;
 import java.util.UUID;
 import java.util.concurrent.ArrayBlockingQueue;
 import java.util.concurrent.BlockingQueue;
+import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.function.Consumer;
 import org.jboss.logging.Logger;
 import org.jdbi.v3.core.Handle;
 import org.jdbi.v3.core.Jdbi;
@@ -64,6 +67,9 @@ public class ChangeNotifier {
   /** Tenants and tasks share the map of names; the dot keeps a tenant called like a task apart. */
   private static final String TENANT = "tenant.";
 
+  /** Before the id of a task that is no more. */
+  private static final String REMOVED = "removed.";
+
   /** The name of those who wait for whatever changes. */
   private static final String ANY = "any.";
 
@@ -76,6 +82,7 @@ public class ChangeNotifier {
   private final AtomicBoolean overflown = new AtomicBoolean();
   private final Set<String> unannounced = new LinkedHashSet<>();
   private boolean announceEverything;
+  private final List<Consumer<Set<String>>> removals = new CopyOnWriteArrayList<>();
   private final WorkLoop waker;
   private final WorkLoop announcer;
   private @Nullable Handle session;
@@ -122,6 +129,25 @@ public class ChangeNotifier {
   /** Waits for changes of anything, made by any replica; see {@link #task}. */
   public Subscription anything(Runnable wake) {
     return watchers.add(ANY, wake);
+  }
+
+  /**
+   * Receives the ids of tasks that are no more, whichever replica removed them; none where any may
+   * have been.
+   *
+   * @param forget is run on a thread of the hub's; it must neither block nor ask the database
+   */
+  public void removals(Consumer<Set<String>> forget) {
+    removals.add(forget);
+  }
+
+  void onRemoval(@Observes TasksRemoved removed) {
+    Set<String> ids = new LinkedHashSet<>(removed.taskIds());
+    removals.forEach(forget -> forget.accept(ids));
+    synchronized (unannounced) {
+      ids.forEach(id -> unannounced.add(REMOVED + id));
+    }
+    announcer.wake();
   }
 
   void onChange(@Observes TasksChanged changes) {
@@ -201,7 +227,7 @@ public class ChangeNotifier {
         session = current;
         current.execute("listen " + CHANNEL);
         // Whatever was said while nobody listened is lost.
-        watchers.wakeAll();
+        wakeAll();
       }
       Connection connection = current.getConnection();
       PGNotification[] notifications =
@@ -223,10 +249,7 @@ public class ChangeNotifier {
             LOG.warnf("an announcement is none of ours: %s", SetAside.reason(e));
           }
         }
-        names.forEach(watchers::wake);
-        if (!names.isEmpty()) {
-          watchers.wake(ANY);
-        }
+        wake(names);
       }
       return true;
     } catch (RuntimeException | SQLException e) {
@@ -240,9 +263,31 @@ public class ChangeNotifier {
       return;
     }
     if (announcement.names().isEmpty()) {
-      watchers.wakeAll();
+      wakeAll();
     } else {
       names.addAll(announcement.names());
+    }
+  }
+
+  private void wakeAll() {
+    watchers.wakeAll();
+    removals.forEach(forget -> forget.accept(Set.of()));
+  }
+
+  private void wake(Set<String> names) {
+    Set<String> removed = new LinkedHashSet<>();
+    for (String name : names) {
+      if (name.startsWith(REMOVED)) {
+        removed.add(name.substring(REMOVED.length()));
+      } else {
+        watchers.wake(name);
+      }
+    }
+    if (!removed.isEmpty()) {
+      removals.forEach(forget -> forget.accept(removed));
+    }
+    if (removed.size() < names.size()) {
+      watchers.wake(ANY);
     }
   }
 

@@ -129,6 +129,16 @@ final class RelayRig {
     event(handle, List.of(id), "");
   }
 
+  /** Takes a task away, as retention does. */
+  static void remove(Jdbi jdbi, String id) {
+    jdbi.useHandle(
+        handle ->
+            handle.execute(
+                "with events as (delete from task_event where task_id = ?) delete from task where id = ?",
+                id,
+                id));
+  }
+
   /** One more change of each of several tasks, whose rows it locks in order. */
   static void change(Handle handle, List<String> ids) {
     change(handle, ids, "");

@@ -408,7 +408,7 @@ class RelayTest {
               .map(OutboxMessage::sequence)
               .toList());
 
-      jdbi.useHandle(handle -> handle.execute("delete from task where id = ?", id));
+      RelayRig.remove(jdbi, id);
       await().atMost(LIMIT).until(() -> rig.unpublished() == 0);
       OutboxMessage last = kafka.taken.get(kafka.taken.size() - 1);
       assertEquals(id, last.key());
@@ -424,7 +424,7 @@ class RelayTest {
     try (Relay relay = rig.relay(kafka)) {
       relay.runOnce();
       jdbi.useTransaction(handle -> RelayRig.change(handle, List.of(id)));
-      jdbi.useHandle(handle -> handle.execute("delete from task where id = ?", id));
+      RelayRig.remove(jdbi, id);
       relay.wake();
       relay.runOnce();
       assertEquals(List.of(Kind.EVENT), kinds(), "the state under way is older than its end");
@@ -441,7 +441,7 @@ class RelayTest {
   void without_a_topic_of_states_nobody_is_told_of_removed_tasks() {
     String id = tasks(1, 0).get(0);
     try (Relay relay = new RelayRig(jdbi, Map.of("state.enabled", "false")).relay(kafka)) {
-      jdbi.useHandle(handle -> handle.execute("delete from task where id = ?", id));
+      RelayRig.remove(jdbi, id);
       assertEquals(2, rig.unpublished());
       while (rig.unpublished() > 0) {
         relay.runOnce();

@@ -217,7 +217,7 @@ class ReplaysTest {
   @Test
   void what_retention_has_removed_meanwhile_is_left_out() {
     replays.start(ALL);
-    jdbi.useHandle(handle -> handle.execute("delete from task where id = ?", ids.get(0)));
+    RelayRig.remove(jdbi, ids.get(0));
     try (Relay relay = rig.relay(kafka)) {
       relay.loop().start();
       finish();

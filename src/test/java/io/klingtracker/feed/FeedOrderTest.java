@@ -213,8 +213,8 @@ class FeedOrderTest {
   void readers_are_handed_what_comes_and_fall_back_to_the_database_when_slow() throws Exception {
     FeedHub hub = new FeedHub(store, Watches.over(jdbi), 5, 3, Duration.ofMinutes(1), new Loops());
     Waits waits = Watches.waits(10);
-    FeedReader quick = new FeedReader(hub, store, waits, 5, TENANT, Cursor.START);
-    FeedReader slow = new FeedReader(hub, store, waits, 5, TENANT, Cursor.START);
+    FeedReader quick = new FeedReader(hub, store, waits, 5, TENANT, new Bookmark(Cursor.START, 0));
+    FeedReader slow = new FeedReader(hub, store, waits, 5, TENANT, new Bookmark(Cursor.START, 0));
     List<String> expected = new ArrayList<>();
     List<String> quickSaw = new ArrayList<>();
     List<String> slowSaw = new ArrayList<>();

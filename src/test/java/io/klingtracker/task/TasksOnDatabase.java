@@ -5,7 +5,10 @@ import io.klingtracker.testing.NotifyingEvent;
 import io.klingtracker.testing.Settings;
 import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
 import java.time.Clock;
+import java.time.Instant;
+import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.function.Consumer;
 import org.jdbi.v3.core.Jdbi;
 
@@ -27,6 +30,11 @@ public final class TasksOnDatabase {
   /** Tasks that tell of their changes after each commit. */
   public static Tasks of(Jdbi jdbi, Clock clock, Consumer<TasksChanged> listener) {
     return of(jdbi, clock, listener, new TaskStore(jdbi, clock));
+  }
+
+  /** What a report says of all a tenant's use in a time, by day and model. */
+  public static List<Usage.Line> usage(Jdbi jdbi, String tenant, Instant from, Instant to) {
+    return new Usage(jdbi).report(tenant, from, to, Set.of(Usage.By.DAY, Usage.By.MODEL), 100);
   }
 
   private static Tasks of(

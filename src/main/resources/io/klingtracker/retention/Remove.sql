@@ -1,0 +1,65 @@
+-- Removes tasks, whose rows the transaction holds, with all that hangs on them; whoever still owes something stays. What
+-- refers to task goes with it (request, news, tracked ids), its labels and its tombstone are triggers'.
+with removable as materialized (
+  select t.id, t.tenant_id, t.kind, t.model, t.status, t.api_key_id, t.created_at,
+    -- As Quotas and Usage have it; what is money whatever the list's price, and the units that it is to be put on.
+    num_nonnulls(units, amount) > 0 or ${unsent} as charged, coalesce(${units}, 0) as units,
+    coalesce(${money}, 0) as amount, coalesce((${money_at_one}) - (${money}), 0) as units_listed
+  from task t
+  where t.id = any(cast(:ids as text[]))
+    -- Kling is still asked, or the create is in doubt.
+    and not exists (select from open_task o where o.task_id = t.id)
+    and not exists (select from dispatch_queue q where q.task_id = t.id)
+    -- Its receiver has not been told.
+    and not exists (select from webhook_delivery d where d.task_id = t.id)
+    -- Kafka does not have an event.
+    and not exists (select from outbox o where not o.replayed and o.lane = outbox_lane(t.id) and o.task_id = t.id)
+    -- The same request again would be paid again.
+    and not exists (select from idempotency_key k where k.task_id = t.id)
+    -- A callback has not been processed.
+    and not exists (
+      select from callback_receipt r join callback_pending p on p.receipt_id = r.id where r.task_id = t.id)
+    and not exists (select from set_aside s where s.task_id = t.id)
+),
+-- Its timeline and its part of the feed.
+events as (
+  delete from task_event e using removable r where e.task_id = r.id
+  returning e.tenant_id, e.feed_position, e.id, e.event_id
+),
+-- How far into the feed that is.
+reached as (
+  select distinct on (tenant_id) tenant_id, feed_position, id from events order by tenant_id, feed_position desc, id desc
+),
+-- Readers who have not come so far are told.
+passed as (
+  delete from feed_removed f using reached r
+  where f.tenant_id = r.tenant_id and (f.position, f.id) <= (r.feed_position, r.id)
+),
+-- See feed_removed.
+marked as (
+  insert into feed_removed (tenant_id, removal, position, id)
+  select tenant_id, ${position}, feed_position, id from reached
+),
+-- What came of its webhooks.
+attempts as (delete from webhook_attempt a using events e where a.event_id = e.event_id),
+-- Their ends.
+settled as (delete from webhook_settled s using removable r where s.task_id = r.id),
+-- Whether its receiver wants more.
+gone as (delete from webhook_gone g using removable r where g.task_id = r.id),
+-- What Kling told.
+receipts as (delete from callback_receipt c using removable r where c.task_id = r.id),
+-- Whether a callback may still come.
+missing as (delete from callback_missing m using removable r where m.task_id = r.id),
+-- What it used stays.
+used as (
+  insert into removed_use as u
+    (tenant_id, hour, kind, model, status, api_key_id, tasks, uncharged, units, amount, units_listed)
+  select r.tenant_id, date_trunc('hour', r.created_at, 'UTC'), r.kind, r.model, r.status, r.api_key_id, count(*),
+    count(*) filter (where not r.charged), sum(r.units), sum(r.amount), sum(r.units_listed)
+  from removable r
+  group by 1, 2, 3, 4, 5, 6
+  on conflict (tenant_id, hour, kind, model, status, api_key_id) do update set
+    tasks = u.tasks + excluded.tasks, uncharged = u.uncharged + excluded.uncharged, units = u.units + excluded.units,
+    amount = u.amount + excluded.amount, units_listed = u.units_listed + excluded.units_listed
+)
+delete from task t using removable r where t.id = r.id returning t.id, t.tenant_id
