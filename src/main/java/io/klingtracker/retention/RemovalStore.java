@@ -81,6 +81,25 @@ class RemovalStore {
         (select min(due_at) from callback_pending)) as since
       """;
 
+  /**
+   * Of the oldest requests those whose tasks ended before; the others are of tasks under way, or of
+   * some that ended just now.
+   */
+  static final String REQUESTS =
+      """
+      with oldest as materialized (
+        select task_id from task_request where task_id > :after and task_id < :bound order by task_id limit :limit
+      ),
+      removed as (
+        delete from task_request r using oldest o, task t
+        where r.task_id = o.task_id and t.id = o.task_id and t.status in ('expired', 'succeed', 'failed', 'canceled')
+          and coalesce(t.finished_at, t.updated_at) < :before
+        returning r.task_id
+      )
+      select (select coalesce(max(task_id), '') from oldest) as last, (select count(*) from oldest) as looked,
+        (select count(*) from removed) as removed
+      """;
+
   private final Jdbi jdbi;
 
   /**
@@ -156,22 +175,22 @@ class RemovalStore {
   private static List<Candidate> candidates(
       Handle handle, List<Aged> aged, String after, int limit) {
     return Columns.of(handle.createQuery(CANDIDATES), aged)
-                .texts("tenants", Aged::tenant)
-                .texts("statuses", one -> one.status().wireName())
-                .written("befores", Aged::before)
-                // A task ended no sooner than it was created.
-                .texts("bounds", one -> TaskId.firstAt(one.before()))
-                .rest()
-                .bind("after", after)
-                .bind("limit", limit)
-                .map(
-                    (row, context) ->
-                        new Candidate(
-                            row.getString("task_id"),
-                            TaskStatus.of(row.getString("status")),
-                            Rows.instant(row, "before"),
-                            Rows.instant(row, "occurred_at")))
-                .list();
+        .texts("tenants", Aged::tenant)
+        .texts("statuses", one -> one.status().wireName())
+        .written("befores", Aged::before)
+        // A task ended no sooner than it was created.
+        .texts("bounds", one -> TaskId.firstAt(one.before()))
+        .rest()
+        .bind("after", after)
+        .bind("limit", limit)
+        .map(
+            (row, context) ->
+                new Candidate(
+                    row.getString("task_id"),
+                    TaskStatus.of(row.getString("status")),
+                    Rows.instant(row, "before"),
+                    Rows.instant(row, "occurred_at")))
+        .list();
   }
 
   /** Removes those of them that still are as they were and owe nothing. */
@@ -188,6 +207,37 @@ class RemovalStore {
           // What came while we waited for nobody is seen by the next statement.
           return locked.isEmpty() ? new ArrayList<Removed>() : remove(handle, locked);
         });
+  }
+
+  /**
+   * What became of some requests.
+   *
+   * @param last the task of the last one that was looked at
+   * @param looked how many were
+   * @param removed how many of them are gone
+   */
+  record Requests(String last, int looked, int removed) {}
+
+  /**
+   * Removes the requests of tasks that ended before.
+   *
+   * @param after behind this task
+   * @param limit most of them that are looked at; fewer are all that there are
+   */
+  Requests removeRequests(Instant before, String after, int limit) {
+    return jdbi.withHandle(
+        handle ->
+            handle
+                .createQuery(REQUESTS)
+                .bind("before", before)
+                .bind("bound", TaskId.firstAt(before))
+                .bind("after", after)
+                .bind("limit", limit)
+                .map(
+                    (row, context) ->
+                        new Requests(
+                            row.getString("last"), row.getInt("looked"), row.getInt("removed")))
+                .one());
   }
 
   private static List<String> lock(Handle handle, List<Candidate> candidates) {

@@ -6,6 +6,7 @@ import io.klingtracker.presence.ReplicaId;
 import io.klingtracker.retention.RemovalStore.Aged;
 import io.klingtracker.retention.RemovalStore.Candidate;
 import io.klingtracker.retention.RemovalStore.Removed;
+import io.klingtracker.retention.RemovalStore.Requests;
 import io.klingtracker.retention.RemovalStore.TenantAge;
 import io.klingtracker.task.TaskStatus;
 import io.klingtracker.task.TasksRemoved;
@@ -22,6 +23,7 @@ import java.time.Instant;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
+import java.util.Optional;
 import org.jboss.logging.Logger;
 import org.jspecify.annotations.Nullable;
 
@@ -55,10 +57,15 @@ class Retention {
   private final Clock clock;
   private final ReplicaId me;
   private final Event<TasksRemoved> removals;
+  private final Optional<Duration> requests;
   private final Counter removed;
+  private final Counter removedRequests;
 
   /** Behind which id the round continues. */
   private String after = "";
+
+  /** Behind which task's request that of requests does. */
+  private String requestsAfter = "";
 
   /** Whether a round is under way, and for what. */
   private List<Aged> aged = List.of();
@@ -83,11 +90,9 @@ class Retention {
     this.clock = clock;
     this.me = me;
     this.removals = removals;
-    this.removed =
-        Counter.builder("tracker.retention.removed")
-            .description("What was removed since it was older than it is to be kept")
-            .tag("kind", "task")
-            .register(registry);
+    this.requests = config.requests();
+    this.removed = counter(registry, "task");
+    this.removedRequests = counter(registry, "request");
     Gauge.builder("tracker.retention.oldest.seconds", this::oldestSeconds)
         .description("How long ago the oldest task ended that is to be removed; 0 without one")
         .register(registry);
@@ -95,6 +100,13 @@ class Retention {
         .description("1 while nothing is removed since events or callbacks wait")
         .register(registry);
     loops.add(WorkLoop.named("retention").every(TURN).work(this::runOnce));
+  }
+
+  private static Counter counter(MeterRegistry registry, String kind) {
+    return Counter.builder("tracker.retention.removed")
+        .description("What was removed since it was older than it is to be kept")
+        .tag("kind", kind)
+        .register(registry);
   }
 
   /** A batch when it is time for one; there is never more to do at once. */
@@ -111,7 +123,8 @@ class Retention {
       return false;
     }
     long began = System.nanoTime();
-    if (removeBatch()) {
+    boolean more = removeBatch();
+    if (removeRequests() || more) {
       notBefore = began + (System.nanoTime() - began) * (REST + 1);
     } else {
       notBefore = System.nanoTime() + ROUND.toNanos();
@@ -155,6 +168,23 @@ class Retention {
     }
     after = candidates.get(candidates.size() - 1).taskId();
     return true;
+  }
+
+  /**
+   * Removes the requests of tasks that ended long enough ago.
+   *
+   * @return false when these were the last of a round
+   */
+  boolean removeRequests() {
+    if (requests.isEmpty()) {
+      return false;
+    }
+    Requests looked =
+        store.removeRequests(clock.instant().minus(requests.get()), requestsAfter, batch);
+    removedRequests.increment(looked.removed());
+    boolean more = looked.looked() == batch;
+    requestsAfter = more ? looked.last() : "";
+    return more;
   }
 
   private void endRound() {

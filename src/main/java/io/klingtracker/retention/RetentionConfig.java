@@ -40,6 +40,9 @@ public interface RetentionConfig {
   @WithName("tasks.expired")
   Optional<Duration> expired();
 
+  /** Their requests alone, from the end of a task on, whoever's it is. */
+  Optional<Duration> requests();
+
   /** Most tasks removed in a second, by all replicas together. */
   @WithDefault("500")
   int rate();
@@ -52,6 +55,7 @@ public interface RetentionConfig {
     failed().ifPresent(age -> set.put("tasks.failed", age));
     canceled().ifPresent(age -> set.put("tasks.canceled", age));
     expired().ifPresent(age -> set.put("tasks.expired", age));
+    requests().ifPresent(age -> set.put("requests", age));
     return set;
   }
 }

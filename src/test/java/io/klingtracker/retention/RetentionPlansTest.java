@@ -72,20 +72,49 @@ class RetentionPlansTest {
     assertEquals(0, bounded(FIRST.minusSeconds(1), ""));
   }
 
+  @Test
+  void a_batch_of_requests_reads_what_it_looks_at() {
+    Instant before = FIRST.plus(Duration.ofDays(1));
+    jdbi.useTransaction(
+        h -> {
+          h.execute("set local session_replication_role = replica");
+          h.execute(
+              "insert into task_request (task_id, body) select task_id, '{}' from task_event");
+        });
+    jdbi.useHandle(h -> h.execute("vacuum (analyze) task_request"));
+    List<String> plan =
+        jdbi.withHandle(
+            h ->
+                h.createQuery("explain (analyze, costs off, timing off) " + RemovalStore.REQUESTS)
+                    .bind("before", before)
+                    .bind("bound", TaskId.firstAt(before))
+                    .bind("after", "")
+                    .bind("limit", BATCH)
+                    .mapTo(String.class)
+                    .list());
+    String text = String.join("\n", plan);
+    assertFalse(text.contains("Seq Scan on task_request"), text);
+    Matcher rows = ROWS.matcher(text);
+    while (rows.find()) {
+      assertTrue(Integer.parseInt(rows.group(1)) <= BATCH, text);
+    }
+  }
+
   private int bounded(Instant before, String after) {
     List<String> plan =
         jdbi.inTransaction(
             h -> {
               h.execute(RemovalStore.ORDERED);
-              return h.createQuery("explain (analyze, costs off, timing off) " + RemovalStore.CANDIDATES)
-                    .bindArray("tenants", String.class, tenants())
-                    .bindArray("statuses", String.class, statuses())
-                    .bindArray("befores", String.class, same(before.toString()))
-                    .bindArray("bounds", String.class, same(TaskId.firstAt(before)))
-                    .bind("after", after)
-                    .bind("limit", BATCH)
-                    .mapTo(String.class)
-                    .list();
+              return h.createQuery(
+                      "explain (analyze, costs off, timing off) " + RemovalStore.CANDIDATES)
+                  .bindArray("tenants", String.class, tenants())
+                  .bindArray("statuses", String.class, statuses())
+                  .bindArray("befores", String.class, same(before.toString()))
+                  .bindArray("bounds", String.class, same(TaskId.firstAt(before)))
+                  .bind("after", after)
+                  .bind("limit", BATCH)
+                  .mapTo(String.class)
+                  .list();
             });
     String text = String.join("\n", plan);
     assertTrue(text.contains("task_event_end"), text);

@@ -160,7 +160,14 @@ class RetentionStoryTest {
 
   private static String usage(TestTenant tenant) {
     return String.valueOf(
-        tenant.caller().get("/v1/usage").then().statusCode(200).extract().jsonPath().getList("usage"));
+        tenant
+            .caller()
+            .get("/v1/usage")
+            .then()
+            .statusCode(200)
+            .extract()
+            .jsonPath()
+            .getList("usage"));
   }
 
   private String succeeded(TestTenant tenant, String externalTaskId) {

@@ -168,7 +168,8 @@ class RetentionTest {
         1,
         Rows.count(
             jdbi, "outbox where sequence = 0 and not replayed and task_id = '" + mine + "'"));
-    assertEquals(1.0, registry.get("tracker.retention.removed").counter().count());
+    assertEquals(
+        1.0, registry.get("tracker.retention.removed").tag("kind", "task").counter().count());
     // Its name is free again.
     GivenTask.of("acme").externalTaskId("order-1").submit(tasks);
   }
@@ -459,6 +460,29 @@ class RetentionTest {
     published();
     retention.runOnce();
     assertEquals(1, told.size());
+  }
+
+  @Test
+  void requests_go_sooner_than_their_tasks_and_those_under_way_keep_theirs() {
+    String old = ended("acme", Duration.ofDays(8), SUCCEED);
+    String older = ended("other", Duration.ofDays(9), FAILED);
+    String fresh = ended("acme", Duration.ofDays(6), SUCCEED);
+    clock.advance(Duration.ofDays(10).negated());
+    String queued = GivenTask.of("acme").submit(tasks);
+    clock.advance(Duration.ofDays(10));
+    Retention retention = retention(Map.of("requests", "7D", "rate", "2"));
+
+    assertTrue(retention.removeRequests());
+    assertEquals(
+        List.of(queued, old, fresh),
+        Rows.texts(jdbi, "select task_id from task_request order by 1"));
+    assertFalse(retention.removeRequests());
+    assertEquals(
+        List.of(queued, fresh), Rows.texts(jdbi, "select task_id from task_request order by 1"));
+    assertFalse(retention.removeBatch(), "tasks have no age");
+    assertEquals(List.of(queued, older, old, fresh), left());
+    assertEquals(
+        2.0, registry.get("tracker.retention.removed").tag("kind", "request").counter().count());
   }
 
   @Test
