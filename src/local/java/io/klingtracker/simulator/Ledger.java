@@ -26,6 +26,7 @@ public final class Ledger {
       String model,
       BigDecimal units,
       @Nullable String callbackUrl,
+      String prompt,
       long at) {}
 
   /**

@@ -4,6 +4,7 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
+import java.util.Map;
 import java.util.Random;
 import java.util.Set;
 
@@ -19,13 +20,14 @@ public final class RandomSwitches {
    * Sets all of them.
    *
    * @param odd models that may take no {@code external_task_id}, or no {@code callback_url}
-   * @return how they stand, for people
+   * @return how they stand
    */
-  public static String all(Random random, SimulatorSettings settings, Set<String> odd) {
+  public static Map<String, Object> all(
+      Random random, SimulatorSettings settings, Set<String> odd) {
     for (String name : settings.switches().keySet()) {
       turn(name, random, settings, odd);
     }
-    return settings.switches().toString();
+    return settings.switches();
   }
 
   private static void turn(

@@ -127,6 +127,7 @@ final class TaskBook implements AutoCloseable {
             order.model(),
             order.units(),
             order.callbackUrl(),
+            body.prompt(),
             now));
     journal(j -> j.writeCreated(task));
     return task;

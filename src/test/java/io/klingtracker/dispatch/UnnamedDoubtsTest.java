@@ -170,7 +170,7 @@ class UnnamedDoubtsTest {
     resetOnceAccepted();
     String task = submit("a cat");
     dispatch();
-    assertEquals(List.of(task), replica.reconciler.decide().inDoubt());
+    assertEquals(List.of(task), replica.reconciler.decide().waiting());
 
     assertEquals(
         "its create may still arrive; decide after 2026-11-30T12:00:30.002Z",
@@ -189,7 +189,7 @@ class UnnamedDoubtsTest {
     assertEquals("submitted", status(jdbi, task));
     assertEquals(
         klingId(1), text(jdbi, "select kling_task_id from task where id = '" + task + "'"));
-    assertEquals(List.of(), replica.reconciler.decide().inDoubt());
+    assertEquals(List.of(), replica.reconciler.decide().waiting());
     assertEquals(2, simulator.ledger().accepted());
   }
 

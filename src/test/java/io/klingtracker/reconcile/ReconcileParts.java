@@ -147,9 +147,12 @@ public final class ReconcileParts {
       decisions.notAccepted(taskId);
     }
 
-    /** Tasks whose creates are in doubt, the oldest first. */
-    public List<String> inDoubt() {
-      return decisions.all(100).stream().map(open -> open.ref().taskId()).toList();
+    /** Tasks whose creates are in doubt and went without an id of ours, the oldest first. */
+    public List<String> waiting() {
+      return decisions.all(1000).stream()
+          .filter(open -> open.doubt().isUnnamed())
+          .map(open -> open.ref().taskId())
+          .toList();
     }
   }
 
