@@ -215,19 +215,20 @@ class KlingTodayTest {
     Body body = body("{'prompt':'a'," + HD + "}");
     Kind kind = kind("text-to-video");
     String sent = UpstreamBody.of(kind, body, "kling-4.0", "id-1", "https://a/b");
-    assertTrue(sent.contains("id-1") && sent.contains("https://a/b"), sent);
+    assertTrue(sent.contains("https://a/b") && !sent.contains("id-1"), sent);
 
-    Catalog without =
-        CatalogOver.read(
-            "models: {kling-4.0: {takes: {callback_url: false, external_task_id: false}}}");
-    sent =
-        UpstreamBody.of(
-            without.ofName("text-to-video").orElseThrow(),
-            body,
-            "kling-4.0",
-            "id-1",
-            "https://a/b");
+    sent = sentWith("{callback_url: false, external_task_id: true}", body);
+    assertTrue(sent.contains("id-1") && !sent.contains("https://a/b"), sent);
+    sent = sentWith("{callback_url: true, external_task_id: true}", body);
+    assertTrue(sent.contains("id-1") && sent.contains("https://a/b"), sent);
+    sent = sentWith("{callback_url: false, external_task_id: false}", body);
     assertFalse(sent.contains("id-1") || sent.contains("https://a/b"), sent);
+  }
+
+  private static String sentWith(String takes, Body body) {
+    Catalog catalog = CatalogOver.read("models: {kling-4.0: {takes: %s}}".formatted(takes));
+    return UpstreamBody.of(
+        catalog.ofName("text-to-video").orElseThrow(), body, "kling-4.0", "id-1", "https://a/b");
   }
 
   /** Paths that are passed on, with what they count: 13.4 and 13.5. */
