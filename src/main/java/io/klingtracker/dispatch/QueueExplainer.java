@@ -146,7 +146,7 @@ class QueueExplainer implements QueueView {
     String account = place.account();
     return account == null || now.capacity().accounts().contains(account)
         ? "it is sent to Kling when its turn comes and a slot is free"
-        : "it fails, unsent, unless account %s is configured again within %d minutes"
+        : "it fails, unsent, unless account %s is configured again within %s minutes"
             .formatted(account, GoneAccounts.GONE_AFTER.toMinutes());
   }
 

@@ -152,12 +152,12 @@ final class UnnamedSearch {
     String more = fitting.size() > TOLD ? ", …" : "";
     String why =
         alike > 1
-            ? "; %d creates of ours are alike".formatted(alike)
+            ? "; %s creates of ours are alike".formatted(alike)
             : fitting.stream().allMatch(UnnamedSearch::showsAll)
                 ? ""
                 : "; it does not show what was asked of them";
     return new Verdict(
-        null, "Kling lists %d that may be it (%s%s)%s".formatted(fitting.size(), ids, more, why));
+        null, "Kling lists %s that may be it (%s%s)%s".formatted(fitting.size(), ids, more, why));
   }
 
   private static boolean agrees(@Nullable String shown, Predicate<String> ours) {
@@ -235,7 +235,7 @@ final class UnnamedSearch {
   }
 
   private static String tooLong() {
-    return "more than %d tasks are newer".formatted(MAX_PAGES * KlingClient.PAGE);
+    return "more than %s tasks are newer".formatted(MAX_PAGES * KlingClient.PAGE);
   }
 
   private static String why(ListAnswer answer) {

@@ -108,7 +108,7 @@ final class TaskListing {
         // Of few tasks, so that they are looked through; the planner would guess one in two
         // hundred.
         where.append(
-            " and case when t.metadata ->> :label%1$d = :text%1$d then true else false end"
+            " and case when t.metadata ->> :label%1$s = :text%1$s then true else false end"
                 .formatted(i));
         label(values, filter, i);
       }
@@ -130,7 +130,7 @@ final class TaskListing {
           .append(
               """
               (select l.task_id from task_label l
-               where l.tenant_id = :tenant and l.term = task_label_term(:label%1$d, :text%1$d)%2$s) l%1$d\
+               where l.tenant_id = :tenant and l.term = task_label_term(:label%1$s, :text%1$s)%2$s) l%1$s\
               """
                   .formatted(i, range("l.task_id", filter, before, values)))
           .append(i == 0 ? "" : " on " + name + ".task_id = l0.task_id");

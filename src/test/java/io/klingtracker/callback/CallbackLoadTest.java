@@ -127,13 +127,17 @@ class CallbackLoadTest {
   void a_receipt_that_postgresql_does_not_take_harms_no_neighbour() throws Exception {
     ReceiptWriter writer = callbacks.writer;
     List<CompletableFuture<Void>> kept = new ArrayList<>();
+    List<String> ids = new ArrayList<>();
+    for (int i = 0; i < 60; i++) {
+      ids.add(GivenTasks.sent(jdbi, tasks, clock.instant().plusSeconds(3600)));
+    }
     try (Handle other = jdbi.open()) {
       // Whoever writes first waits here, so that the rest comes together.
       other.begin();
       other.execute("lock table callback_receipt in exclusive mode");
       List<Future<?>> firsts = new ArrayList<>();
       for (int i = 0; i < 60; i++) {
-        Receipt receipt = receipt("task-" + i, i % 20 == 13 ? "not JSON" : "{}");
+        Receipt receipt = receipt(ids.get(i), i % 20 == 13 ? "not JSON" : "{}");
         CompletableFuture<Void> stage = new CompletableFuture<>();
         kept.add(stage);
         firsts.add(
