@@ -138,6 +138,22 @@ class ClientsTest {
     }
   }
 
+  @ParameterizedTest
+  @ValueSource(strings = {"<", ">", "|", "\\", "{", "}", "^", "`", "\"", "%zz", "%"})
+  void a_query_may_have_what_no_uri_has(String raw) throws IOException {
+    List<String> headers = List.of("Authorization: Bearer " + tenant.apiKey());
+    RawClient client = new RawClient(base);
+    RawClient.Answer none =
+        client.send("GET", "/v1/tasks?external_task_id=" + raw, headers, new byte[0]);
+    assertEquals(200, none.status(), none.body());
+    RawClient.Answer unknown = client.send("GET", "/v1/tasks?" + raw + "=1", headers, new byte[0]);
+    assertEquals(400, unknown.status(), unknown.body());
+    assertEquals("application/problem+json", unknown.contentType());
+    RawClient.Answer kling = client.send("GET", CREATE + "?pageNum=" + raw, headers, new byte[0]);
+    assertEquals(400, kling.status(), kling.body());
+    assertTrue(kling.body().contains("\"code\":1201"), kling.body());
+  }
+
   @Test
   void what_is_shown_may_be_sent_back_with_or_without_a_byte_order_mark() throws IOException {
     RawClient client = new RawClient(base);
