@@ -135,9 +135,22 @@ public final class Catalog {
     return Optional.ofNullable(byPath.get(path));
   }
 
-  /** The kind with this name, such as {@code text2video}, as a stored task has it. */
+  /** The kind with this name, such as {@code text2video}. */
   public Optional<Kind> ofName(String name) {
     return Optional.ofNullable(byName.get(name));
+  }
+
+  /**
+   * The kind of a task that was sent: an overlay that takes a built-in one out says that no more
+   * are taken, not that Kling forgets those it has. Empty for another overlay's or version's.
+   */
+  public Optional<Kind> ofSent(String name) {
+    return ofName(name).or(() -> BUILT_IN.ofName(name));
+  }
+
+  /** Why nothing can be asked or sent for a task of a kind that is not there. */
+  public static String noKind(String name) {
+    return "the catalogue has no kind %s any more".formatted(name);
   }
 
   /** The synchronous path with exactly this path; it takes POST, or GET alone. */

@@ -59,6 +59,12 @@ class Dispatcher {
   /** How often claims of ours are sought that nobody works on. */
   private static final Duration LET_GO_EVERY = Duration.ofSeconds(5);
 
+  /** How long tasks wait for a kind that this replica's catalogue does not have. */
+  static final Duration KIND_GONE_AFTER = GoneAccounts.GONE_AFTER;
+
+  private static final String KIND_GONE =
+      "no such kind of task any more: %s; nothing was sent to Kling";
+
   private static final String TOO_LATE =
       "not dispatched before its deadline; Kling does not have it";
 
@@ -77,6 +83,10 @@ class Dispatcher {
   private final ExecutorService executor;
   private final Duration resendAfter;
   private final Map<String, Claim> inFlight = new ConcurrentHashMap<>();
+
+  /** Since when kinds of tasks that wait were not in the catalogue; a few at the most. */
+  private final Map<String, Instant> missed = new ConcurrentHashMap<>();
+
   private final Attempts attempts = new Attempts();
   private volatile Instant nextLetGo = Instant.MIN;
   private volatile Instant nextLook = Instant.MIN;
@@ -153,6 +163,7 @@ class Dispatcher {
     }
     if (!now.isBefore(nextLook)) {
       nextLook = now.plus(POLL);
+      missed.keySet().removeIf(kind -> Catalog.current().ofName(kind).isPresent());
       failLate();
     }
     int room = room();
@@ -279,7 +290,11 @@ class Dispatcher {
     String path;
     String body;
     try {
-      Kind kind = Catalog.current().ofName(claim.ref().kind()).orElseThrow();
+      Optional<Kind> known = Catalog.current().ofName(claim.ref().kind());
+      if (known.isEmpty()) {
+        return withoutKind(claim);
+      }
+      Kind kind = known.get();
       if (models.isDiscontinued(claim.ref().model())
           || kind.isRetired(
               claim.ref().model(), LocalDate.ofInstant(clock.instant(), ZoneOffset.UTC))) {
@@ -311,15 +326,34 @@ class Dispatcher {
     }
   }
 
-  /** Kling has switched its model off while it was queued: nothing is sent. */
+  /**
+   * Its kind was taken out of the catalogue while it was queued. Other replicas may have another
+   * overlay or version for a while; then it is theirs to send.
+   */
+  private CompletionStage<?> withoutKind(Claim claim) {
+    String kind = claim.ref().kind();
+    Instant now = clock.instant();
+    Instant since = Objects.requireNonNullElse(missed.putIfAbsent(kind, now), now);
+    if (now.isBefore(since.plus(KIND_GONE_AFTER))) {
+      store.release(claim, settler.retryAt(claim), Catalog.noKind(kind));
+      return done();
+    }
+    LOG.warnf("taskId=%s failed: %s", claim.taskId(), Catalog.noKind(kind));
+    return refused(claim, new TaskSignal.Failed(null, KIND_GONE.formatted(kind)));
+  }
+
+  /** Kling has switched its model off while it was queued. */
   private CompletionStage<?> retired(Claim claim) {
-    tasks.refuse(
-        claim.taskId(),
-        claim.held(),
-        Source.DISPATCH,
+    return refused(
+        claim,
         new TaskSignal.Failed(
             ErrorCode.MODEL_DISCONTINUED.klingCode(),
             RequestRules.discontinued(String.valueOf(claim.ref().model()))));
+  }
+
+  /** Nothing is sent. */
+  private CompletionStage<?> refused(Claim claim, TaskSignal.Failed why) {
+    tasks.refuse(claim.taskId(), claim.held(), Source.DISPATCH, why);
     // Its slot is free.
     whenSettled.run();
     return done();

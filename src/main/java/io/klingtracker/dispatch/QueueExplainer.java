@@ -1,5 +1,6 @@
 package io.klingtracker.dispatch;
 
+import io.klingtracker.catalog.Catalog;
 import io.klingtracker.catalog.ModelMapping;
 import io.klingtracker.dispatch.QueueReader.Check;
 import io.klingtracker.dispatch.QueueReader.Place;
@@ -132,7 +133,7 @@ class QueueExplainer implements QueueView {
     Duration finish = forecast.untilFinish();
     return new QueueStatus(
         reason(now, place, slots, free, time),
-        next(now, place),
+        next(now, task.kind(), place),
         place.dueAt().isAfter(time) ? nextAt(place) : null,
         place.ahead() + 1,
         place.ahead() >= QueueReader.COUNTED,
@@ -142,7 +143,11 @@ class QueueExplainer implements QueueView {
         place.attempts());
   }
 
-  private static String next(View now, Place place) {
+  private static String next(View now, String kind, Place place) {
+    if (Catalog.current().ofName(kind).isEmpty()) {
+      return "it fails, unsent, unless the catalogue has the kind %s again within %s minutes"
+          .formatted(kind, Dispatcher.KIND_GONE_AFTER.toMinutes());
+    }
     String account = place.account();
     return account == null || now.capacity().accounts().contains(account)
         ? "it is sent to Kling when its turn comes and a slot is free"

@@ -86,7 +86,7 @@ record NewerTask(
     BigDecimal units = task.units();
     if (units != null) {
       String family =
-          Catalog.current().ofName(task.kind()).map(Kind::family).orElse(Family.VIDEO).wireName();
+          Catalog.current().ofSent(task.kind()).map(Kind::family).orElse(Family.VIDEO).wireName();
       billing.add(
           Map.of("charge_type", "unit", "amount", units.toPlainString(), "package_type", family));
     }

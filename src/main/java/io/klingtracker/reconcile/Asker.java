@@ -101,14 +101,16 @@ final class Asker {
    */
   void ask(String account, String name, List<Check> checks, boolean listed) {
     // A newer version's kind, or an older one's: whoever knows it asks.
-    Optional<Kind> kind = Catalog.current().ofName(name);
+    Optional<Kind> kind = Catalog.current().ofSent(name);
     if (kind.isPresent()) {
       checks = withoutUnnamed(account, kind.get(), checks, listed);
     }
     Map<Boolean, List<Check>> askable =
         checks.stream().collect(Collectors.partitioningBy(c -> kind.isPresent() && c.canBeAsked()));
     List<Check> nameless = askable.getOrDefault(false, List.of());
-    checkSettler.unanswered(nameless, Silence.unasked("there is no id to ask for"));
+    checkSettler.unanswered(
+        nameless,
+        Silence.unasked(kind.isPresent() ? "there is no id to ask for" : Catalog.noKind(name)));
     progress.done(nameless);
     List<Check> left = askable.getOrDefault(true, List.of());
     if (left.isEmpty()) {
@@ -216,7 +218,10 @@ final class Asker {
     CheckShares.Shares shares = alone.take(round.account(), checks);
     defer(shares.deferred());
     for (Check check : shares.asked()) {
-      call(round.account(), check, () -> kling.query(round.account(), check.queryPath()))
+      call(
+              round.account(),
+              check,
+              () -> kling.query(round.account(), check.queryPath(round.kind())))
           .whenComplete(
               (answer, failure) ->
                   settle(

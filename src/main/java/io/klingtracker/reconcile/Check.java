@@ -1,6 +1,5 @@
 package io.klingtracker.reconcile;
 
-import io.klingtracker.catalog.Catalog;
 import io.klingtracker.catalog.Kind;
 import io.klingtracker.kling.KlingIds;
 import io.klingtracker.task.TaskStatus;
@@ -76,15 +75,11 @@ record Check(
   }
 
   /** Kling's path to ask for this one task. */
-  String queryPath() {
+  String queryPath(Kind of) {
     String own = ownId();
     return klingTaskId != null || own == null
-        ? rules().queryPath(String.valueOf(klingTaskId))
-        : rules().queryByOwnIdPath(own);
-  }
-
-  Kind rules() {
-    return Catalog.current().ofName(kind()).orElseThrow();
+        ? of.queryPath(String.valueOf(klingTaskId))
+        : of.queryByOwnIdPath(own);
   }
 
   String taskId() {

@@ -152,7 +152,15 @@ class DoubtDecisions {
     if (!KlingIds.canBeAsked(klingTaskId)) {
       throw refused("kling_task_id is none that Kling could have");
     }
-    Kind kind = Catalog.current().ofName(open.ref().kind()).orElseThrow();
+    String name = open.ref().kind();
+    Kind kind =
+        Catalog.current()
+            .ofSent(name)
+            .orElseThrow(
+                () ->
+                    conflict(
+                        Catalog.noKind(name)
+                            + ", so Kling cannot be asked; put it into tracker.catalog.file again"));
     QueryAnswer answer =
         kling.query(open.ref().account(), kind.queryPath(klingTaskId)).toCompletableFuture().join();
     if (answer instanceof QueryAnswer.Found found

@@ -143,7 +143,7 @@ class DoubtSettler {
     Instant safe = safe(doubt, 1);
     String reason =
         UNNAMED
-            + (searched
+            + (silence.failure() != null
                 ? silence.words()
                 : "its list is looked through when the create cannot arrive any more");
     return keep(

@@ -47,7 +47,7 @@ final class CallbackBody {
       JsonNode parsed = read(event);
       boolean newer =
           Catalog.current()
-              .ofName(parsed.path("kind").asText())
+              .ofSent(parsed.path("kind").asText())
               .filter(kind -> kind.dialect() == Kind.Dialect.NEWER)
               .isPresent();
       return JSON.writeValueAsBytes(

@@ -62,6 +62,7 @@ class ErrorClassesTest {
           not dispatched before its deadline; Kling does not have it | capacity | true
           not accepted, turned away before Kling 8 times: 403 | kling |
           no such Kling account any more: second | ours | false
+          no such kind of task any more: house; nothing was sent to Kling | input | false
           Service busy | kling |
           The reason was: Image pixel is invalid | kling |
           '' | kling |

@@ -4,9 +4,13 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import io.klingtracker.catalog.Catalog;
+import io.klingtracker.catalog.CatalogOver;
 import io.klingtracker.kling.CreateAnswer;
+import io.klingtracker.task.GivenTask;
 import io.klingtracker.testing.TestDatabase;
 import io.klingtracker.upstream.KlingAccounts;
+import io.klingtracker.upstream.QueueView.QueueStatus;
 import io.micrometer.core.instrument.Counter;
 import java.time.Duration;
 import java.time.Instant;
@@ -24,6 +28,9 @@ import org.junit.jupiter.params.provider.CsvSource;
  * Slots and accounts: what an acceptance takes, and who gets none until Kling takes tasks again.
  */
 class DispatcherTest extends DispatcherRig {
+
+  private static final String HOUSE =
+      "kinds: {house: {route: /v1/videos/house, family: video, results: [videos]}}";
 
   @RegisterExtension static final TestDatabase DATABASE = TestDatabase.fresh();
 
@@ -249,6 +256,76 @@ class DispatcherTest extends DispatcherRig {
     assertEquals(5, most);
     assertEquals(200, new HashSet<>(kling.created).size());
     assertTrue(busyMillis >= 0.95 * wholeMillis, busyMillis + " of " + wholeMillis + " ms");
+  }
+
+  @Test
+  void a_task_whose_kind_was_taken_out_fails_unsent_after_an_hour() {
+    Replica replica = replica();
+    String sent;
+    String queued;
+    try (CatalogOver over = new CatalogOver(HOUSE)) {
+      sent = submit(replica, "house");
+      pass(replica);
+      queued = submit(replica, "house");
+    }
+
+    pass(replica);
+    clock.advance(Duration.ofMinutes(58));
+    pass(replica);
+    assertEquals("queued", status(queued));
+    QueueStatus explained = explain(replica, queued);
+    assertTrue(
+        explained.reason().contains("(last try: the catalogue has no kind house any more)"),
+        explained.reason());
+    assertEquals(
+        "it fails, unsent, unless the catalogue has the kind house again within 60 minutes",
+        explained.next());
+
+    clock.advance(Duration.ofMinutes(2));
+    pass(replica);
+    assertEquals("failed", status(queued));
+    assertEquals(List.of(sent), kling.created);
+    String message = text("select status_message from task where id = '" + queued + "'");
+    assertEquals("no such kind of task any more: house; nothing was sent to Kling", message);
+    assertEquals("input", Catalog.current().errorClass(null, message).name().wireName());
+    assertEquals(0, count("dispatch_queue"));
+    assertEquals(0, count("set_aside"));
+  }
+
+  @Test
+  void a_task_whose_kind_is_there_again_in_time_is_sent() {
+    Replica replica = replica();
+    String task = submit(replica, "house");
+    for (int i = 0; i < 2; i++) {
+      pass(replica);
+      clock.advance(Duration.ofMinutes(50));
+      try (CatalogOver over = new CatalogOver(HOUSE)) {
+        pass(replica);
+      }
+      assertEquals("submitted", status(task));
+      task = submit(replica, "house");
+    }
+    assertEquals(2, kling.created.size());
+  }
+
+  @Test
+  void a_task_whose_model_was_taken_out_is_sent_as_it_was_accepted() {
+    Replica replica = replica();
+    String task;
+    try (CatalogOver over = new CatalogOver("models: {house-1: {kinds: {text2video: {}}}}")) {
+      clock.advance(Duration.ofMillis(1));
+      task = Replica.submit(replica.tasks, "acme", "house-1", 5);
+    }
+
+    pass(replica);
+
+    assertEquals(List.of(task), kling.created);
+    assertEquals("submitted", status(task));
+  }
+
+  private String submit(Replica replica, String kind) {
+    clock.advance(Duration.ofMillis(1));
+    return GivenTask.of("acme").kind(kind).submit(replica.tasks);
   }
 
   private static int counted(Replica replica, String what) {

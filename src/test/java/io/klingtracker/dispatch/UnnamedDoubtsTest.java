@@ -235,6 +235,37 @@ class UnnamedDoubtsTest {
     assertEquals(1, simulator.ledger().accepted());
   }
 
+  @Test
+  void one_whose_kind_was_taken_out_is_decided_where_we_know_its_path() {
+    resetOnceAccepted();
+    String task = submit("a cat");
+    rounds(LATER, Duration.ofSeconds(30));
+
+    jdbi.useHandle(h -> h.execute("update task set kind = 'house'"));
+    assertEquals(
+        "the catalogue has no kind house any more, so Kling cannot be asked; put it into"
+            + " tracker.catalog.file again",
+        refusal(() -> replica.reconciler.decide().accepted(task, klingId(0))));
+    clock.advance(Duration.ofHours(1));
+    replica.reconciler.runOnce();
+    String reason = explain(task);
+    assertTrue(reason.contains("the catalogue has no kind house any more"), reason);
+    jdbi.useHandle(h -> h.execute("update task set kind = 'text-to-video'"));
+
+    String without =
+        """
+        kinds: {text-to-video: ~}
+        models:
+          kling-2.5-turbo: {fields: {prompt: ~}}
+          kling-2.6: {fields: {prompt: ~}}
+          kling-4.0: {fields: {prompt: ~}}
+        """;
+    try (CatalogOver over = new CatalogOver(without)) {
+      replica.reconciler.decide().accepted(task, klingId(0));
+    }
+    assertEquals("submitted", status(jdbi, task));
+  }
+
   private static CatalogOver takesId(boolean takes) {
     return new CatalogOver("models: {kling-4.0: {takes: {external_task_id: %s}}}".formatted(takes));
   }
