@@ -42,6 +42,7 @@ public final class Catalog {
   private final UnitPrice unitPrice;
   private final ErrorClasses errors;
   private final List<Change> changes;
+  private final Set<String> overlaid;
 
   /**
    * What an overlay changes.
@@ -59,7 +60,8 @@ public final class Catalog {
       Prices prices,
       UnitPrice unitPrice,
       ErrorClasses errors,
-      List<Change> changes) {
+      List<Change> changes,
+      Set<String> overlaid) {
     this.version = version;
     this.kinds = List.copyOf(kinds);
     this.byPath = index(this.kinds, Kind::path);
@@ -78,6 +80,7 @@ public final class Catalog {
     this.unitPrice = unitPrice;
     this.errors = errors;
     this.changes = List.copyOf(changes);
+    this.overlaid = Set.copyOf(overlaid);
   }
 
   /** What requests meet now. */
@@ -113,11 +116,9 @@ public final class Catalog {
     return changes;
   }
 
-  /** Whether the overlay says something of a model's row. */
+  /** Whether the overlay changes something that applies to a model; see {@link OverlayReach}. */
   boolean isOverlaid(String model) {
-    String place = "models." + model;
-    return changes.stream()
-        .anyMatch(change -> change.place.equals(place) || change.place.startsWith(place + "."));
+    return overlaid.contains(model);
   }
 
   /** Every kind, in the order of Kling's documentation. */

@@ -18,8 +18,9 @@ public final class CatalogDocs {
    * One public model name.
    *
    * @param name what a caller says
-   * @param origin where it comes from: {@code tenant}, the setting that maps it, {@code overlay} or
-   *     {@code built-in}
+   * @param origin {@code overlay} where something that applies to it comes from there, be it mapped
+   *     or not; else where its name does: {@code tenant}, the setting that maps it, or {@code
+   *     built-in}
    * @param discontinued true when Kling has switched it off, so that every request is refused
    * @param accepts what it takes, path by path
    */
@@ -63,7 +64,7 @@ public final class CatalogDocs {
             || kinds.stream().allMatch(kind -> row(kind, upstream).isRetired(day));
     return new Listed(
         name,
-        mapping.origin(name).orElse(catalog.isOverlaid(name) ? "overlay" : "built-in"),
+        catalog.isOverlaid(upstream) ? "overlay" : mapping.origin(name).orElse("built-in"),
         discontinued,
         kinds.stream().map(kind -> accepts(kind, name, row(kind, upstream))).toList());
   }

@@ -87,15 +87,16 @@ final class CatalogReader {
     String version = root.need("version").text();
     List<Catalog.Change> changes = new ArrayList<>();
     if (overlay == null) {
-      return new CatalogReader(root).catalog(version, changes);
+      return new CatalogReader(root).catalog(version, changes, null);
     }
     CatalogNode over = CatalogNode.parse(overlay.file(), overlay.text());
     over.members(TABLES);
     version += "+" + over.get("version", CatalogNode::text, digest(overlay.text()));
     root.compare(over, PRICES_FIRST, changes);
     try {
-      return new CatalogReader(without(root, over).under(over, PRICES_FIRST))
-          .catalog(version, changes);
+      CatalogNode whole = without(root, over).under(over, PRICES_FIRST);
+      return new CatalogReader(whole)
+          .catalog(version, changes, new OverlayReach(root, over, whole));
     } catch (CatalogFault e) {
       throw blamed(e, overlay.file(), over);
     }
@@ -173,7 +174,8 @@ final class CatalogReader {
     return HexFormat.of().formatHex(digest, 0, 4);
   }
 
-  private Catalog catalog(String version, List<Catalog.Change> changes) {
+  private Catalog catalog(
+      String version, List<Catalog.Change> changes, @Nullable OverlayReach reach) {
     root.members(TABLES);
     root.need("format").word(List.of(FORMAT));
     root.need("parts")
@@ -193,7 +195,8 @@ final class CatalogReader {
         new Prices(prices),
         UnitPrice.read(root.need("money")),
         ErrorClasses.read(root.need("errors")),
-        changes);
+        changes,
+        reach == null ? Set.of() : reach.models(all));
   }
 
   /** No two kinds, and no kind and synchronous path, are one path. */

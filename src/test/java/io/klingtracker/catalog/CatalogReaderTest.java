@@ -9,7 +9,12 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.klingtracker.json.Body;
 import java.math.BigDecimal;
+import java.time.LocalDate;
 import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.stream.Collectors;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -71,6 +76,51 @@ class CatalogReaderTest {
     assertEquals("8", with.units(kind, "kling-5.0", request).toPlainString());
     assertTrue(with.knowsModel("kling-5.0"));
     assertFalse(Catalog.builtIn().knowsModel("kling-5.0"));
+  }
+
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = '|',
+      textBlock =
+          """
+          models: {kling-4.0: {retired: 2030-01-01}} | kling-4.0, kling-4.0-flash
+          models: {kling-4.0: {takes: {callback_url: true}}} |
+          kinds: {omni-image: {fields: {n: {whole: 1..4}}}} | kling-image-o1, kling-v3-omni
+          groups: {camera: {camera_control.config.zoom: {number: 0..1}}} | kling-v1, kling-v1-5, kling-v1-6, kling-v2-1, kling-v2-1-master, kling-v2-5-turbo, kling-v2-6, kling-v2-master, kling-v3
+          parts: {element: text} | kling-2.5-turbo, kling-2.6, kling-3.0, kling-3.0-omni, kling-3.0-turbo, kling-4.0, kling-4.0-flash, kling-o1
+          common: {newer: {options.callback_url: any}} | kling-2.5-turbo, kling-2.6, kling-3.0, kling-3.0-omni, kling-3.0-turbo, kling-4.0, kling-4.0-flash, kling-o1
+          prices: [{kinds: [text2video], model: kling-v3, per: second, units: 1}] | kling-v3
+          prices: [{kinds: [omni-image], per: image, units: 1}] | kling-image-o1, kling-v3-omni
+          kinds: {multi-image2image: ~} |
+          kinds: {omni-image: ~} | kling-v3-omni
+          models: {kling-3: {kinds: {text-to-video: {}}}} | kling-3
+          money: {unit: 1} |
+          """)
+  void a_row_is_the_overlay_s_if_anything_of_it_is(String yaml, @Nullable String models) {
+    Catalog over = over(yaml);
+
+    assertEquals(
+        models == null ? "" : models,
+        over.modelNames().stream()
+            .filter(over::isOverlaid)
+            .sorted()
+            .collect(Collectors.joining(", ")));
+  }
+
+  @Test
+  void a_name_that_leads_to_such_a_row_is_listed_as_the_overlay_s() {
+    ModelMapping mapping =
+        ModelMapping.of(Map.of("best", "kling-v3", "good", "kling-v2-6"), Set.of());
+    Map<String, String> origins =
+        CatalogDocs.models(
+                over("models: {kling-v3: {retired: 2030-01-01}}"), mapping, LocalDate.EPOCH)
+            .stream()
+            .collect(Collectors.toMap(CatalogDocs.Listed::name, CatalogDocs.Listed::origin));
+
+    assertEquals("overlay", origins.get("best"));
+    assertEquals("overlay", origins.get("kling-v3"));
+    assertEquals("kling.models", origins.get("good"));
+    assertEquals("built-in", origins.get("kling-v2-6"));
   }
 
   @Test
