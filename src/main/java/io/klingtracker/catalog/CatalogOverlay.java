@@ -14,7 +14,10 @@ import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.List;
 import java.util.Optional;
+import java.util.Set;
+import java.util.stream.Collectors;
 import org.jboss.logging.Logger;
 import org.jspecify.annotations.Nullable;
 
@@ -28,6 +31,9 @@ public class CatalogOverlay {
 
   private static final Logger LOG = Logger.getLogger(CatalogOverlay.class);
 
+  /** The {@link #state} without a file, or with one that changes nothing. */
+  public static final String NOTHING = "none";
+
   /** How often its content is looked at. */
   private static final Duration POLL = Duration.ofSeconds(2);
 
@@ -35,7 +41,7 @@ public class CatalogOverlay {
   private static final int MAX_LOGGED = 20;
 
   private final Event<CatalogChanged> changed;
-  private String used = "";
+  private volatile String used = "";
   private @Nullable String seen;
   private volatile @Nullable String fault;
 
@@ -64,6 +70,11 @@ public class CatalogOverlay {
     read(file, text(file));
   }
 
+  /** By what the overlay in use is known again, whatever its version is: eight hex digits. */
+  public String state() {
+    return Catalog.current().changes().isEmpty() ? NOTHING : CatalogReader.digest(used);
+  }
+
   /** Why the file is refused that is there now; empty while it is in use. */
   Optional<String> fault() {
     return Optional.ofNullable(fault);
@@ -85,10 +96,12 @@ public class CatalogOverlay {
       if (!text.equals(used)) {
         Catalog.use(read(file, text));
         used = text;
-        log(Catalog.current());
+        Catalog after = Catalog.current();
+        List<String> gone = gone(before, after);
+        log(after);
+        gone.stream().limit(MAX_LOGGED).forEach(at -> LOG.infof("catalogue %s: as built in", at));
         changed.fire(
-            new CatalogChanged(
-                before.version(), Catalog.current().version(), Catalog.current().changes()));
+            new CatalogChanged(before.version(), after.version(), state(), after.changes(), gone));
       }
       fault = null;
     } catch (CatalogFault e) {
@@ -99,6 +112,15 @@ public class CatalogOverlay {
       fault = e.getMessage();
     }
     return false;
+  }
+
+  private static List<String> gone(Catalog before, Catalog after) {
+    Set<String> places =
+        after.changes().stream().map(Catalog.Change::place).collect(Collectors.toSet());
+    return before.changes().stream()
+        .map(Catalog.Change::place)
+        .filter(place -> !places.contains(place))
+        .toList();
   }
 
   private static Catalog read(Path file, String text) {

@@ -169,7 +169,8 @@ final class CatalogReader {
   /** A file over the built-in one, by its name, and what it holds. */
   record Overlay(String file, String text) {}
 
-  private static String digest(String text) {
+  /** Eight hex digits by which a file's text is known again. */
+  static String digest(String text) {
     byte[] digest = Hashes.sha256(text.getBytes(StandardCharsets.UTF_8));
     return HexFormat.of().formatHex(digest, 0, 4);
   }

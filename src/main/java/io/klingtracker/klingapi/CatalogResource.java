@@ -23,28 +23,43 @@ import org.jboss.logging.Logger;
 import org.jspecify.annotations.Nullable;
 
 /** The catalogue that requests meet, and what the file over the built-in one changes. */
-@Path("/admin/v1/catalog")
+@Path(CatalogResource.PATH)
 @Produces(MediaType.APPLICATION_JSON)
 @Singleton
 public class CatalogResource {
 
   private static final Logger LOG = Logger.getLogger(CatalogResource.class);
 
+  private static final String FILE = "tracker.catalog.file";
+  static final String PATH = "/admin/v1/catalog";
+
   private final AuditLog audit;
+  private final CatalogOverlay overlay;
 
   /**
    * The resource.
    *
-   * @param overlay made with this, at the start: nobody else needs it
+   * @param overlay made with this, at the start: before anybody asks what Kling takes
    */
   @Inject
-  CatalogResource(AuditLog audit, @SuppressWarnings("unused") CatalogOverlay overlay) {
+  CatalogResource(AuditLog audit, CatalogOverlay overlay) {
     this.audit = audit;
+    this.overlay = overlay;
   }
 
   /** Before anybody asks what Kling takes. */
   void onStart(@Observes @Priority(Interceptor.Priority.PLATFORM_BEFORE) StartupEvent start) {
     LOG.debugf("catalogue %s", Catalog.current().version());
+  }
+
+  /** With a database: a file that was edited while nothing ran is a change like another. */
+  void onStarted(@Observes StartupEvent start) {
+    Catalog catalog = Catalog.current();
+    String detail =
+        "%s from a start on: %s".formatted(catalog.version(), places(catalog.changes()));
+    if (audit.notedIfNew(FILE, PATH, overlay.state(), CatalogOverlay.NOTHING, detail)) {
+      LOG.infof("catalogue %s from this start on; another was used last", catalog.version());
+    }
   }
 
   /**
@@ -82,12 +97,22 @@ public class CatalogResource {
 
   void onChange(@Observes CatalogChanged changed) {
     audit.noted(
-        "tracker.catalog.file",
-        "/admin/v1/catalog",
-        "%s to %s: %s"
+        FILE,
+        PATH,
+        "%s: %s to %s: %s%s"
             .formatted(
+                changed.state(),
                 changed.before(),
                 changed.after(),
-                String.join(", ", changed.changes().stream().map(Catalog.Change::place).toList())));
+                changed.gone().isEmpty()
+                    ? ""
+                    : "no more " + String.join(", ", changed.gone()) + "; ",
+                places(changed.changes())));
+  }
+
+  private static String places(List<Catalog.Change> changes) {
+    return changes.isEmpty()
+        ? "as built in"
+        : String.join(", ", changes.stream().map(Catalog.Change::place).toList());
   }
 }

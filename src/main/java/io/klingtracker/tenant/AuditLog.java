@@ -46,6 +46,16 @@ public class AuditLog {
       values (:id, :now, :actor, '', 'SET', :path, 200, left(cast(:detail as text), 200))
       """;
 
+  /** Of the newest note of an actor, what stands before the first colon is its state. */
+  private static final String NOTED_IF_NEW =
+      """
+      insert into audit_log (request_id, at, actor, address, method, path, status, detail)
+      select :id, :now, :actor, '', 'SET', :path, 200, left(cast(:detail as text), 200)
+      where cast(:state as text) <> coalesce(
+        (select split_part(detail, ':', 1) from audit_log where actor = :actor and method = 'SET' order by id desc limit 1),
+        :initial)
+      """;
+
   private static final String PAGE =
       """
       select id, request_id::text as request_id, at, actor, address, method, path, status, detail from audit_log
@@ -79,7 +89,7 @@ public class AuditLog {
       @Nullable String detail) {}
 
   @Inject
-  AuditLog(Jdbi jdbi, Clock clock) {
+  public AuditLog(Jdbi jdbi, Clock clock) {
     this.jdbi = jdbi;
     this.clock = clock;
   }
@@ -136,6 +146,35 @@ public class AuditLog {
     } catch (RuntimeException e) {
       // It has happened already, and the log of the service has it.
       LOG.warnf("%s on %s is not in the audit log: %s", actor, path, e.getMessage());
+    }
+  }
+
+  /**
+   * Keeps the state that a start has found, unless it is what was noted last; see {@link #noted}.
+   *
+   * @param state without colons; a note about the same actor begins with it and a colon
+   * @param initial the state where nothing was noted yet
+   * @return whether it is another than was noted last, as far as that could be read
+   */
+  public boolean notedIfNew(
+      String actor, String path, String state, String initial, String detail) {
+    try {
+      return jdbi.withHandle(
+              handle ->
+                  handle
+                      .createUpdate(NOTED_IF_NEW)
+                      .bind("id", UUID.randomUUID())
+                      .bind("now", clock.instant())
+                      .bind("actor", actor)
+                      .bind("path", path)
+                      .bind("state", state)
+                      .bind("initial", initial)
+                      .bind("detail", ForeignText.clean(state + ": " + detail, MAX_PATH))
+                      .execute())
+          == 1;
+    } catch (RuntimeException e) {
+      LOG.warnf("%s on %s is not in the audit log: %s", actor, path, e.getMessage());
+      return false;
     }
   }
 

@@ -70,6 +70,26 @@ class CatalogOverlayTest {
   }
 
   @Test
+  void what_is_taken_out_of_the_file_is_told() throws IOException {
+    CatalogOverlay overlay = overlay(MODEL);
+    String before = overlay.state();
+
+    write("models: {house-2: {kinds: {text2video: {}}}}");
+    look(overlay);
+    write("");
+    look(overlay);
+
+    assertEquals(
+        List.of(List.of("models.house-1"), List.of("models.house-2")),
+        changes.stream().map(CatalogChanged::gone).toList());
+    assertTrue(before.matches("[0-9a-f]{8}"), before);
+    assertFalse(changes.get(0).state().equals(before));
+    // Whatever is in the file: it changes nothing.
+    assertEquals(CatalogOverlay.NOTHING, changes.get(1).state());
+    assertEquals(CatalogOverlay.NOTHING, overlay.state());
+  }
+
+  @Test
   void a_broken_file_changes_nothing_and_says_why_until_it_is_mended() throws IOException {
     CatalogOverlay overlay = overlay(MODEL);
     Catalog before = Catalog.current();
@@ -144,9 +164,7 @@ class CatalogOverlayTest {
     Files.writeString(two.resolve("c.yaml"), MODEL);
     Path data = Files.createSymbolicLink(folder.resolve("..data"), one);
     file = Files.createSymbolicLink(folder.resolve("c.yaml"), data.resolve("c.yaml"));
-    CatalogOverlay overlay =
-        new CatalogOverlay(
-            () -> Optional.of(file), new Loops(), new NotifyingEvent<>(changes::add));
+    CatalogOverlay overlay = CatalogOver.started(file, changes::add);
 
     Files.delete(data);
     Files.createSymbolicLink(data, two);
@@ -171,17 +189,14 @@ class CatalogOverlayTest {
 
   private CatalogOverlay overlay(String yaml) throws IOException {
     write(yaml);
-    return new CatalogOverlay(
-        () -> Optional.of(file), new Loops(), new NotifyingEvent<>(changes::add));
+    return CatalogOver.started(file, changes::add);
   }
 
   private void write(String yaml) throws IOException {
     Files.writeString(file, yaml);
   }
 
-  /** Twice, since what is found once may be half of it. */
   private void look(CatalogOverlay overlay) {
-    overlay.look(file);
-    overlay.look(file);
+    CatalogOver.look(overlay, file);
   }
 }
