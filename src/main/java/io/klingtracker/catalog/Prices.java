@@ -22,8 +22,11 @@ import org.jspecify.annotations.Nullable;
  */
 record Prices(List<Prices.Row> rows) {
 
-  /** Longer than anything that Kling renders. */
+  /** Longer than anything that Kling renders: of a duration that cannot be read. */
   private static final int MAX_SECONDS = 300;
+
+  /** A video that is edited comes out as long as it was put in, and may have so many seconds. */
+  private static final int MAX_SECONDS_OF_EDITED = 15;
 
   /** Kling makes nine pictures at most. */
   private static final int MAX_PICTURES = 9;
@@ -104,7 +107,26 @@ record Prices(List<Prices.Row> rows) {
             .orElse(Rule.DEFAULT_SECONDS);
     int least =
         kind.fields().stream().anyMatch(f -> ORDERED.contains(f.name())) ? 1 : Rule.DEFAULT_SECONDS;
-    return Math.max(least, Math.min(MAX_SECONDS, seconds));
+    int ordered = Math.max(least, Math.min(FieldType.Seconds.MAX, seconds));
+    return row.input == 0 && edits(kind, request)
+        ? Math.max(ordered, MAX_SECONDS_OF_EDITED)
+        : ordered;
+  }
+
+  /** Whether a video is put in to be edited; of a {@code feature} one only the looks are taken. */
+  private static boolean edits(Kind kind, RequestView request) {
+    if (kind.dialect() == Kind.Dialect.NEWER) {
+      return request.contents("base_video") > 0;
+    }
+    if (!has(kind, "video_list")) {
+      return false;
+    }
+    for (JsonNode video : request.get("video_list")) {
+      if (!video.path("refer_type").asText("base").equals("feature")) {
+        return true;
+      }
+    }
+    return false;
   }
 
   /** Where Kling reads a duration of this kind; what is elsewhere is checked by nobody. */

@@ -10,6 +10,7 @@ import io.klingtracker.json.Body;
 import io.klingtracker.problem.ErrorCode;
 import io.klingtracker.problem.ProblemException;
 import java.math.BigDecimal;
+import java.time.LocalDate;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -145,7 +146,9 @@ class KindsTest {
           videos/text2video | {'prompt':'a','model_name':'kling-v2-5-turbo','duration':'10'} | 3
           videos/text2video | {'prompt':'a','model_name':'kling-v2-master'} | 10
           videos/omni-video | {'prompt':'a','aspect_ratio':'1:1','model_name':'kling-v3-omni','duration':'3','mode':'std'} | 1.8
-          videos/omni-video | {'prompt':'a','video_list':[{'video_url':'https://a/b'}]} | 6
+          videos/omni-video | {'prompt':'a','video_list':[{'video_url':'https://a/b'}]} | 18
+          videos/omni-video | {'prompt':'a','video_list':[{'video_url':'https://a/b','refer_type':'base'}],'duration':3} | 18
+          videos/omni-video | {'prompt':'a','aspect_ratio':'1:1','video_list':[{'video_url':'https://a/b','refer_type':'feature'}]} | 6
           images/generations | {'prompt':'a','model_name':'kling-v3','n':2} | 16
           audio/text-to-audio | {'prompt':'a','duration':5} | 0.25
           general/custom-voices | {'voice_name':'a','video_id':'1'} | 0.05
@@ -195,6 +198,25 @@ class KindsTest {
   }
 
   @Test
+  void a_duration_that_no_row_of_ours_bounds_counts_as_it_is_ordered() {
+    ModelMapping mapping = ModelMapping.of(Map.of("next", "kling-9"), Set.of());
+    Kind kind = Catalog.current().ofName("text2video").orElseThrow();
+    Body body = Body.parse("{\"prompt\":\"a\",\"model_name\":\"next\",\"duration\":\"9999\"}");
+
+    // At the dearest price of the kind, 3 a second.
+    assertEquals(
+        new BigDecimal("29997"), RequestRules.check(kind, body, mapping, LocalDate.EPOCH).units());
+    Kind effects = Catalog.current().ofName("effects").orElseThrow();
+    assertEquals(
+        new BigDecimal("29997"),
+        Catalog.current()
+            .units(
+                effects,
+                null,
+                new Rule.RequestView(Body.parse("{\"duration\":2147483647}").root(), null)));
+  }
+
+  @Test
   void no_kind_is_without_a_price_of_its_family() {
     for (Kind kind : Catalog.current().kinds()) {
       BigDecimal units =
@@ -233,6 +255,10 @@ class KindsTest {
           image-to-video | kling-2.5-turbo | {'contents':[{'type':'prompt','text':'a'},{'type':'first_frame','url':'aGk='}]} | 1.5
           image-to-video | kling-2.6 | {'contents':[{'type':'prompt','text':'a'},{'type':'first_frame','url':'aGk='},{'type':'voice','text':'v'}]} | 6
           text-to-video | kling-2.6 | {'prompt':'a','settings':{'audio':'native'}} | 5
+          omni-video | kling-o1 | {'contents':[{'type':'prompt','text':'a'},{'type':'base_video','url':'https://a/b'}]} | 13.5
+          omni-video | kling-o1 | {'contents':[{'type':'prompt','text':'a'},{'type':'feature_video','url':'https://a/b'}]} | 4.5
+          image-to-video | kling-4.0 | {'contents':[{'type':'prompt','text':'a'},{'type':'first_frame','url':'aGk='},{'type':'base_video','url':'https://a/b'}],'settings':{'resolution':'720p','duration':5}} | 13.44
+          image-to-video | kling-4.0-flash | {'contents':[{'type':'prompt','text':'a'},{'type':'first_frame','url':'aGk='}],'settings':{'resolution':'720p','duration':5}} | 3.36
           """)
   void the_newer_generation_is_accepted_at_its_price(
       String path, String model, String body, BigDecimal units) {

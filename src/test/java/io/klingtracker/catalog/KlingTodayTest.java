@@ -404,7 +404,7 @@ class KlingTodayTest {
           omni-video/kling-3.0-omni | {[P],'settings':{'audio':'native','resolution':'1080p'}} | 5
           omni-video/kling-3.0-omni | {[P V]} | 4.5
           omni-video/kling-3.0-omni | {[P V],'settings':{'resolution':'4k'}} | 15
-          omni-video/kling-o1       | {[P B],'settings':{'resolution':'1080p'}} | 6
+          omni-video/kling-o1       | {[P B],'settings':{'resolution':'1080p'}} | 18
           omni-video/kling-o1       | {[P]} | 3
           # 4.0: 1.12 and 1.68 a second, flash 0.672; with a video put in 0.672 and 1.008 for each second in and out, twice the output at least
           text-to-video/kling-4.0       | {'prompt':'a',HD} | 5.6
