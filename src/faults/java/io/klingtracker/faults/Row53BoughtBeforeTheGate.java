@@ -255,12 +255,13 @@ final class Row53BoughtBeforeTheGate extends Row {
     }
   }
 
+  /** Of a kind whose pictures have no bound of their own below the body's. */
   private static byte[] picture(Tenant tenant, String headers) {
     String body =
-        "{\"model_name\":\"kling-v3\",\"prompt\":\"a\",\"image\":\"%s\"}"
+        "{\"model_name\":\"kling-v3-omni\",\"prompt\":\"a\",\"image_list\":[{\"image_url\":\"%s\",\"type\":\"first_frame\"}]}"
             .formatted("A".repeat(MEDIA));
     return Attacker.request(
-        "POST", "/kling/v1/videos/image2video", tenant.apiKey(), JSON + headers, text(body));
+        "POST", "/kling/v1/videos/omni-video", tenant.apiKey(), JSON + headers, text(body));
   }
 
   private static Map<Integer, Long> statuses(List<Attacker.Answer> answers) {
