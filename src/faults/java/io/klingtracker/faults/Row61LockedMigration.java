@@ -28,21 +28,25 @@ final class Row61LockedMigration extends Row {
 
   private static final String DATABASE = "locked";
 
-  /** What makes a database one of before {@code V9}. */
+  /** What makes a database one of before {@code V16}. */
   private static final List<String> BEFORE =
       List.of(
+          "drop trigger task_labels_come on task",
+          "drop trigger task_labels_go on task",
+          "drop function task_keep_labels(), task_label_term(text, text)",
+          "alter table task drop column metadata",
+          "alter table tenant drop column retention_seconds",
           """
-          alter table task drop column amount_expected, drop column amount, drop column currency,
-            drop column error_class, drop column retryable
+          alter table task_event add constraint task_event_task_id_fkey
+            foreign key (task_id) references task on delete cascade
           """,
-          "alter table tenant drop column amount_per_month",
-          "drop table account_self_test, account_pack, kling_deduction, billing_round",
-          "delete from flyway_schema_history where version::int >= 9");
+          "drop table task_label, removed_use, feed_removed",
+          "delete from flyway_schema_history where version::int >= 16");
 
   private static final String MIGRATED =
       """
-      select count(*) from flyway_schema_history where version = '9' and success
-        and exists (select from information_schema.columns where table_name = 'task' and column_name = 'error_class')
+      select count(*) from flyway_schema_history where version = '16' and success
+        and exists (select from information_schema.columns where table_name = 'task' and column_name = 'metadata')
       """;
 
   /** Takes the lock that every change of a task takes. */
