@@ -6,13 +6,11 @@ import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertInstanceOf;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
-import io.klingtracker.kling.CreateAnswer;
-import io.klingtracker.kling.KlingClient;
 import io.klingtracker.kling.KlingNews;
 import io.klingtracker.kling.KlingStatus;
 import io.klingtracker.kling.ListAnswer;
-import io.klingtracker.kling.PassthroughAnswer;
 import io.klingtracker.kling.QueryAnswer;
+import io.klingtracker.kling.UnaskedKling;
 import io.klingtracker.presence.ReplicaId;
 import io.klingtracker.task.Submission;
 import io.klingtracker.task.TaskId;
@@ -29,7 +27,6 @@ import io.klingtracker.upstream.UpstreamParts;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
-import java.util.Collection;
 import java.util.Collections;
 import java.util.List;
 import java.util.Map;
@@ -269,7 +266,7 @@ class QuestionSharesTest {
   }
 
   /** A Kling with empty lists that knows few tasks, and those by their external id. */
-  private static final class Unknowing implements KlingClient {
+  private static final class Unknowing extends UnaskedKling {
 
     private final List<String> knows = new ArrayList<>();
     private int questions;
@@ -301,38 +298,6 @@ class QuestionSharesTest {
     public CompletionStage<ListAnswer> page(String account, String path, int page) {
       questions++;
       return CompletableFuture.completedFuture(new ListAnswer.Found(List.of()));
-    }
-
-    @Override
-    public CompletionStage<ListAnswer> tasks(String account, Collection<String> ids) {
-      throw new UnsupportedOperationException();
-    }
-
-    @Override
-    public CompletionStage<ListAnswer> tasksByExternalId(String account, Collection<String> ids) {
-      throw new UnsupportedOperationException();
-    }
-
-    @Override
-    public CompletionStage<ListAnswer> created(
-        String account, Instant from, Instant to, @Nullable String after) {
-      throw new UnsupportedOperationException();
-    }
-
-    @Override
-    public boolean takesIds(String account) {
-      return false;
-    }
-
-    @Override
-    public CompletionStage<CreateAnswer> create(
-        String account, String path, String body, Instant notAfter) {
-      throw new UnsupportedOperationException();
-    }
-
-    @Override
-    public CompletionStage<PassthroughAnswer> forward(String account, String path, String body) {
-      throw new UnsupportedOperationException();
     }
   }
 }
