@@ -1,19 +1,22 @@
 package io.klingtracker.api;
 
-import com.github.benmanes.caffeine.cache.Cache;
-import io.klingtracker.cache.Caches;
+import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import io.klingtracker.cache.Newest;
 import io.klingtracker.task.Task;
+import io.klingtracker.task.TaskView;
 import io.klingtracker.watch.ChangeNotifier;
 import jakarta.inject.Inject;
 import jakarta.inject.Singleton;
 import java.time.Clock;
 import java.time.Duration;
-import java.util.Optional;
 import java.util.Set;
+import org.jspecify.annotations.Nullable;
 
 /**
- * Tasks that ended do not change: those asked for lately are remembered, a bounded number, until
- * some replica removes them.
+ * Tasks that ended do not change: the answers for those asked for last are remembered as they are
+ * written, a bounded number, until some replica removes the tasks. Clients ask again soon after an
+ * end and then no more, so it is the newest that are kept.
  */
 @Singleton
 class FinalTasks {
@@ -27,32 +30,69 @@ class FinalTasks {
   /** Tasks with a longer result are not remembered, in characters: it bounds the memory. */
   private static final int MAX_RESULT = 16_384;
 
-  private final Cache<Asked, Task> known;
+  private final Newest<Asked, Answer> known;
+  private final ObjectMapper json;
 
   private record Asked(String tenant, String id) {}
 
+  /**
+   * What is answered for a task.
+   *
+   * @param id the task
+   * @param tag what the answer is known by, as a header has it
+   * @param body JSON
+   */
+  @SuppressWarnings("ArrayRecordComponent") // handed on, never compared
+  record Answer(String id, String tag, byte[] body) {}
+
   @Inject
-  FinalTasks(ReadConfig config, Clock clock, ChangeNotifier notifier) {
-    this.known = Caches.afterWrite(config.cacheSize(), LIFE, clock);
+  FinalTasks(ReadConfig config, Clock clock, ChangeNotifier notifier, ObjectMapper json) {
+    this(config.cacheSize(), clock, json);
     notifier.removals(this::forget);
   }
 
-  private void forget(Set<String> taskIds) {
+  FinalTasks(int most, Clock clock, ObjectMapper json) {
+    this.known = new Newest<>(most, LIFE, clock);
+    this.json = json;
+  }
+
+  void forget(Set<String> taskIds) {
     if (taskIds.isEmpty()) {
-      known.invalidateAll();
+      known.clear();
     } else {
-      known.asMap().values().removeIf(task -> taskIds.contains(task.id()));
+      known.removeIf(answer -> taskIds.contains(answer.id()));
     }
   }
 
-  Optional<Task> get(String tenant, String id) {
-    return Optional.ofNullable(known.getIfPresent(new Asked(tenant, id)));
+  /** What is answered for an id of any sort; null if it is not remembered. */
+  @Nullable Answer get(String tenant, String id) {
+    return known.get(new Asked(tenant, id));
   }
 
-  void keep(String id, Task task) {
+  /**
+   * The answer for a task that has ended, from now on remembered.
+   *
+   * @param id what was asked for
+   */
+  Answer keep(String id, Task task) {
+    Answer answer = new Answer(task.id(), tag(task), body(task));
     String result = task.result();
-    if (task.status().isFinal() && (result == null || result.length() <= MAX_RESULT)) {
-      known.put(new Asked(task.tenant(), id), task);
+    if (result == null || result.length() <= MAX_RESULT) {
+      known.put(new Asked(task.tenant(), id), answer);
+    }
+    return answer;
+  }
+
+  /** What a task as it is now is known by. */
+  static String tag(Task task) {
+    return "\"" + task.id() + "-" + task.sequence() + "\"";
+  }
+
+  private byte[] body(Task task) {
+    try {
+      return json.writeValueAsBytes(TaskView.of(task));
+    } catch (JsonProcessingException e) {
+      throw new IllegalStateException("a task cannot be shown", e);
     }
   }
 }

@@ -31,7 +31,6 @@ import jakarta.ws.rs.QueryParam;
 import jakarta.ws.rs.core.MediaType;
 import jakarta.ws.rs.core.Response;
 import java.time.Duration;
-import java.util.Optional;
 import java.util.function.Predicate;
 import org.eclipse.microprofile.openapi.annotations.Operation;
 import org.eclipse.microprofile.openapi.annotations.media.Content;
@@ -100,16 +99,16 @@ public class TaskResource {
     Duration most = Duration.ofSeconds(Parameters.number("wait", wait, 0, 0, maxWait));
     int past = Parameters.number("after", after, -1, 0, Integer.MAX_VALUE);
     String tenant = caller.tenant();
-    Optional<Task> ended = finals.get(tenant, id);
-    if (ended.isPresent()) {
+    FinalTasks.Answer ended = finals.get(tenant, id);
+    if (ended != null) {
       // In the thread that read the request: to change it would cost more than all the rest.
-      return Uni.createFrom().item(answer(ended.get(), ifNoneMatch));
+      return Uni.createFrom().item(answer(ended.tag(), ended.body(), ifNoneMatch));
     }
     Uni<Response> answer =
         Uni.createFrom()
-            .item(() -> see(tenant, id))
+            .item(() -> queue.find(tenant, id).orElseThrow(() -> none(id)))
             .runSubscriptionOn(Infrastructure.getDefaultExecutor())
-            .chain(found -> answer(found, past, most, ifNoneMatch));
+            .chain(found -> answer(id, found, past, most, ifNoneMatch));
     return most.isZero() ? answer : calls.whileAllowed(answer);
   }
 
@@ -139,30 +138,37 @@ public class TaskResource {
   }
 
   private Uni<Response> answer(
-      TaskInQueue found, int past, Duration most, @Nullable String ifNoneMatch) {
+      String id, TaskInQueue found, int past, Duration most, @Nullable String ifNoneMatch) {
     Task task = found.task();
     if (most.isZero()) {
       return Uni.createFrom()
           .item(
               task.status() == TaskStatus.QUEUED
                   ? answer(view(task, found.queueStatus()))
-                  : answer(task, ifNoneMatch));
+                  : answer(id, task, ifNoneMatch));
     }
     int seen = past < 0 ? task.sequence() : past;
     Predicate<Task> news = now -> now.sequence() > seen || now.status().isFinal();
-    return longPoll.until(task, news, most).map(waited -> answer(waited.task(), ifNoneMatch));
+    return longPoll.until(task, news, most).map(waited -> answer(id, waited.task(), ifNoneMatch));
   }
 
   /** What waits in our queue shows its place there, which moves without a change of the task. */
-  private static Response answer(Task task, @Nullable String ifNoneMatch) {
+  private Response answer(String id, Task task, @Nullable String ifNoneMatch) {
     if (task.status() == TaskStatus.QUEUED) {
       return answer(TaskView.of(task));
     }
-    String tag = "\"" + task.id() + "-" + task.sequence() + "\"";
+    if (task.status().isFinal()) {
+      FinalTasks.Answer ended = finals.keep(id, task);
+      return answer(ended.tag(), ended.body(), ifNoneMatch);
+    }
+    return answer(FinalTasks.tag(task), TaskView.of(task), ifNoneMatch);
+  }
+
+  private static Response answer(String tag, Object entity, @Nullable String ifNoneMatch) {
     Response.ResponseBuilder answer =
         ifNoneMatch != null && (ifNoneMatch.contains(tag) || ifNoneMatch.strip().equals("*"))
             ? Response.notModified()
-            : Response.ok(TaskView.of(task));
+            : Response.ok(entity);
     return answer.header("ETag", tag).header("Cache-Control", "private, no-cache").build();
   }
 
@@ -178,12 +184,6 @@ public class TaskResource {
 
   private static Response answer(TaskView view) {
     return Response.ok(view).header("Cache-Control", "private, no-cache").build();
-  }
-
-  private TaskInQueue see(String tenant, String id) {
-    TaskInQueue found = queue.find(tenant, id).orElseThrow(() -> none(id));
-    finals.keep(id, found.task());
-    return found;
   }
 
   private Task find(String id) {

@@ -10,7 +10,7 @@ import java.util.concurrent.TimeUnit;
 /**
  * Makes caches: a bounded number of entries, kept for a while by the service's clock. Reads take no
  * lock. What does not fit goes in the thread of whoever writes; which entry that is, is the cache's
- * to choose, by how often each is asked for.
+ * to choose, by how often each is asked for; {@link Newest} lets go of the oldest instead.
  */
 public final class Caches {
 
@@ -22,7 +22,7 @@ public final class Caches {
    * @param most entries kept; 0 keeps none
    */
   public static <K, V> Cache<K, V> afterWrite(int most, Duration life, Clock clock) {
-    return builder(most, clock).expireAfterWrite(life).build();
+    return timed(clock).maximumSize(most).expireAfterWrite(life).build();
   }
 
   /**
@@ -31,7 +31,7 @@ public final class Caches {
    * @param most entries kept; 0 keeps none
    */
   public static <K, V> Cache<K, V> afterAccess(int most, Duration life, Clock clock) {
-    return builder(most, clock).expireAfterAccess(life).build();
+    return timed(clock).maximumSize(most).expireAfterAccess(life).build();
   }
 
   /**
@@ -43,11 +43,9 @@ public final class Caches {
     return Caffeine.newBuilder().maximumSize(most).executor(Runnable::run).build();
   }
 
-  private static Caffeine<Object, Object> builder(int most, Clock clock) {
-    return Caffeine.newBuilder()
-        .maximumSize(most)
-        .executor(Runnable::run)
-        .ticker(() -> nanos(clock.instant()));
+  /** By the service's clock, and without a bound yet. */
+  static Caffeine<Object, Object> timed(Clock clock) {
+    return Caffeine.newBuilder().executor(Runnable::run).ticker(() -> nanos(clock.instant()));
   }
 
   private static long nanos(Instant time) {

@@ -17,6 +17,7 @@ import java.util.Map;
 import java.util.Set;
 import java.util.TreeSet;
 import java.util.concurrent.ConcurrentHashMap;
+import org.jboss.resteasy.reactive.server.core.ResteasyReactiveRequestContext;
 import org.jboss.resteasy.reactive.server.spi.ResteasyReactiveContainerRequestContext;
 import org.jspecify.annotations.Nullable;
 
@@ -34,22 +35,22 @@ public class KnownParameters implements ContainerRequestFilter {
 
   @Override
   public void filter(ContainerRequestContext request) {
-    Map<String, List<String>> given = request.getUriInfo().getQueryParameters();
-    if (given.isEmpty()) {
+    ResteasyReactiveRequestContext reactive =
+        (ResteasyReactiveRequestContext)
+            ((ResteasyReactiveContainerRequestContext) request).getServerRequestContext();
+    // Most requests have none, and what reads it is made anew for each.
+    String query = reactive.serverRequest().query();
+    if (query == null || query.isEmpty()) {
       return;
     }
     Front front = Front.of(request.getUriInfo().getPath());
     if (front != Front.NATIVE && front != Front.ADMIN) {
       return;
     }
-    Method method =
-        ((ResteasyReactiveContainerRequestContext) request)
-            .getServerRequestContext()
-            .getResteasyReactiveResourceInfo()
-            .getResourceMethod();
+    Method method = reactive.getResteasyReactiveResourceInfo().getResourceMethod();
     ParameterFamily family = method.getAnnotation(ParameterFamily.class);
     check(
-        given,
+        request.getUriInfo().getQueryParameters(),
         known.computeIfAbsent(method, KnownParameters::declared),
         family == null ? null : family.value());
   }

@@ -89,7 +89,10 @@ final class FailedKeys {
   }
 
   void passed(String key) {
-    good.put(key, Boolean.TRUE);
+    // Each request comes here: a read takes no lock, and renews it as well.
+    if (good.getIfPresent(key) == null) {
+      good.put(key, Boolean.TRUE);
+    }
   }
 
   /** Notes a failure; how long the address has to wait if it fails too often, else null. */

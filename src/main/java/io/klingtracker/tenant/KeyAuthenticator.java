@@ -35,6 +35,9 @@ class KeyAuthenticator {
 
   private static final String SCHEME = "Bearer ";
 
+  /** Before the hash of an API key, as what it is looked up by. */
+  private static final String KEY = "k:";
+
   /** Clocks of clients may differ from ours by this much. */
   private static final Duration SKEW = Duration.ofSeconds(30);
 
@@ -124,10 +127,20 @@ class KeyAuthenticator {
         String issuer = claims(token.split("\\.", -1)[1]).path("iss").asText("");
         return couldBeAccessKey(issuer) ? "a:" + issuer : null;
       }
-      return couldBeKey(token) ? "k:" + text(KeyFormat.hash(token)) : null;
+      return couldBeKey(token) ? KEY + text(KeyFormat.hash(token)) : null;
     } catch (ProblemException e) {
       return null;
     }
+  }
+
+  /**
+   * The tenant's API key that {@link #name} named, without a second look at the token; null for
+   * what is named otherwise.
+   *
+   * @throws ProblemException as {@link #tenantKey}
+   */
+  @Nullable Caller ofName(String name) {
+    return name.startsWith(KEY) ? ofHash(name).notSuspended() : null;
   }
 
   /** Whether the answer for a name is known without a query, as an event loop needs it. */
@@ -149,9 +162,12 @@ class KeyAuthenticator {
     if (!couldBeKey(token)) {
       throw unknownKey("API key");
     }
-    byte[] hash = KeyFormat.hash(token);
+    return ofHash(KEY + text(KeyFormat.hash(token)));
+  }
+
+  private Caller ofHash(String name) {
     return cache
-        .get("k:" + text(hash), () -> store.byHash(hash))
+        .get(name, () -> store.byHash(Base64.getDecoder().decode(name.substring(KEY.length()))))
         .orElseThrow(() -> unknownKey("API key"));
   }
 
@@ -229,7 +245,9 @@ class KeyAuthenticator {
   }
 
   private static boolean isJwt(String token) {
-    return token.chars().filter(c -> c == '.').count() == 2;
+    int first = token.indexOf('.');
+    int second = first < 0 ? -1 : token.indexOf('.', first + 1);
+    return second > 0 && token.indexOf('.', second + 1) < 0;
   }
 
   private static boolean isSame(Optional<byte[]> configured, byte[] hash) {

@@ -109,7 +109,7 @@ class KeyFilter {
     String name = authenticator.name(admin, authorization);
     if (name == null || authenticator.isKnown(name)) {
       try {
-        pass(call, name, caller(admin, authorization));
+        pass(call, name, caller(admin, name, authorization));
       } catch (RuntimeException e) {
         refuse(call, address, e);
       }
@@ -117,13 +117,18 @@ class KeyFilter {
       refuse(call, address, invalid());
     } else {
       vertx
-          .executeBlocking(() -> caller(admin, authorization), false)
+          .executeBlocking(() -> caller(admin, name, authorization), false)
           .onComplete(found -> pass(call, name, found), failure -> refuse(call, address, failure));
     }
   }
 
-  private Caller caller(boolean admin, @Nullable List<String> authorization) {
-    return admin ? authenticator.adminKey(authorization) : authenticator.tenantKey(authorization);
+  private Caller caller(
+      boolean admin, @Nullable String name, @Nullable List<String> authorization) {
+    if (admin) {
+      return authenticator.adminKey(authorization);
+    }
+    Caller named = name == null ? null : authenticator.ofName(name);
+    return named == null ? authenticator.tenantKey(authorization) : named;
   }
 
   private void pass(RoutingContext call, @Nullable String name, Caller caller) {

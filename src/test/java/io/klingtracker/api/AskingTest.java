@@ -126,8 +126,14 @@ class AskingTest {
   @Test
   void a_final_task_has_a_tag_that_saves_its_body() {
     String id = finished("shot-" + UUID.randomUUID());
-    String tag =
-        tenant.caller().get("/v1/tasks/" + id).then().statusCode(200).extract().header("ETag");
+    Response first = tenant.caller().get("/v1/tasks/" + id);
+    String tag = first.then().statusCode(200).extract().header("ETag");
+    Response remembered = tenant.caller().get("/v1/tasks/" + id);
+    assertEquals(first.asString(), remembered.asString());
+    assertEquals(first.contentType(), remembered.contentType());
+    assertEquals(
+        tenant.caller().get("/v1/tasks/" + tenant.submit("waits-" + id)).contentType(),
+        remembered.contentType());
 
     tenant.caller().header("If-None-Match", tag).get("/v1/tasks/" + id).then().statusCode(304);
     tenant
