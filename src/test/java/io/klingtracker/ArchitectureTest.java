@@ -74,19 +74,19 @@ class ArchitectureTest {
           catalog -> egress json loops problem secret text
           secret -> loops
           signature -> secret
-          task -> database loops problem catalog share text time
+          task -> database loops problem request catalog share text time
           tenant -> cache database http kling loops problem request catalog secret task text time
           upstream -> database kling loops problem retry catalog secret task
           watch -> database http loops problem share task
           api -> cache kling loops problem request catalog secret share task tenant time upstream watch
           billing -> kling loops problem request task tenant text time upstream
           callback -> database http kling loops presence problem retry secret task text upstream
-          dispatch -> database http json kling loops presence problem retry catalog share task tenant time upstream
+          dispatch -> database http json kling loops presence problem request retry catalog share task tenant time upstream
           events -> database loops presence problem request retry task tenant time watch
           feed -> database loops problem request retry secret task tenant watch
           klingapi -> egress http json kling problem request catalog secret share task tenant upstream watch
           reconcile -> database kling loops presence problem request retry catalog task tenant time upstream
-          retention -> catalog database loops presence task
+          retention -> catalog database loops presence problem request task tenant
           webhook -> cache database egress loops presence problem request retry catalog secret share signature task tenant time
           """);
 

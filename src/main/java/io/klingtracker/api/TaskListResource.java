@@ -3,10 +3,7 @@ package io.klingtracker.api;
 import com.fasterxml.jackson.annotation.JsonInclude;
 import com.fasterxml.jackson.databind.PropertyNamingStrategies;
 import com.fasterxml.jackson.databind.annotation.JsonNaming;
-import io.klingtracker.catalog.Catalog;
-import io.klingtracker.catalog.Kind;
 import io.klingtracker.request.Metadata;
-import io.klingtracker.request.Nearest;
 import io.klingtracker.request.ParameterFamily;
 import io.klingtracker.request.Parameters;
 import io.klingtracker.secret.Cursors;
@@ -106,7 +103,7 @@ public class TaskListResource {
       @Context UriInfo uri) {
     TaskFilter filter =
         new TaskFilter(
-            kind(kind),
+            tasks.knownKind(caller.tenant(), Parameters.text("kind", Parameters.given(kind))),
             status(status),
             Parameters.text("model", Parameters.given(model)),
             Parameters.text("external_task_id", Parameters.given(externalTaskId)),
@@ -149,21 +146,6 @@ public class TaskListResource {
             .toList(),
         asked.stream().filter(id -> !found.containsKey(id) && !leftOut.contains(id)).toList(),
         asked.stream().filter(leftOut::contains).toList());
-  }
-
-  /** A kind of ours, or any that was ever stored. */
-  private @Nullable String kind(@Nullable String word) {
-    String kind = Parameters.text("kind", Parameters.given(word));
-    if (kind != null
-        && Catalog.current().ofName(kind).isEmpty()
-        && !tasks.hasKind(caller.tenant(), kind)) {
-      throw Parameters.invalid(
-          "unknown kind %s; %s"
-              .formatted(
-                  Nearest.shown(kind),
-                  Nearest.hint(kind, Catalog.current().kinds().stream().map(Kind::name).toList())));
-    }
-    return kind;
   }
 
   private static @Nullable TaskStatus status(@Nullable String word) {

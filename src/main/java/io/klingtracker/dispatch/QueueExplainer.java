@@ -70,8 +70,18 @@ class QueueExplainer implements QueueView {
 
   @Override
   public boolean cancel(String taskId) {
+    return cancel(List.of(taskId)) > 0;
+  }
+
+  @Override
+  public List<String> waiting(List<String> taskIds) {
+    return reader.waiting(taskIds);
+  }
+
+  @Override
+  public int cancel(List<String> taskIds) {
     return tasks.withdraw(
-        taskId, Source.CANCEL, new TaskSignal.Canceled("canceled before it was sent to Kling"));
+        taskIds, Source.CANCEL, new TaskSignal.Canceled("canceled before it was sent to Kling"));
   }
 
   @Override

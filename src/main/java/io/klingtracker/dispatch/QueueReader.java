@@ -12,6 +12,7 @@ import java.time.Clock;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.HashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import org.jdbi.v3.core.Jdbi;
@@ -50,6 +51,11 @@ class QueueReader {
           + PLACE
           + ") p on true left join open_task o on o.task_id = t.id"
           + " left join set_aside a on a.kind = 'check' and a.key = t.id";
+
+  private static final String WAITING =
+      """
+      select task_id from dispatch_queue where task_id = any(cast(:ids as text[])) and sent_at is null order by task_id
+      """;
 
   private static final String QUEUE =
       """
@@ -128,6 +134,17 @@ class QueueReader {
         PLACE_AND_CHECK,
         Map.of("most", COUNTED),
         (row, context) -> new Whole(found(row), check(row)));
+  }
+
+  /** See {@link io.klingtracker.upstream.QueueView#waiting}. */
+  List<String> waiting(List<String> taskIds) {
+    return jdbi.withHandle(
+        handle ->
+            handle
+                .createQuery(WAITING)
+                .bindArray("ids", String.class, taskIds)
+                .mapTo(String.class)
+                .list());
   }
 
   /** Counts up to a bound, so that a flood does not make its counting slow. */

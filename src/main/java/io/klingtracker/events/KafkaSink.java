@@ -13,6 +13,10 @@ import org.apache.kafka.common.header.internals.RecordHeaders;
 final class KafkaSink implements EventSink {
 
   static final String TYPE = "kling.task.status-changed.v1";
+
+  /** Types of events that are no change of status, by the word that the event has. */
+  private static final String OTHER_TYPE = "kling.task.%s.v1";
+
   static final String SOURCE = "/kling-task-tracker";
 
   /** Marks a record that an administrator had sent again. */
@@ -88,7 +92,9 @@ final class KafkaSink implements EventSink {
     byte[] taskId = bytes(message.key());
     headers.add("ce_specversion", SPEC_VERSION);
     headers.add("ce_id", bytes(Objects.requireNonNull(message.eventId()).toString()));
-    headers.add("ce_type", TYPE_BYTES);
+    headers.add(
+        "ce_type",
+        message.type() == null ? TYPE_BYTES : bytes(OTHER_TYPE.formatted(message.type())));
     headers.add("ce_source", SOURCE_BYTES);
     headers.add("ce_subject", taskId);
     headers.add("ce_time", bytes(Rfc3339.format(Objects.requireNonNull(message.occurredAt()))));

@@ -11,6 +11,7 @@ import org.jspecify.annotations.Nullable;
  * @param replayed whether an administrator has it sent once more
  * @param key the record's key: what has the same key goes out in the order of the ids
  * @param sequence of a task's event or state; 0 of anything else
+ * @param type of an event that is no change of status: {@code kling.task.<type>.v1}; else null
  * @param occurredAt null of what has no event any more
  * @param headers of a record; those of anything else are made of its event
  * @param topic of a record; that of anything else is configured
@@ -27,6 +28,7 @@ record OutboxMessage(
     String key,
     int sequence,
     @Nullable UUID eventId,
+    @Nullable String type,
     @Nullable Instant occurredAt,
     @Nullable String traceparent,
     Map<String, String> headers,
@@ -84,6 +86,7 @@ record OutboxMessage(
         key,
         sequence,
         eventId,
+        type,
         occurredAt,
         traceparent,
         newHeaders,

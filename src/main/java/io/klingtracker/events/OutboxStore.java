@@ -62,7 +62,7 @@ class OutboxStore {
       select * from (
         select q.*, sum(q.o_bytes) over (order by q.o_id) - q.o_bytes as o_before from (
           select o.replayed as o_replayed, o.lane as o_lane, o.id as o_id, o.task_id as o_task, o.sequence as o_sequence, o.topic as o_topic,
-            o.key as o_key, o.headers::text as o_headers, o.payload as o_payload, e.event_id, e.occurred_at,
+            o.key as o_key, o.headers::text as o_headers, o.payload as o_payload, e.event_id, e.type as event_type, e.occurred_at,
             e.traceparent, e.payload::text as payload,
             coalesce(octet_length(o.payload), octet_length(e.payload::text), 0)
               * case when t.sequence = o.sequence then 2 else 1 end as o_bytes,
@@ -289,6 +289,7 @@ class OutboxStore {
             row.getString(topic == null ? "o_task" : "o_key"),
             again ? row.getInt("sequence") : row.getInt("o_sequence"),
             row.getObject("event_id", UUID.class),
+            row.getString("event_type"),
             Rows.instantOrNull(row, "occurred_at"),
             row.getString("traceparent"),
             Map.of(),

@@ -2,7 +2,6 @@ package io.klingtracker.feed;
 
 import io.klingtracker.problem.ErrorCode;
 import io.klingtracker.problem.ProblemException;
-import io.klingtracker.task.TaskStatus;
 import io.klingtracker.watch.ChangeNotifier;
 import io.klingtracker.watch.Waits;
 import io.smallrye.mutiny.Multi;
@@ -129,8 +128,6 @@ public class Feed {
 
   /** Whether nothing can follow the event with this sequence. */
   boolean isLast(String taskId, int sequence) {
-    return store.ofTask(taskId, sequence - 1, 1).stream()
-        .map(FeedEvent::status)
-        .anyMatch(TaskStatus::isFinal);
+    return store.ofTask(taskId, sequence - 1, 1).stream().anyMatch(FeedEvent::isLast);
   }
 }

@@ -72,8 +72,13 @@ class FeedStore {
 
   private static final String HEAD = "select " + LIMIT + " - 1";
 
+  /** What was erased stood there too. */
   private static final String PLACE =
-      "select feed_position, id from task_event where event_id = :eventId and tenant_id = :tenant";
+      """
+      select feed_position, id from task_event where event_id = :eventId and tenant_id = :tenant
+      union all
+      select feed_position, id from erased_event where event_id = :eventId and tenant_id = :tenant
+      """;
 
   private static final String REMOVALS =
       """
@@ -206,12 +211,13 @@ class FeedStore {
   }
 
   private static FeedEvent event(ResultSet row) throws SQLException {
+    String status = row.getString("status");
     return new FeedEvent(
         new Cursor(row.getLong("feed_position"), row.getLong("id")),
         row.getString("task_id"),
         row.getInt("sequence"),
         row.getObject("event_id", UUID.class),
-        TaskStatus.of(row.getString("status")),
+        status == null ? null : TaskStatus.of(status),
         row.getString("payload"));
   }
 }

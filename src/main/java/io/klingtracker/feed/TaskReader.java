@@ -83,7 +83,7 @@ final class TaskReader implements AutoCloseable {
       FeedEvent last = events.get(events.size() - 1);
       synchronized (this) {
         seen = last.sequence();
-        over |= last.status().isFinal();
+        over |= last.isLast();
       }
     }
     return events;

@@ -50,7 +50,7 @@ public record ErrorBody(int status, String type, String text, @Nullable String r
       ErrorCode code,
       String message,
       @Nullable Duration retryAfter,
-      Map<String, String> members,
+      Map<String, Object> members,
       UUID id) {
     String wait = retryAfter == null ? null : Long.toString(Math.max(1, retryAfter.toSeconds()));
     return front.speaksKling()

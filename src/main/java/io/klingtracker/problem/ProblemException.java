@@ -12,8 +12,8 @@ public class ProblemException extends RuntimeException {
   private final ErrorCode code;
   private final @Nullable Duration retryAfter;
 
-  /** Texts alone, of an immutable map. */
-  private final transient Map<String, String> members;
+  /** Texts and numbers, of an immutable map. */
+  private final transient Map<String, Object> members;
 
   /** A refusal with nothing to wait for. */
   public ProblemException(ErrorCode code, String message) {
@@ -23,9 +23,10 @@ public class ProblemException extends RuntimeException {
   /**
    * A refusal that says more than its message.
    *
-   * @param members what else the answer has, by name; Kling's shape has no room for it
+   * @param members what else the answer has, by name, texts and numbers; Kling's shape has no room
+   *     for it
    */
-  public ProblemException(ErrorCode code, String message, Map<String, String> members) {
+  public ProblemException(ErrorCode code, String message, Map<String, ?> members) {
     this(code, message, null, members);
   }
 
@@ -39,7 +40,7 @@ public class ProblemException extends RuntimeException {
   }
 
   private ProblemException(
-      ErrorCode code, String message, @Nullable Duration retryAfter, Map<String, String> members) {
+      ErrorCode code, String message, @Nullable Duration retryAfter, Map<String, ?> members) {
     // No stack: these are answers, raised on hot paths by whoever sends nonsense.
     super(message, null, false, false);
     this.code = code;
@@ -48,7 +49,7 @@ public class ProblemException extends RuntimeException {
   }
 
   /** What else the answer has, by name. */
-  public Map<String, String> members() {
+  public Map<String, Object> members() {
     return members;
   }
 

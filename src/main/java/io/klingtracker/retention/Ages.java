@@ -2,7 +2,6 @@ package io.klingtracker.retention;
 
 import io.klingtracker.task.TaskStatus;
 import java.time.Duration;
-import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import org.jspecify.annotations.Nullable;
@@ -11,10 +10,6 @@ import org.jspecify.annotations.Nullable;
  * How long ended tasks are kept: by the tenant's age, else by the status's, else by that of all.
  */
 final class Ages {
-
-  /** Every status with which a task is ended. */
-  static final List<TaskStatus> ENDED =
-      List.of(TaskStatus.SUCCEED, TaskStatus.FAILED, TaskStatus.CANCELED, TaskStatus.EXPIRED);
 
   private final Map<String, Duration> configured;
 

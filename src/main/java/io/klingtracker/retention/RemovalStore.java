@@ -5,9 +5,11 @@ import io.klingtracker.database.Columns;
 import io.klingtracker.database.Rows;
 import io.klingtracker.database.SqlFile;
 import io.klingtracker.task.CostSql;
+import io.klingtracker.task.EventId;
 import io.klingtracker.task.TaskId;
 import io.klingtracker.task.TaskSql;
 import io.klingtracker.task.TaskStatus;
+import io.klingtracker.time.Rfc3339;
 import jakarta.inject.Inject;
 import jakarta.inject.Singleton;
 import java.time.Duration;
@@ -16,8 +18,10 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.function.ObjIntConsumer;
 import org.jdbi.v3.core.Handle;
 import org.jdbi.v3.core.Jdbi;
+import org.jdbi.v3.core.statement.Query;
 
 /** Finds tasks that are old enough, and removes them with all that hangs on them. */
 @Singleton
@@ -31,16 +35,32 @@ class RemovalStore {
    */
   static final String ORDERED = "set local enable_bitmapscan = off";
 
+  private static final Map<String, String> POSITION = Map.of("position", TaskSql.POSITION);
+
+  private static final String FEED_MARKS = SqlFile.read(RemovalStore.class, "FeedMarks", POSITION);
+
   private static final String REMOVE =
-      SqlFile.read(
-          RemovalStore.class,
-          "Remove",
-          Map.of(
-              "position", TaskSql.POSITION,
-              "unsent", CostSql.UNSENT,
-              "units", CostSql.UNITS,
-              "money", CostSql.AMOUNT.replace(":unitPrice", "0"),
-              "money_at_one", CostSql.AMOUNT.replace(":unitPrice", "1")));
+      removal(SqlFile.read(RemovalStore.class, "Owing"), FEED_MARKS);
+
+  /** The same at once, whatever it owes, with an event that says so. */
+  private static final String ERASE =
+      removal(
+          "",
+          SqlFile.read(
+              RemovalStore.class,
+              "Told",
+              Map.of("position", TaskSql.POSITION, "time", Rfc3339.SQL_PATTERN)));
+
+  private static final String FORGET_ERASED =
+      SqlFile.read(RemovalStore.class, "ForgetErased", Map.of("marks", FEED_MARKS));
+
+  /** Those that run are left out, be it that they were revived a moment ago. */
+  private static final String LOCK_ENDED =
+      """
+      select id from task
+      where id = any(cast(:ids as text[])) and status in ('expired', 'succeed', 'failed', 'canceled')
+      order by id for update
+      """;
 
   /** What somebody else holds is left alone. Locked in id order, as everywhere. */
   private static final String LOCK =
@@ -100,6 +120,14 @@ class RemovalStore {
         (select count(*) from removed) as removed
       """;
 
+  /** What was being written while its task was erased, and came after. */
+  private static final String ERASE_LATE =
+      """
+      with erased as (select event_id, task_id from erased_event where at >= :since),
+      attempts as (delete from webhook_attempt a using erased e where a.event_id = e.event_id)
+      delete from callback_receipt r using (select distinct task_id from erased) e where r.task_id = e.task_id
+      """;
+
   private final Jdbi jdbi;
 
   /**
@@ -115,8 +143,13 @@ class RemovalStore {
   /** A task that may be old enough; {@code ended} when it reached this status. */
   record Candidate(String taskId, TaskStatus status, Instant before, Instant ended) {}
 
-  /** A task that is no more. */
-  record Removed(String taskId, String tenant) {}
+  /**
+   * A task that is no more.
+   *
+   * @param status with which it ended
+   * @param sequence of its last change
+   */
+  record Removed(String taskId, String tenant, TaskStatus status, int sequence) {}
 
   @Inject
   RemovalStore(Jdbi jdbi) {
@@ -240,6 +273,57 @@ class RemovalStore {
                 .one());
   }
 
+  /**
+   * Erases those of the tasks that have ended, whatever they owe.
+   *
+   * @param also is done in the same transaction, with how many there are, unless there are none
+   */
+  List<Removed> erase(List<String> taskIds, Instant now, ObjIntConsumer<Handle> also) {
+    return jdbi.inTransaction(
+        handle -> {
+          List<String> ids =
+              handle
+                  .createQuery(LOCK_ENDED)
+                  .bindArray("ids", String.class, taskIds)
+                  .mapTo(String.class)
+                  .list();
+          if (ids.isEmpty()) {
+            return List.of();
+          }
+          also.accept(handle, ids.size());
+          return removed(
+              Columns.of(handle.createQuery(ERASE), ids)
+                  .texts("ids", id -> id)
+                  .uuids("eventIds", id -> EventId.next(now))
+                  .rest()
+                  .bind("now", now));
+        });
+  }
+
+  /** Removes what came of tasks while they were erased, of those erased since. */
+  void eraseLate(Instant since) {
+    jdbi.useHandle(handle -> handle.createUpdate(ERASE_LATE).bind("since", since).execute());
+  }
+
+  /**
+   * Forgets erasures of before, of which Kafka knows.
+   *
+   * @param limit most of their events
+   * @return how many
+   */
+  int forgetErased(Instant before, int limit) {
+    return jdbi.inTransaction(
+        handle ->
+            handle.createQuery(ALONE).mapTo(Boolean.class).one()
+                ? handle
+                    .createQuery(FORGET_ERASED)
+                    .bind("before", before)
+                    .bind("limit", limit)
+                    .mapTo(Integer.class)
+                    .one()
+                : 0);
+  }
+
   private static List<String> lock(Handle handle, List<Candidate> candidates) {
     return Columns.of(handle.createQuery(LOCK), candidates)
         .texts("ids", Candidate::taskId)
@@ -251,11 +335,38 @@ class RemovalStore {
   }
 
   private static List<Removed> remove(Handle handle, List<String> ids) {
-    return handle
-        .createQuery(REMOVE)
-        .bindArray("ids", String.class, ids)
+    return removed(handle.createQuery(REMOVE).bindArray("ids", String.class, ids));
+  }
+
+  private static List<Removed> removed(Query statement) {
+    return statement
         .bind("currency", UnitPrice.currency())
-        .map((row, context) -> new Removed(row.getString("id"), row.getString("tenant_id")))
+        .map(
+            (row, context) ->
+                new Removed(
+                    row.getString("id"),
+                    row.getString("tenant_id"),
+                    TaskStatus.of(row.getString("status")),
+                    row.getInt("sequence")))
         .list();
+  }
+
+  private static String removal(String unless, String told) {
+    return SqlFile.read(
+        RemovalStore.class,
+        "Remove",
+        Map.of(
+            "unless",
+            unless,
+            "told",
+            told,
+            "unsent",
+            CostSql.UNSENT,
+            "units",
+            CostSql.UNITS,
+            "money",
+            CostSql.AMOUNT.replace(":unitPrice", "0"),
+            "money_at_one",
+            CostSql.AMOUNT.replace(":unitPrice", "1")));
   }
 }

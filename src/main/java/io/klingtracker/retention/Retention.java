@@ -29,8 +29,9 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * Removes ended tasks that are older than they are to be kept, on one replica at a time, the oldest
- * first. It goes through all of them in rounds, a batch a second, and does less when it is slow and
- * nothing while events or callbacks wait: what is too old can wait.
+ * first, and what is left of erased ones. It goes through all of them in rounds, a batch a second,
+ * and does less when it is slow and nothing while events or callbacks wait: what is too old can
+ * wait.
  */
 @Startup
 @Singleton
@@ -46,6 +47,12 @@ class Retention {
 
   /** Nothing is removed while an event or callback has waited for so long. */
   static final Duration BEHIND = Duration.ofSeconds(10);
+
+  /** How long the event that tells of an erasure is kept, and known ids of those before it. */
+  static final Duration KEEP_ERASED = Duration.ofDays(30);
+
+  /** What is written at the moment of an erasure has come by then. */
+  static final Duration LATE = Duration.ofMinutes(5);
 
   /** After a batch it rests so many times as long as that took: a fifth of a session at most. */
   private static final int REST = 4;
@@ -85,7 +92,7 @@ class Retention {
       Loops loops) {
     this.store = store;
     this.ages = new Ages(config);
-    this.forAll = Ages.ENDED.stream().anyMatch(status -> ages.of(null, status).isPresent());
+    this.forAll = TaskStatus.ENDED.stream().anyMatch(status -> ages.of(null, status).isPresent());
     this.batch = config.rate();
     this.clock = clock;
     this.me = me;
@@ -124,7 +131,8 @@ class Retention {
     }
     long began = System.nanoTime();
     boolean more = removeBatch();
-    if (removeRequests() || more) {
+    more |= removeRequests();
+    if (forgetErased() || more) {
       notBefore = began + (System.nanoTime() - began) * (REST + 1);
     } else {
       notBefore = System.nanoTime() + ROUND.toNanos();
@@ -187,6 +195,17 @@ class Retention {
     return more;
   }
 
+  /**
+   * Removes what came of tasks while they were erased, and forgets erasures of long ago.
+   *
+   * @return whether there may be more
+   */
+  boolean forgetErased() {
+    Instant now = clock.instant();
+    store.eraseLate(now.minus(LATE));
+    return store.forgetErased(now.minus(KEEP_ERASED), batch) == batch;
+  }
+
   private void endRound() {
     after = "";
     aged = List.of();
@@ -197,7 +216,7 @@ class Retention {
   private List<Aged> aged(Instant now) {
     List<Aged> found = new ArrayList<>();
     for (TenantAge tenant : store.tenants(forAll)) {
-      for (TaskStatus status : Ages.ENDED) {
+      for (TaskStatus status : TaskStatus.ENDED) {
         ages.of(tenant.age().orElse(null), status)
             .ifPresent(age -> found.add(new Aged(tenant.tenant(), status, now.minus(age))));
       }

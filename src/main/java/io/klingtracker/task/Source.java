@@ -10,7 +10,8 @@ public enum Source {
   POLL,
   CANCEL,
   DEADLINE,
-  ADMIN;
+  ADMIN,
+  ERASE;
 
   /** The word in events and the timeline. */
   public String wireName() {

@@ -1,5 +1,6 @@
 package io.klingtracker.task;
 
+import java.util.List;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
@@ -11,6 +12,8 @@ import org.jspecify.annotations.Nullable;
 final class TaskListing {
 
   private static final String SELECT = "select " + Task.COLUMNS + " from ";
+
+  private static final String SELECT_IDS = "select t.id from ";
 
   /** Queued tasks are in one of the small queues, while a create is under way in both. */
   private static final String QUEUED =
@@ -50,8 +53,8 @@ final class TaskListing {
       String tenant, TaskFilter filter, @Nullable String before, Map<String, Object> values) {
     values.put("tenant", tenant);
     TaskStatus status = filter.status();
-    String where = where(filter, values);
     boolean byCallersId = filter.externalTaskId() != null;
+    String where = where(filter, byCallersId, values);
     if (status == null && !byCallersId && !filter.labels().isEmpty()) {
       return SELECT
           + labels(filter, before, values)
@@ -90,20 +93,42 @@ final class TaskListing {
         + end("t.id");
   }
 
-  private static String where(TaskFilter filter, Map<String, Object> values) {
+  /**
+   * The same for the ids of tasks alone, of one status, that also have one of these ids of the
+   * caller's, if there are any.
+   */
+  static String ids(
+      String tenant, TaskFilter filter, List<String> externalTaskIds, Map<String, Object> values) {
+    if (externalTaskIds.isEmpty()) {
+      return statement(tenant, filter, null, values).replace(SELECT, SELECT_IDS);
+    }
+    values.put("tenant", tenant);
+    return SELECT_IDS
+        + "task t where t.tenant_id = :tenant"
+        + " and t.external_task_id = any(cast(:externalTaskIds as text[]))"
+        + where(filter, true, values)
+        + range("t.id", filter, null, values)
+        + end("t.id");
+  }
+
+  /**
+   * What is said of the task itself.
+   *
+   * @param few whether it is looked up by an id, or few others are
+   */
+  private static String where(TaskFilter filter, boolean few, Map<String, Object> values) {
     StringBuilder where = new StringBuilder();
     TaskStatus status = filter.status();
     if (status == TaskStatus.EXPIRED) {
       // Said so that the planner does not count on it: it would take the few tasks of a status and
       // the few events of it for hardly any of both, and read them all to sort them.
       where.append(" and case when t.status = 'expired' then true else false end");
-    } else if (status != null && (!status.isFinal() || filter.externalTaskId() != null)) {
+    } else if (status != null && (!status.isFinal() || few)) {
       // A word of ours, written out, lets PostgreSQL prove which index will do. A task stays where
       // its final event has put it.
       where.append(" and t.status = '").append(status.wireName()).append("'");
     }
-    if (filter.externalTaskId() != null
-        || status != null && status.compareTo(TaskStatus.EXPIRED) < 0) {
+    if (few || status != null && status.compareTo(TaskStatus.EXPIRED) < 0) {
       for (int i = 0; i < filter.labels().size(); i++) {
         // Of few tasks, so that they are looked through; the planner would guess one in two
         // hundred.

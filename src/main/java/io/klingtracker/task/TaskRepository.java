@@ -11,6 +11,7 @@ import java.util.Optional;
 import java.util.UUID;
 import org.jdbi.v3.core.Jdbi;
 import org.jdbi.v3.core.mapper.RowMapper;
+import org.jdbi.v3.core.statement.Query;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -211,6 +212,25 @@ class TaskRepository {
                     })
                 .list());
     return new TaskBatch(found, leftOut);
+  }
+
+  /** Ids of tasks that a selection is of, with this status; newest first. */
+  List<String> ids(String tenant, TaskSelection selection, TaskStatus status, int limit) {
+    Map<String, Object> values = new HashMap<>();
+    String statement =
+        TaskListing.ids(tenant, selection.of(status), selection.externalTaskIds(), values);
+    if (statement.contains(":most")) {
+      values.put("most", limit);
+    }
+    return jdbi.withHandle(
+        handle -> {
+          Query query =
+              handle.createQuery(statement).bindMap(values).bind("limit", limit).bind("offset", 0);
+          if (!selection.externalTaskIds().isEmpty()) {
+            query.bindArray("externalTaskIds", String.class, selection.externalTaskIds());
+          }
+          return query.mapTo(String.class).list();
+        });
   }
 
   /**

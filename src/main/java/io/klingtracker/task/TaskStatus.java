@@ -1,5 +1,6 @@
 package io.klingtracker.task;
 
+import java.util.List;
 import java.util.Locale;
 
 /**
@@ -22,6 +23,9 @@ public enum TaskStatus {
   FAILED,
   /** Withdrawn by the caller before Kling accepted it. */
   CANCELED;
+
+  /** Those with which a task has ended. */
+  public static final List<TaskStatus> ENDED = List.of(SUCCEED, FAILED, CANCELED, EXPIRED);
 
   /** Whether nothing can follow. */
   public boolean isFinal() {

@@ -1,5 +1,10 @@
 package io.klingtracker.task;
 
+import io.klingtracker.catalog.Catalog;
+import io.klingtracker.catalog.Kind;
+import io.klingtracker.problem.ProblemException;
+import io.klingtracker.request.Nearest;
+import io.klingtracker.request.Parameters;
 import io.klingtracker.text.ForeignText;
 import io.opentelemetry.api.trace.Span;
 import io.opentelemetry.api.trace.SpanContext;
@@ -189,6 +194,16 @@ public class Tasks {
     return endQueued(List.of(taskId), source, signal, claim, null) > 0;
   }
 
+  /**
+   * Withdraws those of the tasks that wait for dispatch and for which nothing was sent; durable
+   * when this returns.
+   *
+   * @return how many
+   */
+  public int withdraw(List<String> taskIds, Source source, TaskSignal signal) {
+    return endQueued(taskIds, source, signal, null, null);
+  }
+
   private int endQueued(
       List<String> taskIds,
       Source source,
@@ -244,8 +259,52 @@ public class Tasks {
   }
 
   /** Whether the tenant has tasks of a kind, be it one that is none (any more). */
-  public boolean hasKind(String tenant, String kind) {
+  private boolean hasKind(String tenant, String kind) {
     return !repository.page(tenant, TaskFilter.ofKind(kind), null, 1, 0).tasks().isEmpty();
+  }
+
+  /**
+   * Reads which tasks something is to be done to.
+   *
+   * @param statuses with which it can be done
+   */
+  public TaskSelection selection(
+      String tenant, TaskSelection.@Nullable Request request, List<TaskStatus> statuses) {
+    return TaskSelection.of(request, statuses, kind -> knownKind(tenant, kind));
+  }
+
+  /**
+   * The tasks that a selection is of, oldest first.
+   *
+   * @param statuses those that have one of these
+   * @param limit most of them
+   */
+  public List<String> select(
+      String tenant, TaskSelection selection, List<TaskStatus> statuses, int limit) {
+    TaskStatus named = selection.filter().status();
+    List<String> ids = new ArrayList<>();
+    for (TaskStatus status : statuses) {
+      if (ids.size() < limit && (named == null || named == status)) {
+        ids.addAll(repository.ids(tenant, selection, status, limit - ids.size()));
+      }
+    }
+    return ids.stream().sorted().toList();
+  }
+
+  /**
+   * A kind of ours, or any that the tenant ever stored a task of.
+   *
+   * @throws ProblemException for another
+   */
+  public @Nullable String knownKind(String tenant, @Nullable String kind) {
+    if (kind != null && Catalog.current().ofName(kind).isEmpty() && !hasKind(tenant, kind)) {
+      throw Parameters.invalid(
+          "unknown kind %s; %s"
+              .formatted(
+                  Nearest.shown(kind),
+                  Nearest.hint(kind, Catalog.current().kinds().stream().map(Kind::name).toList())));
+    }
+    return kind;
   }
 
   /** Newest first, strictly older than the task with id {@code before}. */

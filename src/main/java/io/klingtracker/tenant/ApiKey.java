@@ -89,6 +89,12 @@ class ApiKey {
     this.createdAt = createdAt;
   }
 
+  /** The same with everything that keys can be allowed. */
+  ApiKey withAllScopes() {
+    this.scopes = Scope.words(Scope.ALL);
+    return this;
+  }
+
   /** An administrator's, who may do everything. */
   static ApiKey ofAdmin(UUID id, String name, String prefix, byte[] keyHash, Instant createdAt) {
     ApiKey key = new ApiKey(id, name, prefix, keyHash, createdAt);

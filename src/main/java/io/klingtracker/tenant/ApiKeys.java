@@ -38,7 +38,7 @@ public class ApiKeys {
   /**
    * What a key may do.
    *
-   * @param scopes of {@code submit}, {@code read}, {@code webhooks}
+   * @param scopes of {@code submit}, {@code read}, {@code webhooks}, {@code erase}
    * @param rate requests a second; null takes the configured
    * @param burst requests at once; null takes the configured
    * @param expiresAt its end; null for none

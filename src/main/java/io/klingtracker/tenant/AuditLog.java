@@ -12,12 +12,14 @@ import java.util.List;
 import java.util.UUID;
 import org.eclipse.microprofile.openapi.annotations.media.Schema;
 import org.jboss.logging.Logger;
+import org.jdbi.v3.core.Handle;
 import org.jdbi.v3.core.Jdbi;
 import org.jspecify.annotations.Nullable;
 
 /**
  * What administrators did. A row is written before the action, so that nothing is done unseen, and
- * one with its answer after; the table takes inserts alone.
+ * one with its answer after; the table takes inserts alone. What tenants erased is there too, in a
+ * row of the transaction that erased it.
  */
 @ApplicationScoped
 public class AuditLog {
@@ -38,6 +40,12 @@ public class AuditLog {
       insert into audit_log (request_id, at, actor, address, method, path, status, detail)
       select request_id, :now, actor, address, method, path, :status, left(cast(:detail as text), 200) from audit_log
       where request_id = :id and status is null
+      """;
+
+  private static final String DID =
+      """
+      insert into audit_log (request_id, at, actor, address, method, path, status, detail)
+      values (:id, :now, :actor, '', :method, :path, 200, left(cast(:detail as text), 200))
       """;
 
   private static final String NOTED =
@@ -123,6 +131,25 @@ public class AuditLog {
       // The beginning is there; the answer must not fail for its end.
       LOG.warnf("the end of admin request %s is not in the audit log: %s", id, e.getMessage());
     }
+  }
+
+  /**
+   * Keeps what a tenant's caller does that cannot be undone, in the transaction that does it.
+   *
+   * @param path what it is done to, in our own words: what callers write may be what is erased
+   * @param detail how much of it, where the path does not say that; no more than a line
+   */
+  public void did(
+      Handle handle, String actor, String method, String path, @Nullable String detail) {
+    handle
+        .createUpdate(DID)
+        .bind("id", UUID.randomUUID())
+        .bind("now", clock.instant())
+        .bind("actor", ForeignText.clean(actor, MAX_PATH))
+        .bind("method", method)
+        .bind("path", path)
+        .bind("detail", detail)
+        .execute();
   }
 
   /**

@@ -60,14 +60,15 @@ class Bootstrap {
       String secret = config.secretKey().orElseGet(KeyFormat.API::make);
       keys.persist(
           new ApiKey(
-              UUID.randomUUID(),
-              config.tenant(),
-              "bootstrap",
-              KeyFormat.shown(key),
-              hash,
-              config.accessKey().orElseGet(KeyFormat.ACCESS::make),
-              secrets.seal(secret.getBytes(StandardCharsets.UTF_8)),
-              clock.instant()));
+                  UUID.randomUUID(),
+                  config.tenant(),
+                  "bootstrap",
+                  KeyFormat.shown(key),
+                  hash,
+                  config.accessKey().orElseGet(KeyFormat.ACCESS::make),
+                  secrets.seal(secret.getBytes(StandardCharsets.UTF_8)),
+                  clock.instant())
+              .withAllScopes());
     }
   }
 }

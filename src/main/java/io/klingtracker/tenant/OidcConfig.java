@@ -43,5 +43,9 @@ public interface OidcConfig {
     /** Has the scope {@code webhooks} in the tenant. */
     @WithDefault("tracker-webhooks")
     String webhooks();
+
+    /** Has the scope {@code erase} in the tenant. */
+    @WithDefault("tracker-erase")
+    String erase();
   }
 }

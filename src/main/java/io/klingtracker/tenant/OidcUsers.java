@@ -198,7 +198,8 @@ class OidcUsers {
         Map.of(
             Scope.SUBMIT, config.roles().submit(),
             Scope.READ, config.roles().read(),
-            Scope.WEBHOOKS, config.roles().webhooks());
+            Scope.WEBHOOKS, config.roles().webhooks(),
+            Scope.ERASE, config.roles().erase());
     names.forEach(
         (scope, role) -> {
           if (roles.contains(role)) {

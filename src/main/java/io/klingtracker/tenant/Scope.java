@@ -16,7 +16,9 @@ public enum Scope {
   /** Ask, list, watch. */
   READ,
   /** Settings and deliveries of webhooks. */
-  WEBHOOKS;
+  WEBHOOKS,
+  /** Erase tasks; said by name alone, since nothing brings them back. */
+  ERASE;
 
   /** What a key may do whose scopes were left out when it was made. */
   static final Set<Scope> PRESET = Set.copyOf(EnumSet.of(SUBMIT, READ, WEBHOOKS));

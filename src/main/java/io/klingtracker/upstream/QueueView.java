@@ -2,6 +2,7 @@ package io.klingtracker.upstream;
 
 import io.klingtracker.task.Task;
 import java.time.Instant;
+import java.util.List;
 import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 
@@ -32,6 +33,12 @@ public interface QueueView {
    * at the same time either finds no task any more or makes this return false.
    */
   boolean cancel(String taskId);
+
+  /** Those of the tasks for which nothing was sent, as of now, oldest first. */
+  List<String> waiting(List<String> taskIds);
+
+  /** The same as {@link #cancel(String)} for several; how many were withdrawn. */
+  int cancel(List<String> taskIds);
 
   /**
    * The place of a task in the queue, or what it waits for.

@@ -8,6 +8,7 @@ import io.smallrye.mutiny.subscription.UniEmitter;
 import jakarta.inject.Inject;
 import jakarta.inject.Singleton;
 import java.time.Duration;
+import java.util.Optional;
 import java.util.concurrent.ScheduledFuture;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
@@ -97,7 +98,13 @@ public class LongPoll {
           return;
         }
         try {
-          tasks.find(latest.tenant(), latest.id()).ifPresent(task -> latest = task);
+          Optional<Task> found = tasks.find(latest.tenant(), latest.id());
+          if (found.isEmpty()) {
+            // It was erased meanwhile: nothing more will come.
+            answer(false);
+            return;
+          }
+          latest = found.get();
         } catch (RuntimeException e) {
           over = true;
           emitter.fail(e);

@@ -1,44 +1,20 @@
--- Removes tasks, whose rows the transaction holds, with all that hangs on them; whoever still owes something stays. What
--- refers to task goes with it (request, news, tracked ids), its labels and its tombstone are triggers'.
+-- Removes tasks, whose rows the transaction holds, with all that hangs on them. What refers to task goes with it (request,
+-- news, tracked ids, and where it is erased what it owes), its labels and its tombstone are triggers'.
 with removable as materialized (
-  select t.id, t.tenant_id, t.kind, t.model, t.status, t.api_key_id, t.created_at,
+  select t.id, t.tenant_id, t.kind, t.model, t.status, t.api_key_id, t.created_at, t.sequence, t.previous_status,
+    t.feed_position, t.account,
     -- As Quotas and Usage have it; what is money whatever the list's price, and the units that it is to be put on.
     num_nonnulls(units, amount) > 0 or ${unsent} as charged, coalesce(${units}, 0) as units,
     coalesce(${money}, 0) as amount, coalesce((${money_at_one}) - (${money}), 0) as units_listed
   from task t
   where t.id = any(cast(:ids as text[]))
-    -- Kling is still asked, or the create is in doubt.
-    and not exists (select from open_task o where o.task_id = t.id)
-    and not exists (select from dispatch_queue q where q.task_id = t.id)
-    -- Its receiver has not been told.
-    and not exists (select from webhook_delivery d where d.task_id = t.id)
-    -- Kafka does not have an event.
-    and not exists (select from outbox o where not o.replayed and o.lane = outbox_lane(t.id) and o.task_id = t.id)
-    -- The same request again would be paid again.
-    and not exists (select from idempotency_key k where k.task_id = t.id)
-    -- A callback has not been processed.
-    and not exists (
-      select from callback_receipt r join callback_pending p on p.receipt_id = r.id where r.task_id = t.id)
-    and not exists (select from set_aside s where s.task_id = t.id)
+    -- Whoever still owes something stays, unless he is erased.
+    ${unless}
 ),
 -- Its timeline and its part of the feed.
 events as (
   delete from task_event e using removable r where e.task_id = r.id
-  returning e.tenant_id, e.feed_position, e.id, e.event_id
-),
--- How far into the feed that is.
-reached as (
-  select distinct on (tenant_id) tenant_id, feed_position, id from events order by tenant_id, feed_position desc, id desc
-),
--- Readers who have not come so far are told.
-passed as (
-  delete from feed_removed f using reached r
-  where f.tenant_id = r.tenant_id and (f.position, f.id) <= (r.feed_position, r.id)
-),
--- See feed_removed.
-marked as (
-  insert into feed_removed (tenant_id, removal, position, id)
-  select tenant_id, ${position}, feed_position, id from reached
+  returning e.task_id, e.tenant_id, e.feed_position, e.id, e.event_id
 ),
 -- What came of its webhooks.
 attempts as (delete from webhook_attempt a using events e where a.event_id = e.event_id),
@@ -47,9 +23,11 @@ settled as (delete from webhook_settled s using removable r where s.task_id = r.
 -- Whether its receiver wants more.
 gone as (delete from webhook_gone g using removable r where g.task_id = r.id),
 -- What Kling told.
-receipts as (delete from callback_receipt c using removable r where c.task_id = r.id),
+receipts as (delete from callback_receipt c using removable r where c.task_id = r.id returning c.id),
 -- Whether a callback may still come.
 missing as (delete from callback_missing m using removable r where m.task_id = r.id),
+-- What readers of the feed and Kafka are told.
+${told},
 -- What it used stays.
 used as (
   insert into removed_use as u
@@ -62,4 +40,5 @@ used as (
     tasks = u.tasks + excluded.tasks, uncharged = u.uncharged + excluded.uncharged, units = u.units + excluded.units,
     amount = u.amount + excluded.amount, units_listed = u.units_listed + excluded.units_listed
 )
-delete from task t using removable r where t.id = r.id returning t.id, t.tenant_id
+delete from task t using removable r where t.id = r.id
+returning t.id, t.tenant_id, t.status::text as status, t.sequence

@@ -227,7 +227,7 @@ class HostileInputTest {
     tenant =
         TestTenant.create(
             "{\"name\":\"hostile\"}", "{\"name\":\"hostile\",\"rate\":100000,\"burst\":100000}");
-    changed = TestTenant.create();
+    changed = TestTenant.erasing();
     task = tenant.submit("hostile-" + UUID.randomUUID());
   }
 

@@ -73,6 +73,10 @@ class IsolationTest {
   static {
     ids("GET /v1/tasks/{id}", "/v1/tasks/%s");
     ids("GET /v1/tasks/{id}", "/v1/tasks/%s?wait=1&after=0");
+    ids("DELETE /v1/tasks/{id}", "/v1/tasks/%s");
+    for (String act : List.of("/v1/tasks/erase", "/v1/tasks/cancel")) {
+      ids("POST " + act, act, "{\"external_task_ids\":[\"%s\"]}");
+    }
     ids("GET /v1/tasks/{id}/timeline", "/v1/tasks/%s/timeline");
     ids("GET /v1/tasks/{id}/explain", "/v1/tasks/%s/explain");
     ids("GET /v1/tasks/{id}/events", "/v1/tasks/%s/events");
@@ -157,7 +161,7 @@ class IsolationTest {
   void an_owner_with_tasks_and_a_stranger() {
     TrackerStack.simulator().clearFaults();
     owner = TestTenant.create();
-    stranger = TestTenant.create();
+    stranger = TestTenant.erasing();
     String external = "theirs-" + UUID.randomUUID();
     String task = owner.submit(external);
     String withCallback = submitWithCallback();

@@ -46,6 +46,7 @@ class InFlightWindowTest {
         null,
         null,
         null,
+        null,
         Map.of(),
         "hosts",
         "{}",

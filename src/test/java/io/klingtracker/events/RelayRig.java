@@ -182,6 +182,25 @@ final class RelayRig {
         .execute();
   }
 
+  /** An event that is no change of status. */
+  static void erase(Handle handle, String id) {
+    handle
+        .createUpdate(
+            """
+            with event as (
+              insert into task_event (task_id, sequence, event_id, tenant_id, type, previous_status, source,
+                  occurred_at, feed_position, payload)
+              select id, sequence + 1, gen_random_uuid(), tenant_id, 'erased', 'submitted', 'erase', clock_timestamp(),
+                feed_position, json_build_object('task_id', id, 'sequence', sequence + 1)
+              from task where id = :id
+              returning id, task_id, sequence
+            )
+            insert into outbox (lane, id, task_id, sequence) select outbox_lane(task_id), id, task_id, sequence from event
+            """)
+        .bind("id", id)
+        .execute();
+  }
+
   /** Every committed event: id to place. */
   Map<String, String> committed() {
     Map<String, String> events = new HashMap<>();

@@ -25,7 +25,13 @@ class SchemaTest {
   private static final ObjectMapper JSON = new ObjectMapper();
 
   @ParameterizedTest
-  @ValueSource(strings = {"task-status-changed.v1.json", "task.v1.json", "webhook-host.v1.json"})
+  @ValueSource(
+      strings = {
+        "task-status-changed.v1.json",
+        "task-erased.v1.json",
+        "task.v1.json",
+        "webhook-host.v1.json"
+      })
   void a_schema_only_grows(String name) throws IOException {
     assertEquals(
         List.of(),

@@ -26,9 +26,6 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
-import java.util.UUID;
-import java.util.stream.Collectors;
-import java.util.stream.Stream;
 import org.jdbi.v3.core.Handle;
 import org.jdbi.v3.core.Jdbi;
 import org.junit.jupiter.api.BeforeEach;
@@ -48,42 +45,11 @@ class RetentionTest {
   private static final TaskSignal SUCCEED = new TaskSignal.Succeed("{}");
   private static final TaskSignal FAILED = new TaskSignal.Failed(null, "no");
 
-  /** Every table that names tasks. Whoever adds one says here that removal minds it. */
-  private static final Set<String> TABLES =
-      Set.of(
-          // Goes with the task.
-          "task_event",
-          "task_request",
-          "task_news",
-          "task_label",
-          "tracked_id",
-          "callback_receipt",
-          "callback_missing",
-          "webhook_settled",
-          "webhook_gone",
-          "webhook_attempt",
-          // Keeps the task.
-          "dispatch_queue",
-          "open_task",
-          "webhook_delivery",
-          "idempotency_key",
-          "set_aside",
-          "outbox");
-
-  /** Those that a task that may be removed has no row in. */
-  private static final Set<String> OWING =
-      Set.of(
-          "dispatch_queue",
-          "open_task",
-          "webhook_delivery",
-          "idempotency_key",
-          "set_aside",
-          "outbox");
-
   private final Jdbi jdbi = DATABASE.jdbi();
   private final TestClock clock = new TestClock(NOW);
   private final Tasks tasks = TasksOnDatabase.of(jdbi, clock);
   private final ReplicaId me = new ReplicaId();
+  private final TaskRows rows = new TaskRows(jdbi);
   private final MeterRegistry registry = new SimpleMeterRegistry();
   private final List<String> told = new ArrayList<>();
 
@@ -153,17 +119,17 @@ class RetentionTest {
             SUCCEED);
     jdbi.useHandle(
         h -> h.execute("update tenant set retention_seconds = 315360000 where id = 'other'"));
-    List.of(mine, others).forEach(this::everything);
-    Map<String, Long> before = rowsOf(others);
-    assertEquals(Set.of(), without(before, 0), "the other one has a row of each kind");
+    List.of(mine, others).forEach(rows::everything);
+    Map<String, Long> before = rows.of(others);
+    assertEquals(Set.of(), TaskRows.without(before, 0), "the other one has a row of each kind");
 
     assertFalse(retention().removeBatch());
 
     assertEquals(List.of(others), left());
     assertEquals(List.of(mine), told);
-    assertEquals(before, rowsOf(others));
-    Map<String, Long> rows = rowsOf(mine);
-    assertEquals(Map.of("outbox", 1L), nonzero(rows), "but the tombstone");
+    assertEquals(before, rows.of(others));
+    Map<String, Long> left = rows.of(mine);
+    assertEquals(Map.of("outbox", 1L), TaskRows.nonzero(left), "but the tombstone");
     assertEquals(
         1,
         Rows.count(
@@ -174,134 +140,9 @@ class RetentionTest {
     GivenTask.of("acme").externalTaskId("order-1").submit(tasks);
   }
 
-  private static Set<String> without(Map<String, Long> rows, long count) {
-    return rows.entrySet().stream()
-        .filter(row -> row.getValue() == count && !OWING.contains(row.getKey()))
-        .map(Map.Entry::getKey)
-        .collect(Collectors.toSet());
-  }
-
-  private static Map<String, Long> nonzero(Map<String, Long> rows) {
-    Map<String, Long> some = new HashMap<>(rows);
-    some.values().removeIf(count -> count == 0);
-    return some;
-  }
-
-  /** A row in each table that may have one of a task that owes nothing. */
-  private void everything(String id) {
-    jdbi.useHandle(
-        h -> {
-          UUID event =
-              h.createQuery("select event_id from task_event where task_id = ? and sequence = 3")
-                  .bind(0, id)
-                  .mapTo(UUID.class)
-                  .one();
-          h.execute(
-              "insert into task_news (task_id, at, source, reason) values (?, now(), 'poll', 'older')",
-              id);
-          h.execute("insert into tracked_id values ('default', ?, 'acme', ?)", id, id);
-          receipt(h, id);
-          h.execute("insert into callback_missing values (?, 'default', now())", id);
-          h.execute("insert into webhook_gone values (?, now())", id);
-          h.execute(
-              """
-              insert into webhook_settled (task_id, sequence, event_id, tenant_id, host, status, state, attempts,
-                planned_at, settled_at)
-              values (?, 3, ?, 'acme', 'h', 'succeed', 'delivered', 1, now(), now())
-              """,
-              id,
-              event);
-          h.execute(
-              """
-              insert into webhook_attempt (event_id, tenant_id, task_id, host, at, status, latency_ms)
-              values (?, 'acme', ?, 'h', now(), 200, 1)
-              """,
-              event,
-              id);
-        });
-  }
-
-  private static long receipt(Handle h, String id) {
-    return h.createQuery(
-            """
-            insert into callback_receipt (task_id, body_hash, body, headers, signed, verdict, received_at)
-            values (?, sha256('a'), 'a', '{}', false, 'pending', now()) returning id
-            """)
-        .bind(0, id)
-        .mapTo(Long.class)
-        .one();
-  }
-
-  private Map<String, Long> rowsOf(String id) {
-    Set<String> tables =
-        Set.copyOf(
-            Rows.texts(
-                jdbi,
-                """
-                select table_name from information_schema.columns
-                where table_schema = 'public' and column_name = 'task_id'
-                """));
-    assertEquals(TABLES, tables, "tables that name tasks");
-    return tables.stream()
-        .collect(
-            Collectors.toMap(
-                table -> table,
-                table -> Rows.count(jdbi, table + " where task_id = '" + id + "'")));
-  }
-
-  /** What a task may still owe: a statement that makes it so. */
-  private record Owed(String what, String sql) {
-    @Override
-    public String toString() {
-      return what;
-    }
-  }
-
-  private static Stream<Owed> owed() {
-    return Stream.of(
-        new Owed(
-            "a question to Kling",
-            """
-            insert into open_task (task_id, account, family, slots, next_check_at)
-            values (:id, 'default', 'video', 0, now())
-            """),
-        new Owed(
-            "a create",
-            "insert into dispatch_queue (task_id, tenant_id, family, due_at) values (:id, 'acme', 'video', now())"),
-        new Owed(
-            "an event",
-            "insert into outbox (lane, id, task_id, sequence) values (outbox_lane(:id), 1, :id, 3)"),
-        new Owed(
-            "a webhook",
-            """
-            insert into webhook_delivery (task_id, sequence, event_id, tenant_id, host, status, planned_at, due_at)
-            values (:id, 3, gen_random_uuid(), 'acme', 'h', 'succeed', now(), now())
-            """),
-        new Owed(
-            "a callback",
-            """
-            with r as (
-              insert into callback_receipt (task_id, body_hash, body, headers, signed, verdict, received_at)
-              values (:id, sha256('a'), 'a', '{}', false, 'pending', now()) returning id)
-            insert into callback_pending (receipt_id, due_at) select id, now() from r
-            """),
-        new Owed(
-            "a repeated answer",
-            """
-            insert into idempotency_key (tenant_id, key, request_hash, request_id, task_id, created_at)
-            values ('acme', 'k', 'h', gen_random_uuid(), :id, now())
-            """),
-        new Owed(
-            "an administrator's look",
-            """
-            insert into set_aside (kind, key, task_id, reason, attempts, at)
-            values ('callback', '7', :id, 'why', 1, now())
-            """));
-  }
-
   @ParameterizedTest
-  @MethodSource("owed")
-  void who_owes_something_stays_until_it_is_settled(Owed owed) {
+  @MethodSource("io.klingtracker.retention.TaskRows#owed")
+  void who_owes_something_stays_until_it_is_settled(TaskRows.Owed owed) {
     String id = ended("acme", KEPT.plusDays(1), SUCCEED);
     String free = ended("acme", KEPT.plusDays(1), SUCCEED);
     jdbi.useHandle(h -> h.createUpdate(owed.sql()).bind("id", id).execute());

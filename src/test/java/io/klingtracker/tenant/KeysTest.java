@@ -131,11 +131,15 @@ class KeysTest {
     "submit, POST, /v1/webhooks/redeliver, 403",
     "webhooks, GET, /v1/tasks, 403",
     "webhooks, POST, /kling/v1/videos/text2video, 403",
+    "submit read webhooks, DELETE, /v1/tasks/none, 403",
+    "erase, DELETE, /v1/tasks/none, 404",
+    "erase, GET, /v1/tasks, 403",
   })
   void a_key_may_do_what_its_scopes_say(String scope, String method, String path, int status) {
     TestTenant tenant =
         TestTenant.create(
-            "{\"name\":\"s\"}", "{\"name\":\"k\",\"scopes\":[\"%s\"]}".formatted(scope));
+            "{\"name\":\"s\"}",
+            "{\"name\":\"k\",\"scopes\":[\"%s\"]}".formatted(scope.replace(" ", "\",\"")));
 
     Response answer =
         tenant

@@ -77,6 +77,8 @@ class OidcUsersTest {
         .body("message", containsString("submit"));
     with(reader).get("/v1/webhooks/settings").then().statusCode(403);
     with(reader).get("/admin/v1/tenants").then().statusCode(403);
+    with(person(List.of("tracker-erase"))).delete("/v1/tasks/none").then().statusCode(404);
+    with(person(List.of("tracker-webhooks"))).delete("/v1/tasks/none").then().statusCode(403);
     with(person(List.of("tracker-webhooks"))).get("/v1/webhooks/settings").then().statusCode(200);
     with(person(List.of())).get("/v1/tasks").then().statusCode(403);
   }

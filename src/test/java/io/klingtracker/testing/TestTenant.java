@@ -19,7 +19,14 @@ import java.util.UUID;
 public record TestTenant(
     String id, String keyId, String apiKey, String accessKey, String secretKey) {
 
-  /** A tenant without quotas, with a key that may do everything. */
+  /** A tenant without quotas, with a key that may do everything, and erase. */
+  public static TestTenant erasing() {
+    return create(
+        "{\"name\":\"story\",\"track_accounts\":[\"default\"]}",
+        "{\"name\":\"story\",\"scopes\":[\"submit\",\"read\",\"webhooks\",\"erase\"]}");
+  }
+
+  /** A tenant without quotas, with a key that may do what one can whose scopes nobody named. */
   public static TestTenant create() {
     return create("{\"name\":\"story\",\"track_accounts\":[\"default\"]}", "{\"name\":\"story\"}");
   }

@@ -7,6 +7,7 @@ import io.klingtracker.loops.Loops;
 import io.klingtracker.task.TaskChanged;
 import io.klingtracker.task.TaskStatus;
 import io.klingtracker.task.TasksChanged;
+import io.klingtracker.task.TasksRemoved;
 import io.klingtracker.testing.TestDatabase;
 import java.time.Clock;
 import java.time.Duration;
@@ -66,6 +67,25 @@ class ChangeNotifierTest {
     here.onChange(change("task_a", "acme"));
 
     assertTrue(woken.await(60, TimeUnit.SECONDS));
+  }
+
+  @Test
+  void a_removal_on_one_replica_is_known_on_another() throws Exception {
+    ChangeNotifier here = replica();
+    ChangeNotifier there = replica();
+    Watches.awaitListening(there, DATABASE.jdbi());
+    CountDownLatch known = new CountDownLatch(1);
+    there.removals(
+        ids -> {
+          // A replica that listens anew takes any for removed.
+          if (ids.contains("task_a")) {
+            known.countDown();
+          }
+        });
+
+    here.onRemoval(new TasksRemoved(List.of("task_a")));
+
+    assertTrue(known.await(60, TimeUnit.SECONDS));
   }
 
   @Test

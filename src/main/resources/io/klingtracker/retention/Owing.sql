@@ -1,0 +1,14 @@
+-- What keeps an old task from being removed: it owes something to somebody.
+-- Kling is still asked, or the create is in doubt.
+and not exists (select from open_task o where o.task_id = t.id)
+    and not exists (select from dispatch_queue q where q.task_id = t.id)
+    -- Its receiver has not been told.
+    and not exists (select from webhook_delivery d where d.task_id = t.id)
+    -- Kafka does not have an event.
+    and not exists (select from outbox o where not o.replayed and o.lane = outbox_lane(t.id) and o.task_id = t.id)
+    -- The same request again would be paid again.
+    and not exists (select from idempotency_key k where k.task_id = t.id)
+    -- A callback has not been processed.
+    and not exists (
+      select from callback_receipt r join callback_pending p on p.receipt_id = r.id where r.task_id = t.id)
+    and not exists (select from set_aside s where s.task_id = t.id)
