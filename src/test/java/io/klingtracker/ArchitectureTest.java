@@ -80,8 +80,8 @@ class ArchitectureTest {
           watch -> database http loops problem share task
           api -> cache kling loops problem request catalog secret share task tenant time upstream watch
           billing -> kling loops problem request task tenant text time upstream
-          callback -> database http kling loops presence problem retry secret task text upstream
-          dispatch -> database http json kling loops presence problem request retry catalog share task tenant time upstream
+          callback -> database http kling loops presence problem retry secret task tenant text time upstream
+          dispatch -> catalog database http json kling loops presence problem request retry share task tenant time upstream
           events -> database loops presence problem request retry task tenant time watch
           feed -> database loops problem request retry secret task tenant watch
           klingapi -> egress http json kling problem request catalog secret share task tenant upstream watch

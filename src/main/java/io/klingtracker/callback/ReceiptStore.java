@@ -1,6 +1,7 @@
 package io.klingtracker.callback;
 
 import io.klingtracker.database.Columns;
+import io.klingtracker.database.Rows;
 import jakarta.inject.Inject;
 import jakarta.inject.Singleton;
 import java.time.Instant;
@@ -69,6 +70,22 @@ class ReceiptStore {
       select coalesce(t.account, o.account) from task t left join open_task o on o.task_id = t.id where t.id = :task
       """;
 
+  /**
+   * A task's, oldest first, as far as their bytes go into an answer; none but the count of others.
+   */
+  static final String PAGE =
+      """
+      with sized as (
+        select r.id, sum(octet_length(r.body)) over (order by r.id) as bytes, row_number() over (order by r.id) as place
+        from callback_receipt r where r.task_id = :task
+      ),
+      fits as (select id from sized where place = 1 or bytes <= :maxBytes)
+      select r.id, r.received_at, r.verdict, r.headers::text as headers, r.body,
+        (select count(*) from sized) - (select count(*) from fits) as left_out
+      from fits f join callback_receipt r on r.id = f.id
+      order by r.id
+      """;
+
   private static final String SWEEP =
       """
       delete from callback_receipt where id in (
@@ -76,6 +93,12 @@ class ReceiptStore {
         where received_at < :before and not exists (select from callback_pending p where p.receipt_id = r.id)
         limit :limit)
       """;
+
+  /** The verdict of a receipt whose news moved its task. */
+  static final String APPLIED = "applied";
+
+  /** Bytes of bodies in one answer, but for the first. */
+  static final int MAX_BYTES = 4 << 20;
 
   /** Different bodies kept for one task; more are refused with 429. */
   static final int PER_TASK = 200;
@@ -85,6 +108,40 @@ class ReceiptStore {
   @Inject
   ReceiptStore(Jdbi jdbi) {
     this.jdbi = jdbi;
+  }
+
+  /**
+   * A receipt as it is stored.
+   *
+   * @param headers JSON of {@link CallbackHeaders}
+   */
+  @SuppressWarnings("ArrayRecordComponent") // never compared
+  record Stored(Instant receivedAt, String verdict, String headers, byte[] body) {}
+
+  /** Receipts of a task, and how many more there are. */
+  record Page(List<Stored> receipts, int leftOut) {}
+
+  /** A task's receipts, oldest first. */
+  Page page(String taskId) {
+    int[] leftOut = {0};
+    List<Stored> receipts =
+        jdbi.withHandle(
+            handle ->
+                handle
+                    .createQuery(PAGE)
+                    .bind("task", taskId)
+                    .bind("maxBytes", MAX_BYTES)
+                    .map(
+                        (row, context) -> {
+                          leftOut[0] = row.getInt("left_out");
+                          return new Stored(
+                              Rows.instant(row, "received_at"),
+                              row.getString("verdict"),
+                              row.getString("headers"),
+                              row.getBytes("body"));
+                        })
+                    .list());
+    return new Page(receipts, leftOut[0]);
   }
 
   /** What became of a receipt. */
@@ -149,7 +206,7 @@ class ReceiptStore {
     if (receipt.news() == null) {
       return "unreadable";
     }
-    return applied.contains(receipt.key()) ? "applied" : "pending";
+    return applied.contains(receipt.key()) ? APPLIED : "pending";
   }
 
   /** The account that runs the task, once there is one. */

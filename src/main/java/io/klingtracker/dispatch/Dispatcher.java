@@ -63,7 +63,7 @@ class Dispatcher {
   static final Duration KIND_GONE_AFTER = GoneAccounts.GONE_AFTER;
 
   private static final String KIND_GONE =
-      "no such kind of task any more: %s; nothing was sent to Kling";
+      "no such kind of task any more: %s; " + TaskRequests.NOTHING_SENT;
 
   private static final String TOO_LATE =
       "not dispatched before its deadline; Kling does not have it";

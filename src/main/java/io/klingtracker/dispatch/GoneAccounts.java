@@ -39,7 +39,8 @@ class GoneAccounts {
       """;
 
   private static final String GONE =
-      "no such Kling account any more: %s, which has what the task names; nothing was sent to Kling";
+      "no such Kling account any more: %s, which has what the task names; "
+          + TaskRequests.NOTHING_SENT;
 
   private final Jdbi jdbi;
   private final Tasks tasks;

@@ -78,6 +78,8 @@ class IsolationTest {
       ids("POST " + act, act, "{\"external_task_ids\":[\"%s\"]}");
     }
     ids("GET /v1/tasks/{id}/timeline", "/v1/tasks/%s/timeline");
+    ids("GET /v1/tasks/{id}/callbacks", "/v1/tasks/%s/callbacks");
+    ids("GET /v1/tasks/{id}/request", "/v1/tasks/%s/request");
     ids("GET /v1/tasks/{id}/explain", "/v1/tasks/%s/explain");
     ids("GET /v1/tasks/{id}/events", "/v1/tasks/%s/events");
     ids("POST /v1/tasks/{id}/cancel", "/v1/tasks/%s/cancel");
