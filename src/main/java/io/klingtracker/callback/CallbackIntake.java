@@ -12,6 +12,7 @@ import io.micrometer.core.instrument.MeterRegistry;
 import jakarta.inject.Inject;
 import jakarta.inject.Singleton;
 import java.time.Clock;
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.CompletionStage;
@@ -22,6 +23,11 @@ import java.util.concurrent.CompletionStage;
  */
 @Singleton
 class CallbackIntake {
+
+  private static final String ACCEPTED = "accepted";
+  private static final String UNREADABLE = "unreadable";
+  private static final String REMOVED = "removed";
+  private static final String FORGED = "forged";
 
   private final ReceiptStore receipts;
   private final ReceiptWriter writer;
@@ -51,6 +57,7 @@ class CallbackIntake {
             ? kling.accounts().keySet().stream().findAny()
             : Optional.empty();
     this.signatures = KlingSignature.of(kling);
+    List.of(ACCEPTED, UNREADABLE, REMOVED, FORGED).forEach(this::received);
   }
 
   /**
@@ -68,8 +75,8 @@ class CallbackIntake {
         .keep(receipt)
         .thenAccept(
             kept -> {
-              String verdict = news == null ? "unreadable" : "accepted";
-              count(kept ? verdict : "removed");
+              String verdict = news == null ? UNREADABLE : ACCEPTED;
+              count(kept ? verdict : REMOVED);
               if (kept && news == null) {
                 throw new ProblemException(ErrorCode.INVALID_REQUEST, "not JSON, or no task in it");
               }
@@ -95,16 +102,19 @@ class CallbackIntake {
 
   /** A refusal, counted: somebody calls who does not know what only Kling knows. */
   ProblemException forged(String why) {
-    count("forged");
+    count(FORGED);
     return new ProblemException(ErrorCode.AUTHORIZATION_INVALID, why);
   }
 
   private void count(String verdict) {
-    Counter.builder("tracker.callbacks.received")
+    received(verdict).increment();
+  }
+
+  private Counter received(String verdict) {
+    return Counter.builder("tracker.callbacks.received")
         .description("Callbacks by what became of them")
         .tag("verdict", verdict)
-        .register(meters)
-        .increment();
+        .register(meters);
   }
 
   private String json(CallbackHeaders headers) {

@@ -105,18 +105,24 @@ class DispatchMetrics {
    */
   void full(SlotPool pool, boolean cut) {
     Tags tags = Tags.of("account", pool.account(), "family", pool.family(), "model", pool.model());
-    Counter.builder("tracker.dispatch.slots.refusals")
+    refusals(tags).increment();
+    if (cut) {
+      cuts(tags).increment();
+    }
+  }
+
+  private Counter refusals(Tags tags) {
+    return Counter.builder("tracker.dispatch.slots.refusals")
         .description("Tasks that Kling had no slot for (1303), though we thought that it had")
         .tags(tags)
-        .register(registry)
-        .increment();
-    if (cut) {
-      Counter.builder("tracker.dispatch.slots.cuts")
-          .description("How often that lowered the limit; refusals at once are one cut")
-          .tags(tags)
-          .register(registry)
-          .increment();
-    }
+        .register(registry);
+  }
+
+  private Counter cuts(Tags tags) {
+    return Counter.builder("tracker.dispatch.slots.cuts")
+        .description("How often that lowered the limit; refusals at once are one cut")
+        .tags(tags)
+        .register(registry);
   }
 
   /** Whoever answers in Kling's place may invent codes; labels are those of Kling's table. */
@@ -147,6 +153,9 @@ class DispatchMetrics {
         Tags tags = name.and("family", slots.family(), "model", slots.model());
         usedRows.add(MultiGauge.Row.of(tags, slots.used()));
         limitRows.add(MultiGauge.Row.of(tags, slots.limit()));
+        // So that the first one is seen as a change of a count.
+        refusals(tags);
+        cuts(tags);
       }
       parkedRows.add(MultiGauge.Row.of(name, account.parked().size()));
       for (KlingAccounts.Parked park : account.parked()) {

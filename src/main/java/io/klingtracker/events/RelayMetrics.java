@@ -16,6 +16,7 @@ import org.jspecify.annotations.Nullable;
 @Singleton
 class RelayMetrics {
 
+  private static final Duration PROMISED = Duration.ofSeconds(10);
   private static final Duration LONGEST = Duration.ofMinutes(10);
 
   private final Clock clock;
@@ -36,6 +37,7 @@ class RelayMetrics {
         Timer.builder("tracker.events.commit.to.ack")
             .description("From an event's time to Kafka's acknowledgement")
             .publishPercentileHistogram()
+            .serviceLevelObjectives(PROMISED)
             .minimumExpectedValue(Duration.ofMillis(1))
             .maximumExpectedValue(LONGEST)
             .register(registry);

@@ -21,6 +21,7 @@ import io.klingtracker.tenant.Quotas;
 import io.klingtracker.upstream.KlingAccounts;
 import io.klingtracker.upstream.MadeItems;
 import io.klingtracker.upstream.UpstreamConfig;
+import io.micrometer.core.instrument.Counter;
 import io.micrometer.core.instrument.MeterRegistry;
 import jakarta.inject.Inject;
 import jakarta.inject.Singleton;
@@ -202,7 +203,11 @@ class Submissions {
     Submission submission = store(task);
     if (submission instanceof Submission.Stored stored) {
       if (checked.retirement() != null) {
-        meters.counter("tracker.submissions.retiring", "model", checked.slotModel()).increment();
+        Counter.builder("tracker.submissions.retiring")
+            .description("Tasks taken for a model that Kling switches off within 30 days")
+            .tag("model", checked.slotModel())
+            .register(meters)
+            .increment();
       }
       return new Accepted(
           requestId,

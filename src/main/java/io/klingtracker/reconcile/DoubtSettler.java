@@ -9,6 +9,7 @@ import io.klingtracker.upstream.Doubts;
 import io.klingtracker.upstream.Doubts.Cause;
 import io.klingtracker.upstream.Doubts.Doubt;
 import io.klingtracker.upstream.UpstreamConfig;
+import io.micrometer.core.instrument.Counter;
 import io.micrometer.core.instrument.MeterRegistry;
 import jakarta.inject.Inject;
 import jakarta.inject.Singleton;
@@ -189,7 +190,11 @@ class DoubtSettler {
 
   /** Counts an end. */
   void ended(String account, String outcome) {
-    meters.counter("tracker.doubts.ended", "account", account, "outcome", outcome).increment();
+    Counter.builder("tracker.doubts.ended")
+        .description("Creates in doubt of which Kling was found to have them, or not")
+        .tags("account", account, "outcome", outcome)
+        .register(meters)
+        .increment();
   }
 
   private Optional<Reschedule> keep(

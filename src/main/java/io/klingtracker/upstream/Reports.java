@@ -7,14 +7,20 @@ import io.klingtracker.task.Outcome;
 import io.klingtracker.task.Source;
 import io.klingtracker.task.Tasks;
 import io.klingtracker.task.UpstreamRef;
+import io.micrometer.core.instrument.Counter;
 import io.micrometer.core.instrument.MeterRegistry;
+import io.micrometer.core.instrument.Timer;
 import jakarta.inject.Inject;
 import jakarta.inject.Singleton;
+import java.time.Clock;
 import java.time.Duration;
+import java.time.Instant;
 import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.stream.Stream;
 import org.jboss.logging.Logger;
 import org.jspecify.annotations.Nullable;
 
@@ -28,11 +34,18 @@ public class Reports {
 
   private static final Logger LOG = Logger.getLogger(Reports.class);
 
+  /** A minute is the promise. */
+  private static final Duration[] BOUNDS =
+      Stream.of(1, 5, 10, 30, 60, 300, 600, 3600).map(Duration::ofSeconds).toArray(Duration[]::new);
+
   private final Tasks tasks;
   private final RenderTimes times;
   private final CallbackStats stats;
   private final ResultHosts hosts;
+  private final Clock clock;
   private final MeterRegistry meters;
+  private final Timer learnt;
+  private final Set<String> metered = ConcurrentHashMap.newKeySet();
 
   /**
    * News and what it did.
@@ -68,12 +81,19 @@ public class Reports {
       RenderTimes times,
       CallbackStats stats,
       ResultConfig config,
+      Clock clock,
       MeterRegistry meters) {
     this.tasks = tasks;
     this.times = times;
     this.stats = stats;
     this.hosts = new ResultHosts(config.resultHosts());
+    this.clock = clock;
     this.meters = meters;
+    this.learnt =
+        Timer.builder("tracker.kling.end.to.change")
+            .description("From a task's end, as Kling dates it, until that was stored")
+            .serviceLevelObjectives(BOUNDS)
+            .register(meters);
   }
 
   /** Books a batch; one that cannot be booked is left out. */
@@ -96,7 +116,9 @@ public class Reports {
   }
 
   private void book(Report report, List<CallbackStats.End> ends, Set<String> sampled) {
+    meter(report.account());
     if (report.ended()) {
+      learnt(report);
       ends.add(new CallbackStats.End(report.taskId(), report.account(), report.leadMillis()));
       Duration took = report.news().renderTime();
       // One sample of each model from a batch is enough, and bounds what is written.
@@ -114,15 +136,44 @@ public class Reports {
     }
   }
 
+  /** So that the first one is seen as a change of a count. */
+  private void meter(String account) {
+    if (metered.add(account)) {
+      contradictions(account, true);
+      contradictions(account, false);
+      strangers(account);
+    }
+  }
+
+  private Counter contradictions(String account, boolean proved) {
+    return Counter.builder("tracker.kling.contradictions")
+        .description("Times that Kling, or somebody in its name, contradicted an end")
+        .tags("account", account, "proved", Boolean.toString(proved))
+        .register(meters);
+  }
+
+  private Counter strangers(String account) {
+    return Counter.builder("tracker.kling.result.strangers")
+        .description("Results with a URL outside kling.result-hosts")
+        .tag("account", account)
+        .register(meters);
+  }
+
+  /** By Kling's clock and ours; ends that Kling does not date are left out. */
+  private void learnt(Report report) {
+    Instant end = report.news().updatedAt();
+    if (end != null) {
+      Duration since = Duration.between(end, clock.instant());
+      learnt.record(since.isNegative() ? Duration.ZERO : since);
+    }
+  }
+
   /** The alarm that Kling, or somebody in its name, contradicts an end that was stored. */
   public void contradiction(String taskId, String account, String word, boolean proved) {
     LOG.errorf(
         "taskId=%s account=%s Kling contradicts its own end: now %s%s; the first end counts",
         taskId, account, word, proved ? "" : " (unproved)");
-    meters
-        .counter(
-            "tracker.kling.contradictions", "account", account, "proved", Boolean.toString(proved))
-        .increment();
+    contradictions(account, proved).increment();
   }
 
   /** An unproved callback that Kling, when asked, did not confirm. */
@@ -148,7 +199,7 @@ public class Reports {
           report.news().word(),
           "result-host",
           "the result lies at " + String.join(", ", strangers) + "; see kling.result-hosts");
-      meters.counter("tracker.kling.result.strangers", "account", report.account()).increment();
+      strangers(report.account()).increment();
     }
   }
 }

@@ -7,6 +7,7 @@ import org.jspecify.annotations.Nullable;
  * One change that a receiver is to be notified of, as claimed.
  *
  * @param attempts made before this one
+ * @param dueAt since when it may be sent
  * @param claim proves to the queue that it is still ours
  * @param payload the event as on every channel
  */
@@ -18,6 +19,7 @@ record Delivery(
     String host,
     String url,
     int attempts,
+    Instant dueAt,
     String claim,
     Instant taskCreatedAt,
     String payload,

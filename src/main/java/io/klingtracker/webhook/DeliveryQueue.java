@@ -139,6 +139,7 @@ final class DeliveryQueue {
         row.getString("host"),
         row.getString("callback_url"),
         row.getInt("attempts"),
+        Rows.instant(row, "due_at"),
         row.getString("claimed_by"),
         Rows.instant(row, "created_at"),
         row.getString("payload"),

@@ -7,15 +7,23 @@ import io.micrometer.core.instrument.Tags;
 import io.micrometer.core.instrument.Timer;
 import jakarta.inject.Inject;
 import jakarta.inject.Singleton;
+import java.time.Duration;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.Supplier;
+import java.util.stream.Stream;
 
 /** What operators watch. No tenant and no host is a label: both are the callers' to choose. */
 @Singleton
 class WebhookMetrics {
 
+  /** Of the first attempts; a minute is the promise. */
+  private static final Duration[] BOUNDS =
+      Stream.of(1, 5, 15, 60, 300, 3600).map(Duration::ofSeconds).toArray(Duration[]::new);
+
   private final MeterRegistry registry;
+  private final Timer delivered;
+  private final Counter exceeded;
   private final AtomicInteger inFlight = new AtomicInteger();
   private final AtomicInteger waiting = new AtomicInteger();
   private final AtomicInteger failingHosts = new AtomicInteger();
@@ -36,6 +44,18 @@ class WebhookMetrics {
         "oldest.due.seconds",
         "How long the oldest delivery that may be sent has been due",
         () -> oldestDueMillis.get() / 1000.0);
+    delivered =
+        Timer.builder("tracker.webhook.delivered")
+            .description("From when a webhook may be sent until its first attempt was answered 2xx")
+            .serviceLevelObjectives(BOUNDS)
+            .register(registry);
+    exceeded =
+        Counter.builder("tracker.webhook.hosts.exceeded")
+            .description(
+                "Deliveries given up because more hosts of their tenant fail than it may have")
+            .register(registry);
+    changes(true);
+    changes(false);
   }
 
   private void gauge(String name, String description, Supplier<Number> value) {
@@ -43,7 +63,7 @@ class WebhookMetrics {
   }
 
   /** An attempt has ended. */
-  void attempted(Settlement settlement) {
+  void attempted(Delivery delivery, Settlement settlement) {
     String failure = settlement.failure();
     Tags tags =
         Tags.of("outcome", settlement.outcome(), "error", failure == null ? "none" : failure);
@@ -57,24 +77,29 @@ class WebhookMetrics {
         .tag("outcome", settlement.outcome())
         .publishPercentileHistogram(false)
         .register(registry)
-        .record(java.time.Duration.ofMillis(settlement.latencyMs()));
+        .record(Duration.ofMillis(settlement.latencyMs()));
+    if (delivery.attempts() == 0 && settlement.outcome().equals("delivered")) {
+      // Due and sent by two replicas' clocks.
+      Duration since = Duration.between(delivery.dueAt(), settlement.at());
+      delivered.record(since.isNegative() ? Duration.ZERO : since);
+    }
   }
 
   /** A host queue was paused or has come back. */
   void hostQueueChanged(boolean paused) {
-    Counter.builder("tracker.webhook.hosts.changes")
+    changes(paused).increment();
+  }
+
+  private Counter changes(boolean paused) {
+    return Counter.builder("tracker.webhook.hosts.changes")
         .description("Hosts that were paused, or have come back")
         .tag("to", paused ? "paused" : "healthy")
-        .register(registry)
-        .increment();
+        .register(registry);
   }
 
   /** Deliveries were given up since too many hosts of their tenant fail. */
   void hostsExceeded(int deliveries) {
-    Counter.builder("tracker.webhook.hosts.exceeded")
-        .description("Deliveries given up because more hosts of their tenant fail than it may have")
-        .register(registry)
-        .increment(deliveries);
+    exceeded.increment(deliveries);
   }
 
   void inFlight(int count) {

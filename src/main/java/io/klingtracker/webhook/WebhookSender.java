@@ -270,7 +270,7 @@ class WebhookSender {
     Settlement settlement = Settlement.of(delivery, result, outcome, now);
     finished.add(settlement);
     metrics.inFlight(inFlight.decrementAndGet());
-    metrics.attempted(settlement);
+    metrics.attempted(delivery, settlement);
     wake.run();
   }
 

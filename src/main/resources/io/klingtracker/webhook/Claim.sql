@@ -226,7 +226,7 @@ found as (
   select a.task_id, a.sequence, true, a.turn from at_host a where a.behind
 )
 -- With all that is needed to send it; a row without a task says only whether anything was tidied.
-select f.task_id, f.sequence, f.behind, c.event_id, c.tenant_id, c.host, c.attempts, c.claimed_by,
+select f.task_id, f.sequence, f.behind, c.event_id, c.tenant_id, c.host, c.attempts, c.due_at, c.claimed_by,
   t.callback_url, t.created_at, e.payload, e.traceparent, s.tidied
 from (select (select count(*) from taken where parked) + (select count(*) from moved)
   + (select count(*) from emptied) as tidied) s

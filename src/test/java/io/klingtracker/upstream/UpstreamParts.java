@@ -32,7 +32,7 @@ public final class UpstreamParts {
     this.config = Settings.of(UpstreamConfig.class, settings);
     this.plan = new CheckPlan(config, times, stats, clock);
     this.reports =
-        new Reports(tasks, times, stats, Settings.of(ResultConfig.class, settings), meters);
+        new Reports(tasks, times, stats, Settings.of(ResultConfig.class, settings), clock, meters);
   }
 
   private static KlingConfig kling(Map<String, String> settings) {

@@ -31,6 +31,7 @@ final class SenderRig implements AutoCloseable {
 
   static final Secrets ROOT = new Secrets("a-root-secret-for-tests-0123456789abcdef", List.of());
 
+  final SimpleMeterRegistry meters = new SimpleMeterRegistry();
   final WebhookSender sender;
   final SecretStore secrets;
   final SetAside setAside;
@@ -65,7 +66,7 @@ final class SenderRig implements AutoCloseable {
             config,
             breaker,
             new WebhookTraces(OpenTelemetry.noop().getTracer("test")),
-            new WebhookMetrics(new SimpleMeterRegistry()),
+            new WebhookMetrics(meters),
             setAside,
             new ReplicaId(),
             clock);

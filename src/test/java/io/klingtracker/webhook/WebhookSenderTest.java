@@ -113,6 +113,9 @@ class WebhookSenderTest {
           texts(database.jdbi(), "select coalesce(failure, '') from webhook_attempt");
       assertEquals(attempts, failures.size());
       assertEquals(failure == null ? "" : failure, failures.get(0));
+      assertEquals(
+          state.equals("delivered") ? 1 : 0,
+          rig.meters.get("tracker.webhook.delivered").timer().count());
     }
   }
 
