@@ -81,6 +81,7 @@ class ArchitectureTest {
           api -> cache kling loops problem request catalog secret share task tenant time upstream watch
           billing -> kling loops problem request task tenant text time upstream
           callback -> database http kling loops presence problem retry secret task tenant text time upstream
+          counts -> catalog database loops presence request task tenant
           dispatch -> catalog database http json kling loops presence problem request retry share task tenant time upstream
           events -> database loops presence problem request retry task tenant time watch
           feed -> database loops problem request retry secret task tenant watch

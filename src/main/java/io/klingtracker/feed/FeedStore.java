@@ -1,6 +1,7 @@
 package io.klingtracker.feed;
 
 import io.klingtracker.database.Columns;
+import io.klingtracker.task.TaskSql;
 import io.klingtracker.task.TaskStatus;
 import jakarta.inject.Inject;
 import jakarta.inject.Singleton;
@@ -27,10 +28,6 @@ import org.jdbi.v3.core.Jdbi;
 @Singleton
 class FeedStore {
 
-  /** Below it nothing is still to come. */
-  private static final String LIMIT =
-      "pg_snapshot_xmin(pg_current_snapshot())::text::bigint + (select shift from feed_epoch)";
-
   private static final String COLUMNS =
       "e.feed_position, e.id, e.task_id, e.sequence, e.event_id, e.status::text as status, e.payload::text as payload";
 
@@ -49,7 +46,7 @@ class FeedStore {
           limit :limit) e
       ) placed where bytes_before < :maxBytes order by feed_position, id
       """
-          .formatted(COLUMNS, LIMIT);
+          .formatted(COLUMNS, TaskSql.SETTLED);
 
   /** The news of all tenants that somebody follows, in one statement. */
   private static final String NEWS =
@@ -68,9 +65,9 @@ class FeedStore {
             limit :limit) e
       ) placed where bytes_before < :maxBytes order by tenant, feed_position, id
       """
-          .formatted(COLUMNS, LIMIT);
+          .formatted(COLUMNS, TaskSql.SETTLED);
 
-  private static final String HEAD = "select " + LIMIT + " - 1";
+  private static final String HEAD = "select " + TaskSql.SETTLED + " - 1";
 
   /** What was erased stood there too. */
   private static final String PLACE =

@@ -31,6 +31,9 @@ public class ReplicaId {
 
   private static final String MARK = "select pg_advisory_lock_shared(:locks, :number)";
 
+  /** Those that are dead are struck off. */
+  private static final String FIRST = "select coalesce(min(id) = :me, false) from replica";
+
   private final int number = ThreadLocalRandom.current().nextInt(1, Integer.MAX_VALUE);
 
   @Inject
@@ -53,5 +56,10 @@ public class ReplicaId {
   /** Makes a session known as ours, until it ends or gives its advisory locks back. */
   public void mark(Handle session) {
     session.createQuery(MARK).bind("locks", LOCKS).bind("number", number).mapToMap().list();
+  }
+
+  /** Whether this is the replica that does, of those that live, what one alone is to do. */
+  public boolean isFirst(Handle handle) {
+    return handle.createQuery(FIRST).bind("me", id()).mapTo(Boolean.class).one();
   }
 }

@@ -4,6 +4,7 @@ import io.klingtracker.catalog.UnitPrice;
 import io.klingtracker.database.Columns;
 import io.klingtracker.database.Rows;
 import io.klingtracker.database.SqlFile;
+import io.klingtracker.presence.ReplicaId;
 import io.klingtracker.task.CostSql;
 import io.klingtracker.task.EventId;
 import io.klingtracker.task.TaskId;
@@ -51,6 +52,11 @@ class RemovalStore {
               "Told",
               Map.of("position", TaskSql.POSITION, "time", Rfc3339.SQL_PATTERN)));
 
+  private static final String RECOUNT = SqlFile.read(RemovalStore.class, "Recount");
+
+  /** Counting goes on behind it, and finds the events gone. */
+  private static final String COUNTING = "select pg_advisory_xact_lock(" + TaskSql.COUNTING + ")";
+
   private static final String FORGET_ERASED =
       SqlFile.read(RemovalStore.class, "ForgetErased", Map.of("marks", FEED_MARKS));
 
@@ -76,12 +82,6 @@ class RemovalStore {
   /** One replica at a time, so that removals are numbered in the order in which they are seen. */
   private static final String ALONE =
       "select pg_try_advisory_xact_lock(hashtext('kling-task-tracker/retention'))";
-
-  /**
-   * The rate is that of all replicas together: the first of those that live is the one that
-   * removes.
-   */
-  private static final String FIRST = "select coalesce(min(id) = :me, false) from replica";
 
   private static final String TENANTS =
       "select id, retention_seconds from tenant where :all or retention_seconds is not null order by id";
@@ -156,10 +156,9 @@ class RemovalStore {
     this.jdbi = jdbi;
   }
 
-  /** Whether this replica is the one that removes. */
-  boolean isFirst(String replica) {
-    return jdbi.withHandle(
-        handle -> handle.createQuery(FIRST).bind("me", replica).mapTo(Boolean.class).one());
+  /** Whether this replica is the one that removes: the rate is that of all together. */
+  boolean isFirst(ReplicaId me) {
+    return jdbi.withHandle(me::isFirst);
   }
 
   /** All tenants, or those with an age of their own. */
@@ -291,6 +290,8 @@ class RemovalStore {
             return List.of();
           }
           also.accept(handle, ids.size());
+          handle.execute(COUNTING);
+          handle.createUpdate(RECOUNT).bindArray("ids", String.class, ids).execute();
           return removed(
               Columns.of(handle.createQuery(ERASE), ids)
                   .texts("ids", id -> id)

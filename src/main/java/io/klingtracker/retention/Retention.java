@@ -121,7 +121,7 @@ class Retention {
     if (System.nanoTime() < notBefore) {
       return false;
     }
-    if (!store.isFirst(me.id())) {
+    if (!store.isFirst(me)) {
       endRound();
       paused = false;
       return false;

@@ -44,6 +44,13 @@ public final class TaskSql {
   public static final String POSITION =
       "pg_current_xact_id()::text::bigint + (select shift from feed_epoch)";
 
+  /** The position in a feed below which nothing is still to come (ADR 14). */
+  public static final String SETTLED =
+      "pg_snapshot_xmin(pg_current_snapshot())::text::bigint + (select shift from feed_epoch)";
+
+  /** The advisory lock under which tasks are counted, so that nothing counts twice. */
+  public static final String COUNTING = "hashtext('kling-task-tracker/counts')";
+
   /** From the rows in {@code moved}: the event, its place in the outbox. */
   static final String RECORD_EVENT =
       """

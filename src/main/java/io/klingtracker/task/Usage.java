@@ -10,20 +10,24 @@ import java.time.Instant;
 import java.time.LocalDate;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Locale;
+import java.util.Map;
 import java.util.Set;
 import java.util.UUID;
 import org.jdbi.v3.core.Jdbi;
 import org.jspecify.annotations.Nullable;
 
 /**
- * What a tenant used, counted on the day a task was created. Reads the tenant's tasks of that time
- * by their range of ids, and no others; of those that were removed the sums of each hour.
+ * What a tenant used, counted on the day a task was created. Reads the tasks of that time by their
+ * range of ids, and no others; of those that were removed the sums of each hour.
  */
 @Singleton
 public class Usage {
 
   /** What a report can be split by. */
   public enum By {
+    /** The tenant, where the report is of several. */
+    TENANT("t.tenant_id"),
     /** The day of creation, UTC. */
     DAY("(t.created_at at time zone 'UTC')::date as day"),
     /** The public model name. */
@@ -35,6 +39,11 @@ public class Usage {
 
     By(String column) {
       this.column = column;
+    }
+
+    /** How callers name it. */
+    public String word() {
+      return name().toLowerCase(Locale.ROOT);
     }
   }
 
@@ -49,6 +58,7 @@ public class Usage {
    *     their list price; charged once Kling has reported every task
    */
   public record Line(
+      @Nullable String tenant,
       @Nullable LocalDate day,
       @Nullable String model,
       @Nullable UUID key,
@@ -62,7 +72,7 @@ public class Usage {
 
   private static final String REPORT =
       """
-      select %s coalesce(sum(t.tasks), 0)::bigint as tasks,
+      select %1$s coalesce(sum(t.tasks), 0)::bigint as tasks,
         coalesce(sum(t.tasks) filter (where t.status = 'succeed'), 0)::bigint as succeeded,
         coalesce(sum(t.tasks) filter (where t.status = 'failed'), 0)::bigint as failed,
         coalesce(sum(t.tasks) filter (where t.status = 'canceled'), 0)::bigint as canceled,
@@ -71,18 +81,18 @@ public class Usage {
         trim_scale(coalesce(sum(t.amount), 0)) as amount,
         coalesce(bool_and(t.charged), true) as charged
       from (
-        select created_at, model, api_key_id, status, 1 as tasks, null::bigint as calls,
-          %s as amount, num_nonnulls(units, amount) > 0 or %s as charged, %s as units
-        from task where tenant_id = :tenant and id >= :from and id < :to
+        select tenant_id, created_at, model, api_key_id, status, 1 as tasks, null::bigint as calls,
+          %2$s as amount, num_nonnulls(units, amount) > 0 or %3$s as charged, %4$s as units
+        from task where %5$s id >= :from and id < :to
         union all
         -- What retention has removed.
-        select hour, model, api_key_id, status, tasks, null, amount + units_listed * :unitPrice, uncharged = 0, units
-        from removed_use where tenant_id = :tenant and hour >= :fromTime and hour < :toTime
+        select tenant_id, hour, model, api_key_id, status, tasks, null, amount + units_listed * :unitPrice, uncharged = 0, units
+        from removed_use where %5$s hour >= :fromTime and hour < :toTime
         union all
-        select hour, null, api_key_id, null, 0, calls, units * :unitPrice, false, units
-        from passed_use where tenant_id = :tenant and hour >= :fromTime and hour < :toTime
+        select tenant_id, hour, null, api_key_id, null, 0, calls, units * :unitPrice, false, units
+        from passed_use where %5$s hour >= :fromTime and hour < :toTime
       ) t
-      %s
+      %6$s
       limit :limit
       """;
 
@@ -93,8 +103,13 @@ public class Usage {
     this.jdbi = jdbi;
   }
 
-  /** The tasks created from {@code from} until before {@code to}; at most {@code limit} lines. */
-  public List<Line> report(String tenant, Instant from, Instant to, Set<By> split, int limit) {
+  /**
+   * The tasks created from {@code from} until before {@code to}; at most {@code limit} lines.
+   *
+   * @param tenant null for all, which reads all tasks of that time
+   */
+  public List<Line> report(
+      @Nullable String tenant, Instant from, Instant to, Set<By> split, int limit) {
     StringBuilder columns = new StringBuilder();
     List<String> positions = new ArrayList<>();
     for (By by : By.values()) {
@@ -110,6 +125,7 @@ public class Usage {
             CostSql.AMOUNT,
             CostSql.UNSENT,
             CostSql.UNITS,
+            tenant == null ? "" : "tenant_id = :tenant and",
             positions.isEmpty() ? "" : "group by " + places + " order by " + places);
     return jdbi.withHandle(
         handle ->
@@ -117,7 +133,7 @@ public class Usage {
                 .createQuery(statement)
                 .bind("unitPrice", UnitPrice.one())
                 .bind("currency", UnitPrice.currency())
-                .bind("tenant", tenant)
+                .bindMap(tenant == null ? Map.of() : Map.of("tenant", tenant))
                 .bind("from", TaskId.firstAt(from))
                 .bind("to", TaskId.firstAt(to))
                 .bind("fromTime", from)
@@ -129,6 +145,7 @@ public class Usage {
 
   private static Line line(ResultSet row, Set<By> split) throws SQLException {
     return new Line(
+        split.contains(By.TENANT) ? row.getString("tenant_id") : null,
         split.contains(By.DAY) ? row.getObject("day", LocalDate.class) : null,
         split.contains(By.MODEL) ? row.getString("model") : null,
         split.contains(By.KEY) ? row.getObject("api_key_id", UUID.class) : null,

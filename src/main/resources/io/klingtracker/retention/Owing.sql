@@ -12,3 +12,7 @@ and not exists (select from open_task o where o.task_id = t.id)
     and not exists (
       select from callback_receipt r join callback_pending p on p.receipt_id = r.id where r.task_id = t.id)
     and not exists (select from set_aside s where s.task_id = t.id)
+    -- Counts of tasks are not that far.
+    and exists (
+      select from task_sum_place p where p.tenant_id = t.tenant_id and not exists (
+        select from task_event e where e.task_id = t.id and (e.feed_position, e.id) > (p.position, p.id)))

@@ -281,6 +281,30 @@ class AskingTest {
         .body("usage[0].containsKey('day')", equalTo(false));
     tenant.caller().get("/v1/usage?from=2026-01-01&to=2026-01-01").then().statusCode(400);
     tenant.caller().get("/v1/usage?group_by=weather").then().statusCode(400);
+    tenant
+        .caller()
+        .get("/v1/usage?group_by=tenant")
+        .then()
+        .statusCode(400)
+        .body("detail", equalTo("group_by takes day, model and key, separated by commas"));
+    String own = "find { it.tenant == '" + tenant.id() + "' }.tasks";
+    TestTenant.admin()
+        .get("/admin/v1/usage?group_by=tenant")
+        .then()
+        .statusCode(200)
+        .body("usage." + own, equalTo(1));
+    TestTenant.admin()
+        .get("/admin/v1/usage?group_by=tenant,day,model,key&tenant=" + tenant.id())
+        .then()
+        .statusCode(200)
+        .body("usage", hasSize(1))
+        .body("usage[0].key", equalTo(tenant.keyId()));
+    TestTenant.admin().get("/admin/v1/usage?tenant=nobody").then().statusCode(404);
+    TestTenant.admin()
+        .get("/admin/v1/usage?from=2026-01-01&to=2026-03-01")
+        .then()
+        .statusCode(400)
+        .body("detail", containsString("31 days without a tenant"));
   }
 
   private String finished(String external) {

@@ -89,6 +89,7 @@ class IsolationTest {
     add("GET /v1/tasks/export", Try.OWN, "/v1/tasks/export", null);
     add("GET /v1/tasks/export", Try.CURSOR, "/v1/tasks/export?cursor=%s", "/v1/tasks/export");
     ids("POST /v1/tasks/batch", "/v1/tasks/batch", "{\"ids\":[\"%s\"]}");
+    add("GET /v1/tasks/counts", Try.OWN, "/v1/tasks/counts", null);
     add("GET /v1/usage", Try.OWN, "/v1/usage?group_by=day,model,key", null);
     add("GET /v1/models", Try.OWN, "/v1/models", null);
     for (String field : List.of("account", "kling_task_id", "external_task_id")) {

@@ -105,6 +105,39 @@ class ErasureTest {
   }
 
   @Test
+  void it_stays_counted_as_it_ended_also_where_nobody_had_come_so_far() {
+    String half = ended(GivenTask.of("acme"), SUCCEED);
+    String never = ended(GivenTask.of("other"), new TaskSignal.Failed(null, "no"));
+    // As the sums are after the second of the three events of one.
+    jdbi.useHandle(
+        h -> {
+          h.execute(
+              "insert into task_sum_place select tenant_id, feed_position, id from task_event where task_id = ? and sequence = 2",
+              half);
+          h.execute(
+              """
+              insert into task_sum
+              select 'acme', h, 'text2video', 'kling-v3', 'submitted', 1 from unnest(array['2026-03-31T12:00:00Z', '-infinity']::timestamptz[]) h
+              """);
+        });
+
+    erasure.erase(List.of(half, never), NOTHING);
+
+    assertEquals(
+        List.of(
+            "acme hour succeed 1",
+            "acme of all succeed 1",
+            "other hour failed 1",
+            "other of all failed 1"),
+        Rows.texts(
+            jdbi,
+            """
+            select concat_ws(' ', tenant_id, case hour when '-infinity' then 'of all' else 'hour' end, status, tasks)
+            from task_sum where tasks <> 0 order by 1
+            """));
+  }
+
+  @Test
   void what_hangs_on_a_task_goes_at_once_whatever_it_owes_and_nothing_of_others() {
     String mine = ended(secretive("acme"), SUCCEED);
     String others = ended(secretive("other"), SUCCEED);

@@ -59,6 +59,8 @@ class RetentionStoryTest {
             "select event_id::text from task_event where task_id = '" + id + "' and sequence = 2");
     tenant.caller().get("/v1/tasks/" + id).then().statusCode(200);
     String usage = usage(tenant);
+    counted(tenant);
+    String counts = tenant.caller().get("/v1/tasks/counts").asString();
 
     while (retention.removeBatch()) {
       // Until the round is over.
@@ -75,11 +77,32 @@ class RetentionStoryTest {
         .body("message", containsString("Task not found"));
     tenant.caller().get("/v1/tasks").then().body("tasks", empty());
     assertEquals(usage, usage(tenant));
+    assertEquals(counts, tenant.caller().get("/v1/tasks/counts").asString());
     brokenFeed(tenant, cursor, lastEvent);
     callback(id);
     await().atMost(LIMIT).until(() -> statesOf(id).contains(null));
     // Its name is free again.
     succeeded(tenant, "order-1");
+  }
+
+  private void counted(TestTenant tenant) {
+    await()
+        .atMost(LIMIT)
+        .until(
+            () ->
+                Rows.count(
+                        jdbi,
+                        "task_event e join task_sum_place p using (tenant_id) where tenant_id = '"
+                            + tenant.id()
+                            + "' and (e.feed_position, e.id) <= (p.position, p.id)")
+                    == Rows.count(jdbi, "task_event where tenant_id = '" + tenant.id() + "'"));
+    tenant
+        .caller()
+        .get("/v1/tasks/counts")
+        .then()
+        .statusCode(200)
+        .body("counts[0].status", equalTo("succeed"))
+        .body("counts[0].count", equalTo(1));
   }
 
   private void brokenFeed(TestTenant tenant, String cursor, String lastEvent) {

@@ -57,6 +57,16 @@ class RetentionTest {
   void tenants() {
     Rows.tenants(jdbi, "acme", "other");
     beat(me.id());
+    counted(Long.MAX_VALUE);
+  }
+
+  /** How far all tenants' tasks are counted, in the feed. */
+  private void counted(long position) {
+    jdbi.useHandle(
+        h -> {
+          h.execute("delete from task_sum_place");
+          h.execute("insert into task_sum_place select id, ?, 0 from tenant", position);
+        });
   }
 
   private void beat(String replica) {
@@ -164,6 +174,24 @@ class RetentionTest {
                     "set_aside")
                 .forEach(table -> h.execute("delete from " + table)));
     retention.removeBatch();
+    assertEquals(List.of(), left());
+  }
+
+  @Test
+  void what_is_not_counted_yet_stays() {
+    String id = ended("acme", KEPT.plusDays(1), SUCCEED);
+    jdbi.useHandle(h -> h.execute("delete from task_sum_place"));
+    retention().removeBatch();
+    assertEquals(List.of(id), left());
+
+    long end = Rows.number(jdbi, "select max(feed_position) from task_event");
+    counted(end);
+    retention().removeBatch();
+    assertEquals(List.of(id), left(), "its last event");
+
+    jdbi.useHandle(
+        h -> h.execute("update task_sum_place set id = (select max(id) from task_event)"));
+    retention().removeBatch();
     assertEquals(List.of(), left());
   }
 

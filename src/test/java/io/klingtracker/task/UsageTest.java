@@ -106,6 +106,44 @@ class UsageTest {
             .toList());
   }
 
+  @Test
+  void a_report_of_all_tenants_is_split_by_tenant() {
+    Rows.tenants(jdbi, "other");
+    unknown(new TaskSignal.Succeed("{}"));
+    GivenTask.of("other").units("7").submit(tasks);
+    jdbi.useHandle(
+        h -> {
+          h.execute(
+              "insert into passed_use (tenant_id, hour, path, calls, units) values ('other', '2026-01-31T12:00:00Z', 'audio/tts', 4, 0.2)");
+          h.execute(
+              """
+              insert into removed_use (tenant_id, hour, kind, status, tasks, uncharged, units, amount, units_listed)
+              values ('acme', '2026-01-31T12:00:00Z', 'text2video', 'failed', 2, 0, 5, 0, 5)
+              """);
+        });
+    List<Usage.Line> lines =
+        new Usage(jdbi)
+            .report(
+                null,
+                NOW.minus(Duration.ofHours(1)),
+                NOW.plusSeconds(1),
+                Set.of(Usage.By.TENANT),
+                9);
+    assertEquals(
+        List.of("acme 3 2 0 8", "other 1 0 4 7.2"),
+        lines.stream()
+            .map(
+                l ->
+                    "%s %s %s %s %s"
+                        .formatted(
+                            l.tenant(),
+                            l.tasks(),
+                            l.failed(),
+                            l.calls(),
+                            l.units().toPlainString()))
+            .toList());
+  }
+
   private String units() {
     return new Usage(jdbi)
         .report("acme", NOW.minusSeconds(1), NOW.plusSeconds(1), Set.of(), 9)
