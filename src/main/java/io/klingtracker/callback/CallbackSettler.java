@@ -13,6 +13,7 @@ import io.klingtracker.upstream.CheckPlan;
 import io.klingtracker.upstream.CheckRequested;
 import io.klingtracker.upstream.KlingWords;
 import io.klingtracker.upstream.Reports;
+import io.klingtracker.upstream.UnnamedIds;
 import jakarta.enterprise.event.Event;
 import jakarta.inject.Inject;
 import jakarta.inject.Singleton;
@@ -46,6 +47,7 @@ class CallbackSettler {
   private final Jdbi jdbi;
   private final PendingStore store;
   private final ProofStore proofs;
+  private final UnnamedIds ids;
   private final SetAside setAside;
   private final Tasks tasks;
   private final CheckPlan plan;
@@ -77,6 +79,7 @@ class CallbackSettler {
       Jdbi jdbi,
       PendingStore store,
       ProofStore proofs,
+      UnnamedIds ids,
       SetAside setAside,
       Tasks tasks,
       CheckPlan plan,
@@ -87,6 +90,7 @@ class CallbackSettler {
     this.jdbi = jdbi;
     this.store = store;
     this.proofs = proofs;
+    this.ids = ids;
     this.setAside = setAside;
     this.tasks = tasks;
     this.plan = plan;
@@ -125,7 +129,9 @@ class CallbackSettler {
   private void decide(Read read, List<Read> reads, Map<Long, String> verdicts) {
     PendingCallback callback = read.callback();
     CallbackDecision decision = CallbackDecision.of(callback, read.news(), config.verify());
-    if (decision instanceof CallbackDecision.Apply) {
+    if (counts(decision) && isOthers(read)) {
+      note(read, "other-task", "another task has its id at Kling", verdicts);
+    } else if (decision instanceof CallbackDecision.Apply) {
       reads.add(read);
     } else if (decision instanceof CallbackDecision.Prove proof) {
       prove(read, proof, verdicts);
@@ -144,6 +150,19 @@ class CallbackSettler {
     } else {
       verdicts.put(callback.receiptId(), "no-task");
     }
+  }
+
+  private static boolean counts(CallbackDecision decision) {
+    return decision instanceof CallbackDecision.Apply || decision instanceof CallbackDecision.Prove;
+  }
+
+  /** A signed one tells its id, which is refused where it is applied. */
+  private boolean isOthers(Read read) {
+    String named = read.news().klingTaskId();
+    return named != null
+        && read.task().klingTaskId() == null
+        && !trusts(read.callback())
+        && ids.take(read.callback().taskId(), named).isPresent();
   }
 
   private void note(Read read, String reason, @Nullable String detail, Map<Long, String> verdicts) {

@@ -12,6 +12,7 @@ import io.klingtracker.task.Tasks;
 import io.klingtracker.upstream.CheckPlan;
 import io.klingtracker.upstream.KlingWords;
 import io.klingtracker.upstream.Reports;
+import io.klingtracker.upstream.UnnamedIds;
 import jakarta.inject.Inject;
 import jakarta.inject.Singleton;
 import java.time.Clock;
@@ -48,6 +49,7 @@ class CheckSettler {
   private final CheckQueue queue;
   private final SilenceSettler silence;
   private final DoubtSettler doubts;
+  private final UnnamedIds ids;
   private final Tasks tasks;
   private final CheckPlan plan;
   private final Reports reports;
@@ -60,6 +62,7 @@ class CheckSettler {
       CheckQueue queue,
       SilenceSettler silence,
       DoubtSettler doubts,
+      UnnamedIds ids,
       Tasks tasks,
       CheckPlan plan,
       Reports reports,
@@ -69,6 +72,7 @@ class CheckSettler {
     this.queue = queue;
     this.silence = silence;
     this.doubts = doubts;
+    this.ids = ids;
     this.tasks = tasks;
     this.plan = plan;
     this.reports = reports;
@@ -203,8 +207,15 @@ class CheckSettler {
       queue.failed(match.check(), failure);
       return;
     }
-    tasks.note(match.check().taskId(), Source.POLL, null, "other-task", "another task has its id");
-    silence.unanswered(match.check(), OTHERS_ID).ifPresent(rescheduled::add);
+    Check check = match.check();
+    tasks.note(check.taskId(), Source.POLL, null, "other-task", "another task has its id");
+    if (check.doubt() != null && check.doubt().isUnnamed() && check.klingTaskId() != null) {
+      // Only a person can have given it away; he decides about this one, too.
+      ids.forget(check.taskId(), check.klingTaskId());
+      rescheduled.add(Reschedule.notProving(check, clock.instant()));
+      return;
+    }
+    silence.unanswered(check, OTHERS_ID).ifPresent(rescheduled::add);
   }
 
   private static boolean isProving(AnswerMatcher.Match match) {

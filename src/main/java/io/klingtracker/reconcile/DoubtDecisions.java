@@ -19,6 +19,7 @@ import io.klingtracker.upstream.CheckPlan;
 import io.klingtracker.upstream.Doubts;
 import io.klingtracker.upstream.Doubts.Doubt;
 import io.klingtracker.upstream.KlingWords;
+import io.klingtracker.upstream.UnnamedIds;
 import jakarta.inject.Inject;
 import jakarta.inject.Singleton;
 import java.sql.ResultSet;
@@ -26,6 +27,7 @@ import java.sql.SQLException;
 import java.time.Clock;
 import java.time.Instant;
 import java.util.List;
+import java.util.Optional;
 import org.jdbi.v3.core.Jdbi;
 import org.jspecify.annotations.Nullable;
 
@@ -43,6 +45,7 @@ class DoubtDecisions {
       """;
 
   private final Jdbi jdbi;
+  private final UnnamedIds ids;
   private final Doubts doubts;
   private final DoubtSettler settler;
   private final Tasks tasks;
@@ -61,6 +64,7 @@ class DoubtDecisions {
   @Inject
   DoubtDecisions(
       Jdbi jdbi,
+      UnnamedIds ids,
       Doubts doubts,
       DoubtSettler settler,
       Tasks tasks,
@@ -68,6 +72,7 @@ class DoubtDecisions {
       CheckPlan plan,
       Clock clock) {
     this.jdbi = jdbi;
+    this.ids = ids;
     this.doubts = doubts;
     this.settler = settler;
     this.tasks = tasks;
@@ -105,10 +110,15 @@ class DoubtDecisions {
     if (named != null && !named.equals(taskId)) {
       throw refused("Kling's task %s has the external_task_id %s".formatted(klingTaskId, named));
     }
+    Optional<String> other = ids.take(taskId, klingTaskId);
+    if (other.isPresent()) {
+      throw conflict("Kling's task %s is %s of ours".formatted(klingTaskId, other.get()));
+    }
     try {
       tasks.apply(news(open, news));
     } catch (RuntimeException e) {
       if (Tasks.isOtherTasksId(e)) {
+        ids.forget(taskId, klingTaskId);
         throw conflict("Kling's task %s is another task of ours".formatted(klingTaskId));
       }
       throw e;

@@ -14,6 +14,7 @@ import io.klingtracker.testing.NotifyingEvent;
 import io.klingtracker.testing.Settings;
 import io.klingtracker.upstream.CallbackTarget;
 import io.klingtracker.upstream.SelfTests;
+import io.klingtracker.upstream.UnnamedIds;
 import io.klingtracker.upstream.UpstreamParts;
 import io.vertx.core.Vertx;
 import io.vertx.ext.web.Router;
@@ -65,6 +66,7 @@ public final class CallbackParts implements AutoCloseable {
             jdbi,
             pending,
             new ProofStore(jdbi, clock),
+            new UnnamedIds(jdbi),
             setAside,
             tasks,
             upstream.plan,

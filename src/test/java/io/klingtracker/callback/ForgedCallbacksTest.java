@@ -77,6 +77,30 @@ class ForgedCallbacksTest extends CallbackRig {
   }
 
   @Test
+  void what_names_another_task_s_id_moves_none_that_kling_knows_by_no_id_of_ours() {
+    String given = GivenTasks.sent(jdbi, tasks, clock.instant().plusSeconds(60));
+    tasks.apply(
+        new News(
+            given,
+            Source.ADMIN,
+            new TaskSignal.Submitted(),
+            "878106242831892487",
+            null,
+            null,
+            "submitted"));
+    jdbi.useHandle(h -> h.execute("update open_task set unnamed = true where task_id = ?", task));
+
+    for (String status : List.of("processing", "succeed")) {
+      assertEquals(200, post(path, body(status)).status());
+      callbacks.workOff();
+    }
+
+    assertEquals("queued", status());
+    assertEquals(2, number("select sum(1 + repeats) from task_news where reason = 'other-task'"));
+    assertEquals(0, number("select count(*) from open_task where ask_id is not null"));
+  }
+
+  @Test
   void forged_callbacks_never_change_a_status() {
     tasks.apply(
         new News(

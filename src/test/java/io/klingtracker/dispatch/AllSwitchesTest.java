@@ -21,6 +21,7 @@ import java.util.Random;
 import java.util.Set;
 import java.util.TreeMap;
 import java.util.stream.LongStream;
+import org.awaitility.core.ConditionTimeoutException;
 import org.junit.jupiter.api.extension.RegisterExtension;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
@@ -106,13 +107,17 @@ class AllSwitchesTest extends HurriedStack {
     }
 
     run();
-    await()
-        .atMost(PATIENCE)
-        .until(
-            () -> {
-              look(prompts);
-              return isOver(seed);
-            });
+    try {
+      await()
+          .atMost(PATIENCE)
+          .until(
+              () -> {
+                look(prompts);
+                return isOver(seed);
+              });
+    } catch (ConditionTimeoutException late) {
+      throw new AssertionError("not ended, seed " + seed + ": " + unended(), late);
+    }
 
     Map<String, String> klingIds = klingIds();
     List<Ledger.Create> creates = simulator.ledger().creates(any -> true);
@@ -140,6 +145,16 @@ class AllSwitchesTest extends HurriedStack {
     assertEquals(creates.size(), klingIds.size(), "seed " + seed);
     assertEquals(0, count("open_task"), "slots in use, seed " + seed);
     assertEquals(0, count("dispatch_queue"), "seed " + seed);
+  }
+
+  /** Each task that has not ended, with what waits for it. */
+  private Map<String, String> unended() {
+    return pairs(
+        """
+        select t.id, concat_ws(' | ', to_jsonb(t) - 'id' - 'request_digest', to_jsonb(q), to_jsonb(o)) from task t
+        left join dispatch_queue q on q.task_id = t.id left join open_task o on o.task_id = t.id
+        where t.finished_at is null
+        """);
   }
 
   /** What a person who looks at Kling's console decides of creates that nobody can know of. */

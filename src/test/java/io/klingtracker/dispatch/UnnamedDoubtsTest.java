@@ -182,7 +182,7 @@ class UnnamedDoubtsTest {
         "Kling knows no task 4711 on account default",
         refusal(() -> replica.reconciler.decide().accepted(task, "4711")));
     assertEquals(
-        "Kling's task %s is another task of ours".formatted(klingId(0)),
+        "Kling's task %s is %s of ours".formatted(klingId(0), known),
         refusal(() -> replica.reconciler.decide().accepted(task, klingId(0))));
     replica.reconciler.decide().accepted(task, klingId(1));
 
@@ -236,6 +236,38 @@ class UnnamedDoubtsTest {
   }
 
   @Test
+  void what_a_callback_names_is_given_to_no_other_task() {
+    resetOnceAccepted();
+    String first = submit("a cat");
+    dispatch();
+    String second = lost("a cat");
+    callback(first, klingId(0));
+
+    assertEquals(
+        "Kling's task %s is %s of ours".formatted(klingId(0), first),
+        refusal(() -> replica.reconciler.decide().accepted(second, klingId(0))));
+  }
+
+  @Test
+  void a_callback_that_names_what_was_given_away_leaves_the_decision_to_a_person() {
+    resetOnceAccepted();
+    String first = submit("a cat");
+    dispatch();
+    String second = lost("a cat");
+    // Nobody can tell them apart, and the callback comes later.
+    replica.reconciler.decide().accepted(second, klingId(0));
+    callback(first, klingId(0));
+
+    rounds(LATER, Duration.ofSeconds(30));
+
+    assertEquals(List.of(first), replica.reconciler.decide().waiting());
+    replica.reconciler.decide().notAccepted(first);
+    dispatch();
+    assertEquals("submitted", status(jdbi, first));
+    assertEquals(2, simulator.ledger().accepted());
+  }
+
+  @Test
   void one_whose_kind_was_taken_out_is_decided_where_we_know_its_path() {
     resetOnceAccepted();
     String task = submit("a cat");
@@ -264,6 +296,26 @@ class UnnamedDoubtsTest {
       replica.reconciler.decide().accepted(task, klingId(0));
     }
     assertEquals("submitted", status(jdbi, task));
+  }
+
+  /** Kling never gets its create. */
+  private String lost(String prompt) {
+    simulator.mend();
+    simulator.fault(FaultRule.on(Operation.CREATE, new Fault.Reset()).nth(1));
+    String task = submit(prompt);
+    dispatch();
+    simulator.mend();
+    return task;
+  }
+
+  /** Unsigned, of an end. */
+  private void callback(String task, String named) {
+    jdbi.useHandle(
+        h ->
+            h.execute(
+                "update open_task set proving = 'succeed', checks = 0, ask_id = ? where task_id = ?",
+                named,
+                task));
   }
 
   private static CatalogOver takesId(boolean takes) {

@@ -10,6 +10,7 @@ import io.klingtracker.testing.NotifyingEvent;
 import io.klingtracker.testing.SameThread;
 import io.klingtracker.testing.Settings;
 import io.klingtracker.upstream.Doubts;
+import io.klingtracker.upstream.UnnamedIds;
 import io.klingtracker.upstream.UpstreamParts;
 import java.time.Clock;
 import java.time.Duration;
@@ -68,6 +69,7 @@ public final class ReconcileParts {
     this.setAside = new SetAside(jdbi, clock);
     ReconcileStore store = new ReconcileStore(jdbi, clock, new ReplicaId());
     Doubts doubts = new Doubts(jdbi, setAside, clock);
+    UnnamedIds ids = new UnnamedIds(jdbi);
     DoubtSettler settler =
         new DoubtSettler(
             doubts, tasks, upstream.plan, upstream.config, upstream.kling, clock, upstream.meters);
@@ -85,8 +87,18 @@ public final class ReconcileParts {
             store, queue, settler, tasks, upstream.plan, config, upstream.config, clock);
     CheckSettler checkSettler =
         new CheckSettler(
-            store, queue, silence, settler, tasks, upstream.plan, upstream.reports, config, clock);
-    this.decisions = new DoubtDecisions(jdbi, doubts, settler, tasks, kling, upstream.plan, clock);
+            store,
+            queue,
+            silence,
+            settler,
+            ids,
+            tasks,
+            upstream.plan,
+            upstream.reports,
+            config,
+            clock);
+    this.decisions =
+        new DoubtDecisions(jdbi, ids, doubts, settler, tasks, kling, upstream.plan, clock);
     this.alone = executor instanceof SameThread;
     this.reconciler =
         new Reconciler(
