@@ -62,6 +62,7 @@ class ArchitectureTest {
           database -> problem
           text
           egress -> text
+          storage
           request -> problem text
           share -> problem
           http -> database problem request share
@@ -82,6 +83,7 @@ class ArchitectureTest {
           billing -> kling loops problem request task tenant text time upstream
           callback -> database http kling loops presence problem retry secret task tenant text time upstream
           counts -> catalog database loops presence request task tenant
+          custody -> database egress http loops presence problem request retry secret share storage task tenant time upstream
           dispatch -> catalog database http json kling loops presence problem request retry share task tenant time upstream
           events -> database loops presence problem request retry task tenant time watch
           feed -> database loops problem request retry secret task tenant watch

@@ -40,7 +40,11 @@ final class Row61LockedMigration extends Row {
           alter table task_event add constraint task_event_task_id_fkey
             foreign key (task_id) references task on delete cascade
           """,
-          "drop table task_label, removed_use, feed_removed, erased_event, task_sum, task_sum_place",
+          "alter table task drop column custody_url, drop column results",
+          """
+          drop table task_label, removed_use, feed_removed, erased_event, task_sum, task_sum_place, custody_queue,
+            custody_copy
+          """,
           "delete from task_event where type is not null",
           "alter table task_event drop column type, alter column status set not null",
           "delete from flyway_schema_history where version::int >= 16");

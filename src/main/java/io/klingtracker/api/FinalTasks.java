@@ -14,9 +14,9 @@ import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Tasks that ended do not change: the answers for those asked for last are remembered as they are
- * written, a bounded number, until some replica removes the tasks. Clients ask again soon after an
- * end and then no more, so it is the newest that are kept.
+ * Tasks that ended hardly change: the answers for those asked for last are remembered as they are
+ * written, a bounded number, until some replica removes the tasks or copies their results. Clients
+ * ask again soon after an end and then no more, so it is the newest that are kept.
  */
 @Singleton
 class FinalTasks {
@@ -83,9 +83,14 @@ class FinalTasks {
     return answer;
   }
 
-  /** What a task as it is now is known by. */
+  /** What a task as it is now is known by; copies of results come without a change of it. */
   static String tag(Task task) {
-    return "\"" + task.id() + "-" + task.sequence() + "\"";
+    String results = task.results();
+    return "\"%s-%s%s\""
+        .formatted(
+            task.id(),
+            task.sequence(),
+            results == null ? "" : "-" + Integer.toHexString(results.hashCode()));
   }
 
   private byte[] body(Task task) {

@@ -38,7 +38,7 @@ public final class DnsResolver implements Resolver, AutoCloseable {
    * @param server {@code address:port} to ask instead of the machine's name servers, or null
    */
   public DnsResolver(Duration timeout, @Nullable String server) {
-    group = new NioEventLoopGroup(1, new DefaultThreadFactory("webhook-dns", true));
+    group = new NioEventLoopGroup(1, new DefaultThreadFactory("dns", true));
     DnsNameResolverBuilder builder =
         new DnsNameResolverBuilder(group.next())
             .channelType(NioDatagramChannel.class)

@@ -31,10 +31,10 @@ import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Posts to a receiver without holding a thread. The host is looked up once, every address is
- * checked, and exactly the checked one is dialled; the name goes into Host, SNI and the check of
- * the certificate. Redirects are not followed, proxies not used, and of the answer no more is read
- * than people need.
+ * Posts to a receiver, or gets from a server, without holding a thread. The host is looked up once,
+ * every address is checked, and exactly the checked one is dialled; the name goes into Host, SNI
+ * and the check of the certificate. Redirects are not followed, proxies not used, and of the answer
+ * to a post no more is read than people need.
  */
 public final class PinnedClient implements AutoCloseable {
 
@@ -107,13 +107,18 @@ public final class PinnedClient implements AutoCloseable {
    * @return what became of it; never fails
    */
   public CompletionStage<AttemptResult> post(String url, Map<String, String> headers, byte[] body) {
-    Exchange exchange = new Exchange(clock.instant(), headers, Buffer.buffer(body));
-    try {
-      exchange.start(policy.read(url));
-    } catch (RefusedTargetException e) {
-      exchange.fail(Failure.URL_REFUSED, "callback_url " + e.rule());
-    }
-    return exchange.done;
+    return new Post(headers, Buffer.buffer(body)).to(url);
+  }
+
+  /**
+   * Gets what is behind a URL. Its body is read by another thread, which holds the other side up
+   * while it does not.
+   *
+   * @param idle how long the reader waits for the next bytes
+   * @return the begin of the answer, whose body is to be closed; never fails
+   */
+  public CompletionStage<Fetched> get(String url, Duration idle) {
+    return new Get(idle).to(url);
   }
 
   @Override
@@ -143,24 +148,51 @@ public final class PinnedClient implements AutoCloseable {
     }
   }
 
-  /** One attempt, from look-up to answer. Ends exactly once. */
-  private final class Exchange {
+  /**
+   * One attempt, from look-up to answer. Ends exactly once.
+   *
+   * @param <T> how it ends
+   */
+  private abstract class Exchange<T> {
 
-    private final CompletableFuture<AttemptResult> done = new CompletableFuture<>();
-    private final Instant started;
+    final CompletableFuture<T> done = new CompletableFuture<>();
+    final Instant started = clock.instant();
+    private final String what;
+    private final HttpMethod method;
     private final Map<String, String> headers;
     private final Buffer body;
     private final long timer;
     private volatile @Nullable HttpClientRequest request;
 
-    private Exchange(Instant started, Map<String, String> headers, Buffer body) {
-      this.started = started;
+    /**
+     * An attempt, whose time begins now.
+     *
+     * @param what how messages name the URL
+     */
+    private Exchange(String what, HttpMethod method, Map<String, String> headers, Buffer body) {
+      this.what = what;
+      this.method = method;
       this.headers = headers;
       this.body = body;
       timer =
           vertx.setTimer(
               limits.whole().toMillis(),
               id -> fail(Failure.TIMEOUT, "no complete answer in " + words(limits.whole())));
+    }
+
+    /** Takes the answer, whose head is there. */
+    abstract void read(HttpClientResponse response);
+
+    /** The end without an answer. */
+    abstract T unanswered(Failure failure, String detail);
+
+    CompletionStage<T> to(String url) {
+      try {
+        start(policy.read(url));
+      } catch (RefusedTargetException e) {
+        fail(Failure.URL_REFUSED, what + " " + e.rule());
+      }
+      return done;
     }
 
     private void start(Target target) {
@@ -188,7 +220,7 @@ public final class PinnedClient implements AutoCloseable {
       try {
         dial(target, checked(target, addresses), 0);
       } catch (RefusedTargetException e) {
-        fail(Failure.ADDRESS_REFUSED, "callback_url " + e.rule());
+        fail(Failure.ADDRESS_REFUSED, what + " " + e.rule());
       }
     }
 
@@ -199,7 +231,7 @@ public final class PinnedClient implements AutoCloseable {
       client
           .request(
               new RequestOptions()
-                  .setMethod(HttpMethod.POST)
+                  .setMethod(method)
                   .setServer(pinned(addresses.get(index), target.port()))
                   .setHost(target.host())
                   .setPort(target.port())
@@ -238,7 +270,44 @@ public final class PinnedClient implements AutoCloseable {
               });
     }
 
-    private void read(HttpClientResponse response) {
+    final void fail(Throwable cause) {
+      fail(FailureClassifier.of(cause), FailureClassifier.words(cause));
+    }
+
+    /** Ends the attempt, unless it has ended. */
+    void fail(Failure failure, String detail) {
+      if (done.complete(unanswered(failure, detail))) {
+        over();
+        reset();
+      }
+    }
+
+    /** Its time counts no more. */
+    final void over() {
+      vertx.cancelTimer(timer);
+    }
+
+    final void reset() {
+      HttpClientRequest open = request;
+      if (open != null) {
+        open.reset();
+      }
+    }
+
+    final Duration latency() {
+      return Duration.between(started, clock.instant());
+    }
+  }
+
+  /** Ends with the whole answer. */
+  private final class Post extends Exchange<AttemptResult> {
+
+    private Post(Map<String, String> headers, Buffer body) {
+      super("callback_url", HttpMethod.POST, headers, body);
+    }
+
+    @Override
+    void read(HttpClientResponse response) {
       Buffer excerpt = Buffer.buffer();
       long[] seen = {0};
       response.exceptionHandler(this::fail);
@@ -256,35 +325,76 @@ public final class PinnedClient implements AutoCloseable {
     }
 
     private void answered(HttpClientResponse response, Buffer excerpt) {
-      end(
+      AttemptResult answer =
           new AttemptResult.Answered(
               response.statusCode(),
               response.getHeader("Retry-After"),
               printable(excerpt),
-              latency()));
-    }
-
-    private void fail(Throwable cause) {
-      fail(FailureClassifier.of(cause), FailureClassifier.words(cause));
-    }
-
-    private void fail(Failure failure, String detail) {
-      end(new AttemptResult.Unanswered(failure, detail, latency()));
-    }
-
-    private void end(AttemptResult result) {
-      if (!done.complete(result)) {
-        return;
-      }
-      vertx.cancelTimer(timer);
-      HttpClientRequest open = request;
-      if (open != null && result instanceof AttemptResult.Unanswered) {
-        open.reset();
+              latency());
+      if (done.complete(answer)) {
+        over();
       }
     }
 
-    private Duration latency() {
-      return Duration.between(started, clock.instant());
+    @Override
+    AttemptResult unanswered(Failure failure, String detail) {
+      return new AttemptResult.Unanswered(failure, detail, latency());
+    }
+  }
+
+  /** Ends with the head of the answer; its time counts until the body has been read. */
+  private final class Get extends Exchange<Fetched> {
+
+    private final Duration idle;
+    private volatile @Nullable AnswerBody content;
+
+    private Get(Duration idle) {
+      super("the URL", HttpMethod.GET, Map.of(), Buffer.buffer());
+      this.idle = idle;
+    }
+
+    @Override
+    void read(HttpClientResponse response) {
+      AnswerBody read =
+          new AnswerBody(
+              response,
+              vertx.getOrCreateContext(),
+              idle,
+              () -> {
+                over();
+                reset();
+              });
+      content = read;
+      response.exceptionHandler(this::fail);
+      response.handler(read::take);
+      response.endHandler(
+          end -> {
+            over();
+            read.end();
+          });
+      if (!done.complete(new Fetched.Begun(response.statusCode(), length(response), read))) {
+        read.close();
+      }
+    }
+
+    private static long length(HttpClientResponse response) {
+      String length = response.getHeader("Content-Length");
+      return length != null && length.matches("[0-9]{1,18}") ? Long.parseLong(length) : -1;
+    }
+
+    @Override
+    void fail(Failure failure, String detail) {
+      AnswerBody begun = content;
+      if (begun == null) {
+        super.fail(failure, detail);
+      } else {
+        begun.fail(failure, detail);
+      }
+    }
+
+    @Override
+    Fetched unanswered(Failure failure, String detail) {
+      return new Fetched.Failed(failure, detail);
     }
   }
 

@@ -18,4 +18,7 @@ public interface TargetConfig {
 
   /** Names and ranges never called. */
   Optional<List<String>> block();
+
+  /** Name server, {@code address:port}, asked instead of the machine's. */
+  Optional<String> dnsServer();
 }

@@ -6,6 +6,7 @@ import io.klingtracker.callback.CallbackConfig;
 import io.klingtracker.catalog.CatalogConfig;
 import io.klingtracker.catalog.CatalogOverlay;
 import io.klingtracker.catalog.ModelMapping;
+import io.klingtracker.custody.CustodyConfig;
 import io.klingtracker.database.DatasourceConfig;
 import io.klingtracker.database.GroupCommitConfig;
 import io.klingtracker.dispatch.DispatchConfig;
@@ -21,6 +22,7 @@ import io.klingtracker.klingapi.ApiConfig;
 import io.klingtracker.reconcile.ReconcileConfig;
 import io.klingtracker.retention.RetentionConfig;
 import io.klingtracker.secret.SecretConfig;
+import io.klingtracker.storage.Storage;
 import io.klingtracker.task.TaskConfig;
 import io.klingtracker.tenant.OidcConfig;
 import io.klingtracker.tenant.TenantConfig;
@@ -96,7 +98,8 @@ public final class StartupCheck {
           WebhookConfig.class,
           FirstSecretConfig.class,
           FeedConfig.class,
-          RetentionConfig.class);
+          RetentionConfig.class,
+          CustodyConfig.class);
 
   private static final String PRINT = "--print-config";
   private static final int MAX_PORT = 65_535;
@@ -219,6 +222,7 @@ public final class StartupCheck {
     people();
     waits();
     retention();
+    custody();
     operators();
     for (Class<?> mapping : MAPPINGS) {
       ConfigMapping root = mapping.getAnnotation(ConfigMapping.class);
@@ -387,6 +391,40 @@ public final class StartupCheck {
       faults.add(
           "tracker.retention.rate",
           "must be 1 to " + RetentionConfig.MAX_RATE + ", is " + retention.rate());
+    }
+  }
+
+  /** Copies that cannot be made would be missed only when Kling's links are dead. */
+  private void custody() {
+    CustodyConfig custody = config.getConfigMapping(CustodyConfig.class);
+    custody
+        .keep()
+        .filter(
+            age ->
+                age.compareTo(CustodyConfig.SHORTEST) < 0
+                    || age.compareTo(CustodyConfig.LONGEST) > 0)
+        .ifPresent(
+            age ->
+                faults.add("tracker.custody.keep", "must be a time from 1h to 36500D, is " + age));
+    if (custody.url().isEmpty()) {
+      custody
+          .keep()
+          .ifPresent(
+              age ->
+                  faults.add("tracker.custody.keep", "does nothing without tracker.custody.url"));
+      return;
+    }
+    storage("tracker.custody.url", custody.url().get());
+    if (config.getConfigMapping(ResultConfig.class).resultHosts().isEmpty()) {
+      faults.add("kling.result-hosts", "must name Kling's hosts with tracker.custody.url");
+    }
+  }
+
+  private void storage(String key, String url) {
+    try {
+      Storage.of(url).check();
+    } catch (IllegalArgumentException | IOException e) {
+      faults.add(key, e.getMessage() + ", is " + url);
     }
   }
 

@@ -89,13 +89,15 @@ class NewsStore {
   private final Jdbi jdbi;
   private final Clock clock;
   private final AccountCurrencies currencies;
+  private final ContentBase content;
   private final FreshPlans plans = new FreshPlans();
 
   @Inject
-  NewsStore(Jdbi jdbi, Clock clock, AccountCurrencies currencies) {
+  NewsStore(Jdbi jdbi, Clock clock, AccountCurrencies currencies, ContentBase content) {
     this.jdbi = jdbi;
     this.clock = clock;
     this.currencies = currencies;
+    this.content = content;
   }
 
   /** At most one piece of news per task. */
@@ -182,7 +184,8 @@ class NewsStore {
         .bind("now", now)
         .bind("accountCurrencies", accountCurrencies())
         .bind("listCurrency", UnitPrice.currency())
-        .bind("resultLife", RESULT_LIFE.toSeconds() + " seconds");
+        .bind("resultLife", RESULT_LIFE.toSeconds() + " seconds")
+        .bind("contentBase", content.url());
   }
 
   private String accountCurrencies() {

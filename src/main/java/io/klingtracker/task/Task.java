@@ -38,6 +38,8 @@ import org.jspecify.annotations.Nullable;
  * @param updatedAt when it last changed
  * @param finishedAt when it ended
  * @param resultExpiresAt when Kling clears the result
+ * @param custodyUrl where callers get the result's content; null where results were not copied
+ * @param results the copies of the result, JSON text as callers see it; null before there are any
  */
 public record Task(
     String id,
@@ -67,7 +69,9 @@ public record Task(
     @Nullable Instant dispatchedAt,
     Instant updatedAt,
     @Nullable Instant finishedAt,
-    @Nullable Instant resultExpiresAt) {
+    @Nullable Instant resultExpiresAt,
+    @Nullable String custodyUrl,
+    @Nullable String results) {
 
   /** The columns that {@link #of} reads, of table {@code task} under the name {@code t}. */
   public static final String COLUMNS =
@@ -76,7 +80,8 @@ public record Task(
       t.callback_url, t.metadata::text as metadata, t.status::text as status, t.sequence, t.status_message, t.error_code,
       t.error_class, t.retryable, t.amount_expected, t.amount, t.currency,
       t.previous_status is not distinct from 'expired' as late, t.result::text as result, t.units_expected, t.units,
-      t.created_at, t.dispatched_at, t.updated_at, t.finished_at, t.result_expires_at
+      t.created_at, t.dispatched_at, t.updated_at, t.finished_at, t.result_expires_at,
+      t.custody_url, t.results::text as results
       """;
 
   /** Reads {@link #COLUMNS}. */
@@ -109,6 +114,8 @@ public record Task(
         Rows.instantOrNull(row, "dispatched_at"),
         Rows.instant(row, "updated_at"),
         Rows.instantOrNull(row, "finished_at"),
-        Rows.instantOrNull(row, "result_expires_at"));
+        Rows.instantOrNull(row, "result_expires_at"),
+        row.getString("custody_url"),
+        row.getString("results"));
   }
 }

@@ -66,7 +66,7 @@ class TaskRepository {
       union all
       -- Without its result, which is what there is no room for.
       select asked, n, id, tenant_id, kind, null, null, null, null, null, null, null, status, sequence, null, null, null, null,
-        null, null, null, late, null, null, null, created_at, null, updated_at, null, null, 0, fits
+        null, null, null, late, null, null, null, created_at, null, updated_at, null, null, null, null, 0, fits
       from placed where not fits
       """
           .formatted(Task.COLUMNS, TaskSql.WEIGHT);

@@ -36,7 +36,7 @@ public final class TaskSql {
             json_build_object('units', 0, 'amount', 0, 'currency', m.currency, 'state', 'charged')
           when m.units_expected is not null then json_build_object('units', m.units_expected,
             'amount', m.amount_expected, 'currency', m.currency, 'state', 'expected') end,
-        'metadata', m.metadata)
+        'metadata', m.metadata, 'custody_url', m.custody_url)
       """
           .formatted(Rfc3339.SQL_PATTERN);
 

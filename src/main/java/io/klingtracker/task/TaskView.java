@@ -46,9 +46,27 @@ public record TaskView(
     String updatedAt,
     @Nullable String finishedAt,
     @Nullable String resultExpiresAt,
+    @Schema(description = "where its result's content is, in our keeping or Kling's")
+        @Nullable String custodyUrl,
+    @Schema(
+            type = SchemaType.ARRAY,
+            implementation = KeptResult.class,
+            description = "copies of its results")
+        @JsonRawValue
+        @Nullable String results,
     @Nullable Integer queuePosition,
     @Nullable String estimatedDispatchAt,
     @Nullable String estimatedFinishAt) {
+
+  /**
+   * A copy of one of a task's results; as JSON it is written where it is stored.
+   *
+   * @param index which of them, from 0
+   * @param type media type
+   * @param sha256 of the bytes, in hex
+   */
+  @JsonNaming(PropertyNamingStrategies.SnakeCaseStrategy.class)
+  public record KeptResult(int index, String type, long bytes, String sha256, String keptAt) {}
 
   /** What is shown of a task. */
   public static TaskView of(Task task) {
@@ -87,6 +105,8 @@ public record TaskView(
         Rfc3339.format(task.updatedAt()),
         time(task.finishedAt()),
         time(task.resultExpiresAt()),
+        task.custodyUrl(),
+        task.results(),
         queuePosition,
         time(estimatedDispatchAt),
         time(estimatedFinishAt));

@@ -66,8 +66,9 @@ public class AuthenticationFilter implements ContainerRequestFilter, ContainerRe
    * Who may enter a method: everybody who has a tenant's key with that scope, or administrators.
    *
    * @param needed the scope; null for administrators
+   * @param orSignature whether the method takes a signature instead
    */
-  private record Entry(@Nullable Scope needed) {
+  private record Entry(@Nullable Scope needed, boolean orSignature) {
     boolean isForAdministrators() {
       return needed == null;
     }
@@ -82,6 +83,9 @@ public class AuthenticationFilter implements ContainerRequestFilter, ContainerRe
       return;
     }
     List<String> authorization = request.getHeaders().get("Authorization");
+    if (authorization == null && entry.orSignature() && KeyFilter.isSigned(routing(reactive))) {
+      return;
+    }
     CurrentCaller caller = ClientProxy.unwrap(current);
     // Authentication is lazy: the identity provider's keys are only looked at for people's tokens.
     Uni<SecurityIdentity> person =
@@ -181,13 +185,13 @@ public class AuthenticationFilter implements ContainerRequestFilter, ContainerRe
       return null;
     }
     if (method.isAnnotationPresent(Admin.class)) {
-      return new Entry(null);
+      return new Entry(null, false);
     }
     Needs needs = method.getAnnotation(Needs.class);
     if (needs == null) {
       throw new ProblemException(ErrorCode.FORBIDDEN, "nobody may use this path");
     }
-    return new Entry(needs.value());
+    return new Entry(needs.value(), needs.orSignature());
   }
 
   private static RoutingContext routing(ResteasyReactiveContainerRequestContext request) {

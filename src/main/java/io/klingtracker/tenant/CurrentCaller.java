@@ -30,6 +30,11 @@ public class CurrentCaller {
     return tenant;
   }
 
+  /** Whether somebody makes it who has shown a key, and not a signed link. */
+  public boolean isKnown() {
+    return caller != null;
+  }
+
   /** The id of the key; null for people and for the configured administrator. */
   public @Nullable UUID key() {
     return caller().key();

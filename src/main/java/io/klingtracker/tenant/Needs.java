@@ -16,4 +16,10 @@ import java.lang.annotation.Target;
 public @interface Needs {
   /** What the key must be allowed. */
   Scope value();
+
+  /**
+   * Whether a request without a key gets in that has a {@code signature} in its query. The method
+   * has to check it, and has no {@link CurrentCaller} then.
+   */
+  boolean orSignature() default false;
 }

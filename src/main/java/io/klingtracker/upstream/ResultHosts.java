@@ -11,12 +11,13 @@ import java.util.Locale;
 import java.util.Set;
 import java.util.TreeSet;
 
-/** Finds URLs in a result that do not lead to Kling. */
-final class ResultHosts {
+/** Which hosts are Kling's, and which URLs of a result lead elsewhere. */
+public final class ResultHosts {
 
   private final List<String> expected;
 
-  ResultHosts(Collection<String> expected) {
+  /** Those of {@code kling.result-hosts}; none expects any. */
+  public ResultHosts(Collection<String> expected) {
     this.expected = expected.stream().map(host -> host.strip().toLowerCase(Locale.ROOT)).toList();
   }
 
@@ -48,7 +49,8 @@ final class ResultHosts {
     node.forEach(child -> collect(child, strangers));
   }
 
-  private boolean isExpected(String host) {
+  /** Whether a host, in lower case, is one of them or below one. */
+  public boolean isExpected(String host) {
     return expected.stream().anyMatch(name -> host.equals(name) || host.endsWith("." + name));
   }
 

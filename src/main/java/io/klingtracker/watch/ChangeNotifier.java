@@ -5,6 +5,7 @@ import io.klingtracker.database.LongSessions;
 import io.klingtracker.loops.Loops;
 import io.klingtracker.loops.SetAside;
 import io.klingtracker.loops.WorkLoop;
+import io.klingtracker.task.ResultsKept;
 import io.klingtracker.task.TaskChanged;
 import io.klingtracker.task.TasksChanged;
 import io.klingtracker.task.TasksRemoved;
@@ -67,7 +68,7 @@ public class ChangeNotifier {
   /** Tenants and tasks share the map of names; the dot keeps a tenant called like a task apart. */
   private static final String TENANT = "tenant.";
 
-  /** Before the id of a task that is no more. */
+  /** Before the id of a task of which nothing remembered is true any more. */
   private static final String REMOVED = "removed.";
 
   /** The name of those who wait for whatever changes. */
@@ -132,8 +133,8 @@ public class ChangeNotifier {
   }
 
   /**
-   * Receives the ids of tasks that are no more, whichever replica removed them; none where any may
-   * have been.
+   * Receives the ids of tasks that are no more, or that have other copies of their results,
+   * whichever replica did it; none where any may be such.
    *
    * @param forget is run on a thread of the hub's; it must neither block nor ask the database
    */
@@ -142,7 +143,15 @@ public class ChangeNotifier {
   }
 
   void onRemoval(@Observes TasksRemoved removed) {
-    Set<String> ids = new LinkedHashSet<>(removed.taskIds());
+    forget(removed.taskIds());
+  }
+
+  void onResults(@Observes ResultsKept kept) {
+    forget(kept.taskIds());
+  }
+
+  private void forget(List<String> taskIds) {
+    Set<String> ids = new LinkedHashSet<>(taskIds);
     removals.forEach(forget -> forget.accept(ids));
     synchronized (unannounced) {
       ids.forEach(id -> unannounced.add(REMOVED + id));

@@ -4,7 +4,6 @@ import io.smallrye.config.ConfigMapping;
 import io.smallrye.config.WithDefault;
 import java.time.Duration;
 import java.util.List;
-import java.util.Optional;
 
 /** Bounds and habits of webhook delivery. */
 @ConfigMapping(prefix = "tracker.webhook")
@@ -52,9 +51,6 @@ public interface WebhookConfig {
   /** Whether deliveries are signed with the service's ed25519 key as well. */
   @WithDefault("false")
   boolean ed25519();
-
-  /** Name server, {@code address:port}, asked instead of the machine's. */
-  Optional<String> dnsServer();
 
   /** Topic of Kafka for hosts that were paused or flow again; of those from now on. */
   @WithDefault("kling.webhook.hosts")

@@ -2,6 +2,7 @@ package io.klingtracker.webhook;
 
 import io.klingtracker.egress.DnsResolver;
 import io.klingtracker.egress.PinnedClient;
+import io.klingtracker.egress.TargetConfig;
 import io.klingtracker.egress.TargetPolicy;
 import io.klingtracker.loops.Loops;
 import io.klingtracker.loops.SetAside;
@@ -54,6 +55,7 @@ class WebhookLifecycle {
   @Inject
   WebhookLifecycle(
       WebhookConfig config,
+      TargetConfig targets,
       FirstSecretConfig first,
       Jdbi jdbi,
       SecretStore secrets,
@@ -71,7 +73,7 @@ class WebhookLifecycle {
       Loops loops) {
     this.first = first;
     this.secrets = secrets;
-    this.resolver = new DnsResolver(config.connectTimeout(), config.dnsServer().orElse(null));
+    this.resolver = new DnsResolver(config.connectTimeout(), targets.dnsServer().orElse(null));
     this.queue = new DeliveryQueue(jdbi, config.hostTopic());
     this.client =
         new PinnedClient(

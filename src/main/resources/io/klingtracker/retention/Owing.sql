@@ -11,6 +11,8 @@ and not exists (select from open_task o where o.task_id = t.id)
     -- A callback has not been processed.
     and not exists (
       select from callback_receipt r join callback_pending p on p.receipt_id = r.id where r.task_id = t.id)
+    -- Its results are not copied yet, and Kling still has them.
+    and not exists (select from custody_queue c where c.task_id = t.id)
     and not exists (select from set_aside s where s.task_id = t.id)
     -- Counts of tasks are not that far.
     and exists (

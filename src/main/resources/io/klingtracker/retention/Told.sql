@@ -21,5 +21,9 @@ stood as (
   insert into erased_event (event_id, tenant_id, task_id, feed_position, id, at)
   select event_id, tenant_id, task_id, feed_position, id, cast(:now as timestamptz) from events
 ),
+-- Copies of its results.
+copies as (
+  update custody_copy c set erased_at = cast(:now as timestamptz) from removable r where c.task_id = r.id
+),
 -- Callbacks that wait to be processed.
 waiting as (delete from callback_pending p using receipts c where p.receipt_id = c.id)

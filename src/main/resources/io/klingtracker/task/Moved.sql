@@ -27,6 +27,9 @@ updated as (
     finished_at = case when b.next_status in ('succeed', 'failed', 'canceled') then cast(:now as timestamptz) end,
     result_expires_at =
       case when b.next_status = 'succeed' then cast(:now as timestamptz) + cast(:resultLife as interval) end,
+    custody_url =
+      case when b.next_status = 'succeed' and b.said_result is not null
+        then cast(:contentBase as text) || t.id || '/content' end,
     feed_position = greatest(t.feed_position, ${position})
   from before b
   where t.id = b.id and task_accepts(t.status, b.next_status)
@@ -40,6 +43,11 @@ updated as (
 moved as (select * from updated),
 ${event},
 ${deliveries},
+-- Its results are to be copied.
+kept as (
+  insert into custody_queue (task_id, tenant_id, due_at)
+  select m.id, m.tenant_id, m.updated_at from moved m where m.custody_url is not null
+),
 -- It waits for its dispatch no more.
 dispatched as (delete from dispatch_queue q using moved m where q.task_id = m.id),
 -- One that has ended holds no slot, and nobody asks about it.

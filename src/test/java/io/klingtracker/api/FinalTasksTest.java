@@ -54,6 +54,8 @@ class FinalTasksTest {
         END,
         END,
         END,
+        null,
+        null,
         null);
   }
 

@@ -2,11 +2,14 @@ package io.klingtracker.egress;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertInstanceOf;
+import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.klingtracker.testing.OwnCertificate;
 import io.vertx.core.Vertx;
 import io.vertx.core.net.PfxOptions;
+import java.io.IOException;
+import java.io.InputStream;
 import java.net.InetAddress;
 import java.net.UnknownHostException;
 import java.nio.charset.StandardCharsets;
@@ -272,11 +275,88 @@ class PinnedClientTest {
     assertEquals(failure, unanswered.failure(), unanswered.detail());
   }
 
-  private static AttemptResult await(java.util.concurrent.CompletionStage<AttemptResult> answer) {
+  private static <T> T await(java.util.concurrent.CompletionStage<T> answer) {
     try {
       return answer.toCompletableFuture().get(120, TimeUnit.SECONDS);
     } catch (Exception e) {
       throw new IllegalStateException(e);
     }
+  }
+
+  @Test
+  void what_is_got_is_read_as_it_comes() throws Exception {
+    try (PinnedClient client = client(OPEN, name -> answer(loopback()), null)) {
+      Fetched.Begun begun = begun(client, "/200");
+      try (InputStream body = begun.body()) {
+        assertEquals(200, begun.status());
+        assertEquals(2, begun.length());
+        assertEquals("ok", new String(body.readAllBytes(), StandardCharsets.UTF_8));
+      }
+      String request = receiver.requests().get(receiver.requests().size() - 1);
+      assertTrue(request.startsWith("GET /200 HTTP/1.1\r\n"), request);
+    }
+  }
+
+  @Test
+  void a_body_that_breaks_fails_its_reader() throws Exception {
+    try (PinnedClient client = client(OPEN, name -> answer(loopback()), null)) {
+      try (InputStream body = begun(client, "/short").body()) {
+        BrokenAnswerException broken =
+            assertThrows(BrokenAnswerException.class, body::readAllBytes);
+        assertEquals(Failure.RESET, broken.failure());
+      }
+      try (InputStream body = begun(client, "/slow-body", Duration.ofMillis(1)).body()) {
+        BrokenAnswerException broken =
+            assertThrows(BrokenAnswerException.class, body::readAllBytes);
+        assertEquals(Failure.TIMEOUT, broken.failure());
+      }
+    }
+  }
+
+  @Test
+  void what_nobody_reads_is_not_taken_off_the_socket() throws Exception {
+    try (PinnedClient client = client(OPEN, name -> answer(loopback()), null)) {
+      AnswerBody body = (AnswerBody) begun(client, "/endless").body();
+      while (body.waitingBytes() < AnswerBody.FULL) {
+        Thread.onSpinWait();
+      }
+      // More than the loop had in its hands does not come on top, however long nobody reads.
+      byte[] bytes = new byte[1 << 20];
+      for (int round = 0; round < 3; round++) {
+        assertTrue(body.waitingBytes() <= 2 * AnswerBody.FULL, body.waitingBytes() + " bytes");
+        assertEquals(bytes.length, body.readNBytes(bytes, 0, bytes.length));
+      }
+      body.close();
+      assertThrows(IOException.class, body::read);
+    }
+  }
+
+  @Test
+  void a_target_that_may_not_be_called_is_not_got_from() throws Exception {
+    int before = receiver.connections();
+    try (PinnedClient client = client(CLOSED, name -> answer(loopback()), null)) {
+      Fetched.Failed literal =
+          assertInstanceOf(
+              Fetched.Failed.class, await(client.get(receiver.url("/200"), Duration.ofMinutes(1))));
+      assertEquals(Failure.URL_REFUSED, literal.failure());
+      Fetched.Failed named =
+          assertInstanceOf(
+              Fetched.Failed.class,
+              await(client.get("http://v.klingai.com:" + receiver.port(), Duration.ofMinutes(1))));
+      assertEquals(Failure.ADDRESS_REFUSED, named.failure());
+      assertEquals("the URL must not lead to a loopback address", named.detail());
+    }
+    assertEquals(before, receiver.connections());
+  }
+
+  private static Fetched.Begun begun(PinnedClient client, String path) throws Exception {
+    return begun(client, path, Duration.ofMinutes(1));
+  }
+
+  private static Fetched.Begun begun(PinnedClient client, String path, Duration idle)
+      throws Exception {
+    return assertInstanceOf(
+        Fetched.Begun.class,
+        await(client.get("http://v.klingai.com:" + receiver.port() + path, idle)));
   }
 }

@@ -151,7 +151,12 @@ class ErasureTest {
     Map<String, Long> left = TaskRows.nonzero(rows.of(mine));
     // The event of the erasure; where the three before stood; what the outbox had, it and a
     // tombstone.
-    assertEquals(Map.of("task_event", 1L, "erased_event", 3L, "outbox", 5L), left);
+    assertEquals(
+        Map.of("task_event", 1L, "erased_event", 3L, "outbox", 5L, "custody_copy", 1L), left);
+    assertEquals(
+        1,
+        Rows.count(jdbi, "custody_copy where erased_at is not null and task_id = '" + mine + "'"),
+        "it is shown no more, and custody deletes it");
     assertEquals(0, Rows.count(jdbi, "callback_pending"));
     assertEquals(List.of(mine), removed);
     assertEquals(4, changed.get(0).sequence());

@@ -139,7 +139,10 @@ class RetentionTest {
     assertEquals(List.of(mine), told);
     assertEquals(before, rows.of(others));
     Map<String, Long> left = rows.of(mine);
-    assertEquals(Map.of("outbox", 1L), TaskRows.nonzero(left), "but the tombstone");
+    assertEquals(
+        Map.of("outbox", 1L, "custody_copy", 1L),
+        TaskRows.nonzero(left),
+        "but the tombstone, and the copy of its result");
     assertEquals(
         1,
         Rows.count(
@@ -171,6 +174,7 @@ class RetentionTest {
                     "webhook_delivery",
                     "callback_pending",
                     "idempotency_key",
+                    "custody_queue",
                     "set_aside")
                 .forEach(table -> h.execute("delete from " + table)));
     retention.removeBatch();

@@ -37,7 +37,10 @@ final class TaskRows {
           "webhook_delivery",
           "idempotency_key",
           "set_aside",
-          "outbox");
+          "outbox",
+          "custody_queue",
+          // Outlives it.
+          "custody_copy");
 
   /** Those that a task that may be removed has no row in. */
   private static final Set<String> OWING =
@@ -48,6 +51,7 @@ final class TaskRows {
           "idempotency_key",
           "set_aside",
           "outbox",
+          "custody_queue",
           "erased_event");
 
   private final Jdbi jdbi;
@@ -86,6 +90,12 @@ final class TaskRows {
               values (?, 'acme', ?, 'h', now(), 200, 1)
               """,
               event,
+              id);
+          h.execute(
+              """
+              insert into custody_copy (tenant_id, task_id, index, type, bytes, sha256, kept_at, object)
+              values ('acme', ?, 0, 'video/mp4', 1, sha256('a'), now(), 'acme/a')
+              """,
               id);
         });
   }
@@ -178,6 +188,9 @@ final class TaskRows {
             insert into idempotency_key (tenant_id, key, request_hash, request_id, task_id, created_at)
             values ('acme', 'k', 'h', gen_random_uuid(), :id, now())
             """),
+        new Owed(
+            "a copy of its result",
+            "insert into custody_queue (task_id, tenant_id, due_at) values (:id, 'acme', now())"),
         new Owed(
             "an administrator's look",
             """

@@ -52,7 +52,7 @@ class TaskStoreTest {
   private final Jdbi jdbi = DATABASE.jdbi();
   private final Clock clock = Clock.fixed(NOW, ZoneOffset.UTC);
   private final TaskStore store = new TaskStore(jdbi, clock);
-  private final NewsStore news = new NewsStore(jdbi, clock, Map::of);
+  private final NewsStore news = new NewsStore(jdbi, clock, Map::of, () -> null);
 
   @BeforeEach
   void a_tenant() {
@@ -93,7 +93,8 @@ class TaskStoreTest {
             "error_class",
             "retryable",
             "cost",
-            "metadata"),
+            "metadata",
+            "custody_url"),
         names(event));
     assertEquals(stored.taskId(), event.get("task_id").asText());
     assertEquals("queued", event.get("status").asText());

@@ -11,6 +11,7 @@ import java.util.Map;
 import java.util.Set;
 import java.util.function.Consumer;
 import org.jdbi.v3.core.Jdbi;
+import org.jspecify.annotations.Nullable;
 
 /** The core without a container, for tests of what is built on it. */
 public final class TasksOnDatabase {
@@ -37,12 +38,26 @@ public final class TasksOnDatabase {
     return new Usage(jdbi).report(tenant, from, to, Set.of(Usage.By.DAY, Usage.By.MODEL), 100);
   }
 
+  /** Tasks whose results are copied, and found below a URL. */
+  public static Tasks keeping(Jdbi jdbi, Clock clock, String contentBase) {
+    return of(jdbi, clock, changes -> {}, new TaskStore(jdbi, clock), contentBase);
+  }
+
   private static Tasks of(
       Jdbi jdbi, Clock clock, Consumer<TasksChanged> listener, TaskStore store) {
+    return of(jdbi, clock, listener, store, null);
+  }
+
+  private static Tasks of(
+      Jdbi jdbi,
+      Clock clock,
+      Consumer<TasksChanged> listener,
+      TaskStore store,
+      @Nullable String contentBase) {
     TaskConfig config = Settings.of(TaskConfig.class, Map.of());
     return new Tasks(
         store,
-        new NewsStore(jdbi, clock, () -> Map.of("beijing", "CNY")),
+        new NewsStore(jdbi, clock, () -> Map.of("beijing", "CNY"), () -> contentBase),
         new SubmissionWriter(store, config, () -> false, new Shares(new SimpleMeterRegistry())),
         new TaskRepository(jdbi),
         new Timelines(jdbi),

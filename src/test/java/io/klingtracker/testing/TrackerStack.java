@@ -41,6 +41,9 @@ public final class TrackerStack implements QuarkusTestResourceLifecycleManager {
   /** What stories lay over the built-in catalogue, and take away again. */
   public static final Path CATALOG = Path.of("target", "stories-catalog.yaml").toAbsolutePath();
 
+  /** Where stories' results are copied to. */
+  public static final Path CUSTODY = Path.of("target", "stories-custody").toAbsolutePath();
+
   private static final int SLOTS = 5;
   private static final Duration SUBMITTED_FOR = Duration.ofMillis(50);
   private static final Duration RENDERS_FOR = Duration.ofMillis(150);
@@ -56,6 +59,7 @@ public final class TrackerStack implements QuarkusTestResourceLifecycleManager {
     // Whatever day it is.
     config.put("kling.discontinued-models", "kling-v1");
     config.put("tracker.public-url", "http://localhost:" + port);
+    config.put("tracker.custody.url", CUSTODY.toUri().toString());
     // Off by default; what it does where it is on is tried here.
     config.put("quarkus.http.http2", "true");
     config.put("quarkus.oidc.tenant-enabled", "true");

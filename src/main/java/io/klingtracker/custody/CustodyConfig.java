@@ -1,0 +1,22 @@
+package io.klingtracker.custody;
+
+import io.smallrye.config.ConfigMapping;
+import java.time.Duration;
+import java.util.Optional;
+
+/** Where results are copied to, and for how long. */
+@ConfigMapping(prefix = "tracker.custody")
+public interface CustodyConfig {
+
+  /** Shorter than this nobody could have fetched a copy. */
+  Duration SHORTEST = Duration.ofHours(1);
+
+  /** What PostgreSQL can still reckon with. */
+  Duration LONGEST = Duration.ofDays(36_500);
+
+  /** {@code file:///absolute/folder}, the same for all replicas; results are not copied without. */
+  Optional<String> url();
+
+  /** How long copies are kept; for ever without. */
+  Optional<Duration> keep();
+}

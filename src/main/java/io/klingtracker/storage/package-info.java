@@ -1,0 +1,5 @@
+/** Where large things are kept outside the database: a folder that all replicas share. */
+@NullMarked
+package io.klingtracker.storage;
+
+import org.jspecify.annotations.NullMarked;
