@@ -35,7 +35,7 @@ final class Row61LockedMigration extends Row {
           "drop trigger task_labels_go on task",
           "drop function task_keep_labels(), task_label_term(text, text)",
           "alter table task drop column metadata",
-          "alter table tenant drop column retention_seconds",
+          "alter table tenant drop column retention_seconds, drop column deleting_at",
           """
           alter table task_event add constraint task_event_task_id_fkey
             foreign key (task_id) references task on delete cascade

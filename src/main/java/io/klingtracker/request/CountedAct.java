@@ -43,15 +43,23 @@ public final class CountedAct {
       throw Parameters.invalid(
           "more than " + MOST + " are more than one act is done to; narrow it down");
     }
-    if (confirm == null) {
-      return new Answer(matched, 0);
-    }
-    if (confirm != matched) {
+    return new Answer(matched, isConfirmed(confirm, matched) ? act.applyAsInt(things) : 0);
+  }
+
+  /**
+   * Whether the act is to be done.
+   *
+   * @param confirm the number that the caller expects; null only counts
+   * @param matched how many there are
+   * @throws ProblemException when that is another number
+   */
+  public static boolean isConfirmed(@Nullable Integer confirm, int matched) {
+    if (confirm != null && confirm != matched) {
       throw new ProblemException(
           ErrorCode.CONFLICT,
           "confirm is %s, but there are %s now; nothing was done".formatted(confirm, matched),
           Map.of("matched", matched));
     }
-    return new Answer(matched, act.applyAsInt(things));
+    return confirm != null;
   }
 }

@@ -85,6 +85,7 @@ public class AdminTenantResource {
       List<String> trackAccounts,
       @Nullable String retention,
       boolean suspended,
+      boolean deleting,
       String createdAt) {}
 
   /** Tenants, and where the next page begins. */
@@ -234,6 +235,7 @@ public class AdminTenantResource {
         tenant.trackAccounts(),
         SettingChecks.text(settings.retention()),
         settings.suspended(),
+        tenant.deleting(),
         Rfc3339.format(tenant.createdAt()));
   }
 }

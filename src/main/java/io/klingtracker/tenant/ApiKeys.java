@@ -93,7 +93,7 @@ public class ApiKeys {
   /** Makes a key with its pair. */
   @Transactional
   public CreatedKey create(String tenant, KeySettings settings) {
-    Tenant owner = tenants.oneLocked(tenant);
+    Tenant owner = tenants.oneThatStays(tenant);
     checkRoom(keys.live(owner.id, clock.instant()));
     String apiKey = KeyFormat.API.make();
     String secretKey = KeyFormat.API.make().substring(3);

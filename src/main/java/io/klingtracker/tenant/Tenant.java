@@ -54,6 +54,10 @@ class Tenant {
   @Column(name = "suspended_at")
   @Nullable Instant suspendedAt;
 
+  /** Since when it is being deleted, if it is. */
+  @Column(name = "deleting_at")
+  @Nullable Instant deletingAt;
+
   @Column(name = "created_at")
   Instant createdAt;
 

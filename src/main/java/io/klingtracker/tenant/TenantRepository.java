@@ -72,6 +72,19 @@ class TenantRepository implements PanacheRepositoryBase<Tenant, String> {
         .orElseThrow(TenantRepository::none);
   }
 
+  /**
+   * The same of one that is to be changed.
+   *
+   * @throws ProblemException when there is none of this id, or it is being deleted
+   */
+  Tenant oneThatStays(String id) {
+    Tenant tenant = oneLocked(id);
+    if (tenant.deletingAt != null) {
+      throw new ProblemException(ErrorCode.CONFLICT, "the tenant " + id + " is being deleted");
+    }
+    return tenant;
+  }
+
   List<Tenant> page(String after, int limit) {
     return find("id > ?1", Sort.ascending("id"), after).page(0, limit).list();
   }

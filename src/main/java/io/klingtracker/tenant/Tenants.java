@@ -62,9 +62,14 @@ public class Tenants {
    * A tenant.
    *
    * @param trackAccounts as they are now, decided or not
+   * @param deleting whether it is being deleted
    */
   public record TenantInfo(
-      String id, Settings settings, List<String> trackAccounts, Instant createdAt) {}
+      String id,
+      Settings settings,
+      List<String> trackAccounts,
+      boolean deleting,
+      Instant createdAt) {}
 
   @Inject
   Tenants(
@@ -113,10 +118,23 @@ public class Tenants {
    */
   @Transactional
   public TenantInfo change(String id, UnaryOperator<Settings> change) {
-    Tenant tenant = tenants.oneLocked(id);
+    Tenant tenant = tenants.oneThatStays(id);
     apply(tenant, change.apply(settings(tenant)));
     authenticator.forget();
     return known(tenant);
+  }
+
+  /**
+   * Suspends a tenant for good, felt by all replicas within {@code tracker.keys.cache}, so that it
+   * can be deleted.
+   */
+  @Transactional
+  public void beginDeletion(String id) {
+    Tenant tenant = tenants.oneLocked(id);
+    Instant now = clock.instant();
+    tenant.deletingAt = tenant.deletingAt == null ? now : tenant.deletingAt;
+    tenant.suspendedAt = SettingChecks.suspendedAt(tenant.suspendedAt, true, now);
+    authenticator.forget();
   }
 
   private void apply(Tenant tenant, Settings settings) {
@@ -185,6 +203,7 @@ public class Tenants {
     if (granted == null || granted.contains(KeyStore.ALL_ACCOUNTS)) {
       granted = granted != null || alone ? List.copyOf(accounts) : List.of();
     }
-    return new TenantInfo(tenant.id, settings(tenant), granted, tenant.createdAt);
+    return new TenantInfo(
+        tenant.id, settings(tenant), granted, tenant.deletingAt != null, tenant.createdAt);
   }
 }
