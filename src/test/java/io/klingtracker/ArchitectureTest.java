@@ -1,5 +1,7 @@
 package io.klingtracker;
 
+import static com.tngtech.archunit.core.domain.JavaCall.Predicates.target;
+import static com.tngtech.archunit.core.domain.properties.HasName.Predicates.name;
 import static com.tngtech.archunit.lang.syntax.ArchRuleDefinition.classes;
 import static com.tngtech.archunit.lang.syntax.ArchRuleDefinition.noClasses;
 import static com.tngtech.archunit.library.dependencies.SlicesRuleDefinition.slices;
@@ -13,6 +15,7 @@ import com.tngtech.archunit.core.domain.JavaMethod;
 import com.tngtech.archunit.core.importer.ClassFileImporter;
 import com.tngtech.archunit.core.importer.ImportOption;
 import io.klingtracker.catalog.ReservedIds;
+import io.klingtracker.database.Columns;
 import io.klingtracker.tenant.Admin;
 import io.klingtracker.tenant.Needs;
 import io.klingtracker.tenant.Open;
@@ -80,7 +83,7 @@ class ArchitectureTest {
           upstream -> database kling loops problem retry catalog secret task
           watch -> database http loops problem share task
           api -> cache kling loops problem request catalog secret share task tenant time upstream watch
-          billing -> kling loops problem request task tenant text time upstream
+          billing -> database kling loops problem request task tenant text time upstream
           callback -> database http kling loops presence problem retry secret task tenant text time upstream
           counts -> catalog database loops presence request task tenant
           custody -> database egress http loops presence problem request retry secret share storage task tenant time upstream
@@ -194,6 +197,16 @@ class ArchitectureTest {
         .callMethod(java.time.OffsetDateTime.class, "now")
         .orShould()
         .callMethod(java.time.LocalDate.class, "now")
+        .check(CODE);
+  }
+
+  @Test
+  void arrays_are_bound_in_one_way() {
+    noClasses()
+        .that()
+        .doNotHaveFullyQualifiedName(Columns.class.getName())
+        .should()
+        .callMethodWhere(target(name("bindArray")))
         .check(CODE);
   }
 

@@ -1,5 +1,6 @@
 package io.klingtracker.billing;
 
+import io.klingtracker.database.Columns;
 import io.klingtracker.kling.Charge;
 import io.klingtracker.kling.Deduction;
 import io.klingtracker.kling.KlingBilling.Ledger;
@@ -165,14 +166,14 @@ class BillingStore {
   Optional<String> claim(Collection<String> accounts, Instant now, Instant next) {
     return jdbi.inTransaction(
         handle -> {
-          handle
-              .createUpdate(KNOW)
+          Columns.of(handle.createUpdate(KNOW), accounts)
+              .texts("accounts", account -> account)
+              .rest()
               .bind("now", now)
-              .bindArray("accounts", String.class, List.copyOf(accounts))
               .execute();
-          return handle
-              .createQuery(CLAIM)
-              .bindArray("accounts", String.class, List.copyOf(accounts))
+          return Columns.of(handle.createQuery(CLAIM), accounts)
+              .texts("accounts", account -> account)
+              .rest()
               .bind("now", now)
               .bind("next", next)
               .mapTo(String.class)

@@ -169,8 +169,9 @@ class PendingStore {
   List<PendingCallback> claim(List<Long> only) {
     return jdbi.withHandle(
         handle ->
-            due(handle, CLAIM_ONLY, only.size())
-                .bindArray("only", Long.class, only)
+            Columns.of(due(handle, CLAIM_ONLY, only.size()), only)
+                .longs("only", id -> id)
+                .rest()
                 .map((row, context) -> pending(row))
                 .list());
   }

@@ -178,8 +178,9 @@ class ReceiptStore {
                 .texts("verdicts", receipt -> verdict(receipt, applied))
                 .written("received", Receipt::receivedAt)
                 .ints("repeats", Receipt::repeats)
+                .and(places(sorted))
+                .ints("places", place -> place)
                 .rest()
-                .bindArray("places", Integer.class, places(sorted))
                 .bind("perTask", PER_TASK)
                 .map(
                     (row, context) ->

@@ -160,7 +160,10 @@ class SumStore {
             .filter(place -> !place.isEmpty())
             .list();
     if (!nothing.isEmpty()) {
-      handle.createUpdate(TIDY).bindArray("places", String.class, nothing).execute();
+      Columns.of(handle.createUpdate(TIDY), nothing)
+          .texts("places", place -> place)
+          .rest()
+          .execute();
     }
   }
 

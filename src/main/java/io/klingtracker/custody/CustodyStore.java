@@ -1,5 +1,6 @@
 package io.klingtracker.custody;
 
+import io.klingtracker.database.Columns;
 import io.klingtracker.database.Rows;
 import io.klingtracker.database.SqlFile;
 import io.klingtracker.presence.Presence;
@@ -178,10 +179,10 @@ class CustodyStore {
   void letGo(String replica, Collection<String> held) {
     jdbi.useHandle(
         handle ->
-            handle
-                .createUpdate(LET_GO)
+            Columns.of(handle.createUpdate(LET_GO), held)
+                .texts("held", task -> task)
+                .rest()
                 .bind("ours", replica + "/%")
-                .bindArray("held", String.class, held)
                 .execute());
   }
 
@@ -250,7 +251,11 @@ class CustodyStore {
   }
 
   private static void show(Handle handle, Collection<String> tasks) {
-    handle.createQuery(SHOW).bindArray("tasks", String.class, tasks).mapTo(String.class).list();
+    Columns.of(handle.createQuery(SHOW), tasks)
+        .texts("tasks", task -> task)
+        .rest()
+        .mapTo(String.class)
+        .list();
   }
 
   /** One of a task's copies. */
@@ -303,10 +308,11 @@ class CustodyStore {
         gone.stream().map(Gone::taskId).collect(Collectors.toCollection(TreeSet::new));
     jdbi.useTransaction(
         handle -> {
-          handle
-              .createUpdate(DELETE)
-              .bindArray("objects", String.class, gone.stream().map(Gone::object).toList())
-              .bindArray("tasks", String.class, tasks)
+          Columns.of(handle.createUpdate(DELETE), gone)
+              .texts("objects", Gone::object)
+              .and(tasks)
+              .texts("tasks", task -> task)
+              .rest()
               .execute();
           show(handle, tasks);
         });

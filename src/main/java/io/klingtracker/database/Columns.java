@@ -9,8 +9,8 @@ import org.jdbi.v3.core.statement.SqlStatement;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Binds items to a statement column by column: an array each, in the order of the items, for {@code
- * unnest}.
+ * The one way to bind arrays: items column by column, an array each, in the order of the items, for
+ * {@code unnest}; or a list of values as the one column that it is, for {@code any}.
  *
  * @param <S> the statement
  * @param <T> an item
@@ -72,6 +72,11 @@ public final class Columns<S extends SqlStatement<S>, T> {
   /** A column of {@code uuid}. */
   public Columns<S, T> uuids(String name, Function<? super T, @Nullable UUID> value) {
     return bind(name, UUID.class, value);
+  }
+
+  /** Other items, whose columns are bound next to those of these. */
+  public <U> Columns<S, U> and(Collection<U> others) {
+    return of(statement, others);
   }
 
   /** The statement, to bind the rest. */

@@ -184,9 +184,9 @@ class DispatchStore {
                     .toList());
     return jdbi.withHandle(
         handle ->
-            handle
-                .createQuery(NOT_ASIDE)
-                .bindArray("ids", String.class, due)
+            Columns.of(handle.createQuery(NOT_ASIDE), due)
+                .texts("ids", id -> id)
+                .rest()
                 .mapTo(String.class)
                 .list());
   }
@@ -271,10 +271,10 @@ class DispatchStore {
   int letGo(Collection<String> held) {
     return jdbi.withHandle(
         handle ->
-            handle
-                .createUpdate(LET_GO)
+            Columns.of(handle.createUpdate(LET_GO), held)
+                .texts("held", id -> id)
+                .rest()
                 .bind("owner", owner)
-                .bindArray("held", String.class, List.copyOf(held))
                 .bind("now", clock.instant())
                 .execute());
   }

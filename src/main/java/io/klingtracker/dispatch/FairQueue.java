@@ -278,10 +278,11 @@ class FairQueue {
           families.add(queue.model().family());
           models.add(queue.model().model());
         });
-    handle
-        .createQuery(VIRTUAL_CLOCK)
-        .bindArray("families", String.class, List.copyOf(families))
-        .bindArray("models", String.class, List.copyOf(models))
+    Columns.of(handle.createQuery(VIRTUAL_CLOCK), families)
+        .texts("families", family -> family)
+        .and(models)
+        .texts("models", model -> model)
+        .rest()
         .map(
             (row, context) ->
                 virtualClock.put(

@@ -1,5 +1,6 @@
 package io.klingtracker.dispatch;
 
+import io.klingtracker.database.Columns;
 import io.klingtracker.kling.KlingConfig;
 import io.klingtracker.task.Source;
 import io.klingtracker.task.TaskSignal;
@@ -72,9 +73,9 @@ class GoneAccounts {
     List<Waiting> waiting =
         jdbi.withHandle(
             handle ->
-                handle
-                    .createQuery(WAITING)
-                    .bindArray("accounts", String.class, List.copyOf(kling.accounts().keySet()))
+                Columns.of(handle.createQuery(WAITING), kling.accounts().keySet())
+                    .texts("accounts", account -> account)
+                    .rest()
                     .bind("before", before)
                     .bind("limit", BATCH)
                     .map(

@@ -1,6 +1,7 @@
 package io.klingtracker.dispatch;
 
 import io.klingtracker.catalog.ModelMapping;
+import io.klingtracker.database.Columns;
 import io.klingtracker.upstream.KnownModels;
 import jakarta.inject.Inject;
 import jakarta.inject.Singleton;
@@ -62,6 +63,9 @@ class ModelSweep {
   }
 
   private void sweep(Handle handle, String statement) {
-    handle.createUpdate(KNOWN + statement).bindArray("known", String.class, models.all()).execute();
+    Columns.of(handle.createUpdate(KNOWN + statement), models.all())
+        .texts("known", model -> model)
+        .rest()
+        .execute();
   }
 }

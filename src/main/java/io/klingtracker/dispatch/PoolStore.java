@@ -1,5 +1,6 @@
 package io.klingtracker.dispatch;
 
+import io.klingtracker.database.Columns;
 import io.klingtracker.database.Rows;
 import io.klingtracker.dispatch.PoolState.Parking;
 import io.klingtracker.dispatch.SlotPlan.Model;
@@ -13,7 +14,6 @@ import java.time.Instant;
 import java.util.Collection;
 import java.util.HashMap;
 import java.util.HashSet;
-import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.function.Function;
@@ -254,10 +254,10 @@ class PoolStore {
     // A claim under way would write back what it has read before.
     exclusively(
         handle ->
-            handle
-                .createUpdate(RESUME)
+            Columns.of(handle.createUpdate(RESUME), found)
+                .texts("found", state -> state)
+                .rest()
                 .bind("name", account)
-                .bindArray("found", String.class, List.copyOf(found))
                 .execute());
   }
 

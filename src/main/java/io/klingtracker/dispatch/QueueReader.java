@@ -1,5 +1,6 @@
 package io.klingtracker.dispatch;
 
+import io.klingtracker.database.Columns;
 import io.klingtracker.database.Rows;
 import io.klingtracker.task.Task;
 import io.klingtracker.task.TaskStatus;
@@ -140,9 +141,9 @@ class QueueReader {
   List<String> waiting(List<String> taskIds) {
     return jdbi.withHandle(
         handle ->
-            handle
-                .createQuery(WAITING)
-                .bindArray("ids", String.class, taskIds)
+            Columns.of(handle.createQuery(WAITING), taskIds)
+                .texts("ids", id -> id)
+                .rest()
                 .mapTo(String.class)
                 .list());
   }

@@ -235,9 +235,9 @@ class OutboxStore {
       boolean state,
       BiConsumer<OutboxMessage, RuntimeException> broken) {
     plans.on(session);
-    return session
-        .createQuery(NEXT)
-        .bindArray("known", Long.class, known)
+    return Columns.of(session.createQuery(NEXT), known)
+        .longs("known", id -> id)
+        .rest()
         .bind("perLane", perLane(limit))
         .bind("limit", limit)
         .bind("bytes", bytes)
@@ -249,9 +249,9 @@ class OutboxStore {
 
   /** The same of what is to be sent once more; see {@link Replays}. */
   List<OutboxMessage> nextReplayed(Handle session, List<Long> known, int limit, long bytes) {
-    return session
-        .createQuery(NEXT_REPLAYED)
-        .bindArray("known", Long.class, known)
+    return Columns.of(session.createQuery(NEXT_REPLAYED), known)
+        .longs("known", id -> id)
+        .rest()
         .bind("perLane", perLane(limit))
         .bind("limit", limit)
         .bind("bytes", bytes)
@@ -396,7 +396,7 @@ class OutboxStore {
 
   /** See {@link #AGAIN}. */
   void again(Handle session, List<String> taskIds) {
-    session.createUpdate(AGAIN).bindArray("ids", String.class, taskIds).execute();
+    Columns.of(session.createUpdate(AGAIN), taskIds).texts("ids", id -> id).rest().execute();
   }
 
   /** Fails when the session has ended, and its locks with it. */

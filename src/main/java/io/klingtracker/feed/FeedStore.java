@@ -199,9 +199,9 @@ class FeedStore {
     Map<String, Integer> sequences = new HashMap<>();
     jdbi.useHandle(
         handle ->
-            handle
-                .createQuery(SEQUENCES)
-                .bindArray("ids", String.class, List.copyOf(taskIds))
+            Columns.of(handle.createQuery(SEQUENCES), taskIds)
+                .texts("ids", id -> id)
+                .rest()
                 .map((row, context) -> sequences.put(row.getString(1), row.getInt(2)))
                 .list());
     return sequences;

@@ -248,20 +248,21 @@ class ReconcileStore {
     Instant now = clock.instant();
     return jdbi.withHandle(
         handle ->
-            due(handle, CLAIM_ONLY, asking, failed, now)
+            Columns.of(due(handle, CLAIM_ONLY, asking, failed, now), only)
+                .texts("only", id -> id)
+                .rest()
                 .bind("until", now.plus(Presence.CLAIM))
-                .bindArray("only", String.class, only)
                 .map((row, context) -> check(row, now))
                 .list());
   }
 
   private Query due(
       Handle handle, String statement, Collection<String> asking, boolean failed, Instant now) {
-    return handle
-        .createQuery(statement)
+    return Columns.of(handle.createQuery(statement), asking)
+        .texts("asking", id -> id)
+        .rest()
         .bind("now", now)
         .bind("owner", owner)
-        .bindArray("asking", String.class, List.copyOf(asking))
         .bind("failed", failed);
   }
 
@@ -326,10 +327,10 @@ class ReconcileStore {
     return jdbi.withHandle(
         handle ->
             Set.copyOf(
-                handle
-                    .createQuery(KNOWN)
+                Columns.of(handle.createQuery(KNOWN), klingIds)
+                    .texts("ids", id -> id)
+                    .rest()
                     .bind("account", account)
-                    .bindArray("ids", String.class, klingIds)
                     .mapTo(String.class)
                     .set()));
   }

@@ -281,9 +281,9 @@ class RemovalStore {
     return jdbi.inTransaction(
         handle -> {
           List<String> ids =
-              handle
-                  .createQuery(LOCK_ENDED)
-                  .bindArray("ids", String.class, taskIds)
+              Columns.of(handle.createQuery(LOCK_ENDED), taskIds)
+                  .texts("ids", id -> id)
+                  .rest()
                   .mapTo(String.class)
                   .list();
           if (ids.isEmpty()) {
@@ -291,7 +291,7 @@ class RemovalStore {
           }
           also.accept(handle, ids.size());
           handle.execute(COUNTING);
-          handle.createUpdate(RECOUNT).bindArray("ids", String.class, ids).execute();
+          Columns.of(handle.createUpdate(RECOUNT), ids).texts("ids", id -> id).rest().execute();
           return removed(
               Columns.of(handle.createQuery(ERASE), ids)
                   .texts("ids", id -> id)
@@ -336,7 +336,8 @@ class RemovalStore {
   }
 
   private static List<Removed> remove(Handle handle, List<String> ids) {
-    return removed(handle.createQuery(REMOVE).bindArray("ids", String.class, ids));
+    return removed(
+        Columns.of(handle.createQuery(REMOVE), ids).texts("ids", id -> id).rest());
   }
 
   private static List<Removed> removed(Query statement) {

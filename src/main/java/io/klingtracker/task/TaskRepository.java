@@ -1,5 +1,6 @@
 package io.klingtracker.task;
 
+import io.klingtracker.database.Columns;
 import io.klingtracker.database.Rows;
 import jakarta.inject.Inject;
 import jakarta.inject.Singleton;
@@ -195,10 +196,10 @@ class TaskRepository {
     List<String> leftOut = new ArrayList<>();
     jdbi.useHandle(
         handle ->
-            handle
-                .createQuery(BATCH)
+            Columns.of(handle.createQuery(BATCH), ids)
+                .texts("ids", id -> id)
+                .rest()
                 .bind("tenant", tenant)
-                .bindArray("ids", String.class, ids)
                 .bind("maxBytes", TaskPage.MAX_BYTES)
                 .map(
                     (row, context) -> {
@@ -227,7 +228,7 @@ class TaskRepository {
           Query query =
               handle.createQuery(statement).bindMap(values).bind("limit", limit).bind("offset", 0);
           if (!selection.externalTaskIds().isEmpty()) {
-            query.bindArray("externalTaskIds", String.class, selection.externalTaskIds());
+            Columns.of(query, selection.externalTaskIds()).texts("externalTaskIds", id -> id);
           }
           return query.mapTo(String.class).list();
         });

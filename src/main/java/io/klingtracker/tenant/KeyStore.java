@@ -168,9 +168,9 @@ class KeyStore {
   void used(Collection<UUID> keys) {
     jdbi.useHandle(
         handle ->
-            handle
-                .createUpdate(USED)
-                .bindArray("ids", UUID.class, keys)
+            Columns.of(handle.createUpdate(USED), keys)
+                .uuids("ids", key -> key)
+                .rest()
                 .bind("now", clock.instant())
                 .execute());
   }

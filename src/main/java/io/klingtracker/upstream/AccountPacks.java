@@ -1,5 +1,6 @@
 package io.klingtracker.upstream;
 
+import io.klingtracker.database.Columns;
 import io.klingtracker.kling.Pack;
 import jakarta.inject.Inject;
 import jakarta.inject.Singleton;
@@ -47,11 +48,13 @@ public class AccountPacks {
   public void save(String account, List<Pack> packs, Instant now) {
     jdbi.useTransaction(
         handle -> {
-          handle
-              .createUpdate(
-                  "delete from account_pack where account = :account and not (id = any(:ids))")
+          Columns.of(
+                  handle.createUpdate(
+                      "delete from account_pack where account = :account and not (id = any(:ids))"),
+                  packs)
+              .texts("ids", Pack::id)
+              .rest()
               .bind("account", account)
-              .bindArray("ids", String.class, packs.stream().map(Pack::id).toList())
               .execute();
           for (Pack pack : packs) {
             handle

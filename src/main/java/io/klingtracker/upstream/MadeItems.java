@@ -1,6 +1,7 @@
 package io.klingtracker.upstream;
 
 import io.klingtracker.catalog.NamedItem;
+import io.klingtracker.database.Columns;
 import io.klingtracker.kling.KlingConfig;
 import io.klingtracker.problem.ErrorCode;
 import io.klingtracker.problem.ProblemException;
@@ -16,6 +17,7 @@ import java.util.Map;
 import java.util.Set;
 import java.util.TreeSet;
 import org.jdbi.v3.core.Jdbi;
+import org.jdbi.v3.core.statement.SqlStatement;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -168,10 +170,7 @@ public class MadeItems {
     List<NamedItem> named = all.stream().filter(item -> item.id().indexOf('\0') < 0).toList();
     jdbi.useHandle(
         handle ->
-            handle
-                .createQuery(FIND)
-                .bindArray("kinds", String.class, kinds(named))
-                .bindArray("ids", String.class, ids(named))
+            columns(handle.createQuery(FIND), named)
                 .map(
                     (row, context) ->
                         found.put(
@@ -191,10 +190,7 @@ public class MadeItems {
     if (!made.isEmpty()) {
       jdbi.useHandle(
           handle ->
-              handle
-                  .createUpdate(REMEMBER)
-                  .bindArray("kinds", String.class, kinds(made))
-                  .bindArray("ids", String.class, ids(made))
+              columns(handle.createUpdate(REMEMBER), made)
                   .bind("account", account)
                   .bind("tenant", tenant)
                   .bind("now", clock.instant())
@@ -205,13 +201,7 @@ public class MadeItems {
   /** Notes that a tenant's are deleted. Blocks. */
   public void forget(String tenant, Collection<NamedItem> deleted) {
     jdbi.useHandle(
-        handle ->
-            handle
-                .createUpdate(FORGET)
-                .bindArray("kinds", String.class, kinds(deleted))
-                .bindArray("ids", String.class, ids(deleted))
-                .bind("tenant", tenant)
-                .execute());
+        handle -> columns(handle.createUpdate(FORGET), deleted).bind("tenant", tenant).execute());
   }
 
   /** Forgets sessions that Kling has forgotten; true when there may be more. */
@@ -227,12 +217,11 @@ public class MadeItems {
     return forgotten == SWEPT_AT_ONCE;
   }
 
-  private static List<String> kinds(Collection<NamedItem> items) {
-    return items.stream().map(item -> item.kind().wireName()).toList();
-  }
-
   /** Foreign texts: what no text of the database can hold is nobody's id. */
-  private static List<String> ids(Collection<NamedItem> items) {
-    return items.stream().map(item -> item.id().replace('\0', '\ufffd')).toList();
+  private static <S extends SqlStatement<S>> S columns(S statement, Collection<NamedItem> items) {
+    return Columns.of(statement, items)
+        .texts("kinds", item -> item.kind().wireName())
+        .texts("ids", item -> item.id().replace('\0', '\ufffd'))
+        .rest();
   }
 }

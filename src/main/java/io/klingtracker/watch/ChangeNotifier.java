@@ -1,5 +1,6 @@
 package io.klingtracker.watch;
 
+import io.klingtracker.database.Columns;
 import io.klingtracker.database.LongLived;
 import io.klingtracker.database.LongSessions;
 import io.klingtracker.loops.Loops;
@@ -213,9 +214,9 @@ public class ChangeNotifier {
     try {
       jdbi.useHandle(
           handle ->
-              handle
-                  .createQuery(ANNOUNCE)
-                  .bindArray("texts", String.class, texts)
+              Columns.of(handle.createQuery(ANNOUNCE), texts)
+                  .texts("texts", text -> text)
+                  .rest()
                   .mapTo(String.class)
                   .list());
     } catch (RuntimeException e) {

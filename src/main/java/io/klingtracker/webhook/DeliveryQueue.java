@@ -223,10 +223,10 @@ final class DeliveryQueue {
   int letGo(String replica, Collection<String> held) {
     return jdbi.withHandle(
         handle ->
-            handle
-                .createUpdate(LET_GO)
+            Columns.of(handle.createUpdate(LET_GO), held)
+                .texts("held", claim -> claim)
+                .rest()
                 .bind("ours", replica + "/%")
-                .bindArray("held", String.class, List.copyOf(held))
                 .execute());
   }
 
