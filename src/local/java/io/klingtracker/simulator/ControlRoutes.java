@@ -15,7 +15,7 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * The control port: orders and questions in plain JSON. {@code GET /} tells which there are, all
- * faults with their parameters, how the switches stand, and what is on order now; what is none of
+ * faults with their parameters, how the switches are set, and what is on order now; what is none of
  * them is answered with 400 and says what was wrong.
  */
 final class ControlRoutes {

@@ -81,7 +81,7 @@ sealed interface CallbackDecision {
     }
     return current == TaskStatus.CANCELED
         ? new Note("older", "the task was canceled before it was sent")
-        : new Note("contradicts", "not signed; the end that stands is " + current.wireName());
+        : new Note("contradicts", "not signed; the recorded end is " + current.wireName());
   }
 
   private static TaskStatus claimed(KlingNews news) {

@@ -30,9 +30,9 @@ import org.yaml.snakeyaml.reader.ReaderException;
 import org.yaml.snakeyaml.reader.StreamReader;
 
 /**
- * A value in a file of the catalogue, and where it stands, so that whatever is wrong with it is
- * said with its place. Words are read as they are written: {@code on}, {@code 3.0} and {@code 16:9}
- * stay text until somebody wants a number.
+ * A value in a file of the catalogue, and its place there, so that every error names the place.
+ * Words are read as they are written: {@code on}, {@code 3.0} and {@code 16:9} stay text until
+ * somebody wants a number.
  */
 final class CatalogNode {
 
@@ -182,7 +182,7 @@ final class CatalogNode {
     }
   }
 
-  /** Whether it stands in a file. */
+  /** Whether it is from a file. */
   boolean isIn(String file) {
     return where.startsWith(file + " line ");
   }
@@ -192,7 +192,7 @@ final class CatalogNode {
     return where + ", " + shown(path);
   }
 
-  /** Whether a value stands inside of this, and was not laid under it. */
+  /** Whether a value is inside of this, and was not laid under it. */
   boolean holds(CatalogNode inner) {
     return inner.path.startsWith(path + ".");
   }
@@ -274,7 +274,7 @@ final class CatalogNode {
     return members().get(name);
   }
 
-  /** What a member is read as, or what stands for it where there is none. */
+  /** What a member is read as; the default where there is none. */
   <T> T get(String name, Function<CatalogNode, T> read, T defaultValue) {
     CatalogNode member = members().get(name);
     return member == null || member.isNone() ? defaultValue : read.apply(member);
@@ -303,7 +303,7 @@ final class CatalogNode {
     return items;
   }
 
-  /** The words of a list, one at least, or the one word that stands alone. */
+  /** The words of a list, one at least, or a single word. */
   List<String> words() {
     if (items != null && items.isEmpty()) {
       throw fault("must hold one at least");

@@ -445,7 +445,7 @@ sealed interface FieldType {
       return Map.of("type", "string", "description", rule().replaceFirst("must be a", "A") + ".");
     }
 
-    /** Bytes that so many characters of base64 stand for at least. */
+    /** Bytes that so many characters of base64 are decoded to at least. */
     private boolean isTooLarge(String text) {
       boolean url = text.startsWith("http://") || text.startsWith("https://");
       return megabytes > 0 && !url && (text.length() - 2L) / 4 * 3 > megabytes * MEGABYTE;

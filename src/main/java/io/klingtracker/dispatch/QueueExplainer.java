@@ -219,7 +219,7 @@ class QueueExplainer implements QueueView {
                 ? "it is being sent to Kling; the answer is awaited"
                 : "it was sent, and whether Kling accepted it is not known yet",
         place.unnamed() && !underWay
-            ? "it is not sent again by itself: a callback tells of it, or an administrator who has"
+            ? "it is not sent again by itself: a callback decides, or an administrator who has"
                 + " looked at Kling (/admin/v1/doubts)"
             : "Kling is asked for it; nothing is sent again before it is proved that Kling does not"
                 + " have it",

@@ -181,7 +181,7 @@ public record Target(
     }
   }
 
-  /** Characters that a request line cannot carry are sent as the octets they stand for. */
+  /** Characters that a request line cannot carry are sent as percent-encoded octets. */
   private static String uri(String raw) {
     StringBuilder uri = new StringBuilder(raw.length() + 1);
     if (!raw.startsWith("/")) {

@@ -9,7 +9,7 @@ import org.apache.kafka.common.errors.RecordBatchTooLargeException;
 import org.apache.kafka.common.errors.RecordTooLargeException;
 import org.apache.kafka.common.errors.SerializationException;
 
-/** Tells records that Kafka will never take from those that it does not take now. */
+/** Distinguishes records that Kafka will never take from those that it does not take now. */
 final class SendFailures {
 
   private SendFailures() {}

@@ -127,7 +127,7 @@ public class FeedResource {
         cursors.seal(LIST, tenant, next.toString()));
   }
 
-  /** Who has missed events that are gone is told so, and how to continue. */
+  /** A reader that has missed events that are gone gets an error that says how to continue. */
   private void requireUnbroken(String tenant, Bookmark from) {
     FeedStore.Removals removals = feed.removals(tenant, from);
     if (removals.missed()) {

@@ -79,7 +79,7 @@ final class KlingDocument {
 
   /**
    * Parses what {@link #parse} does not take for the sender's carelessness alone: a byte order
-   * mark, NULs at the end, bytes that are no UTF-8, a name twice in an object. Tells that something
+   * mark, NULs at the end, bytes that are no UTF-8, a name twice in an object. Shows that something
    * is there, not what it says: two readers may read it differently.
    *
    * @throws IOException when it is not JSON even so

@@ -270,22 +270,23 @@ public final class KlingReader {
   }
 
   /**
-   * Whether all that is told can be read and is zero: part of a deduction is not known to be it.
+   * Whether all reported amounts can be read and are zero: part of a deduction is not known to be
+   * it.
    */
   private static boolean isNothing(JsonNode task) {
-    List<JsonNode> told = new ArrayList<>();
+    List<JsonNode> amounts = new ArrayList<>();
     for (JsonNode older :
         List.of(
             task.path("final_unit_deduction"),
             task.path("final_balance_deduction").path("quota"))) {
       if (!older.isMissingNode() && !older.isNull() && !older.asText("x").isEmpty()) {
-        told.add(older);
+        amounts.add(older);
       }
     }
-    if (told.isEmpty()) {
-      task.path("billing").forEach(entry -> told.add(entry.path("amount")));
+    if (amounts.isEmpty()) {
+      task.path("billing").forEach(entry -> amounts.add(entry.path("amount")));
     }
-    return told.stream()
+    return amounts.stream()
         .allMatch(
             one -> {
               BigDecimal number = number(one);
@@ -295,17 +296,17 @@ public final class KlingReader {
 
   /**
    * The money in an older balance deduction, or among the newer billing entries; entries of more
-   * than one currency, or with one that cannot be read, are no amount. Null where nothing tells of
+   * than one currency, or with one that cannot be read, are no amount. Null where there is no
    * money.
    */
-  private static @Nullable Charge money(JsonNode told) {
-    if (told.isObject()) {
-      BigDecimal quota = number(told.get("quota"));
+  private static @Nullable Charge money(JsonNode charges) {
+    if (charges.isObject()) {
+      BigDecimal quota = number(charges.get("quota"));
       return quota == null ? null : new Charge(null, quota, null);
     }
     BigDecimal sum = null;
     String currency = null;
-    for (JsonNode entry : told) {
+    for (JsonNode entry : charges) {
       BigDecimal amount = number(entry.get("amount"));
       if (!"cash".equals(entry.path("charge_type").asText())) {
         continue;
@@ -330,7 +331,8 @@ public final class KlingReader {
 
   /**
    * The units among the newer generation's billing entries; cash is not units, and nothing is
-   * nothing of either. Null where no entry tells or one cannot be read: not known is not zero.
+   * nothing of either. Null where no entry has an amount or one cannot be read: not known is not
+   * zero.
    */
   private static @Nullable BigDecimal units(JsonNode billing) {
     BigDecimal sum = null;

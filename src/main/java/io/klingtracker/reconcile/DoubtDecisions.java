@@ -98,7 +98,7 @@ class DoubtDecisions {
   }
 
   /**
-   * Kling has it under this id, of which Kling is asked; the task goes on like any other.
+   * Kling has it under this id, of which Kling is asked; the task continues like any other.
    *
    * @throws ProblemException where it is not in doubt, Kling does not have that task or cannot be
    *     asked, or the id is another task's

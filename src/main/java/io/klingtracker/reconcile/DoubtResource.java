@@ -88,13 +88,13 @@ public class DoubtResource {
     return new Listing(decisions.all(size).stream().map(View::of).toList());
   }
 
-  /** Kling has the task under this id: it is asked about that, and the task goes on. */
+  /** Kling has the task under this id: it is asked about that, and the task continues. */
   @POST
   @Admin
   @Path("/{id}/accepted")
   @Consumes(MediaType.APPLICATION_JSON)
   @Operation(summary = "Say which of Kling's tasks a create in doubt is")
-  @APIResponse(responseCode = "204", description = "the task goes on")
+  @APIResponse(responseCode = "204", description = "the task continues")
   public void accepted(@PathParam("id") String id, @Nullable Acceptance body) {
     String klingTaskId = body == null ? null : body.klingTaskId();
     decisions.accepted(id("id", id), id("kling_task_id", klingTaskId));

@@ -38,8 +38,8 @@ final class UnnamedSearch {
   /** Pages of a list that are read for creates of one account and kind, at the most. */
   static final int MAX_PAGES = 10;
 
-  /** Ids that a person is told of. */
-  private static final int TOLD = 5;
+  /** Ids that are listed for a person. */
+  private static final int MAX_LISTED = 5;
 
   private final KlingClient kling;
   private final CallRate rate;
@@ -138,7 +138,7 @@ final class UnnamedSearch {
             .filter(one -> span.has(one.sentAt()))
             .count();
     if (listed.missing() != null) {
-      return new Verdict(null, "Kling's list cannot tell whether it has it: " + listed.missing());
+      return new Verdict(null, "Kling's list does not show whether it has it: " + listed.missing());
     }
     if (fitting.isEmpty()) {
       return new Verdict(null, "Kling's list shows no task of that time that may be it");
@@ -148,8 +148,11 @@ final class UnnamedSearch {
       return new Verdict(only, "");
     }
     String ids =
-        fitting.stream().limit(TOLD).map(KlingNews::klingTaskId).collect(Collectors.joining(", "));
-    String more = fitting.size() > TOLD ? ", …" : "";
+        fitting.stream()
+            .limit(MAX_LISTED)
+            .map(KlingNews::klingTaskId)
+            .collect(Collectors.joining(", "));
+    String more = fitting.size() > MAX_LISTED ? ", …" : "";
     String why =
         alike > 1
             ? "; %s creates of ours are alike".formatted(alike)

@@ -24,7 +24,7 @@ import org.jdbi.v3.core.Handle;
 import org.jdbi.v3.core.Jdbi;
 import org.jdbi.v3.core.statement.Query;
 
-/** Finds tasks that are old enough, and removes them with all that hangs on them. */
+/** Finds tasks that are old enough, and removes them with all that belongs to them. */
 @Singleton
 class RemovalStore {
 

@@ -25,7 +25,7 @@ final class DatabaseCheck {
   private static final int ROUNDS = 5;
 
   /**
-   * What the migrations need and the user has not; of our tables the oldest stand for all. In the
+   * What the migrations need and the user has not; the oldest of our tables represent all. In the
    * order in which it would be noticed.
    */
   private static final String MISSING =

@@ -45,7 +45,10 @@ public record Cost(
     return new Cost(units, amount, currency, State.CHARGED);
   }
 
-  /** Of a task; null where nobody knows: another program submitted it, and Kling has not told. */
+  /**
+   * Of a task; null where nobody knows: another program submitted it, and Kling has not reported
+   * it.
+   */
   static @Nullable Cost of(Task task) {
     if (task.units() != null || task.amount() != null) {
       return charged(task.units(), task.amount(), task.amount() == null ? null : task.currency());

@@ -54,7 +54,7 @@ public class AuditLog {
       values (:id, :now, :actor, '', 'SET', :path, 200, left(cast(:detail as text), 200))
       """;
 
-  /** Of the newest note of an actor, what stands before the first colon is its state. */
+  /** Of the newest note of an actor, the text before the first colon is its state. */
   private static final String NOTED_IF_NEW =
       """
       insert into audit_log (request_id, at, actor, address, method, path, status, detail)

@@ -257,7 +257,7 @@ public class Doubts {
                 .list());
   }
 
-  /** Tells prompts apart; see {@link Doubt#promptHash}. */
+  /** Distinguishes prompts; see {@link Doubt#promptHash}. */
   public static String promptHash(String prompt) {
     return HexFormat.of().formatHex(Hashes.sha256(prompt.getBytes(StandardCharsets.UTF_8)));
   }

@@ -18,7 +18,7 @@ head as materialized (
     order by e.task_id limit 1) h
   order by h.task_id limit :limit
 )
--- Those behind them, but no further than where a head that was left out may stand.
+-- Those behind them, but no further than where a head that was left out may be.
 select e.task_id, e.status, e.before, e.occurred_at
 from head h cross join lateral (
   select e.task_id, h.status::text as status, h.before, e.occurred_at from task_event e

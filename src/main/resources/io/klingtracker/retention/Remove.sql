@@ -1,4 +1,4 @@
--- Removes tasks, whose rows the transaction holds, with all that hangs on them. What refers to task goes with it (request,
+-- Removes tasks, whose rows the transaction holds, with all that belongs to them. What refers to task goes with it (request,
 -- news, tracked ids, and where it is erased what it owes), its labels and its tombstone are triggers'.
 with removable as materialized (
   select t.id, t.tenant_id, t.kind, t.model, t.status, t.api_key_id, t.created_at, t.sequence, t.previous_status,
@@ -22,11 +22,11 @@ attempts as (delete from webhook_attempt a using events e where a.event_id = e.e
 settled as (delete from webhook_settled s using removable r where s.task_id = r.id),
 -- Whether its receiver wants more.
 gone as (delete from webhook_gone g using removable r where g.task_id = r.id),
--- What Kling told.
+-- What Kling reported.
 receipts as (delete from callback_receipt c using removable r where c.task_id = r.id returning c.id),
 -- Whether a callback may still come.
 missing as (delete from callback_missing m using removable r where m.task_id = r.id),
--- What readers of the feed and Kafka are told.
+-- What readers of the feed and Kafka see of it.
 ${told},
 -- What it used stays.
 used as (

@@ -121,7 +121,7 @@ class UnnamedSearchTest {
             CERTAIN);
 
     assertNull(verdict.news());
-    assertEquals("Kling's list cannot tell whether it has it: HTTP 502", verdict.words());
+    assertEquals("Kling's list does not show whether it has it: HTTP 502", verdict.words());
   }
 
   @Test
