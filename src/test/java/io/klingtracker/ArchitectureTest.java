@@ -69,7 +69,7 @@ class ArchitectureTest {
           request -> problem text
           share -> problem
           http -> database problem request share
-          kling -> secret text
+          kling -> catalog secret text
           time
           loops -> cache database time
           presence -> database loops

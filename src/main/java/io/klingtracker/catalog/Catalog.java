@@ -41,6 +41,7 @@ public final class Catalog {
   private final Prices prices;
   private final UnitPrice unitPrice;
   private final ErrorClasses errors;
+  private final AnswerTable answers;
   private final List<Change> changes;
   private final Set<String> overlaid;
 
@@ -60,6 +61,7 @@ public final class Catalog {
       Prices prices,
       UnitPrice unitPrice,
       ErrorClasses errors,
+      AnswerTable answers,
       List<Change> changes,
       Set<String> overlaid) {
     this.version = version;
@@ -79,6 +81,7 @@ public final class Catalog {
     this.prices = prices;
     this.unitPrice = unitPrice;
     this.errors = errors;
+    this.answers = answers;
     this.changes = List.copyOf(changes);
     this.overlaid = Set.copyOf(overlaid);
   }
@@ -180,6 +183,11 @@ public final class Catalog {
    */
   public Optional<Boolean> isApiKeyOnly(String model) {
     return Optional.ofNullable(models.get(model));
+  }
+
+  /** What Kling's answers mean; the same whatever the overlay is. */
+  AnswerTable answers() {
+    return answers;
   }
 
   /** What a failure was: by Kling's code, else by the beginning of its message. */

@@ -91,6 +91,9 @@ final class CatalogReader {
     }
     CatalogNode over = CatalogNode.parse(overlay.file(), overlay.text());
     over.members(TABLES);
+    if (over.has("errors")) {
+      ErrorClasses.checkOverlay(over.need("errors"));
+    }
     version += "+" + over.get("version", CatalogNode::text, digest(overlay.text()));
     root.compare(over, PRICES_FIRST, changes);
     try {
@@ -196,6 +199,7 @@ final class CatalogReader {
         new Prices(prices),
         UnitPrice.read(root.need("money")),
         ErrorClasses.read(root.need("errors")),
+        AnswerTable.read((reach == null ? root : reach.builtIn()).need("errors")),
         changes,
         reach == null ? Set.of() : reach.models(all));
   }

@@ -5,6 +5,8 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Set;
+import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
@@ -13,15 +15,42 @@ record ErrorClasses(Map<Integer, ErrorClass> codes, Map<String, ErrorClass> mess
 
   private static final ErrorClass UNKNOWN = new ErrorClass(ErrorClass.Name.KLING, null);
 
+  private static final String CODES = "codes";
+  private static final String MESSAGES = "messages";
+
+  /** What a row says of a failure. */
+  private static final Set<String> FAILURE = Set.of("class", "retryable");
+
+  private static final Set<String> IN_CODES = with("texts");
+  private static final Set<String> IN_MESSAGES = with("text", "before-codes");
+
   private static final List<String> NAMES =
       Stream.of(ErrorClass.Name.values()).map(ErrorClass.Name::wireName).toList();
 
-  /** Reads {@code {codes: {1301: {class: policy, retryable: false}}, messages: {…}}}. */
+  /** An overlay says no more than {@code {codes: {1301: {class: policy}}, messages: {…}}}. */
+  static void checkOverlay(CatalogNode table) {
+    for (CatalogNode part : table.members(List.of(CODES, MESSAGES)).values()) {
+      if (part.isMapping()) {
+        part.members().values().stream()
+            .filter(CatalogNode::isMapping)
+            .forEach(ErrorClasses::checkFailure);
+      }
+    }
+  }
+
+  private static void checkFailure(CatalogNode row) {
+    if (row.members(FAILURE).containsKey("class")) {
+      row.need("class");
+    }
+  }
+
+  /** Reads them; what else a row says is {@link AnswerTable}'s. */
   static ErrorClasses read(CatalogNode table) {
-    Map<String, CatalogNode> parts = table.members(List.of("codes", "messages"));
+    Map<String, CatalogNode> parts =
+        table.members(List.of(CODES, MESSAGES, "neighbours", "statuses"));
     Map<Integer, ErrorClass> codes = new LinkedHashMap<>();
     Map<String, ErrorClass> messages = new LinkedHashMap<>();
-    CatalogNode byCode = parts.get("codes");
+    CatalogNode byCode = parts.get(CODES);
     if (byCode != null) {
       byCode
           .members()
@@ -30,10 +59,10 @@ record ErrorClasses(Map<Integer, ErrorClass> codes, Map<String, ErrorClass> mess
                 if (!code.matches("[0-9]{1,9}")) {
                   throw line.fault("must be one of Kling's codes, such as 1301");
                 }
-                codes.put(Integer.valueOf(code), entry(line));
+                put(codes, Integer.valueOf(code), line, IN_CODES);
               });
     }
-    CatalogNode byMessage = parts.get("messages");
+    CatalogNode byMessage = parts.get(MESSAGES);
     if (byMessage != null) {
       byMessage
           .members()
@@ -42,17 +71,28 @@ record ErrorClasses(Map<Integer, ErrorClass> codes, Map<String, ErrorClass> mess
                 if (begin.isBlank()) {
                   throw line.fault("must be the beginning of a message; every message begins so");
                 }
-                messages.put(lower(begin), entry(line));
+                put(messages, lower(begin), line, IN_MESSAGES);
               });
     }
     return new ErrorClasses(codes, messages);
   }
 
-  private static ErrorClass entry(CatalogNode line) {
-    Map<String, CatalogNode> parts = line.members(List.of("class", "retryable"));
+  /** A row that says what an answer means may leave out what a failure was. */
+  private static <K> void put(
+      Map<K, ErrorClass> classes, K key, CatalogNode line, Set<String> members) {
+    Map<String, CatalogNode> parts = line.members(members);
+    if (parts.get("class") == null && line.has("proof")) {
+      return;
+    }
     ErrorClass.Name known = ErrorClass.Name.values()[NAMES.indexOf(line.need("class").word(NAMES))];
     CatalogNode retryable = parts.get("retryable");
-    return new ErrorClass(known, retryable == null ? null : retryable.flag());
+    classes.put(key, new ErrorClass(known, retryable == null ? null : retryable.flag()));
+  }
+
+  private static Set<String> with(String... others) {
+    return Stream.of(FAILURE, AnswerTable.MEMBERS, Set.of(others))
+        .flatMap(Set::stream)
+        .collect(Collectors.toUnmodifiableSet());
   }
 
   ErrorClass of(@Nullable Integer code, @Nullable String message) {

@@ -1,8 +1,8 @@
 package io.klingtracker.dispatch;
 
+import io.klingtracker.catalog.AnswerTable;
 import io.klingtracker.catalog.Family;
 import io.klingtracker.dispatch.PoolState.Parking;
-import io.klingtracker.kling.AnswerTable;
 import io.klingtracker.kling.CreateAnswer;
 import io.klingtracker.kling.Credential;
 import io.klingtracker.kling.KlingConfig;
@@ -166,7 +166,7 @@ class ConfiguredAccounts implements KlingAccounts {
     int code = refused.code();
     String message = refused.message();
     SlotPool pool =
-        switch (AnswerTable.about(code)) {
+        switch (AnswerTable.builtIn().about(code)) {
           case FAMILY -> SlotPool.family(claim.account(), claim.family());
           case MODEL -> claim.pool();
           default -> ofAccount(claim, refused.credential());

@@ -1,7 +1,7 @@
 package io.klingtracker.dispatch;
 
+import io.klingtracker.catalog.AnswerTable;
 import io.klingtracker.catalog.ModelMapping;
-import io.klingtracker.kling.AnswerTable;
 import io.klingtracker.kling.CreateAnswer;
 import io.klingtracker.kling.KlingNews;
 import io.klingtracker.kling.KlingStatus;
@@ -116,7 +116,7 @@ class CreateSettler {
               + throttled.message());
       return true;
     } else if (answer instanceof CreateAnswer.AccountRefused refused
-        && AnswerTable.about(refused.code()) == AnswerTable.About.MODEL
+        && AnswerTable.builtIn().about(refused.code()) == AnswerTable.About.MODEL
         && claim.slotModel().equals(ModelMapping.OTHER)) {
       // A right is one to a model; that one name has none says nothing about all others.
       refuse(claim, refused.code(), refused.message());

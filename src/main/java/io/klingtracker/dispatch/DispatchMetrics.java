@@ -1,6 +1,6 @@
 package io.klingtracker.dispatch;
 
-import io.klingtracker.kling.AnswerTable;
+import io.klingtracker.catalog.AnswerTable;
 import io.klingtracker.kling.CreateAnswer;
 import io.klingtracker.upstream.KlingAccounts;
 import io.micrometer.core.instrument.Counter;
@@ -127,7 +127,9 @@ class DispatchMetrics {
 
   /** Whoever answers in Kling's place may invent codes; labels are those of Kling's table. */
   private static String label(@Nullable Integer code) {
-    return code == null ? "none" : AnswerTable.isKnown(code) ? Integer.toString(code) : "other";
+    return code == null
+        ? "none"
+        : AnswerTable.builtIn().isKnown(code) ? Integer.toString(code) : "other";
   }
 
   /** As they were counted last. */

@@ -2,6 +2,7 @@ package io.klingtracker.kling;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.MissingNode;
+import io.klingtracker.catalog.AnswerTable;
 import org.jspecify.annotations.Nullable;
 
 /** Answers of Kling's in our terms, each as its row of {@link AnswerTable} says. */

@@ -1,5 +1,6 @@
 package io.klingtracker.kling;
 
+import io.klingtracker.catalog.AnswerTable;
 import io.klingtracker.text.ForeignText;
 import org.jspecify.annotations.Nullable;
 
@@ -55,7 +56,7 @@ public sealed interface CreateAnswer {
 
     /** Whether it is slots that are lacking. */
     public boolean isFull() {
-      return code != null && AnswerTable.about(code) == AnswerTable.About.SLOTS;
+      return code != null && AnswerTable.builtIn().about(code) == AnswerTable.About.SLOTS;
     }
   }
 

@@ -3,6 +3,7 @@ package io.klingtracker.kling;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.JsonNodeFactory;
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.klingtracker.catalog.AnswerTable;
 import io.klingtracker.text.ForeignText;
 import io.vertx.core.Future;
 import io.vertx.core.Vertx;

@@ -1,6 +1,7 @@
 package io.klingtracker.kling;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import io.klingtracker.catalog.AnswerTable;
 import io.klingtracker.text.ForeignText;
 import io.vertx.core.buffer.Buffer;
 import java.io.IOException;
@@ -54,7 +55,7 @@ record KlingAnswer(
       code = 0;
     }
     String message = document == null ? "" : message(document.get("message"));
-    AnswerTable.Row row = AnswerTable.of(status, code, message);
+    AnswerTable.Row row = AnswerTable.builtIn().of(status, code, message);
     if (message.isEmpty()) {
       message =
           code == null

@@ -1,5 +1,7 @@
 package io.klingtracker.kling;
 
+import io.klingtracker.catalog.AnswerTable;
+
 /** What came of a call that was passed on. */
 public sealed interface PassthroughAnswer {
 
@@ -19,7 +21,7 @@ public sealed interface PassthroughAnswer {
      */
     public boolean isOurs() {
       return code < 0
-          || switch (AnswerTable.about(code)) {
+          || switch (AnswerTable.builtIn().about(code)) {
             case CREDENTIAL, ACCOUNT, FAMILY, MODEL -> true;
             case REQUEST, SLOTS, RATE -> false;
           };

@@ -242,6 +242,12 @@ class CatalogReaderTest {
           kinds: {image2video: {fields: {image: {media: much}}}} | kinds.image2video.fields.image.media: must be
           errors: {codes: {1301: {class: bad}}} | errors.codes.1301.class: must be one of input,
           errors: {codes: {many: {class: input}}} | must be one of Kling's codes
+          errors: {codes: {5000: {proof: not-arrived}}} | errors.codes.5000.proof: is no name that is known here
+          errors: {codes: {1201: {texts: {busy: {proof: not-arrived}}}}} | errors.codes.1201.texts: is no name that is known here
+          errors: {codes: {1301: {class: ~}}} | errors.codes.1301: needs class
+          errors: {codes: {1399: {retryable: true}}} | errors.codes.1399: needs class
+          errors: {messages: {Busy: {class: kling, before-codes: true}}} | errors.messages.Busy.before-codes: is no name that is known here
+          errors: {statuses: {502: {proof: not-arrived}}} | errors.statuses: is no name that is known here
           format: 2 | format: must be one of 1, is '2'
           models: {a: &x {kinds: *x}} | over.yaml line 1, models.a: anchors are not read
           models: {kling-v3: {ignored: [a], ignored: [b]}} | models.kling-v3.ignored: is there twice

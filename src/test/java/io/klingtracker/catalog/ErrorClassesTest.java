@@ -84,6 +84,19 @@ class ErrorClassesTest {
     assertEquals("capacity true", error.name().wireName() + " " + error.retryable());
   }
 
+  @Test
+  void an_overlay_changes_what_a_failure_was_and_not_what_an_answer_means() {
+    Catalog over =
+        CatalogOver.read("errors: {codes: {1303: ~, 5000: {class: ours}, 1305: {class: balance}}}");
+
+    assertEquals(ErrorClass.Name.KLING, over.errorClass(1303, "none").name());
+    assertEquals(ErrorClass.Name.OURS, over.errorClass(5000, "none").name());
+    assertEquals(ErrorClass.Name.BALANCE, over.errorClass(1305, "none").name());
+    assertEquals(AnswerTable.About.SLOTS, over.answers().about(1303));
+    assertEquals(AnswerTable.Proof.IN_DOUBT, over.answers().of(500, 5000, "none").proof());
+    assertEquals(AnswerTable.Proof.REFUSED, over.answers().of(400, 1305, "none").proof());
+  }
+
   private static String of(@Nullable Integer code, String text) {
     ErrorClass error = Catalog.builtIn().errorClass(code, text);
     return error.name().wireName() + " " + error.retryable();

@@ -4,7 +4,8 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertInstanceOf;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
-import io.klingtracker.kling.AnswerTable.Row;
+import io.klingtracker.catalog.AnswerTable;
+import io.klingtracker.catalog.AnswerTable.Row;
 import io.vertx.core.buffer.Buffer;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -23,7 +24,7 @@ class AnswerTableTest {
   void the_docs_show_every_row() throws Exception {
     String docs = Files.readString(Path.of("src/docs/dispatch.md"));
     String codes =
-        AnswerTable.codes().stream()
+        AnswerTable.builtIn().codes().stream()
             .map(
                 row ->
                     "| %s | %s | %s |"
@@ -33,7 +34,7 @@ class AnswerTableTest {
                             meaning(row)))
             .collect(Collectors.joining("\n"));
     String statuses =
-        AnswerTable.statuses().stream()
+        AnswerTable.builtIn().statuses().stream()
             .map(
                 row ->
                     "| %s | %s |"
@@ -239,12 +240,12 @@ class AnswerTableTest {
   /** Some words of a code do not change whom it concerns. */
   @Test
   void a_code_concerns_somebody() {
-    assertEquals(AnswerTable.About.CREDENTIAL, AnswerTable.about(1002));
-    assertEquals(AnswerTable.About.FAMILY, AnswerTable.about(1102));
-    assertEquals(AnswerTable.About.MODEL, AnswerTable.about(1103));
-    assertEquals(AnswerTable.About.ACCOUNT, AnswerTable.about(1304));
-    assertEquals(AnswerTable.About.SLOTS, AnswerTable.about(1303));
-    assertEquals(AnswerTable.About.REQUEST, AnswerTable.about(403));
+    assertEquals(AnswerTable.About.CREDENTIAL, AnswerTable.builtIn().about(1002));
+    assertEquals(AnswerTable.About.FAMILY, AnswerTable.builtIn().about(1102));
+    assertEquals(AnswerTable.About.MODEL, AnswerTable.builtIn().about(1103));
+    assertEquals(AnswerTable.About.ACCOUNT, AnswerTable.builtIn().about(1304));
+    assertEquals(AnswerTable.About.SLOTS, AnswerTable.builtIn().about(1303));
+    assertEquals(AnswerTable.About.REQUEST, AnswerTable.builtIn().about(403));
   }
 
   @Test
