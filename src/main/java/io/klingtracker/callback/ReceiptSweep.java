@@ -1,8 +1,7 @@
 package io.klingtracker.callback;
 
-import io.klingtracker.loops.Loops;
 import io.klingtracker.loops.SetAside;
-import io.klingtracker.loops.WorkLoop;
+import io.klingtracker.loops.Sweeps;
 import io.klingtracker.upstream.CallbackStats;
 import io.quarkus.runtime.Startup;
 import jakarta.inject.Inject;
@@ -28,12 +27,12 @@ class ReceiptSweep {
 
   @Inject
   ReceiptSweep(
-      ReceiptStore store, CallbackStats stats, CallbackConfig config, Clock clock, Loops loops) {
+      ReceiptStore store, CallbackStats stats, CallbackConfig config, Clock clock, Sweeps sweeps) {
     this.store = store;
     this.stats = stats;
     this.keep = config.keep();
     this.clock = clock;
-    loops.add(WorkLoop.named("callback-sweep").every(EVERY).work(this::runOnce));
+    sweeps.add("callbacks", EVERY, this::runOnce);
   }
 
   /** True when a full batch suggests that there is more. */

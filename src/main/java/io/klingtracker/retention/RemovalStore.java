@@ -336,8 +336,7 @@ class RemovalStore {
   }
 
   private static List<Removed> remove(Handle handle, List<String> ids) {
-    return removed(
-        Columns.of(handle.createQuery(REMOVE), ids).texts("ids", id -> id).rest());
+    return removed(Columns.of(handle.createQuery(REMOVE), ids).texts("ids", id -> id).rest());
   }
 
   private static List<Removed> removed(Query statement) {

@@ -1,7 +1,6 @@
 package io.klingtracker.task;
 
-import io.klingtracker.loops.Loops;
-import io.klingtracker.loops.WorkLoop;
+import io.klingtracker.loops.Sweeps;
 import io.quarkus.runtime.Startup;
 import jakarta.inject.Inject;
 import jakarta.inject.Singleton;
@@ -34,11 +33,11 @@ class IdempotencySweep {
   private final TaskConfig config;
 
   @Inject
-  IdempotencySweep(Jdbi jdbi, Clock clock, TaskConfig config, Loops loops) {
+  IdempotencySweep(Jdbi jdbi, Clock clock, TaskConfig config, Sweeps sweeps) {
     this.jdbi = jdbi;
     this.clock = clock;
     this.config = config;
-    loops.add(WorkLoop.named("idempotency-sweep").every(EVERY).work(this::runOnce));
+    sweeps.add("Idempotency-Keys", EVERY, this::runOnce);
   }
 
   /** One batch; true when there may be more. */

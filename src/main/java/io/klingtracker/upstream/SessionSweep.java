@@ -1,7 +1,6 @@
 package io.klingtracker.upstream;
 
-import io.klingtracker.loops.Loops;
-import io.klingtracker.loops.WorkLoop;
+import io.klingtracker.loops.Sweeps;
 import io.quarkus.runtime.Startup;
 import jakarta.inject.Inject;
 import jakarta.inject.Singleton;
@@ -15,7 +14,7 @@ class SessionSweep {
   private static final Duration EVERY = Duration.ofHours(1);
 
   @Inject
-  SessionSweep(MadeItems made, Loops loops) {
-    loops.add(WorkLoop.named("session-sweep").every(EVERY).work(made::forgetSessions));
+  SessionSweep(MadeItems made, Sweeps sweeps) {
+    sweeps.add("sessions", EVERY, made::forgetSessions);
   }
 }

@@ -6,6 +6,7 @@ import io.klingtracker.egress.TargetConfig;
 import io.klingtracker.egress.TargetPolicy;
 import io.klingtracker.loops.Loops;
 import io.klingtracker.loops.SetAside;
+import io.klingtracker.loops.Sweeps;
 import io.klingtracker.loops.WorkLoop;
 import io.klingtracker.presence.Presence;
 import io.klingtracker.presence.ReplicaId;
@@ -70,7 +71,8 @@ class WebhookLifecycle {
       Presence presence,
       Vertx vertx,
       Clock clock,
-      Loops loops) {
+      Loops loops,
+      Sweeps sweeps) {
     this.first = first;
     this.secrets = secrets;
     this.resolver = new DnsResolver(config.connectTimeout(), targets.dnsServer().orElse(null));
@@ -118,7 +120,7 @@ class WebhookLifecycle {
               redeliveries.redeliver(UUID.fromString(key));
               sending.wake();
             });
-    loops.add(WorkLoop.named("webhook-sweep").every(SWEEP_EVERY).work(sweep::runOnce));
+    sweeps.add("webhooks", SWEEP_EVERY, sweep::runOnce);
   }
 
   /** After tenants have been made. */

@@ -11,6 +11,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import io.klingtracker.loops.Loops;
+import io.klingtracker.loops.Sweeps;
 import io.klingtracker.testing.Rows;
 import io.klingtracker.testing.Settings;
 import io.klingtracker.testing.TestDatabase;
@@ -131,9 +132,10 @@ class TaskStoreTest {
     submit(task(null, key("k", (byte) 1)), null);
     Clock later = Clock.fixed(NOW.plus(Duration.ofHours(24)).plusMillis(1), ZoneOffset.UTC);
 
-    new IdempotencySweep(jdbi, Clock.fixed(NOW, ZoneOffset.UTC), LIMITS, new Loops()).runOnce();
+    new IdempotencySweep(jdbi, Clock.fixed(NOW, ZoneOffset.UTC), LIMITS, new Sweeps(new Loops()))
+        .runOnce();
     assertEquals(1, count(jdbi, "idempotency_key"));
-    new IdempotencySweep(jdbi, later, LIMITS, new Loops()).runOnce();
+    new IdempotencySweep(jdbi, later, LIMITS, new Sweeps(new Loops())).runOnce();
 
     assertEquals(0, count(jdbi, "idempotency_key"));
     assertEquals(1, count(jdbi, "task"));
