@@ -40,6 +40,30 @@ final class Row61LockedMigration extends Row {
           alter table task_event add constraint task_event_task_id_fkey
             foreign key (task_id) references task on delete cascade
           """,
+          "drop table audit_log",
+          "drop function audit_log_add_month(timestamptz), audit_log_drop(timestamptz)",
+          """
+          create table audit_log (
+            id         bigint generated always as identity primary key,
+            request_id uuid        not null,
+            at         timestamptz not null,
+            actor      text        not null,
+            address    text        not null,
+            method     text        not null,
+            path       text        not null,
+            detail     text        check (length(detail) <= 200),
+            status     int
+          )
+          """,
+          "create index audit_log_request on audit_log (request_id)",
+          """
+          create trigger audit_log_no_change before update or delete on audit_log
+            for each row execute function audit_log_is_append_only()
+          """,
+          """
+          create trigger audit_log_no_truncate before truncate on audit_log
+            for each statement execute function audit_log_is_append_only()
+          """,
           "alter table task drop column custody_url, drop column results",
           """
           drop table task_label, removed_use, feed_removed, erased_event, task_sum, task_sum_place, custody_queue,

@@ -29,9 +29,9 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * Removes ended tasks that are older than they are to be kept, on one replica at a time, the oldest
- * first, and what is left of erased ones. It goes through all of them in rounds, a batch a second,
- * and does less when it is slow and nothing while events or callbacks wait: what is too old can
- * wait.
+ * first, what is left of erased ones, and what else has an age. It goes through all of them in
+ * rounds, a batch a second, and does less when it is slow and nothing while events or callbacks
+ * wait: what is too old can wait.
  */
 @Startup
 @Singleton
@@ -58,6 +58,8 @@ class Retention {
   private static final int REST = 4;
 
   private final RemovalStore store;
+  private final AgedRows rows;
+  private final AuditMonths months;
   private final Ages ages;
   private final boolean forAll;
   private final int batch;
@@ -84,6 +86,8 @@ class Retention {
   @Inject
   Retention(
       RemovalStore store,
+      AgedRows rows,
+      AuditMonths months,
       RetentionConfig config,
       Clock clock,
       ReplicaId me,
@@ -91,6 +95,8 @@ class Retention {
       MeterRegistry registry,
       Loops loops) {
     this.store = store;
+    this.rows = rows;
+    this.months = months;
     this.ages = new Ages(config);
     this.forAll = TaskStatus.ENDED.stream().anyMatch(status -> ages.of(null, status).isPresent());
     this.batch = config.rate();
@@ -109,7 +115,8 @@ class Retention {
     loops.add(WorkLoop.named("retention").every(TURN).work(this::runOnce));
   }
 
-  private static Counter counter(MeterRegistry registry, String kind) {
+  /** Counts what was removed of a kind. */
+  static Counter counter(MeterRegistry registry, String kind) {
     return Counter.builder("tracker.retention.removed")
         .description("What was removed since it was older than it is to be kept")
         .tag("kind", kind)
@@ -130,9 +137,12 @@ class Retention {
       return false;
     }
     long began = System.nanoTime();
+    months.runOnce();
     boolean more = removeBatch();
     more |= removeRequests();
-    if (forgetErased() || more) {
+    more |= forgetErased();
+    more |= rows.removeBatch();
+    if (more) {
       notBefore = began + (System.nanoTime() - began) * (REST + 1);
     } else {
       notBefore = System.nanoTime() + ROUND.toNanos();

@@ -15,6 +15,9 @@ public interface RetentionConfig {
   /** What ended just now is still asked for, streamed and sent again. */
   Duration SHORTEST = Duration.ofHours(1);
 
+  /** A tenant's quotas go by calendar months. */
+  Duration SHORTEST_USAGE = Duration.ofDays(32);
+
   /** What PostgreSQL can still reckon with. */
   Duration LONGEST = Duration.ofDays(36_500);
 
@@ -43,6 +46,15 @@ public interface RetentionConfig {
   /** Their requests alone, from the end of a task on, whoever's it is. */
   Optional<Duration> requests();
 
+  /** Lines of timelines that changed nothing, from when they were last repeated. */
+  Optional<Duration> news();
+
+  /** Sums by the hour: of what was used, and of how many tasks there are. */
+  Optional<Duration> usage();
+
+  /** The audit log, by whole months from their end. */
+  Optional<Duration> audit();
+
   /** Most tasks removed in a second, by all replicas together. */
   @WithDefault("500")
   int rate();
@@ -56,6 +68,9 @@ public interface RetentionConfig {
     canceled().ifPresent(age -> set.put("tasks.canceled", age));
     expired().ifPresent(age -> set.put("tasks.expired", age));
     requests().ifPresent(age -> set.put("requests", age));
+    news().ifPresent(age -> set.put("news", age));
+    usage().ifPresent(age -> set.put("usage", age));
+    audit().ifPresent(age -> set.put("audit", age));
     return set;
   }
 }

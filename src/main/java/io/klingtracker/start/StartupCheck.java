@@ -381,10 +381,14 @@ public final class StartupCheck {
     new TreeMap<>(retention.ages())
         .forEach(
             (key, age) -> {
-              if (age.compareTo(RetentionConfig.SHORTEST) < 0
-                  || age.compareTo(RetentionConfig.LONGEST) > 0) {
+              boolean ofUsage = key.equals("usage");
+              Duration least =
+                  ofUsage ? RetentionConfig.SHORTEST_USAGE : RetentionConfig.SHORTEST;
+              if (age.compareTo(least) < 0 || age.compareTo(RetentionConfig.LONGEST) > 0) {
                 faults.add(
-                    "tracker.retention." + key, "must be a time from 1h to 36500D, is " + age);
+                    "tracker.retention." + key,
+                    "must be a time from %s to 36500D, is %s"
+                        .formatted(ofUsage ? "32D" : "1h", age));
               }
             });
     if (retention.rate() < 1 || retention.rate() > RetentionConfig.MAX_RATE) {

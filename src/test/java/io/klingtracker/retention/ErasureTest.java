@@ -7,7 +7,6 @@ import static org.junit.jupiter.api.Assertions.assertNotEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.fasterxml.jackson.databind.JsonNode;
-import io.klingtracker.loops.Loops;
 import io.klingtracker.presence.ReplicaId;
 import io.klingtracker.task.GivenTask;
 import io.klingtracker.task.NewTask;
@@ -245,14 +244,13 @@ class ErasureTest {
   }
 
   private Retention retention() {
-    return new Retention(
-        store,
+    return RetentionTest.of(
+        jdbi,
         Settings.of(RetentionConfig.class, Map.of("tracker.retention.rate", "2")),
         clock,
         new ReplicaId(),
         new NotifyingEvent<>(gone -> {}),
-        new SimpleMeterRegistry(),
-        new Loops());
+        new SimpleMeterRegistry());
   }
 
   @Test

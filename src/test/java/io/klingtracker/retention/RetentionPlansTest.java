@@ -10,6 +10,7 @@ import java.time.Duration;
 import java.time.Instant;
 import java.util.Collections;
 import java.util.List;
+import java.util.Map;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.stream.IntStream;
@@ -97,6 +98,45 @@ class RetentionPlansTest {
     Matcher rows = ROWS.matcher(text);
     while (rows.find()) {
       assertTrue(Integer.parseInt(rows.group(1)) <= BATCH, text);
+    }
+  }
+
+  @Test
+  void a_batch_of_news_and_of_sums_reads_what_it_looks_at() {
+    jdbi.useTransaction(
+        h -> {
+          h.execute("set local session_replication_role = replica");
+          h.execute(
+              """
+              insert into task_news (task_id, at, source, reason, detail)
+              select task_id, occurred_at, 'poll', 'older', '' from task_event
+              """);
+          h.execute(
+              """
+              insert into task_sum select 't' || i % 10, timestamptz '2026-01-01' + i / 10 * interval '1 hour', 'text2video', '', 'failed', 1
+              from generate_series(0, 29999) i
+              """);
+        });
+    jdbi.useHandle(h -> h.execute("vacuum (analyze) task_news, task_sum"));
+    Instant before = FIRST.plus(Duration.ofDays(30));
+    for (String statement : List.of(AgedRows.NEWS, AgedRows.USE.formatted("task_sum"))) {
+      boolean news = statement.equals(AgedRows.NEWS);
+      String text =
+          jdbi.withHandle(
+              h ->
+                  String.join(
+                      "\n",
+                      h.createQuery("explain (analyze, costs off, timing off) " + statement)
+                          .bindMap(news ? Map.of("after", 0L) : Map.of())
+                          .bind("before", before)
+                          .bind("limit", BATCH)
+                          .mapTo(String.class)
+                          .list()));
+      assertFalse(text.contains("Seq Scan on task_"), text);
+      Matcher rows = ROWS.matcher(text);
+      while (rows.find()) {
+        assertTrue(Integer.parseInt(rows.group(1)) <= BATCH, text);
+      }
     }
   }
 

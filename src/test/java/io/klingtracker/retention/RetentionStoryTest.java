@@ -11,10 +11,13 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import io.klingtracker.database.JdbiProducer;
 import io.klingtracker.local.EmbeddedPostgresServer;
 import io.klingtracker.task.TaskId;
+import io.klingtracker.task.TasksRemoved;
 import io.klingtracker.testing.Rows;
 import io.klingtracker.testing.TestTenant;
 import io.klingtracker.testing.TrackerStack;
 import io.klingtracker.upstream.CallbackTarget;
+import io.klingtracker.watch.ChangeNotifier;
+import io.klingtracker.watch.Watches;
 import io.quarkus.test.common.QuarkusTestResource;
 import io.quarkus.test.junit.QuarkusTest;
 import io.restassured.response.ValidatableResponse;
@@ -131,6 +134,32 @@ class RetentionStoryTest {
         .then()
         .statusCode(410)
         .body("oldest_cursor", not(equalTo(null)));
+  }
+
+  @Test
+  void a_task_that_another_replica_removed_is_gone_here_too() throws Exception {
+    TestTenant tenant = TestTenant.create();
+    String id = succeeded(tenant, "order-1");
+    List<String> names = List.of(id, "order-1");
+    names.forEach(name -> tenant.caller().get("/v1/tasks/" + name).then().statusCode(200));
+    jdbi.useTransaction(
+        h -> {
+          h.execute("delete from task_event where task_id = ?", id);
+          h.execute("delete from task where id = ?", id);
+        });
+    names.forEach(name -> tenant.caller().get("/v1/tasks/" + name).then().statusCode(200));
+    ChangeNotifier other = Watches.listening(jdbi);
+    try {
+      Watches.removed(other, new TasksRemoved(List.of(id)));
+      // Sooner than a remembered task is forgotten by itself.
+      for (String name : names) {
+        await()
+            .atMost(LIMIT.dividedBy(2))
+            .until(() -> tenant.caller().get("/v1/tasks/" + name).statusCode() == 404);
+      }
+    } finally {
+      Watches.stop(other);
+    }
   }
 
   private void callback(String id) {

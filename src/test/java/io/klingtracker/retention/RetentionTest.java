@@ -12,6 +12,8 @@ import io.klingtracker.task.Source;
 import io.klingtracker.task.TaskSignal;
 import io.klingtracker.task.Tasks;
 import io.klingtracker.task.TasksOnDatabase;
+import io.klingtracker.task.TasksRemoved;
+import io.klingtracker.tenant.AuditLog;
 import io.klingtracker.testing.NotifyingEvent;
 import io.klingtracker.testing.Rows;
 import io.klingtracker.testing.Settings;
@@ -19,6 +21,7 @@ import io.klingtracker.testing.TestClock;
 import io.klingtracker.testing.TestDatabase;
 import io.micrometer.core.instrument.MeterRegistry;
 import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
+import java.time.Clock;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
@@ -77,12 +80,31 @@ class RetentionTest {
   private Retention retention(Map<String, String> settings) {
     Map<String, String> all = new HashMap<>();
     settings.forEach((key, value) -> all.put("tracker.retention." + key, value));
-    return new Retention(
-        new RemovalStore(jdbi),
+    return of(
+        jdbi,
         Settings.of(RetentionConfig.class, all),
         clock,
         me,
         new NotifyingEvent<>(removed -> told.addAll(removed.taskIds())),
+        registry);
+  }
+
+  /** One with all its parts. */
+  static Retention of(
+      Jdbi jdbi,
+      RetentionConfig config,
+      Clock clock,
+      ReplicaId me,
+      NotifyingEvent<TasksRemoved> removals,
+      MeterRegistry registry) {
+    return new Retention(
+        new RemovalStore(jdbi),
+        new AgedRows(jdbi, config, clock, registry),
+        new AuditMonths(jdbi, new AuditLog(jdbi, clock), config, clock, registry),
+        config,
+        clock,
+        me,
+        removals,
         registry,
         new Loops());
   }

@@ -4,6 +4,7 @@ import io.klingtracker.loops.Loops;
 import io.klingtracker.share.Shares;
 import io.klingtracker.task.Tasks;
 import io.klingtracker.task.TasksChanged;
+import io.klingtracker.task.TasksRemoved;
 import io.klingtracker.testing.Settings;
 import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
 import java.time.Clock;
@@ -59,6 +60,11 @@ public final class Watches {
   /** As the commit of changes on the watch's own replica does. */
   public static void changed(ChangeNotifier notifier, TasksChanged changes) {
     notifier.onChange(changes);
+  }
+
+  /** As the commit of a removal on the watch's own replica does. */
+  public static void removed(ChangeNotifier notifier, TasksRemoved removed) {
+    notifier.onRemoval(removed);
   }
 
   /** Ends what {@link #listening} began. */
