@@ -34,7 +34,7 @@ final class Row61LockedMigration extends Row {
           "drop trigger task_labels_come on task",
           "drop trigger task_labels_go on task",
           "drop function task_keep_labels(), task_label_term(text, text)",
-          "alter table task drop column metadata",
+          "alter table task drop column metadata, drop column unnamed",
           "alter table tenant drop column retention_seconds, drop column deleting_at",
           """
           alter table task_event add constraint task_event_task_id_fkey
@@ -67,8 +67,9 @@ final class Row61LockedMigration extends Row {
           "alter table task drop column custody_url, drop column results",
           """
           drop table task_label, removed_use, feed_removed, erased_event, task_sum, task_sum_place, custody_queue,
-            custody_copy
+            custody_copy, charged_call
           """,
+          "drop index made_at_kling_media",
           "delete from task_event where type is not null",
           "alter table task_event drop column type, alter column status set not null",
           "delete from flyway_schema_history where version::int >= 16");

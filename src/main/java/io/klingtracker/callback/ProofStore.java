@@ -37,9 +37,9 @@ class ProofStore {
   private static final String PROVE_LATE =
       """
       insert into open_task (task_id, tenant_id, account, family, slots, next_check_at, proving, lead_millis, tracked,
-        ask_id)
+        unnamed, ask_id)
       select t.id, t.tenant_id, t.account, 'none', 0, cast(:now as timestamptz), cast(:claimed as task_status), 0,
-        t.tracked, :named
+        t.tracked, coalesce(t.unnamed, false), :named
       from task t where t.id = :task and t.status = 'expired' and t.account is not null
       on conflict do nothing
       """;

@@ -18,6 +18,7 @@ import org.jspecify.annotations.Nullable;
  * @param epoch of its pool's limit when it was claimed
  * @param sentAt when the newest create was about to leave
  * @param deadlineAt not to be sent after this
+ * @param unnamed whether Kling keeps no id of ours of it, as the catalogue said when it was stored
  */
 record Claim(
     UpstreamRef ref,
@@ -29,7 +30,8 @@ record Claim(
     ClaimToken held,
     int epoch,
     Instant sentAt,
-    @Nullable Instant deadlineAt) {
+    @Nullable Instant deadlineAt,
+    boolean unnamed) {
 
   String taskId() {
     return ref.taskId();
@@ -51,6 +53,7 @@ record Claim(
 
   /** The same claim without the body: memory that is not needed while Kling is waited for. */
   Claim withoutBody() {
-    return new Claim(ref, null, bytes, slotModel, family, slots, held, epoch, sentAt, deadlineAt);
+    return new Claim(
+        ref, null, bytes, slotModel, family, slots, held, epoch, sentAt, deadlineAt, unnamed);
   }
 }

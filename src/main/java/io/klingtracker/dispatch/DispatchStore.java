@@ -60,7 +60,7 @@ class DispatchStore {
         on conflict (family, model, tenant_id) do update set turn = greatest(dispatch_turn.turn, excluded.turn)
       )
       select c.task_id, t.kind, r.body, octet_length(r.body) as bytes, t.upstream_model, c.model, c.family, c.slots,
-        c.account, c.attempts, c.sent_at, c.deadline_at
+        c.account, c.attempts, c.sent_at, c.deadline_at, t.unnamed
       from claimed c join task t on t.id = c.task_id join task_request r on r.task_id = c.task_id
       order by c.place
       """;
@@ -98,12 +98,20 @@ class DispatchStore {
       returning turned_away
       """;
 
+  /** The task's row is locked first, as everywhere. */
   private static final String UNNAMED =
       """
-      with noted as (
-        update dispatch_queue set prompt_hash = decode(:hash, 'hex')
-        where task_id = :id and claimed_by = :owner and attempts = :attempts
-        returning task_id
+      with alone as (
+        select id from task where id = :id for no key update
+      ),
+      noted as (
+        update dispatch_queue q set prompt_hash = decode(:hash, 'hex')
+        from alone a
+        where q.task_id = a.id and q.claimed_by = :owner and q.attempts = :attempts
+        returning q.task_id
+      ),
+      marked as (
+        update task t set unnamed = true from noted n where t.id = n.task_id and t.unnamed is not true
       )
       update open_task o set unnamed = true from noted n where o.task_id = n.task_id
       """;
@@ -370,6 +378,7 @@ class DispatchStore {
         new ClaimToken(owner, row.getInt("attempts")),
         capacity.state(pool).epoch(),
         Rows.instant(row, "sent_at"),
-        Rows.instantOrNull(row, "deadline_at"));
+        Rows.instantOrNull(row, "deadline_at"),
+        row.getBoolean("unnamed"));
   }
 }

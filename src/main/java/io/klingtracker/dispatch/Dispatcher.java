@@ -308,7 +308,8 @@ class Dispatcher {
               claim.ref().model(),
               claim.taskId(),
               callbacks.url(claim.taskId()));
-      if (!kind.takesExternalTaskId(claim.ref().model())) {
+      // Also where a catalogue that lost the model meanwhile counts it like any other of its kind.
+      if (claim.unnamed() || !kind.takesExternalTaskId(claim.ref().model())) {
         store.unnamed(claim, Doubts.promptHash(UpstreamBody.prompt(kind, body)));
       }
     } catch (RuntimeException e) {

@@ -199,7 +199,8 @@ class Submissions {
             idempotency(options.idempotencyKey(), request, requestId),
             caller.key(),
             account(request, checked),
-            Metadata.header(options.metadata()));
+            Metadata.header(options.metadata()),
+            !kind.takesExternalTaskId(checked.upstreamModel()));
     Submission submission = store(task);
     if (submission instanceof Submission.Stored stored) {
       if (checked.retirement() != null) {

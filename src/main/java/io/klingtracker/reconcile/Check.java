@@ -12,6 +12,8 @@ import org.jspecify.annotations.Nullable;
  * A task that Kling is to be asked about.
  *
  * @param tenant whose it is
+ * @param klingTaskId Kling's id, by which it is asked for; null as long as none is known
+ * @param idStored whether the task itself shows that id already
  * @param tracked whether another program submitted it
  * @param askId the id to ask for while Kling's own is not known; null: our own
  * @param proving the end that an unproved callback claims, if there is one
@@ -28,6 +30,7 @@ record Check(
     UpstreamRef ref,
     String tenant,
     @Nullable String klingTaskId,
+    boolean idStored,
     boolean tracked,
     @Nullable String askId,
     TaskStatus status,

@@ -155,7 +155,7 @@ class CheckSettler {
     queue.reschedule(rescheduled);
   }
 
-  /** What we know already is no news; an id that we do not know yet is. */
+  /** What we know already is no news; an id that the task does not have yet is. */
   private static boolean isNews(AnswerMatcher.Match match) {
     Check check = match.check();
     KlingStatus klingStatus = match.news().status();
@@ -165,7 +165,7 @@ class CheckSettler {
     }
     TaskStatus status = KlingWords.status(klingStatus);
     return check.status().accepts(status)
-        || check.klingTaskId() == null
+        || !check.idStored()
         || check.status().isFinal();
   }
 

@@ -64,6 +64,7 @@ class ReconcileStore {
       select c.task_id, t.tenant_id, t.kind, t.upstream_model, c.account, t.tracked, c.ask_id,
         -- What Kling keeps no id of ours of is asked for by the id that a callback named.
         coalesce(t.kling_task_id, case when c.unnamed then c.ask_id end) as kling_task_id,
+        t.kling_task_id is not null as id_stored,
         t.status::text as status, c.proving::text as proving, c.proofs, c.lead_millis,
         coalesce(t.dispatched_at, q.sent_at, t.created_at) as started_at,
         greatest(t.updated_at, q.sent_at) as updated_at, c.checks,
@@ -405,6 +406,7 @@ class ReconcileStore {
             row.getString("account")),
         row.getString("tenant_id"),
         row.getString("kling_task_id"),
+        row.getBoolean("id_stored"),
         row.getBoolean("tracked"),
         row.getString("ask_id"),
         TaskStatus.of(row.getString("status")),

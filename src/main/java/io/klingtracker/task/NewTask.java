@@ -25,6 +25,7 @@ import org.jspecify.annotations.Nullable;
  * @param apiKey the id of the API key that it came with, for reports of use
  * @param account the Kling account that it has to go to; null for any
  * @param metadata the caller's own pairs, a JSON object of texts, or null
+ * @param unnamed whether Kling keeps no id of ours of it
  */
 public record NewTask(
     String tenant,
@@ -43,7 +44,8 @@ public record NewTask(
     @Nullable Idempotency idempotency,
     @Nullable UUID apiKey,
     @Nullable String account,
-    @Nullable String metadata) {
+    @Nullable String metadata,
+    boolean unnamed) {
 
   /**
    * A retry-safe submission.

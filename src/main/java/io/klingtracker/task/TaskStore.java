@@ -136,6 +136,7 @@ class TaskStore {
                 .texts("slotModels", of(NewTask::slotModel))
                 .texts("accounts", of(NewTask::account))
                 .texts("metadata", of(NewTask::metadata))
+                .written("unnamed", of(task -> task.unnamed() ? true : null))
                 .rest()
                 .bind("unitPrice", UnitPrice.one())
                 .bind("currency", UnitPrice.currency())

@@ -13,10 +13,11 @@ with given as (
     (select cast(:traceparents as text[])), (select cast(:bodies as text[])),
     (select cast(:families as text[])), (select cast(:slots as int[])), (select cast(:priorities as int[])),
     (select cast(:deadlines as timestamptz[])), (select cast(:slotModels as text[])),
-    (select cast(:accounts as text[])), (select cast(:metadata as text[]))) with ordinality
+    (select cast(:accounts as text[])), (select cast(:metadata as text[])),
+    (select cast(:unnamed as boolean[]))) with ordinality
   as g(id, tenant_id, key, request_hash, request_id, kind, external_task_id, model, upstream_model, callback_url, units,
        api_key_id, event_id, traceparent, body, family, slots, priority, deadline_at, slot_model,
-       account, metadata, place)
+       account, metadata, unnamed, place)
 ),
 -- What each repeats: a task of before, or another of this group.
 asked as materialized (
@@ -43,10 +44,11 @@ key as (
 -- Reading key first makes a repeated key fail before a repeated external id does.
 stored as (
   insert into task (id, tenant_id, kind, external_task_id, model, upstream_model, callback_url, status, sequence,
-      units_expected, amount_expected, currency, feed_position, created_at, updated_at, api_key_id, metadata)
+      units_expected, amount_expected, currency, feed_position, created_at, updated_at, api_key_id, metadata,
+      unnamed)
   select a.id, a.tenant_id, a.kind, a.external_task_id, a.model, a.upstream_model, a.callback_url, 'queued', 1,
       a.units, trim_scale(a.units * cast(:unitPrice as numeric)), :currency, ${position}, cast(:now as timestamptz), cast(:now as timestamptz), a.api_key_id,
-      cast(a.metadata as jsonb)
+      cast(a.metadata as jsonb), a.unnamed
   from (select array_agg(task_id) as ids from key) as first, asked a
   where a.first_id is null and not a.taken and not a.later and (a.key is null or a.id = any(first.ids))
   order by a.tenant_id, a.external_task_id, a.id

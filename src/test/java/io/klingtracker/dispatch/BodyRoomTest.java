@@ -282,7 +282,8 @@ class BodyRoomTest {
         new ClaimToken("o", 1),
         0,
         NOW,
-        null);
+        null,
+        false);
   }
 
   private void pass(Replica replica) {

@@ -19,6 +19,9 @@ import io.klingtracker.simulator.Ledger;
 import io.klingtracker.simulator.Operation;
 import io.klingtracker.simulator.SimulatorSettings;
 import io.klingtracker.task.GivenTask;
+import io.klingtracker.task.News;
+import io.klingtracker.task.Source;
+import io.klingtracker.task.TaskSignal;
 import io.klingtracker.testing.Rows;
 import io.klingtracker.testing.TestClock;
 import io.klingtracker.testing.TestDatabase;
@@ -219,6 +222,47 @@ class UnnamedDoubtsTest {
   }
 
   @Test
+  void a_catalogue_that_loses_the_model_while_it_waits_does_not_have_it_paid_twice() {
+    resetOnceAccepted();
+    String task = given("a cat").unnamed().submit(replica.tasks);
+
+    // As its kind's other models are.
+    try (CatalogOver over = takesId(true)) {
+      rounds(LATER, Duration.ofSeconds(30));
+    }
+
+    assertEquals("queued", status(jdbi, task));
+    assertEquals(1, simulator.ledger().accepted());
+  }
+
+  @Test
+  void what_the_catalogue_says_when_it_is_sent_stays_with_the_task() {
+    String task = submit("a cat");
+    assertEquals("", text(jdbi, "select coalesce(unnamed::text, '') from task"));
+
+    dispatch();
+
+    assertEquals("submitted", status(jdbi, task));
+    assertEquals("true", text(jdbi, "select unnamed::text from task"));
+  }
+
+  @Test
+  void the_id_that_a_callback_named_is_shown_once_kling_has_answered_to_it() {
+    resetOnceAccepted();
+    String task = submit("a cat");
+    dispatch();
+    // As an unsigned callback does, whose id counts only once Kling confirms it.
+    replica.tasks.apply(
+        News.of(task, Source.CALLBACK, new TaskSignal.Processing()));
+    jdbi.useHandle(h -> h.execute("update open_task set ask_id = ?", klingId(0)));
+
+    rounds(LATER, Duration.ofSeconds(30));
+
+    assertEquals("processing", status(jdbi, task));
+    assertEquals(klingId(0), text(jdbi, "select coalesce(kling_task_id, 'none') from task"));
+  }
+
+  @Test
   void the_end_that_a_callback_claims_is_proved_by_the_id_that_it_names() {
     resetOnceAccepted();
     String task = submit("a cat");
@@ -338,13 +382,16 @@ class UnnamedDoubtsTest {
 
   private String submit(String prompt) {
     clock.advance(Duration.ofMillis(1));
+    return given(prompt).submit(replica.tasks);
+  }
+
+  private static GivenTask given(String prompt) {
     return GivenTask.of("acme")
         .kind("text-to-video")
         .model(MODEL)
         .body(
             "{\"prompt\":\"%s\",\"settings\":{\"resolution\":\"720p\",\"duration\":5}}"
-                .formatted(prompt))
-        .submit(replica.tasks);
+                .formatted(prompt));
   }
 
   private void rounds(Duration time, Duration step) {

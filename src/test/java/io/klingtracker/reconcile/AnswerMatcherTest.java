@@ -93,6 +93,7 @@ class AnswerMatcherTest {
         new UpstreamRef(id, "text2video", "kling-v3", "default"),
         "acme",
         klingId,
+        klingId != null,
         tracked,
         askId,
         TaskStatus.SUBMITTED,

@@ -199,6 +199,7 @@ class QuestionSharesTest {
         new UpstreamRef(TaskId.next(Instant.EPOCH), "text2video", "kling-v3", "default"),
         tenant,
         null,
+        false,
         tracked,
         "x",
         tracked ? TaskStatus.QUEUED : TaskStatus.SUBMITTED,

@@ -153,6 +153,7 @@ class UnnamedSearchTest {
         "acme",
         null,
         false,
+        false,
         null,
         TaskStatus.QUEUED,
         null,

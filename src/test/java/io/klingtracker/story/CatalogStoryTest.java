@@ -7,11 +7,14 @@ import static org.hamcrest.Matchers.equalTo;
 import static org.hamcrest.Matchers.hasItem;
 import static org.hamcrest.Matchers.nullValue;
 import static org.hamcrest.Matchers.startsWith;
+import static org.junit.jupiter.api.Assertions.assertEquals;
 
+import io.klingtracker.testing.Rows;
 import io.klingtracker.testing.TestTenant;
 import io.klingtracker.testing.TrackerStack;
 import io.quarkus.test.common.QuarkusTestResource;
 import io.quarkus.test.junit.QuarkusTest;
+import jakarta.inject.Inject;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.time.Duration;
@@ -19,6 +22,7 @@ import java.time.Instant;
 import java.time.LocalDate;
 import java.time.ZoneOffset;
 import org.awaitility.core.ThrowingRunnable;
+import org.jdbi.v3.core.Jdbi;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Tag;
@@ -32,6 +36,8 @@ class CatalogStoryTest {
 
   private static final String PATH = "/kling/text-to-video/kling-5.0";
   private static final String BODY = "{\"prompt\":\"a\",\"settings\":{\"duration\":40}}";
+
+  @Inject Jdbi jdbi;
 
   private TestTenant tenant;
 
@@ -182,6 +188,35 @@ class CatalogStoryTest {
                     "message",
                     startsWith(
                         "The model 'kling-3.0-turbo' has been discontinued and is no longer available.")));
+  }
+
+  @Test
+  void a_task_keeps_what_the_catalogue_said_of_its_model_when_it_was_stored() throws IOException {
+    String row =
+        """
+        models:
+          kling-5.0: {kinds: {text-to-video: {}}, fields: {settings.duration: {seconds: 3..60}}, takes: {external_task_id: false}}
+        prices:
+          - {kinds: [text-to-video], model: kling-5.0, per: second, units: 0.5}
+        """;
+    write(row);
+    eventually(() -> dryRun(20));
+    TestTenant.admin().post("/admin/v1/accounts/default/pause").then().statusCode(200);
+    try {
+      String keeps = tenant.submit("keeps");
+      String none =
+          tenant.caller().body(BODY).post(PATH).then().statusCode(200).extract().path("data.id");
+
+      assertEquals("true", unnamed(none));
+      assertEquals("null", unnamed(keeps));
+    } finally {
+      TestTenant.admin().post("/admin/v1/accounts/default/resume").then().statusCode(200);
+    }
+  }
+
+  private String unnamed(String task) {
+    return Rows.text(
+        jdbi, "select coalesce(unnamed::text, 'null') from task where id = '" + task + "'");
   }
 
   private void dryRun(int units) {

@@ -21,6 +21,7 @@ public final class GivenTask {
   private NewTask.@Nullable Idempotency key;
   private @Nullable String account;
   private @Nullable String metadata;
+  private boolean unnamed;
 
   private GivenTask(String tenant) {
     this.tenant = tenant;
@@ -109,6 +110,12 @@ public final class GivenTask {
     return this;
   }
 
+  /** Of a model of which Kling keeps no id of ours. */
+  public GivenTask unnamed() {
+    this.unnamed = true;
+    return this;
+  }
+
   /** The submission. */
   public NewTask task() {
     return new NewTask(
@@ -128,7 +135,8 @@ public final class GivenTask {
         key,
         null,
         account,
-        metadata);
+        metadata,
+        unnamed);
   }
 
   /** Submits it; its id. */
