@@ -43,6 +43,9 @@ class BillingReader {
   /** How long deductions are kept, and what is known of an account that nobody asks any more. */
   private static final Duration KEPT = Duration.ofDays(40);
 
+  /** How long synchronous calls are remembered: as long as they are compared, and a day more. */
+  static final Duration CALLS_KEPT = SPAN.plusDays(1);
+
   /** Pages of 500 of one list in one round; an account takes weeks to fill more. */
   static final int MAX_PAGES = 1000;
 
@@ -116,6 +119,7 @@ class BillingReader {
       return;
     }
     store.forgetAccounts(now.minus(KEPT));
+    store.forgetCalls(now.minus(CALLS_KEPT));
     config.accounts().keySet().forEach(this::show);
     Duration rest = Duration.ofMinutes(1);
     lookAt = now.plus(every.compareTo(rest) < 0 ? every : rest);

@@ -105,6 +105,7 @@ class BillingStore {
               delete from account_pack where ctid = any(array(
                 select ctid from account_pack where account in (select account from gone) limit :rows))
               """,
+          GONE + "delete from account_self_test where account in (select account from gone)",
           GONE
               + """
               delete from billing_round r where account in (select account from gone)
@@ -113,12 +114,21 @@ class BillingStore {
                 and not exists (select from account_pack p where p.account = r.account)
               """);
 
+  private static final String FORGET_CALLS =
+      """
+      delete from charged_call where ctid = any(array(
+        select ctid from charged_call where at < cast(:before as timestamptz) order by at limit :rows))
+      """;
+
+  /** Ids of calls that one sweep forgets at most: those of fifty calls a second, once a minute. */
+  private static final int SWEPT_CALLS = 10_000;
+
   private static final String FORGET =
       "delete from kling_deduction where account = :account and at < cast(:before as timestamptz)";
 
   /**
-   * Both sides of a time, by Kling's task: what Kling took for what is no task of ours, what of
-   * ours was charged and is not in Kling's lists, and where both know an amount and it is not the
+   * Both sides of a time, by Kling's task: what Kling took for what is no task or call of ours,
+   * what of ours was charged and is not in Kling's lists, and where both know an amount and it is not the
    * same.
    */
   private static final String UNMATCHED =
@@ -138,7 +148,8 @@ class BillingStore {
       unmatched as (
         select 'kling' as side, kling_task_id, null as task_id, null as tenant_id, units, amount, currency,
           null::numeric as our_units, null::numeric as our_amount, null as our_currency, at
-        from known where task_id is null and coalesce(units, 0) + coalesce(amount, 0) > 0
+        from known k where task_id is null and coalesce(units, 0) + coalesce(amount, 0) > 0
+          and not exists (select from charged_call c where c.account = :account and c.id = k.kling_task_id)
         union all
         select 'different', kling_task_id, task_id, tenant_id, units, amount, currency, our_units, our_amount, our_currency, at
         from known
@@ -198,6 +209,17 @@ class BillingStore {
                 .execute();
           }
         });
+  }
+
+  /** Forgets calls of before that time, some of them. */
+  void forgetCalls(Instant before) {
+    jdbi.useHandle(
+        handle ->
+            handle
+                .createUpdate(FORGET_CALLS)
+                .bind("before", before)
+                .bind("rows", SWEPT_CALLS)
+                .execute());
   }
 
   void keep(String account, Ledger ledger, List<Deduction> deductions) {

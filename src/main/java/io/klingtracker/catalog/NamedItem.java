@@ -42,7 +42,13 @@ public record NamedItem(Kind kind, String id) {
           "elementvoiceid", Kind.VOICE,
           "elementid", Kind.ELEMENT,
           "elementids", Kind.ELEMENT,
-          "elementlist", Kind.ELEMENT);
+          "elementlist", Kind.ELEMENT,
+          "videoid", Kind.VIDEO,
+          "audioid", Kind.AUDIO);
+
+  /** By the list of a result that they are in. */
+  private static final Map<String, Kind> RESULTS =
+      Map.of("videos", Kind.VIDEO, "audios", Kind.AUDIO);
 
   /** By the type of a part of {@code contents}. */
   private static final Map<String, Kind> TYPES =
@@ -52,7 +58,16 @@ public record NamedItem(Kind kind, String id) {
   public enum Kind {
     SESSION,
     VOICE,
-    ELEMENT;
+    ELEMENT,
+    /** Among the results of a task, by the id that Kling gave it there. */
+    VIDEO,
+    /** Among the results of a task or of a call. */
+    AUDIO;
+
+    /** Whether it is a result: any task may have made it, and Kling has none of its own. */
+    public boolean isResult() {
+      return this == VIDEO || this == AUDIO;
+    }
 
     /** As it is stored and said. */
     public String wireName() {
@@ -71,15 +86,15 @@ public record NamedItem(Kind kind, String id) {
 
   /** Whether Kling may have given this id; else it is one of its words for a preset. */
   public boolean isMade() {
-    return MADE.matcher(id).matches();
+    return kind.isResult() || MADE.matcher(id).matches();
   }
 
   /**
    * Whether it is a word or plain digits: Kling may read another spelling, such as one with a sign
-   * or a space, as the id of something else.
+   * or a space, as the id of something else. Of a result every spelling but its own is nobody's.
    */
   public boolean isPlain() {
-    return PLAIN.matcher(id).matches();
+    return kind.isResult() || PLAIN.matcher(id).matches();
   }
 
   /**
@@ -93,7 +108,9 @@ public record NamedItem(Kind kind, String id) {
     if (named.size() > MAX) {
       throw new ProblemException(
           ErrorCode.INVALID_REQUEST,
-          "names more than " + MAX + " sessions, voices and elements; take some out");
+          "names more than "
+              + MAX
+              + " sessions, voices, elements, videos and sounds; take some out");
     }
     return named;
   }
@@ -110,6 +127,14 @@ public record NamedItem(Kind kind, String id) {
     Set<NamedItem> named = new LinkedHashSet<>();
     collect(answer, named, most, true);
     return named;
+  }
+
+  /** Videos and sound that a result of a task or call has. */
+  public static Set<NamedItem> media(JsonNode result) {
+    Set<NamedItem> made = new LinkedHashSet<>();
+    RESULTS.forEach(
+        (list, kind) -> result.path(list).forEach(one -> add(kind, one.path("id"), made, MAX)));
+    return made;
   }
 
   private static void collect(JsonNode node, Set<NamedItem> named, int most, boolean presets) {

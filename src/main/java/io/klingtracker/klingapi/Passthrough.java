@@ -51,6 +51,7 @@ class Passthrough {
   private final CountedCalls calls;
   private final ExecutorService executor;
   private final MadeItems made;
+  private final ChargedCalls charged;
   private final String usual;
   private final Share underWay;
   private final WaitingRequest request;
@@ -64,8 +65,10 @@ class Passthrough {
       WaitingRequest request,
       CountedCalls calls,
       MadeItems made,
+      ChargedCalls charged,
       ExecutorService executor) {
     this.made = made;
+    this.charged = charged;
     this.request = request;
     this.kling = kling;
     this.calls = calls;
@@ -167,7 +170,7 @@ class Passthrough {
         .exceptionally(
             failure -> {
               LOG.warnf(
-                  "account=%s tenant=%s what %s made is not noted, and is nobody's: %s",
+                  "account=%s tenant=%s what %s made or cost is not noted, and is nobody's: %s",
                   account, tenant, path.path(), failure.getMessage());
               return null;
             })
@@ -180,21 +183,26 @@ class Passthrough {
       String account,
       Set<NamedItem> named,
       PassthroughAnswer.Answered answer) {
+    JsonNode whole = read(answer);
+    JsonNode data = whole.path("data");
     switch (path.use()) {
       case MAKES -> {
-        Set<NamedItem> fresh = NamedItem.among(data(answer), MAX_NOTED);
+        Set<NamedItem> fresh = NamedItem.among(data, MAX_NOTED);
+        fresh.addAll(NamedItem.media(data.path("task_result")));
         fresh.removeAll(named);
         made.remember(account, tenant, fresh);
       }
-      case LISTS_PRESETS ->
-          made.remember(account, null, NamedItem.presets(data(answer), MAX_NOTED));
+      case LISTS_PRESETS -> made.remember(account, null, NamedItem.presets(data, MAX_NOTED));
       case DELETES -> made.forget(tenant, named);
+    }
+    if (path.units().signum() > 0) {
+      charged.remember(account, whole);
     }
   }
 
-  private static JsonNode data(PassthroughAnswer.Answered answer) {
+  private static JsonNode read(PassthroughAnswer.Answered answer) {
     try {
-      return JSON.readTree(answer.body()).path("data");
+      return JSON.readTree(answer.body());
     } catch (IOException e) {
       throw new UncheckedIOException("an answer that cannot be read", e);
     }

@@ -1,17 +1,22 @@
 package io.klingtracker.upstream;
 
+import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.databind.ObjectMapper;
 import io.klingtracker.catalog.NamedItem;
 import io.klingtracker.database.Columns;
 import io.klingtracker.kling.KlingConfig;
 import io.klingtracker.problem.ErrorCode;
 import io.klingtracker.problem.ProblemException;
+import io.klingtracker.task.TaskId;
 import jakarta.inject.Inject;
 import jakarta.inject.Singleton;
 import java.time.Clock;
 import java.time.Duration;
+import java.time.Instant;
 import java.util.Collection;
 import java.util.Comparator;
 import java.util.HashMap;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
@@ -21,8 +26,10 @@ import org.jdbi.v3.core.statement.SqlStatement;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Which account made the sessions, voices and elements that callers name, and whose they are. What
- * tasks make is remembered by the database as they end; what calls make is noted here.
+ * Which account made the sessions, voices, elements, videos and sounds that callers name, and whose
+ * they are. Voices and elements that tasks make are remembered by the database as they end, what
+ * calls make is noted here, and videos and sounds are looked for among the results of the tenant's
+ * tasks: nearly every task has one, and few are ever named.
  */
 @Singleton
 public class MadeItems {
@@ -60,6 +67,39 @@ public class MadeItems {
         select ctid from made_at_kling where kind = 'session' and made_at < :before order by made_at limit :limit
         for update skip locked))
       """;
+
+  /** Kling clears results after thirty days. */
+  static final Duration MEDIA_LIFE = Duration.ofDays(31);
+
+  /** A task may wait so long for its dispatch and still be found by the time of its id. */
+  private static final Duration LONGEST_TASK = Duration.ofDays(7);
+
+  /**
+   * Results with the text of an id that are read for a request; only its own has it as an id. One
+   * that is longer, in characters, has no list of videos.
+   */
+  private static final int MAX_READ = 100;
+
+  private static final int MAX_RESULT = 65_536;
+
+  private static final String RESULTS =
+      """
+      select t.account, t.result::text as result from task t
+      where t.tenant_id = :tenant and t.id >= :fromId and t.status = 'succeed' and t.account is not null
+        and length(t.result::text) <= :length
+        and exists (
+          select from unnest(cast(:ids as text[])) as n(id) where position('"' || n.id || '"' in t.result::text) > 0)
+      order by t.id desc limit :limit
+      """;
+
+  private static final String FORGET_MEDIA =
+      """
+      delete from made_at_kling where ctid = any(array(
+        select ctid from made_at_kling where kind in ('video', 'audio') and made_at < :before order by made_at
+        limit :limit for update skip locked))
+      """;
+
+  private static final ObjectMapper JSON = new ObjectMapper();
 
   /** Sessions forgotten in one statement. */
   private static final int SWEPT_AT_ONCE = 1_000;
@@ -106,6 +146,7 @@ public class MadeItems {
       return null;
     }
     Map<NamedItem, Made> made = find(named);
+    findResults(tenant, granted, named, made);
     Set<String> places = new TreeSet<>();
     boolean strangers = false;
     for (NamedItem item : named) {
@@ -181,6 +222,51 @@ public class MadeItems {
     return found;
   }
 
+  /** Those of the tenant's tasks; with one account, and the right to use all on it, none matter. */
+  private void findResults(
+      String tenant, Set<String> granted, Set<NamedItem> named, Map<NamedItem, Made> made) {
+    if (accounts.size() == 1 && granted.containsAll(accounts)) {
+      return;
+    }
+    // The database holds no text with a NUL, and takes none.
+    List<NamedItem> sought =
+        named.stream()
+            .filter(item -> item.kind().isResult() && !made.containsKey(item))
+            .filter(item -> item.id().indexOf('\0') < 0)
+            .toList();
+    if (sought.isEmpty()) {
+      return;
+    }
+    Instant from = clock.instant().minus(MEDIA_LIFE).minus(LONGEST_TASK);
+    jdbi.useHandle(
+        handle ->
+            handle
+                .createQuery(RESULTS)
+                .bind("tenant", tenant)
+                .bindArray("ids", String.class, ids(sought))
+                .bind("fromId", TaskId.firstAt(from))
+                .bind("length", MAX_RESULT)
+                .bind("limit", MAX_READ)
+                .map(
+                    (row, context) -> {
+                      Set<NamedItem> media = media(row.getString("result"));
+                      media.retainAll(sought);
+                      Made by = new Made(row.getString("account"), tenant);
+                      media.forEach(item -> made.putIfAbsent(item, by));
+                      return by;
+                    })
+                .list());
+  }
+
+  /** A result may have the text elsewhere, even such as the caller has chosen. */
+  private static Set<NamedItem> media(String result) {
+    try {
+      return NamedItem.media(JSON.readTree(result));
+    } catch (JsonProcessingException e) {
+      return new HashSet<>();
+    }
+  }
+
   /**
    * Notes what a call made. Blocks.
    *
@@ -204,14 +290,21 @@ public class MadeItems {
         handle -> columns(handle.createUpdate(FORGET), deleted).bind("tenant", tenant).execute());
   }
 
-  /** Forgets sessions that Kling has forgotten; true when there may be more. */
-  boolean forgetSessions() {
+  /**
+   * Forgets sessions, videos and sounds that Kling has forgotten; true when there may be more.
+   */
+  boolean forgetOld() {
+    boolean sessions = forget(FORGET_SESSIONS, SESSION_LIFE);
+    return forget(FORGET_MEDIA, MEDIA_LIFE) || sessions;
+  }
+
+  private boolean forget(String statement, Duration life) {
     int forgotten =
         jdbi.withHandle(
             handle ->
                 handle
-                    .createUpdate(FORGET_SESSIONS)
-                    .bind("before", clock.instant().minus(SESSION_LIFE))
+                    .createUpdate(statement)
+                    .bind("before", clock.instant().minus(life))
                     .bind("limit", SWEPT_AT_ONCE)
                     .execute());
     return forgotten == SWEPT_AT_ONCE;

@@ -15,6 +15,6 @@ class SessionSweep {
 
   @Inject
   SessionSweep(MadeItems made, Sweeps sweeps) {
-    sweeps.add("sessions", EVERY, made::forgetSessions);
+    sweeps.add("sessions", EVERY, made::forgetOld);
   }
 }

@@ -10,6 +10,7 @@ import io.klingtracker.kling.KlingBilling;
 import io.klingtracker.kling.KlingConfig;
 import io.klingtracker.kling.Pack;
 import io.klingtracker.loops.Loops;
+import io.klingtracker.testing.Rows;
 import io.klingtracker.testing.Settings;
 import io.klingtracker.testing.TestClock;
 import io.klingtracker.testing.TestDatabase;
@@ -203,6 +204,54 @@ class BillingReaderTest implements KlingBilling {
   }
 
   @Test
+  void what_kling_took_for_a_call_of_ours_is_explained_as_long_as_it_is_compared() {
+    call("default", "tts", Duration.ofHours(5));
+    call("other", "others-tts", Duration.ofHours(5));
+    units.set(
+        0,
+        List.of(
+            taken("tts", "0.05", Duration.ofHours(5)),
+            taken("others-tts", "0.05", Duration.ofHours(5))));
+    BillingReader reader = reader("api-key");
+
+    run(reader);
+
+    assertEquals(1, gauge("tracker.billing.unmatched", "side", "kling"));
+    Deductions.Span span = Deductions.settled(store.round("default").orElseThrow());
+    assertEquals(
+        List.of("others-tts"),
+        store.unmatched("default", span.from(), span.to(), 100).stream()
+            .map(BillingStore.Line::klingTaskId)
+            .toList());
+
+    clock.advance(BillingReader.SPAN);
+    run(reader);
+    clock.advance(Duration.ofMinutes(1));
+    run(reader);
+    assertEquals(List.of("others-tts", "tts"), calls());
+
+    clock.advance(BillingReader.CALLS_KEPT.minus(BillingReader.SPAN));
+    run(reader);
+    clock.advance(Duration.ofMinutes(1));
+    run(reader);
+    assertEquals(List.of(), calls());
+  }
+
+  private void call(String account, String id, Duration ago) {
+    jdbi.useHandle(
+        h ->
+            h.createUpdate("insert into charged_call (account, id, at) values (:account, :id, :at)")
+                .bind("account", account)
+                .bind("id", id)
+                .bind("at", NOW.minus(ago))
+                .execute());
+  }
+
+  private List<String> calls() {
+    return Rows.texts(jdbi, "select id from charged_call order by id");
+  }
+
+  @Test
   void deductions_are_read_anew_without_being_doubled_and_forgotten_in_time() {
     units.set(0, List.of(taken("k1", "3", Duration.ofHours(5))));
     BillingReader reader = reader("api-key");
@@ -288,6 +337,10 @@ class BillingReaderTest implements KlingBilling {
                   "k" + id));
     }
     packs.save("gone", sold, NOW);
+    jdbi.useHandle(
+        h ->
+            h.execute(
+                "insert into account_self_test (account, at, checks) values ('gone', now(), '[]'), ('default', now(), '[]')"));
     Instant due = NOW.plus(Duration.ofMinutes(30));
     store.claim(Set.of("gone"), NOW, due);
 
@@ -304,6 +357,8 @@ class BillingReaderTest implements KlingBilling {
     assertEquals(1, accounts());
     assertEquals(List.of(), packs.of("gone"));
     assertEquals(1, packs.of("default").size());
+    assertEquals(
+        List.of("default"), Rows.texts(jdbi, "select account from account_self_test"));
   }
 
   @Test

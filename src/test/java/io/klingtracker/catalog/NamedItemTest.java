@@ -70,6 +70,30 @@ class NamedItemTest {
             """));
   }
 
+  @Test
+  void a_video_or_sound_is_named_by_its_id_and_made_under_it() {
+    assertEquals(
+        Set.of(
+            new NamedItem(Kind.VIDEO, "878106242831892488"),
+            new NamedItem(Kind.AUDIO, "878106242831892490"),
+            new NamedItem(Kind.VIDEO, " odd")),
+        named(
+            """
+            {"input":{"video_id":878106242831892488},"face_choose":[{"audio_id":"878106242831892490"}],"videoId":" odd",
+            "video_url":"https://a/b","videos":[{"id":"1"}]}\
+            """));
+    assertEquals(
+        Set.of(new NamedItem(Kind.VIDEO, "1"), new NamedItem(Kind.AUDIO, "2")),
+        NamedItem.media(
+            body(
+                    """
+                    {"videos":[{"id":"1","url":"3"},{"url":"4"}],"audios":[{"id":2}],"images":[{"id":"5"}],"id":"6"}\
+                    """)
+                .root()));
+    assertTrue(new NamedItem(Kind.VIDEO, "12").isMade());
+    assertTrue(new NamedItem(Kind.AUDIO, "9f-a b").isPlain());
+  }
+
   @ParameterizedTest
   @ValueSource(
       strings = {

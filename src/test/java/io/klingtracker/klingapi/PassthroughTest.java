@@ -12,6 +12,7 @@ import io.klingtracker.problem.ErrorCode;
 import io.klingtracker.problem.ProblemException;
 import io.klingtracker.share.Shares;
 import io.klingtracker.tenant.CountedCalls;
+import io.klingtracker.testing.Rows;
 import io.klingtracker.testing.SameThread;
 import io.klingtracker.testing.Settings;
 import io.klingtracker.testing.TestDatabase;
@@ -52,6 +53,7 @@ class PassthroughTest {
               DATABASE.jdbi(),
               Settings.of(KlingConfig.class, Map.of("kling.accounts.default.access-key", "a")),
               Clock.systemUTC()),
+          new ChargedCalls(DATABASE.jdbi(), Clock.systemUTC()),
           new SameThread());
   private final List<String> counted = new ArrayList<>();
 
@@ -85,6 +87,44 @@ class PassthroughTest {
 
     String call = "audio/tts 0.05";
     assertEquals(List.of(call, call, call, call, "refused"), counted);
+  }
+
+  @Test
+  void a_call_that_cost_something_is_known_by_its_ids_and_its_sound_is_its_makers() {
+    Rows.tenants(DATABASE.jdbi(), "acme");
+    String answer =
+        """
+        {"code":0,"request_id":"r-1","data":{"task_id":"878","task_result":{"audios":[{"id":"879","url":"u"}]}}}\
+        """;
+    String other =
+        "{\"code\":0,\"request_id\":\"r\\u0000\",\"data\":{\"session_id\":880,\"task_id\":\"%s\"}}"
+            .formatted("x".repeat(129));
+    String free = "{\"code\":0,\"request_id\":\"r-3\",\"data\":{\"task_id\":\"881\"}}";
+
+    for (String given : List.of(answer, answer, other)) {
+      passthrough.forward("acme", Set.of(), PATH, BODY);
+      kling.waiting.remove().complete(answered(given));
+    }
+    passthrough.forward(
+        "acme",
+        Set.of(),
+        new SyncPath("videos/free", false, SyncPath.Use.MAKES, BigDecimal.ZERO),
+        BODY);
+    kling.waiting.remove().complete(answered(free));
+
+    assertEquals(
+        List.of("default 878", "default 880", "default r-1"),
+        Rows.texts(
+            DATABASE.jdbi(), "select account || ' ' || id from charged_call order by id"));
+    assertEquals(
+        List.of("audio 879 acme", "session 880 acme"),
+        Rows.texts(
+            DATABASE.jdbi(),
+            "select kind || ' ' || id || ' ' || tenant_id from made_at_kling order by id"));
+  }
+
+  private static PassthroughAnswer answered(String body) {
+    return new PassthroughAnswer.Answered(200, 0, body.getBytes(StandardCharsets.UTF_8));
   }
 
   @Test

@@ -16,7 +16,7 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
-/** Sessions, voices and elements are their maker's. */
+/** Sessions, voices, elements, videos and sounds are their maker's. */
 @Tag("story")
 @QuarkusTest
 @QuarkusTestResource(TrackerStack.class)
@@ -44,7 +44,7 @@ class MadeItemsStoryTest {
     String session =
         owner
             .caller()
-            .body("{\"video_id\":\"1\"}")
+            .body("{\"video_url\":\"https://example.com/a.mp4\"}")
             .post("/kling/v1/videos/identify-face")
             .then()
             .statusCode(200)
@@ -61,6 +61,50 @@ class MadeItemsStoryTest {
             "message",
             equalTo(
                 "session_id value '%s' is invalid: no such session of yours".formatted(session)));
+  }
+
+  @Test
+  void a_video_that_a_task_made_is_used_by_its_owner_alone() {
+    String task = owner.submit("shot");
+    Awaitility.await()
+        .atMost(LIMIT)
+        .until(() -> "succeed".equals(owner.caller().get("/v1/tasks/" + task).path("status")));
+    String video = owner.caller().get("/v1/tasks/" + task).path("result.videos[0].id");
+    String extend = "{\"video_id\":\"%s\"}".formatted(video);
+    String speaks =
+        """
+        {"input":{"video_id":"%s","mode":"text2video","text":"Land","voice_id":"genshin_vindi2","voice_language":"en"}}\
+        """
+            .formatted(video);
+
+    submit(owner, "videos/video-extend", extend).statusCode(200);
+    submit(owner, "videos/lip-sync", speaks).statusCode(200);
+    submit(owner, "videos/identify-face", extend).statusCode(200);
+    for (String path : List.of("videos/video-extend", "videos/identify-face")) {
+      submit(other, path, extend)
+          .statusCode(400)
+          .body("code", equalTo(1201))
+          .body(
+              "message",
+              equalTo("video_id value '%s' is invalid: no such video of yours".formatted(video)));
+    }
+    submit(other, "videos/lip-sync", speaks).statusCode(400);
+    submit(owner, "videos/video-extend", extend.replace(video, "+" + video)).statusCode(400);
+  }
+
+  @Test
+  void sound_that_a_call_made_is_used_by_its_maker_alone() {
+    String sound =
+        submit(owner, "audio/tts", "{\"text\":\"hello\",\"voice_id\":\"genshin_vindi2\"}")
+            .statusCode(200)
+            .extract()
+            .path("data.task_result.audios[0].id");
+    String avatar = "{\"image\":\"aGk=\",\"audio_id\":\"%s\"}".formatted(sound);
+
+    submit(owner, "videos/avatar/image2video", avatar).statusCode(200);
+    submit(other, "videos/avatar/image2video", avatar)
+        .statusCode(400)
+        .body("message", containsString("no such audio of yours"));
   }
 
   @Test

@@ -9,9 +9,11 @@ import io.klingtracker.catalog.NamedItem;
 import io.klingtracker.catalog.NamedItem.Kind;
 import io.klingtracker.kling.KlingConfig;
 import io.klingtracker.problem.ProblemException;
+import io.klingtracker.task.TaskId;
 import io.klingtracker.testing.Settings;
 import io.klingtracker.testing.TestClock;
 import io.klingtracker.testing.TestDatabase;
+import java.time.Duration;
 import java.time.Instant;
 import java.util.List;
 import java.util.Map;
@@ -30,6 +32,8 @@ class MadeItemsTest {
   private static final NamedItem UNKNOWN = new NamedItem(Kind.VOICE, "829836802793406559");
   private static final NamedItem STRANGE = new NamedItem(Kind.VOICE, "829836802793406560");
   private static final NamedItem SESSION = new NamedItem(Kind.SESSION, "878106242831892489");
+  private static final NamedItem VIDEO = new NamedItem(Kind.VIDEO, "878106242831892488");
+  private static final NamedItem SOUND = new NamedItem(Kind.AUDIO, "878106242831892490");
   private static final Set<String> NONE = Set.of();
 
   private final Jdbi jdbi = DATABASE.jdbi();
@@ -155,11 +159,11 @@ class MadeItemsTest {
   @Test
   void sessions_are_forgotten_and_nothing_else() {
     made.remember("two", "acme", List.of(SESSION, VOICE));
-    made.forgetSessions();
+    made.forgetOld();
     assertEquals("two", made.account("acme", NONE, Set.of(SESSION)));
 
     clock.advance(MadeItems.SESSION_LIFE.plusSeconds(1));
-    made.forgetSessions();
+    made.forgetOld();
 
     assertRefused("no such session of yours", "acme", NONE, SESSION);
     assertEquals("two", made.account("acme", NONE, Set.of(VOICE)));
@@ -188,13 +192,63 @@ class MadeItemsTest {
     assertEquals("two", made.account("acme", Set.of("gone", "two"), Set.of(UNKNOWN)));
   }
 
+  @Test
+  void a_video_is_for_the_tenant_whose_task_made_it_and_leads_to_its_account() {
+    ends("text2video", false, "{\"videos\":[{\"id\":\"%s\",\"url\":\"u\"}]}".formatted(VIDEO.id()));
+    ends("lip-sync", true, "{\"audios\":[{\"id\":\"%s\"}]}".formatted(SOUND.id()));
+
+    assertEquals("two", made.account("acme", NONE, Set.of(VIDEO)));
+    assertEquals("two", made.account("acme", NONE, Set.of(SOUND)));
+    assertRefused("video_id value '%s' is invalid: no such video of yours".formatted(VIDEO.id()), "other", NONE, VIDEO);
+    assertRefused("no such audio of yours", "other", Set.of(), SOUND);
+    assertRefused("no such video of yours", "acme", NONE, new NamedItem(Kind.VIDEO, " " + VIDEO.id()));
+    assertRefused("no such video of yours", "acme", NONE, new NamedItem(Kind.VIDEO, "a\u0000"));
+    // What was not made here needs a grant, and is looked for there.
+    assertEquals("one", made.account("other", Set.of("one"), Set.of(VIDEO)));
+  }
+
+  @Test
+  void an_id_elsewhere_in_a_result_makes_nobody_its_maker() {
+    ends(
+        "custom-voices",
+        false,
+        "{\"voices\":[{\"voice_id\":\"1\",\"voice_name\":\"%s\"}],\"images\":[{\"id\":\"%1$s\"}]}"
+            .formatted(VIDEO.id()));
+    ends("text2video", false, "{\"left_out\":\"%s\"}".formatted(VIDEO.id()));
+
+    assertRefused("no such video of yours", "acme", NONE, VIDEO);
+  }
+
+  @Test
+  void a_video_is_looked_for_as_long_as_kling_keeps_it() {
+    ends("text2video", false, "{\"videos\":[{\"id\":\"%s\"}]}".formatted(VIDEO.id()));
+    clock.advance(Duration.ofDays(31));
+    assertEquals("two", made.account("acme", NONE, Set.of(VIDEO)));
+
+    clock.advance(Duration.ofDays(8));
+
+    assertRefused("no such video of yours", "acme", NONE, VIDEO);
+  }
+
+  @Test
+  void what_a_call_made_is_its_makers_and_forgotten_with_klings() {
+    made.remember("two", "acme", List.of(SOUND, VOICE));
+
+    assertEquals("two", made.account("acme", NONE, Set.of(SOUND)));
+    assertRefused("no such audio of yours", "other", Set.of("one", "two"), SOUND);
+    made.forgetOld();
+    assertEquals("two", made.account("acme", NONE, Set.of(SOUND)));
+    clock.advance(MadeItems.MEDIA_LIFE.plusSeconds(1));
+    made.forgetOld();
+
+    assertRefused("no such audio of yours", "acme", NONE, SOUND);
+    assertEquals("two", made.account("acme", NONE, Set.of(VOICE)));
+  }
+
   private void ends(String kind, boolean tracked, String result) {
     jdbi.useHandle(
         h -> {
-          String id =
-              h.createQuery("select 'task_' || lpad((count(*) + 1)::text, 26, '0') from task")
-                  .mapTo(String.class)
-                  .one();
+          String id = TaskId.next(clock.instant());
           h.createUpdate(
                   """
                   insert into task (id, tenant_id, kind, tracked, account, status, sequence, feed_position, created_at,
