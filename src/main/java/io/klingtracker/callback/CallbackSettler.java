@@ -161,6 +161,7 @@ class CallbackSettler {
     String named = read.news().klingTaskId();
     return named != null
         && read.task().klingTaskId() == null
+        && read.task().unnamed()
         && !trusts(read.callback())
         && ids.take(read.callback().taskId(), named).isPresent();
   }
@@ -294,7 +295,7 @@ class CallbackSettler {
       return news;
     }
     String named = read.news().klingTaskId();
-    if (task.klingTaskId() == null && named != null) {
+    if (task.klingTaskId() == null && named != null && task.tracked()) {
       proofs.learn(read.callback().taskId(), named);
     }
     return new News(

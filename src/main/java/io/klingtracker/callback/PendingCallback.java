@@ -27,6 +27,7 @@ record PendingCallback(
    * @param open whether it may be running at Kling, as far as we know
    * @param lost whether a create of it was given up as lost
    * @param tracked whether another program submits it
+   * @param unnamed whether Kling keeps no id of ours of it
    * @param startedAt when Kling accepted it, as far as we know
    * @param nextCheckAt when Kling would have been asked; null when it would not
    * @param leadMillis how early the first callback of its end was, if there was one
@@ -39,6 +40,7 @@ record PendingCallback(
       boolean open,
       boolean lost,
       boolean tracked,
+      boolean unnamed,
       Instant startedAt,
       @Nullable Instant nextCheckAt,
       @Nullable Long leadMillis) {

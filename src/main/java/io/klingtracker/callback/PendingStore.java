@@ -64,7 +64,7 @@ class PendingStore {
       )
       select r.id as receipt_id, r.task_id, r.body, r.signed, r.received_at, c.attempts, t.kind, t.upstream_model,
         coalesce(t.account, o.account, '') as account, t.status::text as status, t.kling_task_id, t.external_task_id,
-        o.task_id is not null as open, coalesce(d.lost, 0) > 0 as lost, t.tracked,
+        o.task_id is not null as open, coalesce(d.lost, 0) > 0 as lost, t.tracked, o.unnamed,
         coalesce(t.dispatched_at, t.created_at) as started_at, o.next_check_at, o.lead_millis
       from claimed c join callback_receipt r on r.id = c.receipt_id
         left join task t on t.id = r.task_id left join open_task o on o.task_id = r.task_id
@@ -262,6 +262,7 @@ class PendingStore {
         row.getBoolean("open"),
         row.getBoolean("lost"),
         row.getBoolean("tracked"),
+        row.getBoolean("unnamed"),
         Rows.instant(row, "started_at"),
         Rows.instantOrNull(row, "next_check_at"),
         row.getObject("lead_millis", Long.class));

@@ -44,11 +44,9 @@ class ProofStore {
       on conflict do nothing
       """;
 
-  /** The first name at Kling that we receive for a task that Kling does not know by our id. */
+  /** The first name at Kling that we receive for a task that another program submits. */
   private static final String LEARN =
-      """
-      update open_task set ask_id = :named where task_id = :task and (tracked or unnamed) and ask_id is null
-      """;
+      "update open_task set ask_id = :named where task_id = :task and tracked and ask_id is null";
 
   private final Jdbi jdbi;
   private final Clock clock;

@@ -31,6 +31,7 @@ class CallbackDecisionTest {
             open,
             lost,
             false,
+            false,
             NOW,
             null,
             null);
