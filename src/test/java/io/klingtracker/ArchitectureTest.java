@@ -90,8 +90,8 @@ class ArchitectureTest {
           dispatch -> catalog database http json kling loops presence problem request retry share task tenant time upstream
           events -> database loops presence problem request retry task tenant time watch
           feed -> database loops problem request retry secret task tenant watch
-          klingapi -> egress http json kling problem request catalog secret share task tenant upstream watch
-          reconcile -> database kling loops presence problem request retry catalog task tenant time upstream
+          klingapi -> egress http json kling problem request catalog database secret share task tenant upstream watch
+          reconcile -> cache database kling loops presence problem request retry catalog task tenant time upstream watch
           retention -> catalog database loops presence problem request task tenant
           webhook -> cache database egress loops presence problem request retry catalog secret share signature task tenant time
           """);

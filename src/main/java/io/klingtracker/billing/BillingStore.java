@@ -128,8 +128,8 @@ class BillingStore {
 
   /**
    * Both sides of a time, by Kling's task: what Kling took for what is no task or call of ours,
-   * what of ours was charged and is not in Kling's lists, and where both know an amount and it is not the
-   * same.
+   * what of ours was charged and is not in Kling's lists, and where both know an amount and it is
+   * not the same.
    */
   private static final String UNMATCHED =
       """

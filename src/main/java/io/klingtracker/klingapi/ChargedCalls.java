@@ -1,6 +1,7 @@
 package io.klingtracker.klingapi;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import io.klingtracker.database.Columns;
 import jakarta.inject.Inject;
 import jakarta.inject.Singleton;
 import java.time.Clock;
@@ -42,10 +43,10 @@ class ChargedCalls {
     if (!ids.isEmpty()) {
       jdbi.useHandle(
           handle ->
-              handle
-                  .createUpdate(REMEMBER)
+              Columns.of(handle.createUpdate(REMEMBER), ids)
+                  .texts("ids", id -> id)
+                  .rest()
                   .bind("account", account)
-                  .bindArray("ids", String.class, List.copyOf(ids))
                   .bind("now", clock.instant())
                   .execute());
     }

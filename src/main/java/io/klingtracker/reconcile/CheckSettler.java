@@ -164,9 +164,7 @@ class CheckSettler {
       return check.doubt() != null;
     }
     TaskStatus status = KlingWords.status(klingStatus);
-    return check.status().accepts(status)
-        || !check.idStored()
-        || check.status().isFinal();
+    return check.status().accepts(status) || !check.idStored() || check.status().isFinal();
   }
 
   private void apply(List<AnswerMatcher.Match> news, List<Reschedule> rescheduled) {

@@ -133,6 +133,10 @@ class ReconcileStore {
   private static final String PUT_BACK =
       "update open_task set next_check_at = :now where task_id = :id";
 
+  /** One that is due anyway keeps its time, and with it its place. */
+  private static final String HASTEN =
+      "update open_task set next_check_at = least(next_check_at, cast(:now as timestamptz)) where task_id = :id";
+
   private static final String OLDEST =
       "with "
           + WAITING
@@ -280,6 +284,13 @@ class ReconcileStore {
   /** See {@link #setAside}; nothing happens when the task has ended. */
   void putBack(Handle handle, String taskId, Instant now) {
     handle.createUpdate(PUT_BACK).bind("id", taskId).bind("now", now).execute();
+  }
+
+  /** Has a task asked about at once; false when none that may be at Kling has this id. */
+  boolean hasten(String taskId, Instant now) {
+    return jdbi.withHandle(
+            handle -> handle.createUpdate(HASTEN).bind("id", taskId).bind("now", now).execute())
+        > 0;
   }
 
   /** Since when the oldest question is due. */

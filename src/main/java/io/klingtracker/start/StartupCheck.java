@@ -382,8 +382,7 @@ public final class StartupCheck {
         .forEach(
             (key, age) -> {
               boolean ofUsage = key.equals("usage");
-              Duration least =
-                  ofUsage ? RetentionConfig.SHORTEST_USAGE : RetentionConfig.SHORTEST;
+              Duration least = ofUsage ? RetentionConfig.SHORTEST_USAGE : RetentionConfig.SHORTEST;
               if (age.compareTo(least) < 0 || age.compareTo(RetentionConfig.LONGEST) > 0) {
                 faults.add(
                     "tracker.retention." + key,

@@ -240,10 +240,10 @@ public class MadeItems {
     Instant from = clock.instant().minus(MEDIA_LIFE).minus(LONGEST_TASK);
     jdbi.useHandle(
         handle ->
-            handle
-                .createQuery(RESULTS)
+            Columns.of(handle.createQuery(RESULTS), sought)
+                .texts("ids", NamedItem::id)
+                .rest()
                 .bind("tenant", tenant)
-                .bindArray("ids", String.class, ids(sought))
                 .bind("fromId", TaskId.firstAt(from))
                 .bind("length", MAX_RESULT)
                 .bind("limit", MAX_READ)
@@ -290,9 +290,7 @@ public class MadeItems {
         handle -> columns(handle.createUpdate(FORGET), deleted).bind("tenant", tenant).execute());
   }
 
-  /**
-   * Forgets sessions, videos and sounds that Kling has forgotten; true when there may be more.
-   */
+  /** Forgets sessions, videos and sounds that Kling has forgotten; true when there may be more. */
   boolean forgetOld() {
     boolean sessions = forget(FORGET_SESSIONS, SESSION_LIFE);
     return forget(FORGET_MEDIA, MEDIA_LIFE) || sessions;

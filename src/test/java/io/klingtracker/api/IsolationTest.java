@@ -83,6 +83,7 @@ class IsolationTest {
     ids("GET /v1/tasks/{id}/content", "/v1/tasks/%s/content");
     ids("GET /v1/tasks/{id}/content", "/v1/tasks/%s/content?expires=4102444800&signature=x");
     ids("POST /v1/tasks/{id}/content-link", "/v1/tasks/%s/content-link");
+    ids("POST /v1/tasks/{id}/check", "/v1/tasks/%s/check");
     ids("GET /v1/tasks/{id}/explain", "/v1/tasks/%s/explain");
     ids("GET /v1/tasks/{id}/events", "/v1/tasks/%s/events");
     ids("POST /v1/tasks/{id}/cancel", "/v1/tasks/%s/cancel");

@@ -357,8 +357,7 @@ class BillingReaderTest implements KlingBilling {
     assertEquals(1, accounts());
     assertEquals(List.of(), packs.of("gone"));
     assertEquals(1, packs.of("default").size());
-    assertEquals(
-        List.of("default"), Rows.texts(jdbi, "select account from account_self_test"));
+    assertEquals(List.of("default"), Rows.texts(jdbi, "select account from account_self_test"));
   }
 
   @Test

@@ -51,8 +51,7 @@ class ProofStoreTest {
         });
     PendingCallback callback =
         new PendingCallback(1, task, new byte[0], false, clock.instant(), 1, null);
-    assertTrue(
-        new ProofStore(jdbi, clock).prove(callback, TaskStatus.SUCCEED, "k1"));
+    assertTrue(new ProofStore(jdbi, clock).prove(callback, TaskStatus.SUCCEED, "k1"));
     return text(jdbi, "select unnamed || ' ' || ask_id from open_task");
   }
 }

@@ -85,8 +85,7 @@ class NamedItemTest {
     assertEquals(
         Set.of(new NamedItem(Kind.VIDEO, "1"), new NamedItem(Kind.AUDIO, "2")),
         NamedItem.media(
-            body(
-                    """
+            body("""
                     {"videos":[{"id":"1","url":"3"},{"url":"4"}],"audios":[{"id":2}],"images":[{"id":"5"}],"id":"6"}\
                     """)
                 .root()));

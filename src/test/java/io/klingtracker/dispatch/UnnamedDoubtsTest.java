@@ -252,8 +252,7 @@ class UnnamedDoubtsTest {
     String task = submit("a cat");
     dispatch();
     // As an unsigned callback does, whose id counts only once Kling confirms it.
-    replica.tasks.apply(
-        News.of(task, Source.CALLBACK, new TaskSignal.Processing()));
+    replica.tasks.apply(News.of(task, Source.CALLBACK, new TaskSignal.Processing()));
     jdbi.useHandle(h -> h.execute("update open_task set ask_id = ?", klingId(0)));
 
     rounds(LATER, Duration.ofSeconds(30));

@@ -114,8 +114,7 @@ class PassthroughTest {
 
     assertEquals(
         List.of("default 878", "default 880", "default r-1"),
-        Rows.texts(
-            DATABASE.jdbi(), "select account || ' ' || id from charged_call order by id"));
+        Rows.texts(DATABASE.jdbi(), "select account || ' ' || id from charged_call order by id"));
     assertEquals(
         List.of("audio 879 acme", "session 880 acme"),
         Rows.texts(

@@ -126,9 +126,14 @@ class AgedRowsTest {
   void nothing_goes_without_an_age() {
     assertFalse(rows(Map.of("tasks", "1h")).removeBatch());
     assertEquals(10, news().size());
-    assertEquals(62, Rows.number(jdbi, "select " + AgedRows.USES.stream()
-        .map(table -> "(select count(*) from " + table + ")")
-        .reduce((a, b) -> a + " + " + b)
-        .orElseThrow()));
+    assertEquals(
+        62,
+        Rows.number(
+            jdbi,
+            "select "
+                + AgedRows.USES.stream()
+                    .map(table -> "(select count(*) from " + table + ")")
+                    .reduce((a, b) -> a + " + " + b)
+                    .orElseThrow()));
   }
 }

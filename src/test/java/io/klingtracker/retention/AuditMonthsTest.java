@@ -117,7 +117,8 @@ class AuditMonthsTest {
     assertEquals(2, Rows.count(jdbi, "audit_log_other"));
     AuditMonths months = months(Map.of("tracker.retention.audit", "30D"));
     months.runOnce();
-    assertEquals(List.of("later", "late"), details(), "it is 6 January, and the last is of 17 December");
+    assertEquals(
+        List.of("later", "late"), details(), "it is 6 January, and the last is of 17 December");
     // What was dropped then was noted there too.
     clock.advance(Duration.ofDays(40));
     months.runOnce();

@@ -199,9 +199,14 @@ class MadeItemsTest {
 
     assertEquals("two", made.account("acme", NONE, Set.of(VIDEO)));
     assertEquals("two", made.account("acme", NONE, Set.of(SOUND)));
-    assertRefused("video_id value '%s' is invalid: no such video of yours".formatted(VIDEO.id()), "other", NONE, VIDEO);
+    assertRefused(
+        "video_id value '%s' is invalid: no such video of yours".formatted(VIDEO.id()),
+        "other",
+        NONE,
+        VIDEO);
     assertRefused("no such audio of yours", "other", Set.of(), SOUND);
-    assertRefused("no such video of yours", "acme", NONE, new NamedItem(Kind.VIDEO, " " + VIDEO.id()));
+    assertRefused(
+        "no such video of yours", "acme", NONE, new NamedItem(Kind.VIDEO, " " + VIDEO.id()));
     assertRefused("no such video of yours", "acme", NONE, new NamedItem(Kind.VIDEO, "a\u0000"));
     // What was not made here needs a grant, and is looked for there.
     assertEquals("one", made.account("other", Set.of("one"), Set.of(VIDEO)));
