@@ -31,6 +31,7 @@ final class Row61LockedMigration extends Row {
   /** What makes a database one of before {@code V16}. */
   private static final List<String> BEFORE =
       List.of(
+          "drop table console_session",
           "drop trigger task_labels_come on task",
           "drop trigger task_labels_go on task",
           "drop function task_keep_labels(), task_label_term(text, text)",

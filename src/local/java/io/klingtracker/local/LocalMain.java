@@ -1,6 +1,9 @@
 package io.klingtracker.local;
 
 import io.klingtracker.start.StartupCheck;
+import io.klingtracker.tenant.ConsoleConfig;
+import io.klingtracker.tenant.ConsoleSessions;
+import io.quarkus.arc.Arc;
 import io.quarkus.runtime.Application;
 import io.quarkus.runtime.ApplicationLifecycleManager;
 import io.quarkus.runtime.Quarkus;
@@ -8,6 +11,7 @@ import io.quarkus.runtime.QuarkusApplication;
 import java.time.LocalDateTime;
 import java.time.ZoneId;
 import java.time.format.DateTimeFormatter;
+import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 
 /** {@code mvn -Plocal}: everything in one process; Ctrl-C stops it. */
@@ -83,6 +87,19 @@ public final class LocalMain implements QuarkusApplication {
                     .thenAccept(gone -> new Thread(() -> System.exit(0), "maven-is-gone").start()));
   }
 
+  /** A link that signs in by one click on this machine, where there is a console. */
+  private static Optional<String> console(String url) {
+    return Arc.container().instance(ConsoleConfig.class).get().enabled()
+        ? Optional.of(
+            url
+                + "/console/once/"
+                + Arc.container()
+                    .instance(ConsoleSessions.class)
+                    .get()
+                    .oneTimeToken(LocalSettings.API_KEY))
+        : Optional.empty();
+  }
+
   private static String welcome(LocalStack running) {
     String url = running.serviceUrl();
     String id =
@@ -92,6 +109,12 @@ public final class LocalMain implements QuarkusApplication {
     String key = "-H 'Authorization: Bearer " + LocalSettings.API_KEY + "'";
     StringBuilder text = new StringBuilder();
     text.append("\nKling Task Tracker is ready on ").append(url).append("\n\n");
+    console(url)
+        .ifPresent(
+            link ->
+                text.append("  Console     ")
+                    .append(link)
+                    .append(" (signs in once; later with the API key or the admin key)\n"));
     text.append("  Service     ")
         .append(url)
         .append(", API key ")

@@ -103,6 +103,11 @@ public class Feed {
         .invoke(reader::close);
   }
 
+  /** What a task's events are on Kafka, oldest first. */
+  public List<String> payloads(String taskId, int limit) {
+    return store.ofTask(taskId, 0, limit).stream().map(FeedEvent::payload).toList();
+  }
+
   /** The sequence of one of a task's events. */
   int sequenceOf(String taskId, UUID eventId) {
     return store.ofTask(taskId, 0, hub.page()).stream()

@@ -22,7 +22,7 @@ public record FeedEvent(
    * Whether the task has ended with it or before: what is no change of status comes behind the last
    * one.
    */
-  boolean isLast() {
+  public boolean isLast() {
     return status == null || status.isFinal();
   }
 }

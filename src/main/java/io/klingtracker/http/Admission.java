@@ -96,7 +96,7 @@ class Admission {
       }
       return;
     }
-    if (front != Front.KLING && front != Front.NATIVE) {
+    if (front != Front.KLING && front != Front.NATIVE && front != Front.CONSOLE) {
       call.next();
       return;
     }

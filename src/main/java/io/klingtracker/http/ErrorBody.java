@@ -13,15 +13,18 @@ import java.util.UUID;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A refusal as it goes out: Kling's body where Kling's words are spoken, RFC 9457 elsewhere. The
- * one place that writes errors, for resources and for what is refused before them.
+ * A refusal as it goes out: Kling's body where Kling's words are spoken, a page on the console, RFC
+ * 9457 elsewhere. The one place that writes errors, for resources and for what is refused before
+ * them.
  *
  * @param status of HTTP
  * @param type the content type
- * @param text the JSON
+ * @param text the JSON, or the page
  * @param retryAfter whole seconds, or null
  */
 public record ErrorBody(int status, String type, String text, @Nullable String retryAfter) {
+
+  private static final String PAGE = "text/html;charset=utf-8";
 
   /** A refusal on a front. */
   public static ErrorBody of(Front front, ProblemException problem) {
@@ -53,6 +56,9 @@ public record ErrorBody(int status, String type, String text, @Nullable String r
       Map<String, Object> members,
       UUID id) {
     String wait = retryAfter == null ? null : Long.toString(Math.max(1, retryAfter.toSeconds()));
+    if (front == Front.CONSOLE) {
+      return new ErrorBody(code.httpStatus(), PAGE, page(code, message, id), wait);
+    }
     return front.speaksKling()
         ? new ErrorBody(
             code.klingHttpStatus(),
@@ -77,11 +83,37 @@ public record ErrorBody(int status, String type, String text, @Nullable String r
             wait);
   }
 
+  /** For a person in a browser: what is wrong, and where to go. */
+  private static String page(ErrorCode code, String message, UUID id) {
+    return """
+        <!DOCTYPE html>
+        <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
+        <title>%1$s · Kling Task Tracker</title><link rel="stylesheet" href="/console/assets/console.css"></head>
+        <body class="plain"><main class="card"><h1>%1$s</h1><p>%2$s</p>
+        <p><a href="/console/tasks">To the tasks</a></p><p class="hint">%3$s</p></main></body></html>
+        """
+        .formatted(escaped(code.wireName().replace('-', ' ')), escaped(message), id);
+  }
+
+  private static String escaped(String text) {
+    return text.replace("&", "&amp;")
+        .replace("<", "&lt;")
+        .replace(">", "&gt;")
+        .replace("\"", "&quot;")
+        .replace("'", "&#39;");
+  }
+
   /** What goes with it, apart from the type. */
   public Map<String, String> headers() {
     Map<String, String> headers = new HashMap<>();
     if (retryAfter != null) {
       headers.put("Retry-After", retryAfter);
+    }
+    if (type.equals(PAGE)) {
+      headers.put(
+          "Content-Security-Policy", "default-src 'self'; base-uri 'none'; frame-ancestors 'none'");
+      headers.put("Cache-Control", "no-store");
+      return headers;
     }
     if (status == ErrorCode.AUTHORIZATION_MISSING.httpStatus()) {
       // RFC 9110, 11.6.1: a 401 says how to authenticate.

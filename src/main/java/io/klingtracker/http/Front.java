@@ -23,7 +23,9 @@ public enum Front {
   ADMIN,
   /** {@code /callbacks}: what Kling calls; the token is in the path. */
   CALLBACK,
-  /** {@code /console}: reserved for operators' pages; nothing is served there. */
+  /**
+   * {@code /console}: pages for people; a session, for which a key was exchanged, is in a cookie.
+   */
   CONSOLE,
   /** Everything else: health, metrics, documents. Nobody needs a key, and nothing takes a body. */
   OPEN;
@@ -67,8 +69,8 @@ public enum Front {
   }
 
   /**
-   * Whether a path is for operators, who may have a port of their own: administration, what is
-   * reserved for it, and of Quarkus' routes all but the plain health checks.
+   * Whether a path is for operators, who may have a port of their own: administration, the console,
+   * and of Quarkus' routes all but the plain health checks.
    */
   public static boolean isForOperators(@Nullable String path) {
     if (path == null) {

@@ -24,6 +24,7 @@ import io.klingtracker.retention.RetentionConfig;
 import io.klingtracker.secret.SecretConfig;
 import io.klingtracker.storage.Storage;
 import io.klingtracker.task.TaskConfig;
+import io.klingtracker.tenant.ConsoleConfig;
 import io.klingtracker.tenant.OidcConfig;
 import io.klingtracker.tenant.TenantConfig;
 import io.klingtracker.upstream.ResultConfig;
@@ -78,6 +79,7 @@ public final class StartupCheck {
           UpstreamConfig.class,
           ResultConfig.class,
           TenantConfig.class,
+          ConsoleConfig.class,
           OidcConfig.class,
           KlingConfig.class,
           CatalogConfig.class,

@@ -72,6 +72,18 @@ class TaskRepository {
       """
           .formatted(Task.COLUMNS, TaskSql.WEIGHT);
 
+  /** A caller's id is looked up with each tenant, by the index that begins with the tenant. */
+  private static final String TENANTS_WITH =
+      """
+      select tenant_id from task where id = :id
+      union
+      select tenant_id from task where kling_task_id = :id
+      union
+      select t.tenant_id from tenant n cross join lateral (
+        select x.tenant_id from task x where x.tenant_id = n.id and x.external_task_id = :id) t
+      order by tenant_id limit :limit
+      """;
+
   private static final String REPLAY =
       """
       select t.id, t.external_task_id, t.created_at, k.request_id
@@ -149,6 +161,18 @@ class TaskRepository {
                 .bind("id", id)
                 .map((row, context) -> Task.of(row))
                 .findOne());
+  }
+
+  /** Tenants with a task of this id. */
+  List<String> tenantsWith(String id, int limit) {
+    return jdbi.withHandle(
+        handle ->
+            handle
+                .createQuery(TENANTS_WITH)
+                .bind("id", id)
+                .bind("limit", limit)
+                .mapTo(String.class)
+                .list());
   }
 
   /** What a request with this Idempotency-Key and this body was answered. */

@@ -238,6 +238,11 @@ public class Tasks {
     return isStorable(id) ? repository.findByAnyId(tenant, id) : Optional.empty();
   }
 
+  /** Which tenants have a task with this id, ours, the caller's or Kling's; for administrators. */
+  public List<String> tenantsWith(String id, int limit) {
+    return isStorable(id) ? repository.tenantsWith(id, limit) : List.of();
+  }
+
   /**
    * The same, with what is beside the task in a feature's own table, in one statement.
    *

@@ -12,6 +12,7 @@ import io.vertx.core.http.HttpServerRequest;
 import io.vertx.ext.web.RoutingContext;
 import jakarta.annotation.Priority;
 import jakarta.inject.Inject;
+import jakarta.ws.rs.Path;
 import jakarta.ws.rs.Priorities;
 import jakarta.ws.rs.container.ContainerRequestContext;
 import jakarta.ws.rs.container.ContainerRequestFilter;
@@ -96,7 +97,16 @@ public class AuthenticationFilter implements ContainerRequestFilter, ContainerRe
     boolean mayBlock = BlockingOperationControl.isBlockingAllowed();
     // The key was looked at before the body; whose path it is, the method says.
     Caller known = KeyFilter.caller(routing(reactive));
-    boolean fits = known != null && entry.isForAdministrators() == (known.tenant() == null);
+    ConsoleSession session = isOfConsole(reactive) ? KeyFilter.session(routing(reactive)) : null;
+    if (session != null) {
+      caller.set(session);
+    }
+    boolean fits =
+        known != null
+            && (session != null
+                ? !entry.isForAdministrators()
+                : KeyFilter.session(routing(reactive)) == null
+                    && entry.isForAdministrators() == (known.tenant() == null));
     if (mayBlock || fits && !entry.isForAdministrators()) {
       admit(
           reactive,
@@ -136,7 +146,7 @@ public class AuthenticationFilter implements ContainerRequestFilter, ContainerRe
       Caller caller,
       CurrentCaller current) {
     Scope needed = entry.needed();
-    if (needed == null) {
+    if (needed == null || current.isAdministratorOnConsole()) {
       current.set(caller);
       if (!request.getMethod().equals("GET")) {
         UUID id = UUID.randomUUID();
@@ -192,6 +202,18 @@ public class AuthenticationFilter implements ContainerRequestFilter, ContainerRe
       throw new ProblemException(ErrorCode.FORBIDDEN, "nobody may use this path");
     }
     return new Entry(needs.value(), needs.orSignature());
+  }
+
+  /** By the method that was found: a session is good for pages alone, however a path is spelled. */
+  private static boolean isOfConsole(ResteasyReactiveContainerRequestContext request) {
+    Path path =
+        request
+            .getServerRequestContext()
+            .getResteasyReactiveResourceInfo()
+            .getResourceMethod()
+            .getDeclaringClass()
+            .getAnnotation(Path.class);
+    return path != null && path.value().startsWith("/console");
   }
 
   private static RoutingContext routing(ResteasyReactiveContainerRequestContext request) {

@@ -11,10 +11,41 @@ import org.jspecify.annotations.Nullable;
 public class CurrentCaller {
 
   private @Nullable Caller caller;
+  private @Nullable ConsoleSession session;
   private @Nullable String detail;
 
   void set(Caller caller) {
     this.caller = caller;
+  }
+
+  void set(ConsoleSession session) {
+    this.session = session;
+  }
+
+  /**
+   * The session of a page of the console.
+   *
+   * @throws IllegalStateException on any other path
+   */
+  public ConsoleSession session() {
+    if (session == null) {
+      throw new IllegalStateException("this path is not the console's");
+    }
+    return session;
+  }
+
+  boolean isAdministratorOnConsole() {
+    return session != null && session.administrator();
+  }
+
+  /** Whether the caller acts in a tenant; an administrator may have chosen none. */
+  public boolean hasTenant() {
+    return caller().tenant() != null;
+  }
+
+  /** Whether the caller may do what needs a scope. */
+  public boolean may(Scope scope) {
+    return caller().scopes().contains(scope);
   }
 
   /**

@@ -28,17 +28,28 @@ final class FailedKeys {
   private static final int NETWORK_BYTES = 8;
 
   private final Clock clock;
+  private final int max;
   private final Cache<String, Failures> failures;
   private final Cache<String, Boolean> good;
 
   FailedKeys(Clock clock, int keys) {
+    this(clock, keys, MAX_FAILURES);
+  }
+
+  /**
+   * With a bound of its own.
+   *
+   * @param max failures a minute before an address is slowed down
+   */
+  FailedKeys(Clock clock, int keys, int max) {
     this.clock = clock;
+    this.max = max;
     this.failures = Caches.afterAccess(MAX_ADDRESSES, WINDOW, clock);
     this.good = Caches.afterAccess(keys, GOOD_LATELY, clock);
   }
 
   /** How often one address has failed, in this window. */
-  private static final class Failures {
+  private final class Failures {
     private Instant windowEnd;
     private int count;
     private Instant secondEnd = Instant.EPOCH;
@@ -55,12 +66,12 @@ final class FailedKeys {
 
     synchronized @Nullable Duration wait(Instant now) {
       renew(now);
-      return count > MAX_FAILURES ? Duration.between(now, windowEnd) : null;
+      return count > max ? Duration.between(now, windowEnd) : null;
     }
 
     synchronized boolean mayLookUp(Instant now) {
       renew(now);
-      if (count <= MAX_FAILURES) {
+      if (count <= max) {
         return true;
       }
       if (!now.isBefore(secondEnd)) {

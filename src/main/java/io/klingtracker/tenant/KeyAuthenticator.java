@@ -111,6 +111,27 @@ class KeyAuthenticator {
         .notSuspended();
   }
 
+  /** Whether a key is an administrator's, by its form. */
+  boolean isAdmin(String key, byte[] hash) {
+    return KeyFormat.ADMIN.fits(key) || isSame(configuredAdminKey, hash);
+  }
+
+  /**
+   * The caller whose key has this hash.
+   *
+   * @param key the key itself, where it is at hand: what cannot be one is not looked up
+   */
+  Optional<Caller> byHash(boolean admin, @Nullable String key, byte[] hash) {
+    if (admin && isSame(configuredAdminKey, hash)) {
+      return Optional.of(CONFIGURED_ADMIN);
+    }
+    if (key != null && !admin && !couldBeKey(key)) {
+      return Optional.empty();
+    }
+    return cache.get(
+        (admin ? "m:" : "k:") + text(hash), () -> admin ? store.admin(hash) : store.byHash(hash));
+  }
+
   /**
    * What the key behind the {@code Authorization} headers is looked up by; null where it is
    * refused, or known, without a look-up.

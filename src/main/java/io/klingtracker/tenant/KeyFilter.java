@@ -16,13 +16,17 @@ import io.quarkus.vertx.http.runtime.security.QuarkusHttpUser;
 import io.smallrye.mutiny.Uni;
 import io.vertx.core.Context;
 import io.vertx.core.Vertx;
+import io.vertx.core.http.Cookie;
 import io.vertx.core.http.HttpHeaders;
 import io.vertx.core.http.HttpMethod;
+import io.vertx.core.http.HttpServerRequest;
 import io.vertx.core.net.SocketAddress;
 import io.vertx.ext.web.RoutingContext;
 import jakarta.enterprise.context.ApplicationScoped;
 import jakarta.enterprise.event.Observes;
 import jakarta.inject.Inject;
+import java.net.URLEncoder;
+import java.nio.charset.StandardCharsets;
 import java.time.Clock;
 import java.time.Duration;
 import java.util.EnumMap;
@@ -47,6 +51,12 @@ class KeyFilter {
   private static final int MAX_ADDRESS = 64;
 
   private static final String CALLER = Caller.class.getName();
+  private static final String SESSION = ConsoleSession.class.getName();
+  private static final String SIGN_IN = "/console/sign-in";
+
+  /** What of the console needs no session. */
+  private static final List<String> OPEN_PAGES =
+      List.of(SIGN_IN, "/console/once/", "/console/assets/");
 
   private static final BiConsumer<RoutingContext, Throwable> ANSWERED_HERE = (call, failure) -> {};
 
@@ -56,6 +66,8 @@ class KeyFilter {
   private final FailedKeys failures;
   private final Vertx vertx;
   private final RefusedAdminKeys refusedAdmins;
+  private final ConsoleSessions sessions;
+  private final ConsoleConfig console;
   private final Map<Front, Counter> failed = new EnumMap<>(Front.class);
 
   @Inject
@@ -65,7 +77,11 @@ class KeyFilter {
       Refusals refusals,
       Clock clock,
       Vertx vertx,
+      ConsoleSessions sessions,
+      ConsoleConfig console,
       MeterRegistry meters) {
+    this.sessions = sessions;
+    this.console = console;
     this.authenticator = authenticator;
     this.oidcUsers = oidcUsers;
     this.refusals = refusals;
@@ -100,8 +116,17 @@ class KeyFilter {
         && call.request().getParam("signature") != null;
   }
 
+  /** The session; null on every path that is not the console's. */
+  static @Nullable ConsoleSession session(RoutingContext call) {
+    return call.get(SESSION);
+  }
+
   void check(RoutingContext call) {
     Front front = Front.of(call.request().path());
+    if (front == Front.CONSOLE && !Bodies.isRead(call)) {
+      enterConsole(call);
+      return;
+    }
     if (!front.needsKey() || Bodies.isRead(call)) {
       call.next();
       return;
@@ -132,6 +157,53 @@ class KeyFilter {
       vertx
           .executeBlocking(() -> caller(admin, name, authorization), false)
           .onComplete(found -> pass(call, name, found), failure -> refuse(call, address, failure));
+    }
+  }
+
+  private void enterConsole(RoutingContext call) {
+    String path = call.request().path();
+    if (!console.enabled()) {
+      refusals.refuse(
+          call, new ProblemException(ErrorCode.NOT_FOUND, "there is nothing here"), "console");
+      return;
+    }
+    if (OPEN_PAGES.stream().anyMatch(path::startsWith)) {
+      call.next();
+      return;
+    }
+    Cookie cookie = call.request().getCookie(ConsoleSessions.COOKIE);
+    if (cookie == null) {
+      askToSignIn(call);
+      return;
+    }
+    String tenant = call.request().getParam("tenant");
+    vertx
+        .executeBlocking(() -> sessions.enter(cookie.getValue(), tenant), false)
+        .onComplete(
+            found -> found.ifPresentOrElse(entered -> pass(call, entered), () -> askToSignIn(call)),
+            failure -> refusals.refuse(call, Refusals.foreseen(failure), "key"));
+  }
+
+  private static void pass(RoutingContext call, ConsoleSessions.Entered entered) {
+    call.put(SESSION, entered.session());
+    call.put(CALLER, entered.caller());
+    if (entered.caller().tenant() != null) {
+      RequestTenant.set(call, entered.caller().tenant());
+    }
+    call.next();
+  }
+
+  /** Back to this page afterwards, where it was asked for by a link. */
+  private static void askToSignIn(RoutingContext call) {
+    HttpServerRequest request = call.request();
+    String to =
+        request.method() == HttpMethod.GET && request.getHeader("HX-Request") == null
+            ? "?to=" + URLEncoder.encode(request.uri(), StandardCharsets.UTF_8)
+            : "";
+    if (request.getHeader("HX-Request") != null) {
+      call.response().setStatusCode(401).putHeader("HX-Redirect", SIGN_IN).end();
+    } else {
+      call.response().setStatusCode(303).putHeader("Location", SIGN_IN + to).end();
     }
   }
 

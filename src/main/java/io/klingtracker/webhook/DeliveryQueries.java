@@ -51,6 +51,14 @@ class DeliveryQueries {
       where event_id = cast(:id as uuid) and tenant_id = :tenant order by id desc limit :limit
       """;
 
+  /** Found by the task's events: attempts are many, and indexed by those alone. */
+  private static final String ATTEMPTS_OF_TASK =
+      """
+      select a.event_id::text as id, a.at, a.status, a.failure as error, a.detail, a.latency_ms, a.answer
+      from task_event e join webhook_attempt a on a.event_id = e.event_id
+      where e.task_id = :task and a.tenant_id = :tenant order by a.id desc limit :limit
+      """;
+
   private static final String HOSTS =
       """
       select tenant_id as tenant, host, trouble as failures, failing_since, last_failed_at, last_reason,
@@ -145,6 +153,19 @@ class DeliveryQueries {
                 .bind("tenant", tenant)
                 .bind("limit", MAX_ATTEMPTS)
                 .map(Rows.record(DeliveryView.AttemptView.class))
+                .list());
+  }
+
+  /** Attempts of all deliveries of a task, newest first. */
+  List<TaskDeliveries.Attempt> attemptsOfTask(String tenant, String taskId, int limit) {
+    return jdbi.withHandle(
+        handle ->
+            handle
+                .createQuery(ATTEMPTS_OF_TASK)
+                .bind("task", taskId)
+                .bind("tenant", tenant)
+                .bind("limit", limit)
+                .map(Rows.record(TaskDeliveries.Attempt.class))
                 .list());
   }
 
