@@ -51,6 +51,7 @@ class DispatchLifecycle {
       ModelSweep sweep,
       GoneAccounts gone,
       DispatchConfig config,
+      Recovery recovery,
       Clock clock,
       DispatchStore store,
       Presence presence,
@@ -73,6 +74,9 @@ class DispatchLifecycle {
     presence.frees("dispatch", store::freeDead, loop::wake);
     if (config.enabled()) {
       loops.add(loop);
+    } else {
+      recovery.onDone(() -> loops.add(loop));
+      loops.add(WorkLoop.named("recovery").every(Recovery.TURN).work(recovery::runOnce));
     }
   }
 

@@ -115,6 +115,13 @@ abstract class HurriedStack {
             LOOKS.multipliedBy(2), jdbi, clock, tasks, upstream, kling, threads, settings);
   }
 
+  /** One more that dispatches, and does nothing yet. */
+  Replica another() {
+    Replica replica = new Replica(jdbi, clock, settings, kling(), LOOKS);
+    replicas.add(replica);
+    return replica;
+  }
+
   private KlingClient kling() {
     KlingConfig config = Replica.config(settings).getConfigMapping(KlingConfig.class);
     return KlingOverHttp.client(vertx, config, clock);

@@ -1,0 +1,186 @@
+package io.klingtracker.dispatch;
+
+import static org.awaitility.Awaitility.await;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import io.klingtracker.simulator.SimulatorSettings.Duplicates;
+import io.klingtracker.task.GivenTask;
+import io.klingtracker.task.Tasks;
+import io.klingtracker.task.TasksOnDatabase;
+import io.klingtracker.testing.Rows;
+import io.klingtracker.testing.TestClock;
+import io.klingtracker.testing.TestDatabase;
+import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
+import java.util.concurrent.atomic.AtomicBoolean;
+import org.jdbi.v3.core.Handle;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.extension.RegisterExtension;
+
+/** What waited at the time of a backup may have been sent since: nothing is paid twice. */
+class RecoveryTest extends HurriedStack {
+
+  @RegisterExtension static final TestDatabase DATABASE = TestDatabase.fresh();
+
+  private static final int TASKS = 14;
+  private static final int SENT = 4;
+
+  RecoveryTest() {
+    super(DATABASE);
+  }
+
+  /** All rows, as a dump has them. */
+  private void dump(Handle h) {
+    h.execute("drop schema if exists dump cascade");
+    h.execute("create schema dump");
+    tables(h).forEach(table -> h.execute("create table dump.%1$s as table public.%1$s".formatted(table)));
+  }
+
+  private static void restore(Handle h) {
+    h.execute("set local session_replication_role = replica");
+    for (String table : tables(h)) {
+      h.execute("delete from public." + table);
+      h.execute(
+          "insert into public.%1$s overriding system value select * from dump.%1$s".formatted(table));
+    }
+    h.execute("drop schema dump cascade");
+  }
+
+  private static List<String> tables(Handle h) {
+    return h.createQuery(
+            """
+            select table_name from information_schema.tables
+            where table_schema = 'public' and table_type = 'BASE TABLE'
+              and table_name not in ('flyway_schema_history', 'replica', 'feed_epoch')
+            """)
+        .mapTo(String.class)
+        .list();
+  }
+
+  @Test
+  void nothing_is_paid_twice_after_a_restore() {
+    // A Kling that makes a second task of a second create with the same id.
+    stand(simulated(7).duplicates(Duplicates.ACCEPT));
+    List<String> ids = new ArrayList<>();
+    for (int i = 0; i < TASKS; i++) {
+      ids.add(Replica.submit(replicas.get(0).tasks, "acme", "kling-v3", 5));
+    }
+    jdbi.useTransaction(this::dump);
+    run();
+    await().atMost(PATIENCE).until(() -> simulator.ledger().accepted() >= SENT);
+    replicas.forEach(Replica::kill);
+    int before = (int) simulator.ledger().accepted();
+    jdbi.useTransaction(RecoveryTest::restore);
+    assertEquals(TASKS, count("dispatch_queue where sent_at is null"));
+
+    Replica alone = another();
+    AtomicBoolean done = new AtomicBoolean();
+    Recovery recovery =
+        new Recovery(
+            new RecoveryStore(jdbi), List.of("default"), clock, new SimpleMeterRegistry());
+    recovery.onDone(() -> done.set(true));
+    assertEquals(TASKS, recovery.waiting());
+    recovery.begin();
+    assertTrue(recovery.isUnderWay());
+    await()
+        .atMost(PATIENCE)
+        .until(
+            () -> {
+              recovery.runOnce();
+              return done.get();
+            });
+    assertFalse(recovery.isUnderWay());
+    assertEquals(before, simulator.ledger().accepted(), "nothing was sent while Kling was asked");
+
+    alone.start();
+    await().atMost(PATIENCE).until(() -> isOver(7));
+    Map<String, Integer> paid = new TreeMap<>();
+    ids.forEach(id -> paid.put(id, simulator.ledger().accepted(id)));
+    Map<String, Integer> once = new TreeMap<>();
+    ids.forEach(id -> once.put(id, 1));
+    assertEquals(once, paid);
+  }
+
+  private final TestClock still = new TestClock(Instant.parse("2026-03-31T12:00:00Z"));
+  private final AtomicBoolean over = new AtomicBoolean();
+
+  private Recovery recovery(String... accounts) {
+    Recovery recovery =
+        new Recovery(
+            new RecoveryStore(jdbi), List.of(accounts), still, new SimpleMeterRegistry());
+    recovery.onDone(() -> over.set(true));
+    return recovery;
+  }
+
+  private void nobodyHasIt() {
+    jdbi.useTransaction(
+        h -> {
+          h.execute("update dispatch_queue set sent_at = null, doubt = null where sent_at is not null");
+          h.execute("delete from open_task");
+        });
+  }
+
+  private List<String> asked() {
+    return Rows.texts(jdbi, "select account || ' ' || task_id from open_task order by 1");
+  }
+
+  @Test
+  void every_account_is_asked_about_what_was_there_and_nothing_else() {
+    Rows.tenants(jdbi, "acme");
+    Tasks tasks = TasksOnDatabase.of(jdbi, still);
+    String id = GivenTask.of("acme").submit(tasks);
+    still.advance(Duration.ofSeconds(1));
+    Recovery recovery = recovery("b", "a");
+    assertEquals(1, recovery.waiting());
+    assertFalse(recovery.runOnce());
+    assertEquals(List.of(), asked(), "nobody has begun");
+    recovery.begin();
+    still.advance(Duration.ofSeconds(1));
+    GivenTask.of("acme").submit(tasks);
+
+    recovery.runOnce();
+    assertEquals(List.of("a " + id), asked());
+    recovery.runOnce();
+    assertEquals(List.of("a " + id), asked(), "until Kling has answered");
+    nobodyHasIt();
+    recovery.runOnce();
+    assertEquals(List.of("b " + id), asked());
+    assertFalse(over.get());
+    nobodyHasIt();
+    recovery.runOnce();
+    assertTrue(over.get());
+    assertEquals(List.of(), asked());
+  }
+
+  @Test
+  void what_kling_knows_by_no_id_of_ours_waits_for_a_person_and_holds_up_nobody() {
+    Rows.tenants(jdbi, "acme");
+    Tasks tasks = TasksOnDatabase.of(jdbi, still);
+    GivenTask.of("acme")
+        .kind("text-to-video")
+        .model("kling-4.0")
+        .body("{\"prompt\":\"a cat\"}")
+        .submit(tasks);
+    still.advance(Duration.ofSeconds(1));
+    Recovery recovery = recovery("a");
+    recovery.begin();
+
+    recovery.runOnce();
+    recovery.runOnce();
+
+    assertTrue(over.get());
+    assertEquals(1, Rows.count(jdbi, "open_task where unnamed"));
+    assertEquals(
+        1,
+        Rows.count(
+            jdbi,
+            "dispatch_queue where sent_at is not null and prompt_hash = sha256('a cat')"));
+  }
+}
