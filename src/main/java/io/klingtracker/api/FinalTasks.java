@@ -11,6 +11,7 @@ import jakarta.inject.Singleton;
 import java.time.Clock;
 import java.time.Duration;
 import java.util.Set;
+import java.util.concurrent.atomic.AtomicLong;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -21,10 +22,7 @@ import org.jspecify.annotations.Nullable;
 @Singleton
 class FinalTasks {
 
-  /**
-   * How long they are remembered; also how long one may still be shown that was removed while it
-   * was read.
-   */
+  /** How long they are remembered, should nobody say that they are gone. */
   private static final Duration LIFE = Duration.ofSeconds(60);
 
   /** Tasks with a longer result are not remembered, in characters: it bounds the memory. */
@@ -32,6 +30,9 @@ class FinalTasks {
 
   private final Newest<Asked, Answer> known;
   private final ObjectMapper json;
+
+  /** Counts removals. */
+  private final AtomicLong removals = new AtomicLong();
 
   private record Asked(String tenant, String id) {}
 
@@ -57,6 +58,7 @@ class FinalTasks {
   }
 
   void forget(Set<String> taskIds) {
+    removals.incrementAndGet();
     if (taskIds.isEmpty()) {
       known.clear();
     } else {
@@ -69,16 +71,28 @@ class FinalTasks {
     return known.get(new Asked(tenant, id));
   }
 
+  /** To be asked before a task is read. */
+  long moment() {
+    return removals.get();
+  }
+
   /**
-   * The answer for a task that has ended, from now on remembered.
+   * The answer for a task that has ended, from now on remembered, unless it may have been removed
+   * since it was read.
    *
    * @param id what was asked for
+   * @param readAfter the {@link #moment} before it was read
    */
-  Answer keep(String id, Task task) {
+  Answer keep(String id, Task task, long readAfter) {
     Answer answer = new Answer(task.id(), tag(task), body(task));
     String result = task.result();
     if (result == null || result.length() <= MAX_RESULT) {
-      known.put(new Asked(task.tenant(), id), answer);
+      Asked asked = new Asked(task.tenant(), id);
+      known.put(asked, answer);
+      // Whoever removes counts first: one of us sees the other.
+      if (removals.get() != readAfter) {
+        known.remove(asked);
+      }
     }
     return answer;
   }

@@ -104,11 +104,12 @@ public class TaskResource {
       // In the thread that read the request: to change it would cost more than all the rest.
       return Uni.createFrom().item(answer(ended.tag(), ended.body(), ifNoneMatch));
     }
+    Asked asked = new Asked(id, ifNoneMatch, finals.moment());
     Uni<Response> answer =
         Uni.createFrom()
             .item(() -> queue.find(tenant, id).orElseThrow(() -> none(id)))
             .runSubscriptionOn(Infrastructure.getDefaultExecutor())
-            .chain(found -> answer(id, found, past, most, ifNoneMatch));
+            .chain(found -> answer(asked, found, past, most));
     return most.isZero() ? answer : calls.whileAllowed(answer);
   }
 
@@ -137,31 +138,37 @@ public class TaskResource {
     return cursors.open(list, caller.tenant(), cursor).orElseThrow(Parameters::foreignCursor);
   }
 
-  private Uni<Response> answer(
-      String id, TaskInQueue found, int past, Duration most, @Nullable String ifNoneMatch) {
+  /**
+   * What is asked for.
+   *
+   * @param moment of {@link FinalTasks} before it is read
+   */
+  private record Asked(String id, @Nullable String ifNoneMatch, long moment) {}
+
+  private Uni<Response> answer(Asked asked, TaskInQueue found, int past, Duration most) {
     Task task = found.task();
     if (most.isZero()) {
       return Uni.createFrom()
           .item(
               task.status() == TaskStatus.QUEUED
                   ? answer(view(task, found.queueStatus()))
-                  : answer(id, task, ifNoneMatch));
+                  : answer(asked, task));
     }
     int seen = past < 0 ? task.sequence() : past;
     Predicate<Task> news = now -> now.sequence() > seen || now.status().isFinal();
-    return longPoll.until(task, news, most).map(waited -> answer(id, waited.task(), ifNoneMatch));
+    return longPoll.until(task, news, most).map(waited -> answer(asked, waited.task()));
   }
 
   /** What waits in our queue shows its place there, which moves without a change of the task. */
-  private Response answer(String id, Task task, @Nullable String ifNoneMatch) {
+  private Response answer(Asked asked, Task task) {
     if (task.status() == TaskStatus.QUEUED) {
       return answer(TaskView.of(task));
     }
     if (task.status().isFinal()) {
-      FinalTasks.Answer ended = finals.keep(id, task);
-      return answer(ended.tag(), ended.body(), ifNoneMatch);
+      FinalTasks.Answer ended = finals.keep(asked.id(), task, asked.moment());
+      return answer(ended.tag(), ended.body(), asked.ifNoneMatch());
     }
-    return answer(FinalTasks.tag(task), TaskView.of(task), ifNoneMatch);
+    return answer(FinalTasks.tag(task), TaskView.of(task), asked.ifNoneMatch());
   }
 
   private static Response answer(String tag, Object entity, @Nullable String ifNoneMatch) {

@@ -44,6 +44,11 @@ public final class Newest<K, V> {
     }
   }
 
+  /** Lets go of one. */
+  public void remove(K key) {
+    cache.invalidate(key);
+  }
+
   /** Lets go of those whose values are such. */
   public void removeIf(Predicate<V> such) {
     cache.asMap().values().removeIf(such);

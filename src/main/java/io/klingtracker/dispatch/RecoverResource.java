@@ -42,7 +42,8 @@ public class RecoverResource {
    */
   @POST
   @Admin
-  @Operation(summary = "After a restore: ask Kling about all that waits, then dispatch; counts first")
+  @Operation(
+      summary = "After a restore: ask Kling about all that waits, then dispatch; counts first")
   public CountedAct.Answer recover(@Nullable RecoverRequest request) {
     int waiting = recovery.waiting();
     Integer confirm = request == null ? null : request.confirm();

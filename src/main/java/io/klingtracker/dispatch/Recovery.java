@@ -14,7 +14,6 @@ import jakarta.inject.Inject;
 import jakarta.inject.Singleton;
 import java.time.Clock;
 import java.time.Duration;
-import java.time.Instant;
 import java.util.ArrayList;
 import java.util.Collection;
 import java.util.HashMap;
@@ -66,8 +65,7 @@ class Recovery {
     this(store, kling.accounts().keySet(), clock, registry);
   }
 
-  Recovery(
-      RecoveryStore store, Collection<String> accounts, Clock clock, MeterRegistry registry) {
+  Recovery(RecoveryStore store, Collection<String> accounts, Clock clock, MeterRegistry registry) {
     this.store = store;
     this.accounts = List.copyOf(new TreeSet<>(accounts));
     this.clock = clock;

@@ -133,6 +133,8 @@ class Retention {
       paused = false;
       return false;
     }
+    // What is to be erased waits for nobody.
+    store.eraseLate(clock.instant().minus(LATE));
     if (isBehind()) {
       return false;
     }
@@ -206,14 +208,12 @@ class Retention {
   }
 
   /**
-   * Removes what came of tasks while they were erased, and forgets erasures of long ago.
+   * Forgets erasures of long ago.
    *
    * @return whether there may be more
    */
   boolean forgetErased() {
-    Instant now = clock.instant();
-    store.eraseLate(now.minus(LATE));
-    return store.forgetErased(now.minus(KEEP_ERASED), batch) == batch;
+    return store.forgetErased(clock.instant().minus(KEEP_ERASED), batch) == batch;
   }
 
   private void endRound() {

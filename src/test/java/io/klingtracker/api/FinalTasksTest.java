@@ -64,7 +64,7 @@ class FinalTasksTest {
     int remembered = 0;
     for (int i = from; i < to; i++) {
       if (finals.get("acme", "task-" + i) == null) {
-        finals.keep("task-" + i, ended("task-" + i, "{}"));
+        finals.keep("task-" + i, ended("task-" + i, "{}"), finals.moment());
       } else {
         remembered++;
       }
@@ -83,7 +83,8 @@ class FinalTasksTest {
 
   @Test
   void a_remembered_answer_is_what_is_shown_of_the_task() throws IOException {
-    FinalTasks.Answer first = finals.keep("mine", ended("task-1", "{\"videos\":[]}"));
+    FinalTasks.Answer first =
+        finals.keep("mine", ended("task-1", "{\"videos\":[]}"), finals.moment());
     FinalTasks.Answer again = finals.get("acme", "mine");
 
     assertNotNull(again);
@@ -98,7 +99,7 @@ class FinalTasksTest {
 
   @Test
   void another_tenant_finds_nothing() {
-    finals.keep("task-1", ended("task-1", "{}"));
+    finals.keep("task-1", ended("task-1", "{}"), finals.moment());
 
     assertNull(finals.get("other", "task-1"));
   }
@@ -107,7 +108,7 @@ class FinalTasksTest {
   void a_long_result_is_answered_and_not_remembered() {
     String longResult = "{\"x\":\"" + "y".repeat(20_000) + "\"}";
 
-    FinalTasks.Answer answer = finals.keep("task-1", ended("task-1", longResult));
+    FinalTasks.Answer answer = finals.keep("task-1", ended("task-1", longResult), finals.moment());
 
     assertEquals(true, answer.body().length > 20_000);
     assertNull(finals.get("acme", "task-1"));
@@ -126,5 +127,17 @@ class FinalTasksTest {
     asked(0, 3);
     finals.forget(Set.of());
     assertNull(finals.get("acme", "task-2"));
+  }
+
+  @Test
+  void a_task_that_was_read_before_a_removal_is_not_remembered_after_it() {
+    long moment = finals.moment();
+    finals.forget(Set.of("task-1"));
+
+    assertNotNull(finals.keep("task-1", ended("task-1", "{}"), moment));
+
+    assertNull(finals.get("acme", "task-1"));
+    finals.keep("task-2", ended("task-2", "{}"), finals.moment());
+    assertNotNull(finals.get("acme", "task-2"));
   }
 }

@@ -40,7 +40,9 @@ class RecoveryTest extends HurriedStack {
   private void dump(Handle h) {
     h.execute("drop schema if exists dump cascade");
     h.execute("create schema dump");
-    tables(h).forEach(table -> h.execute("create table dump.%1$s as table public.%1$s".formatted(table)));
+    tables(h)
+        .forEach(
+            table -> h.execute("create table dump.%1$s as table public.%1$s".formatted(table)));
   }
 
   private static void restore(Handle h) {
@@ -48,7 +50,8 @@ class RecoveryTest extends HurriedStack {
     for (String table : tables(h)) {
       h.execute("delete from public." + table);
       h.execute(
-          "insert into public.%1$s overriding system value select * from dump.%1$s".formatted(table));
+          "insert into public.%1$s overriding system value select * from dump.%1$s"
+              .formatted(table));
     }
     h.execute("drop schema dump cascade");
   }
@@ -83,8 +86,7 @@ class RecoveryTest extends HurriedStack {
     Replica alone = another();
     AtomicBoolean done = new AtomicBoolean();
     Recovery recovery =
-        new Recovery(
-            new RecoveryStore(jdbi), List.of("default"), clock, new SimpleMeterRegistry());
+        new Recovery(new RecoveryStore(jdbi), List.of("default"), clock, new SimpleMeterRegistry());
     recovery.onDone(() -> done.set(true));
     assertEquals(TASKS, recovery.waiting());
     recovery.begin();
@@ -113,8 +115,7 @@ class RecoveryTest extends HurriedStack {
 
   private Recovery recovery(String... accounts) {
     Recovery recovery =
-        new Recovery(
-            new RecoveryStore(jdbi), List.of(accounts), still, new SimpleMeterRegistry());
+        new Recovery(new RecoveryStore(jdbi), List.of(accounts), still, new SimpleMeterRegistry());
     recovery.onDone(() -> over.set(true));
     return recovery;
   }
@@ -122,7 +123,8 @@ class RecoveryTest extends HurriedStack {
   private void nobodyHasIt() {
     jdbi.useTransaction(
         h -> {
-          h.execute("update dispatch_queue set sent_at = null, doubt = null where sent_at is not null");
+          h.execute(
+              "update dispatch_queue set sent_at = null, doubt = null where sent_at is not null");
           h.execute("delete from open_task");
         });
   }
@@ -180,7 +182,6 @@ class RecoveryTest extends HurriedStack {
     assertEquals(
         1,
         Rows.count(
-            jdbi,
-            "dispatch_queue where sent_at is not null and prompt_hash = sha256('a cat')"));
+            jdbi, "dispatch_queue where sent_at is not null and prompt_hash = sha256('a cat')"));
   }
 }
