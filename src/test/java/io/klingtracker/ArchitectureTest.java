@@ -94,7 +94,7 @@ class ArchitectureTest {
           feed -> database loops problem request retry secret task tenant watch
           klingapi -> egress http json kling problem request catalog database secret share task tenant upstream watch
           reconcile -> cache database kling loops presence problem request retry catalog task tenant time upstream watch
-          retention -> catalog database loops presence problem request task tenant
+          retention -> catalog database loops presence problem request storage task tenant time
           webhook -> cache database egress loops presence problem request retry catalog secret share signature task tenant time
           """);
 

@@ -68,7 +68,7 @@ final class Row61LockedMigration extends Row {
           "alter table task drop column custody_url, drop column results",
           """
           drop table task_label, removed_use, feed_removed, erased_event, task_sum, task_sum_place, custody_queue,
-            custody_copy, charged_call
+            custody_copy, charged_call, archive_part, expiry_place
           """,
           "drop index made_at_kling_media",
           "delete from task_event where type is not null",

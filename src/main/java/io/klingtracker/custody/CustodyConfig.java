@@ -1,6 +1,7 @@
 package io.klingtracker.custody;
 
 import io.smallrye.config.ConfigMapping;
+import io.smallrye.config.WithDefault;
 import java.time.Duration;
 import java.util.Optional;
 
@@ -16,6 +17,10 @@ public interface CustodyConfig {
 
   /** {@code file:///absolute/folder}, the same for all replicas; results are not copied without. */
   Optional<String> url();
+
+  /** How long before Kling deletes a result without a copy that is told; less than its life. */
+  @WithDefault("3D")
+  Duration warn();
 
   /** How long copies are kept; for ever without. */
   Optional<Duration> keep();

@@ -225,8 +225,12 @@ class RemovalStore {
         .list();
   }
 
-  /** Removes those of them that still are as they were and owe nothing. */
-  List<Removed> remove(List<Candidate> candidates) {
+  /**
+   * Removes those of them that still are as they were and owe nothing.
+   *
+   * @param archive has them first
+   */
+  List<Removed> remove(List<Candidate> candidates, Archive archive) {
     if (candidates.isEmpty()) {
       return List.of();
     }
@@ -235,9 +239,14 @@ class RemovalStore {
           if (!handle.createQuery(ALONE).mapTo(Boolean.class).one()) {
             return List.of();
           }
+          archive.deleteBegun();
           List<String> locked = lock(handle, candidates);
-          // What came while we waited for nobody is seen by the next statement.
-          return locked.isEmpty() ? new ArrayList<Removed>() : remove(handle, locked);
+          if (locked.isEmpty()) {
+            return List.of();
+          }
+          // What came while we waited for nobody is seen by the next statements.
+          List<String> archived = archive.write(handle, locked);
+          return archived.isEmpty() ? new ArrayList<Removed>() : remove(handle, archived);
         });
   }
 

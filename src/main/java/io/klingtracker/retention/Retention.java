@@ -45,6 +45,9 @@ class Retention {
   /** From the end of a round to the next one. */
   static final Duration ROUND = Duration.ofMinutes(1);
 
+  /** From one look for manifests to be written to the next. */
+  static final Duration LIST = Duration.ofSeconds(30);
+
   /** Nothing is removed while an event or callback has waited for so long. */
   static final Duration BEHIND = Duration.ofSeconds(10);
 
@@ -58,6 +61,7 @@ class Retention {
   private static final int REST = 4;
 
   private final RemovalStore store;
+  private final Archive archive;
   private final AgedRows rows;
   private final AuditMonths months;
   private final Ages ages;
@@ -80,12 +84,14 @@ class Retention {
   private List<Aged> aged = List.of();
 
   private long notBefore = System.nanoTime();
+  private long listNotBefore = System.nanoTime();
   private volatile boolean paused;
   private volatile @Nullable Instant oldest;
 
   @Inject
   Retention(
       RemovalStore store,
+      Archive archive,
       AgedRows rows,
       AuditMonths months,
       RetentionConfig config,
@@ -95,6 +101,7 @@ class Retention {
       MeterRegistry registry,
       Loops loops) {
     this.store = store;
+    this.archive = archive;
     this.rows = rows;
     this.months = months;
     this.ages = new Ages(config);
@@ -144,6 +151,7 @@ class Retention {
     more |= removeRequests();
     more |= forgetErased();
     more |= rows.removeBatch();
+    more |= listArchived();
     if (more) {
       notBefore = began + (System.nanoTime() - began) * (REST + 1);
     } else {
@@ -176,7 +184,7 @@ class Retention {
     }
     List<Candidate> candidates = store.candidates(aged, after, batch);
     oldest = candidates.stream().map(Candidate::ended).min(Comparator.naturalOrder()).orElse(null);
-    List<Removed> gone = store.remove(candidates);
+    List<Removed> gone = store.remove(candidates, archive);
     if (!gone.isEmpty()) {
       removed.increment(gone.size());
       removals.fire(new TasksRemoved(gone.stream().map(Removed::taskId).sorted().toList()));
@@ -214,6 +222,17 @@ class Retention {
    */
   boolean forgetErased() {
     return store.forgetErased(clock.instant().minus(KEEP_ERASED), batch) == batch;
+  }
+
+  /** Every part of a day rewrites its manifest, so that they share it. */
+  private boolean listArchived() {
+    long now = System.nanoTime();
+    if (now < listNotBefore) {
+      return false;
+    }
+    boolean more = archive.deleteErased() | archive.list();
+    listNotBefore = more ? now : now + LIST.toNanos();
+    return more;
   }
 
   private void endRound() {

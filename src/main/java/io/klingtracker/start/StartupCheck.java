@@ -20,11 +20,13 @@ import io.klingtracker.kling.KlingConfig;
 import io.klingtracker.kling.ParallelSlots;
 import io.klingtracker.klingapi.ApiConfig;
 import io.klingtracker.reconcile.ReconcileConfig;
+import io.klingtracker.retention.ArchiveConfig;
 import io.klingtracker.retention.RetentionConfig;
 import io.klingtracker.secret.SecretConfig;
 import io.klingtracker.storage.Storage;
 import io.klingtracker.task.TaskConfig;
 import io.klingtracker.tenant.ConsoleConfig;
+import io.klingtracker.task.Tasks;
 import io.klingtracker.tenant.OidcConfig;
 import io.klingtracker.tenant.TenantConfig;
 import io.klingtracker.upstream.ResultConfig;
@@ -101,7 +103,8 @@ public final class StartupCheck {
           FirstSecretConfig.class,
           FeedConfig.class,
           RetentionConfig.class,
-          CustodyConfig.class);
+          CustodyConfig.class,
+          ArchiveConfig.class);
 
   private static final String PRINT = "--print-config";
   private static final int MAX_PORT = 65_535;
@@ -225,6 +228,10 @@ public final class StartupCheck {
     waits();
     retention();
     custody();
+    config
+        .getConfigMapping(ArchiveConfig.class)
+        .url()
+        .ifPresent(url -> storage("tracker.archive.url", url));
     operators();
     for (Class<?> mapping : MAPPINGS) {
       ConfigMapping root = mapping.getAnnotation(ConfigMapping.class);
@@ -402,6 +409,9 @@ public final class StartupCheck {
   /** Copies that cannot be made would be missed only when Kling's links are dead. */
   private void custody() {
     CustodyConfig custody = config.getConfigMapping(CustodyConfig.class);
+    if (custody.warn().compareTo(Tasks.RESULT_LIFE) >= 0) {
+      faults.add("tracker.custody.warn", "must be shorter than 30D, is " + custody.warn());
+    }
     custody
         .keep()
         .filter(

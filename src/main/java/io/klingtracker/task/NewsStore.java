@@ -14,7 +14,6 @@ import jakarta.inject.Singleton;
 import java.sql.ResultSet;
 import java.sql.SQLException;
 import java.time.Clock;
-import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.Comparator;
@@ -82,9 +81,6 @@ class NewsStore {
     all.put("moved", MOVED);
     return SqlFile.read(NewsStore.class, file, all);
   }
-
-  /** How long Kling keeps a result, by its documentation; counted from when we received it. */
-  static final Duration RESULT_LIFE = Duration.ofDays(30);
 
   private final Jdbi jdbi;
   private final Clock clock;
@@ -184,7 +180,7 @@ class NewsStore {
         .bind("now", now)
         .bind("accountCurrencies", accountCurrencies())
         .bind("listCurrency", UnitPrice.currency())
-        .bind("resultLife", RESULT_LIFE.toSeconds() + " seconds")
+        .bind("resultLife", Tasks.RESULT_LIFE.toSeconds() + " seconds")
         .bind("contentBase", content.url());
   }
 

@@ -11,6 +11,7 @@ import io.opentelemetry.api.trace.SpanContext;
 import jakarta.enterprise.event.Event;
 import jakarta.inject.Inject;
 import jakarta.inject.Singleton;
+import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
@@ -35,6 +36,9 @@ public class Tasks {
    * Lines of a task's history in one answer; half as many are kept of news that changed nothing.
    */
   public static final int MAX_TIMELINE = 1000;
+
+  /** How long Kling keeps a result, by its documentation; counted from when we received it. */
+  public static final Duration RESULT_LIFE = Duration.ofDays(30);
 
   /** Longer than any id that we store. */
   private static final int MAX_ID = 1024;

@@ -24,6 +24,10 @@ host_events as (delete from webhook_host_event e using gone g where e.tenant_id 
 copies as (
   update custody_copy c set erased_at = cast(:now as timestamptz) from gone g where c.tenant_id = g.id and c.erased_at is null
 ),
+-- What was archived of its tasks: deleted by whoever writes the archive.
+parts as (
+  update archive_part a set erased_at = cast(:now as timestamptz) from gone g where a.tenant_id = g.id and a.erased_at is null
+),
 -- Host queues.
 queues as (delete from webhook_lane l using gone g where l.tenant_id = g.id)
 delete from tenant t using gone g where t.id = g.id returning t.id

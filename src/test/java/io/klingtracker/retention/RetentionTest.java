@@ -97,8 +97,21 @@ class RetentionTest {
       ReplicaId me,
       NotifyingEvent<TasksRemoved> removals,
       MeterRegistry registry) {
+    return of(jdbi, NoArchive.on(jdbi, clock), config, clock, me, removals, registry);
+  }
+
+  /** The same with an archive. */
+  static Retention of(
+      Jdbi jdbi,
+      Archive archive,
+      RetentionConfig config,
+      Clock clock,
+      ReplicaId me,
+      NotifyingEvent<TasksRemoved> removals,
+      MeterRegistry registry) {
     return new Retention(
         new RemovalStore(jdbi),
+        archive,
         new AgedRows(jdbi, config, clock, registry),
         new AuditMonths(jdbi, new AuditLog(jdbi, clock), config, clock, registry),
         config,

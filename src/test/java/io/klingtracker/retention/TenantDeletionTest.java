@@ -42,11 +42,13 @@ class TenantDeletionTest {
   private static final Set<String> TABLES =
       Set.of(
           "api_key",
+          "archive_part",
           "custody_copy",
           "custody_queue",
           "dispatch_queue",
           "dispatch_turn",
           "erased_event",
+          "expiry_place",
           "feed_removed",
           "idempotency_key",
           "made_at_kling",
@@ -67,8 +69,8 @@ class TenantDeletionTest {
           "webhook_secret",
           "webhook_settled");
 
-  /** What tells of the erased tasks, and of copies that are to be deleted; to go later. */
-  private static final Set<String> STAY = Set.of("task_event", "erased_event", "custody_copy");
+  /** What tells of the erased tasks, and of copies and files to be deleted; to go later. */
+  private static final Set<String> STAY = Set.of("task_event", "erased_event", "custody_copy", "archive_part");
 
   private final Jdbi jdbi = DATABASE.jdbi();
   private final TestClock clock = new TestClock(NOW);
@@ -137,6 +139,8 @@ class TenantDeletionTest {
         "insert into custody_queue (task_id, tenant_id, due_at) values (?, ?, now())",
         task,
         tenant);
+    h.execute("insert into archive_part (tenant_id, day, number) values (?, '2026-01-31', 1)", tenant);
+    h.execute("insert into expiry_place values (?, 1, 1)", tenant);
     h.execute("insert into dispatch_turn values ('video', 'm', ?, 1)", tenant);
     h.execute("insert into feed_removed values (?, 1, 1, 1)", tenant);
     h.execute(
@@ -225,6 +229,9 @@ class TenantDeletionTest {
     assertEquals(
         List.of("acme"),
         Rows.texts(jdbi, "select tenant_id from custody_copy where erased_at is not null"));
+    assertEquals(
+        List.of("acme"),
+        Rows.texts(jdbi, "select tenant_id from archive_part where erased_at is not null"));
     assertEquals(others, rowsOf("other"));
     assertEquals(1, Rows.count(jdbi, "rate_use"));
     assertEquals(2, Rows.count(jdbi, "task_event where tenant_id = 'acme'"), "of each erasure one");

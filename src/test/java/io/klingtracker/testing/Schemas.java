@@ -19,6 +19,7 @@ public final class Schemas {
   private static final ObjectMapper JSON = new ObjectMapper();
   private static final JsonSchema EVENT = schema("task-status-changed.v1.json");
   private static final JsonSchema ERASED = schema("task-erased.v1.json");
+  private static final JsonSchema EXPIRING = schema("task-result-expiring.v1.json");
   private static final JsonSchema HOST = schema("webhook-host.v1.json");
   private static final JsonSchema TASK = schema("task.v1.json");
 
@@ -32,6 +33,11 @@ public final class Schemas {
   /** Fails unless the text is the event of an erasure as published; returns it read. */
   public static JsonNode erased(String text) {
     return check(ERASED, text);
+  }
+
+  /** Fails unless the text is the event of a result about to end as published; returns it read. */
+  public static JsonNode expiring(String text) {
+    return check(EXPIRING, text);
   }
 
   /** Fails unless the text is a task as published; returns it read. */
