@@ -25,6 +25,7 @@ import jakarta.ws.rs.core.MediaType;
 import jakarta.ws.rs.core.Response;
 import java.nio.file.Files;
 import java.time.Clock;
+import java.time.Duration;
 import java.util.Optional;
 import org.eclipse.microprofile.openapi.annotations.Operation;
 import org.eclipse.microprofile.openapi.annotations.enums.SchemaType;
@@ -40,12 +41,17 @@ public class ContentResource {
 
   private static final int LAST = ResultItem.MAX - 1;
 
+  /** Of links to what is in a bucket: long enough to begin to fetch it. */
+  static final Duration LINK = Duration.ofMinutes(15);
+
+
   private final Tasks tasks;
   private final CustodyStore store;
   private final CustodyLifecycle custody;
   private final ContentLinks links;
   private final Downloads downloads;
   private final CurrentCaller caller;
+  private final @Nullable String publicBase;
   private final Clock clock;
 
   @Inject
@@ -56,6 +62,7 @@ public class ContentResource {
       ContentLinks links,
       Downloads downloads,
       CurrentCaller caller,
+      CustodyConfig config,
       Clock clock) {
     this.tasks = tasks;
     this.store = store;
@@ -63,6 +70,8 @@ public class ContentResource {
     this.links = links;
     this.downloads = downloads;
     this.caller = caller;
+    this.publicBase =
+        config.publicBase().map(base -> base.toString().replaceAll("/+$", "") + "/").orElse(null);
     this.clock = clock;
   }
 
@@ -113,10 +122,7 @@ public class ContentResource {
         storage.isPresent() ? store.copy(tenant, taskId, which) : Optional.empty();
     ContentPlace content = ContentPlace.of(task.orElse(null), which, copy, clock.instant());
     if (content instanceof ContentPlace.AtKling kling) {
-      return Response.status(Response.Status.FOUND)
-          .header("Location", kling.url())
-          .header("Cache-Control", "private, no-store")
-          .build();
+      return elsewhere(kling.url());
     }
     Kept kept = ((ContentPlace.Copy) content).kept();
     String tag = "\"" + kept.sha256() + "\"";
@@ -133,7 +139,14 @@ public class ContentResource {
 
   private Response file(
       Storage storage, Kept kept, String tag, @Nullable String range, String tenant) {
-    java.nio.file.Path path = storage.file(kept.object()).path();
+    if (publicBase != null) {
+      return elsewhere(publicBase + kept.object());
+    }
+    Storage.Place place = storage.place(kept.object(), LINK);
+    if (place instanceof Storage.Link link) {
+      return elsewhere(link.url().toString());
+    }
+    java.nio.file.Path path = ((Storage.StoredFile) place).path();
     if (!Files.isReadable(path)) {
       throw new ProblemException(
           ErrorCode.CONTENT_GONE, "the copy of the result is not where it was kept");
@@ -159,6 +172,13 @@ public class ContentResource {
                     .formatted(bytes.start(), bytes.start() + bytes.length() - 1, kept.bytes()))
             .build()
         : answer.build();
+  }
+
+  private static Response elsewhere(String url) {
+    return Response.status(Response.Status.FOUND)
+        .header("Location", url)
+        .header("Cache-Control", "private, no-store")
+        .build();
   }
 
   private static Response.ResponseBuilder headers(Response.ResponseBuilder answer, String tag) {

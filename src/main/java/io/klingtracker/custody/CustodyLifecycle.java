@@ -9,6 +9,7 @@ import io.klingtracker.loops.WorkLoop;
 import io.klingtracker.presence.Presence;
 import io.klingtracker.presence.ReplicaId;
 import io.klingtracker.storage.Storage;
+import io.klingtracker.storage.StorageConfig;
 import io.klingtracker.task.ResultsKept;
 import io.klingtracker.task.TaskStatus;
 import io.klingtracker.task.TasksChanged;
@@ -52,6 +53,7 @@ class CustodyLifecycle {
   @Inject
   CustodyLifecycle(
       CustodyConfig config,
+      StorageConfig buckets,
       CustodyStore store,
       ResultConfig results,
       TargetConfig targets,
@@ -69,8 +71,8 @@ class CustodyLifecycle {
       copying = null;
       return;
     }
-    Storage folder = Storage.of(config.url().get());
-    storage = folder;
+    Storage place = Storage.of(config.url().get(), buckets);
+    storage = place;
     DnsResolver resolver = new DnsResolver(CONNECT, targets.dnsServer().orElse(null));
     PinnedClient client =
         new PinnedClient(
@@ -86,10 +88,10 @@ class CustodyLifecycle {
             new Copier(
                 client,
                 new ResultHosts(results.resultHosts()),
-                folder,
+                place,
                 Copier.MAX_BYTES,
                 Copier.IDLE),
-            folder,
+            place,
             config.keep(),
             events,
             executor,
@@ -112,7 +114,7 @@ class CustodyLifecycle {
     custody.wakeBy(loop::wake);
     presence.frees("custody", "custody_queue", loop::wake);
     loops.add(WorkLoop.named("custody-sweep").every(SWEEP).work(custody::deleteOnce));
-    custody.deleteLeft();
+    executor.execute(custody::deleteLeft);
   }
 
   void onChange(@Observes TasksChanged changes) {

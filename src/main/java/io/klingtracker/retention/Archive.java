@@ -11,6 +11,7 @@ import io.klingtracker.retention.ArchiveStore.Begun;
 import io.klingtracker.retention.ArchiveStore.Day;
 import io.klingtracker.retention.ArchiveStore.Part;
 import io.klingtracker.storage.Storage;
+import io.klingtracker.storage.StorageConfig;
 import io.klingtracker.task.TaskView;
 import io.klingtracker.time.Rfc3339;
 import io.micrometer.core.instrument.Counter;
@@ -72,11 +73,12 @@ class Archive {
   @Inject
   Archive(
       ArchiveConfig config,
+      StorageConfig buckets,
       ArchiveStore store,
       ObjectMapper json,
       Clock clock,
       MeterRegistry meters) {
-    this.storage = config.url().map(Storage::of).orElse(null);
+    this.storage = config.url().map(url -> Storage.of(url, buckets)).orElse(null);
     this.store = store;
     this.json = json;
     this.clock = clock;

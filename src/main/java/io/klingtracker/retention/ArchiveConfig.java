@@ -7,6 +7,9 @@ import java.util.Optional;
 @ConfigMapping(prefix = "tracker.archive")
 public interface ArchiveConfig {
 
-  /** {@code file:///absolute/folder}, the same for all replicas; they are not written without. */
+  /**
+   * {@code file:///absolute/folder}, the same for all replicas, or {@code s3://bucket/prefix}; they
+   * are not written without.
+   */
   Optional<String> url();
 }

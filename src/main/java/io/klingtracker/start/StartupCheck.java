@@ -24,6 +24,7 @@ import io.klingtracker.retention.ArchiveConfig;
 import io.klingtracker.retention.RetentionConfig;
 import io.klingtracker.secret.SecretConfig;
 import io.klingtracker.storage.Storage;
+import io.klingtracker.storage.StorageConfig;
 import io.klingtracker.task.TaskConfig;
 import io.klingtracker.tenant.ConsoleConfig;
 import io.klingtracker.task.Tasks;
@@ -104,6 +105,7 @@ public final class StartupCheck {
           FeedConfig.class,
           RetentionConfig.class,
           CustodyConfig.class,
+          StorageConfig.class,
           ArchiveConfig.class);
 
   private static final String PRINT = "--print-config";
@@ -422,14 +424,24 @@ public final class StartupCheck {
             age ->
                 faults.add("tracker.custody.keep", "must be a time from 1h to 36500D, is " + age));
     if (custody.url().isEmpty()) {
-      custody
-          .keep()
-          .ifPresent(
-              age ->
-                  faults.add("tracker.custody.keep", "does nothing without tracker.custody.url"));
+      if (custody.keep().isPresent()) {
+        faults.add("tracker.custody.keep", "does nothing without tracker.custody.url");
+      }
+      if (custody.publicBase().isPresent()) {
+        faults.add("tracker.custody.public-base", "does nothing without tracker.custody.url");
+      }
       return;
     }
     storage("tracker.custody.url", custody.url().get());
+    custody
+        .publicBase()
+        .ifPresent(
+            base -> {
+              web("tracker.custody.public-base", base.toString());
+              if (!custody.url().get().startsWith("s3:")) {
+                faults.add("tracker.custody.public-base", "is of a bucket alone");
+              }
+            });
     if (config.getConfigMapping(ResultConfig.class).resultHosts().isEmpty()) {
       faults.add("kling.result-hosts", "must name Kling's hosts with tracker.custody.url");
     }
@@ -437,7 +449,7 @@ public final class StartupCheck {
 
   private void storage(String key, String url) {
     try {
-      Storage.of(url).check();
+      Storage.of(url, config.getConfigMapping(StorageConfig.class)).check();
     } catch (IllegalArgumentException | IOException e) {
       faults.add(key, e.getMessage() + ", is " + url);
     }

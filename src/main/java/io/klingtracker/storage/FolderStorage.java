@@ -13,6 +13,7 @@ import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
+import java.time.Duration;
 import java.time.Instant;
 import java.util.HexFormat;
 import java.util.concurrent.ThreadLocalRandom;
@@ -50,7 +51,7 @@ final class FolderStorage implements Storage {
       // Said below, with what is expected.
     }
     throw new IllegalArgumentException(
-        "must be the URL of a folder, such as file:///var/lib/results");
+        "must be the URL of a folder or bucket, such as file:///var/lib/results or s3://results/tracker");
   }
 
   @Override
@@ -139,7 +140,7 @@ final class FolderStorage implements Storage {
   }
 
   @Override
-  public StoredFile file(String name) {
+  public Place place(String name, Duration life) {
     return new StoredFile(path(name));
   }
 

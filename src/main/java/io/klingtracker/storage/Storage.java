@@ -2,7 +2,9 @@ package io.klingtracker.storage;
 
 import java.io.IOException;
 import java.io.InputStream;
+import java.net.URI;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.time.Instant;
 import java.util.regex.Pattern;
 
@@ -16,8 +18,14 @@ public interface Storage {
   /** What a name must match. */
   Pattern NAME = Pattern.compile("[A-Za-z0-9_-][A-Za-z0-9._-]*(/[A-Za-z0-9_-][A-Za-z0-9._-]*)*");
 
-  /** A file of this machine that holds an object, and nothing else. */
-  record StoredFile(Path path) {}
+  /** Where an object is had. */
+  sealed interface Place {}
+
+  /** A file of this machine that holds an object, and nothing else; there or not. */
+  record StoredFile(Path path) implements Place {}
+
+  /** A URL that anybody can use who has it, for a time. */
+  record Link(URI url) implements Place {}
 
   /**
    * Keeps what a stream gives until its end, under a name that is replaced if it is in use; durable
@@ -35,8 +43,12 @@ public interface Storage {
    */
   InputStream get(String name) throws IOException;
 
-  /** The file that holds an object, there or not. */
-  StoredFile file(String name);
+  /**
+   * Where an object is had, be it there or not. Asks nobody.
+   *
+   * @param life of a link
+   */
+  Place place(String name, Duration life);
 
   /** Removes an object; one that is not there is removed already. */
   void delete(String name) throws IOException;
@@ -59,10 +71,13 @@ public interface Storage {
   /**
    * The storage behind a URL.
    *
-   * @param url {@code file:///absolute/folder}
+   * @param url {@code file:///absolute/folder} or {@code s3://bucket/prefix}
+   * @param config of buckets
    * @throws IllegalArgumentException when it is none; the message completes "the setting …"
    */
-  static Storage of(String url) {
-    return new FolderStorage(FolderStorage.folder(url));
+  static Storage of(String url, StorageConfig config) {
+    return url.startsWith("s3:")
+        ? new S3Storage(url, config)
+        : new FolderStorage(FolderStorage.folder(url));
   }
 }

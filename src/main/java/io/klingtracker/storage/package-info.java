@@ -1,4 +1,4 @@
-/** Where large things are kept outside the database: a folder that all replicas share. */
+/** Where large things are kept outside the database: a folder that all replicas share, or a bucket. */
 @NullMarked
 package io.klingtracker.storage;
 

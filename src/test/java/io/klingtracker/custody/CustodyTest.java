@@ -18,6 +18,7 @@ import io.klingtracker.egress.TargetPolicy;
 import io.klingtracker.presence.DeadClaims;
 import io.klingtracker.presence.ReplicaId;
 import io.klingtracker.storage.Storage;
+import io.klingtracker.storage.StorageConfig;
 import io.klingtracker.task.GivenTask;
 import io.klingtracker.task.News;
 import io.klingtracker.task.Source;
@@ -27,6 +28,7 @@ import io.klingtracker.task.TasksOnDatabase;
 import io.klingtracker.testing.NotifyingEvent;
 import io.klingtracker.testing.Rows;
 import io.klingtracker.testing.SameThread;
+import io.klingtracker.testing.Settings;
 import io.klingtracker.testing.TestClock;
 import io.klingtracker.testing.TestDatabase;
 import io.klingtracker.upstream.ResultHosts;
@@ -43,6 +45,7 @@ import java.time.Instant;
 import java.util.ArrayList;
 import java.util.HexFormat;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.TreeSet;
@@ -116,7 +119,8 @@ class CustodyTest {
       Optional<Duration> keep,
       long most,
       List<String> hosts) {
-    Storage storage = Storage.of(folder.toUri().toString());
+    Storage storage = Storage.of(
+            folder.toUri().toString(), Settings.of(StorageConfig.class, Map.of()));
     return new Custody(
         store,
         new Copier(client(), new ResultHosts(hosts), storage, most, idle),

@@ -7,6 +7,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import io.klingtracker.presence.ReplicaId;
+import io.klingtracker.storage.StorageConfig;
 import io.klingtracker.task.GivenTask;
 import io.klingtracker.task.News;
 import io.klingtracker.task.Source;
@@ -74,6 +75,7 @@ class ArchiveTest {
     return new Archive(
         Settings.of(
             ArchiveConfig.class, Map.of("tracker.archive.url", folder.toUri().toString())),
+        Settings.of(StorageConfig.class, Map.of()),
         new ArchiveStore(jdbi),
         JSON,
         clock,

@@ -1,6 +1,7 @@
 package io.klingtracker.retention;
 
 import com.fasterxml.jackson.databind.ObjectMapper;
+import io.klingtracker.storage.StorageConfig;
 import io.klingtracker.testing.Settings;
 import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
 import java.time.Clock;
@@ -15,6 +16,7 @@ final class NoArchive {
   static Archive on(Jdbi jdbi, Clock clock) {
     return new Archive(
         Settings.of(ArchiveConfig.class, Map.of()),
+        Settings.of(StorageConfig.class, Map.of()),
         new ArchiveStore(jdbi),
         new ObjectMapper(),
         clock,

@@ -73,6 +73,14 @@ class StartupCheckTest {
     "kling.trusted-certificates, pom.xml",
     "tracker.operator.port, 0",
     "tracker.operator.port, 70000",
+    "tracker.custody.url, /var/lib/results",
+    "tracker.custody.url, s3://No/bucket",
+    "tracker.custody.url, file:///proc/no/such",
+    "tracker.custody.keep, 30D",
+    "tracker.custody.keep, 5m",
+    "tracker.custody.warn, 30D",
+    "tracker.custody.public-base, https://cdn.example.com",
+    "tracker.archive.url, results",
   })
   void a_missing_or_senseless_value_is_one_line_that_names_the_key(String key, String value) {
     Map<String, String> bad = new HashMap<>(GOOD);
