@@ -4,6 +4,7 @@ import io.klingtracker.request.Nearest;
 import io.smallrye.config.ConfigMapping;
 import io.smallrye.config.EnvConfigSource;
 import io.smallrye.config.SmallRyeConfig;
+import io.smallrye.config.WithDefault;
 import java.lang.reflect.Method;
 import java.lang.reflect.Modifier;
 import java.lang.reflect.ParameterizedType;
@@ -14,8 +15,11 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
+import java.util.SortedMap;
 import java.util.SortedSet;
+import java.util.TreeMap;
 import java.util.TreeSet;
+import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.stream.Stream;
 import org.eclipse.microprofile.config.spi.ConfigSource;
@@ -44,42 +48,83 @@ final class KnownSettings {
   /** An element of a list, at the end of a variable. */
   private static final String INDEX = "(_[0-9]+_?)?";
 
-  private final SortedSet<String> names;
+  /** Names, and the default of each that has one. */
+  private final SortedMap<String, Optional<String>> settings;
   private final List<Pattern> keys;
   private final List<Pattern> variables;
 
-  private KnownSettings(SortedSet<String> names) {
-    this.names = names;
-    this.keys = names.stream().map(KnownSettings::key).toList();
-    this.variables = names.stream().map(KnownSettings::variable).toList();
+  private KnownSettings(SortedMap<String, Optional<String>> settings) {
+    this.settings = settings;
+    this.keys = settings.keySet().stream().map(KnownSettings::key).toList();
+    this.variables = settings.keySet().stream().map(KnownSettings::variable).toList();
   }
 
   static KnownSettings of(List<Class<?>> mappings) {
-    SortedSet<String> names = new TreeSet<>();
+    SortedMap<String, Optional<String>> settings = new TreeMap<>();
     for (Class<?> mapping : mappings) {
-      collect(mapping.getAnnotation(ConfigMapping.class).prefix(), mapping, names);
+      collect(mapping.getAnnotation(ConfigMapping.class).prefix(), mapping, settings);
     }
-    return new KnownSettings(names);
+    return new KnownSettings(settings);
   }
 
-  private static void collect(String prefix, Class<?> type, SortedSet<String> names) {
+  private static void collect(
+      String prefix, Class<?> type, Map<String, Optional<String>> settings) {
     for (Method getter : type.getMethods()) {
       if (getter.getParameterCount() == 0 && Modifier.isAbstract(getter.getModifiers())) {
-        collect(StartupCheck.name(prefix, getter), getter.getGenericReturnType(), names);
+        WithDefault given = getter.getAnnotation(WithDefault.class);
+        collect(
+            StartupCheck.name(prefix, getter),
+            getter.getGenericReturnType(),
+            Optional.ofNullable(given).map(WithDefault::value),
+            settings);
       }
     }
   }
 
-  private static void collect(String name, Type type, SortedSet<String> names) {
+  private static void collect(
+      String name, Type type, Optional<String> given, Map<String, Optional<String>> settings) {
     if (type instanceof ParameterizedType generic && generic.getRawType() == Map.class) {
-      collect(name + "." + ANY, generic.getActualTypeArguments()[1], names);
+      collect(name + "." + ANY, generic.getActualTypeArguments()[1], given, settings);
     } else if (type instanceof Class<?> group
         && group.isInterface()
         && group.getName().startsWith("io.klingtracker.")) {
-      collect(name, group, names);
+      collect(name, group, settings);
     } else {
-      names.add(name);
+      settings.put(name, given);
     }
+  }
+
+  /**
+   * Every setting by its whole name, and its default: those that are set, and those that are not. A
+   * name with an operator's own in it is there for each own name that something is set for.
+   *
+   * @param set the names of all that is set
+   */
+  SortedMap<String, Optional<String>> all(Iterable<String> set) {
+    SortedMap<String, Optional<String>> all = new TreeMap<>();
+    settings.forEach(
+        (name, given) -> {
+          int any = name.indexOf(ANY);
+          if (any < 0) {
+            all.put(name, given);
+          } else {
+            ownNames(name.substring(0, any), set)
+                .forEach(own -> all.put(name.replace(ANY, own), given));
+          }
+        });
+    return all;
+  }
+
+  private SortedSet<String> ownNames(String head, Iterable<String> set) {
+    Pattern named = Pattern.compile(Pattern.quote(head) + OWN_NAME + ".*");
+    SortedSet<String> own = new TreeSet<>();
+    for (String name : set) {
+      Matcher match = named.matcher(name);
+      if (match.matches() && isKey(name)) {
+        own.add(match.group(1));
+      }
+    }
+    return own;
   }
 
   private static Pattern key(String name) {
@@ -134,7 +179,7 @@ final class KnownSettings {
     return Optional.of(
         name
             + " is no setting; the nearest is "
-            + names.stream()
+            + settings.keySet().stream()
                 .map(known -> filled(known, key))
                 .min(Comparator.comparingInt(known -> Nearest.distance(known, key)))
                 .orElseThrow());
@@ -147,7 +192,7 @@ final class KnownSettings {
     }
     String bare = name.replaceFirst(INDEX + "$", "");
     String nearest =
-        names.stream()
+        settings.keySet().stream()
             .map(KnownSettings::environmentName)
             .min(Comparator.comparingInt(known -> Nearest.distance(filledIn(known, bare), bare)))
             .orElseThrow();

@@ -7,6 +7,8 @@ import io.agroal.api.configuration.supplier.AgroalDataSourceConfigurationSupplie
 import io.klingtracker.database.LockHolders;
 import io.klingtracker.database.SqlStates;
 import io.klingtracker.retry.Patience;
+import io.klingtracker.start.MigrateConfig.Migrate;
+import io.quarkus.runtime.PreventFurtherStepsException;
 import io.quarkus.runtime.StartupEvent;
 import io.quarkus.runtime.configuration.ConfigurationException;
 import jakarta.annotation.Priority;
@@ -24,6 +26,7 @@ import javax.sql.DataSource;
 import org.eclipse.microprofile.config.inject.ConfigProperty;
 import org.flywaydb.core.Flyway;
 import org.flywaydb.core.api.FlywayException;
+import org.flywaydb.core.api.MigrationInfo;
 import org.flywaydb.core.api.configuration.Configuration;
 import org.flywaydb.core.api.configuration.FluentConfiguration;
 import org.jboss.logging.Logger;
@@ -77,6 +80,7 @@ class Migrations {
   private final Flyway flyway;
   private final AgroalDataSource pool;
   private final StartConfig config;
+  private final Migrate migrate;
   private final Optional<String> sessionUrl;
 
   @Inject
@@ -84,32 +88,85 @@ class Migrations {
       Flyway flyway,
       AgroalDataSource pool,
       StartConfig config,
+      MigrateConfig who,
       @ConfigProperty(name = "tracker.datasource.session-url") Optional<String> sessionUrl) {
     this.flyway = flyway;
     this.pool = pool;
     this.config = config;
+    this.migrate = who.migrate();
     this.sessionUrl = sessionUrl;
   }
 
   /**
-   * Migrates, or stops the start.
+   * Migrates, or waits until somebody has, or stops the start.
    *
    * @throws ConfigurationException which Quarkus prints as one line, and exits with 1
+   * @throws PreventFurtherStepsException once it has migrated, where nothing else is to be done:
+   *     Quarkus exits with 0
    */
   void onStart(@Observes @Priority(FIRST) StartupEvent start) {
     AgroalConnectionFactoryConfiguration service =
         pool.getConfiguration().connectionPoolConfiguration().connectionFactoryConfiguration();
+    // Limits and locks are a session's: a pooler of transactions would spread them.
+    String url = sessionUrl.orElseGet(service::jdbcUrl);
     try {
-      migrate(
-          flyway.getConfiguration(),
-          service,
-          // Limits and locks are a session's: a pooler of transactions would spread them.
-          sessionUrl.orElseGet(service::jdbcUrl),
-          config.most(),
-          LOG::warn);
+      if (migrate == Migrate.OFF) {
+        awaitOthers(flyway.getConfiguration(), service, url, config.most(), LOG::warn);
+      } else {
+        migrate(flyway.getConfiguration(), service, url, config.most(), LOG::warn);
+      }
     } catch (IllegalStateException e) {
       LOG.debugf(e, "the migrations");
       throw new ConfigurationException("Kling Task Tracker cannot start: " + e.getMessage());
+    }
+    if (migrate == Migrate.ONLY) {
+      throw new PreventFurtherStepsException(
+          "Kling Task Tracker has migrated the schema and ends: tracker.migrate=only", 0);
+    }
+  }
+
+  /**
+   * Waits until nothing is to be migrated any more.
+   *
+   * @param migrations what this version needs
+   * @param service how the service connects
+   * @param url where to
+   * @param most how long others are waited for
+   * @param say receives what is waited for, now and then
+   * @throws IllegalStateException with one line, when others have been waited for long enough, or
+   *     waiting is of no use
+   */
+  static void awaitOthers(
+      Configuration migrations,
+      AgroalConnectionFactoryConfiguration service,
+      String url,
+      Duration most,
+      Consumer<String> say) {
+    Patience patience = new Patience("tracker.start.wait", most, PAUSE, SAY_EVERY, say);
+    for (String wait = missing(migrations, service, url);
+        !wait.isEmpty();
+        wait = missing(migrations, service, url)) {
+      patience.await(
+          "somebody to migrate the schema, a start with tracker.migrate=only or start: " + wait);
+    }
+  }
+
+  /** What keeps this version from running on the schema; empty when nothing does. */
+  private static String missing(
+      Configuration migrations, AgroalConnectionFactoryConfiguration service, String url) {
+    try (AgroalDataSource own = connections(service, url);
+        Connection connection = own.getConnection()) {
+      Flyway flyway = configured(migrations, NEWER).dataSource(own).load();
+      refuseAnotherHistory(flyway, connection.getSchema());
+      MigrationInfo[] pending = flyway.info().pending();
+      return pending.length == 0
+          ? ""
+          : pending.length + " migrations are missing, the first is V" + pending[0].getVersion();
+    } catch (FlywayException | SQLException e) {
+      if (!SqlStates.isTemporary(e)) {
+        throw new IllegalStateException("the schema cannot be read: " + reason(e), e);
+      }
+      return "PostgreSQL: " + SqlStates.oneLine(e);
     }
   }
 

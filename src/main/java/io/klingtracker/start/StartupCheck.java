@@ -77,6 +77,8 @@ public final class StartupCheck {
   static final List<Class<?>> MAPPINGS =
       List.of(
           StartConfig.class,
+          MigrateConfig.class,
+          LogConfig.class,
           SecretConfig.class,
           DatasourceConfig.class,
           UpstreamConfig.class,
@@ -108,6 +110,7 @@ public final class StartupCheck {
           StorageConfig.class,
           ArchiveConfig.class);
 
+  private static final String FLYWAY = "quarkus.flyway.migrate-at-start";
   private static final String PRINT = "--print-config";
   private static final int MAX_PORT = 65_535;
   private static final String OIDC = "quarkus.oidc.";
@@ -164,7 +167,7 @@ public final class StartupCheck {
     }
     KnownSettings known = KnownSettings.of(MAPPINGS);
     List<String> warnings = known.check(config, faults);
-    return new Findings(faults.all(), warnings, () -> PrintedConfig.lines(config, known));
+    return new Findings(faults.all(), warnings, () -> EffectiveConfig.of(config, known).stream().map(EffectiveConfig.Setting::line).toList());
   }
 
   /** With every mapping read; null, with faults, when one cannot be. */
@@ -235,6 +238,7 @@ public final class StartupCheck {
         .url()
         .ifPresent(url -> storage("tracker.archive.url", url));
     operators();
+    migrations();
     for (Class<?> mapping : MAPPINGS) {
       ConfigMapping root = mapping.getAnnotation(ConfigMapping.class);
       bounds(root.prefix(), mapping, config.getConfigMapping(mapping));
@@ -330,6 +334,13 @@ public final class StartupCheck {
                 faults.add(
                     key,
                     "must be " + value + " or left out with an identity provider, is " + given));
+  }
+
+  /** One of the two has to know that the other migrates, and ours does so without holding others up. */
+  private void migrations() {
+    if (config.getOptionalValue(FLYWAY, Boolean.class).orElse(false)) {
+      faults.add(FLYWAY, "must be left out: tracker.migrate says who migrates");
+    }
   }
 
   private void operators() {

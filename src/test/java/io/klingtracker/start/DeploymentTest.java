@@ -6,15 +6,10 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.dataformat.yaml.YAMLMapper;
-import io.klingtracker.testing.Settings;
 import java.io.IOException;
 import java.io.Reader;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.time.Duration;
-import java.util.ArrayList;
-import java.util.List;
-import java.util.Map;
 import java.util.Properties;
 import java.util.Set;
 import java.util.TreeSet;
@@ -23,13 +18,10 @@ import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 import org.junit.jupiter.api.Test;
 
-/** docker-compose.yml and k8s/ say only what the service understands. */
+/** docker-compose.yml says only what the service understands; {@link KubernetesTest} has k8s/. */
 class DeploymentTest {
 
   private static final YAMLMapper YAML = new YAMLMapper();
-
-  /** {@code WorkLoop.stop} waits for so long. */
-  private static final long LAST_ROUND_SECONDS = 10;
 
   /** Settings of the platform that we promise; all others are in our own mappings. */
   private static final Set<String> PLATFORM =
@@ -50,6 +42,85 @@ class DeploymentTest {
       String dockerfile = service.at("/build/dockerfile").asText("pom.xml");
       assertTrue(Files.exists(Path.of(dockerfile)), dockerfile);
     }
+  }
+
+  @Test
+  void compose_starts_each_part_when_those_before_it_are_well_and_bounds_it() throws IOException {
+    JsonNode compose = YAML.readTree(Path.of("docker-compose.yml").toFile());
+    JsonNode services = compose.get("services");
+    assertEquals(
+        Set.of("postgres", "kafka", "tracker", "simulator", "prometheus", "grafana"),
+        names(services));
+    Set<String> faults = new TreeSet<>();
+    for (String name : names(services)) {
+      JsonNode service = services.get(name);
+      boolean ours = service.has("build");
+      if (!service.get("image").asText().matches(".+:v?[0-9]+\\.[0-9]+(\\.[0-9]+)?")) {
+        faults.add(name + " has no version");
+      }
+      if (ours != service.get("image").asText().matches("kling-.+:0\\.1\\.0")) {
+        faults.add(name + " has another's image");
+      }
+      for (String part : Set.of("healthcheck", "mem_limit", "restart")) {
+        if (!service.has(part)) {
+          faults.add(name + " has no " + part);
+        }
+      }
+      service
+          .path("depends_on")
+          .fields()
+          .forEachRemaining(
+              before -> {
+                if (!services.has(before.getKey())
+                    || !before.getValue().get("condition").asText().equals("service_healthy")) {
+                  faults.add(name + " does not wait for " + before);
+                }
+                boolean optional = !before.getValue().path("required").asBoolean(true);
+                boolean apart =
+                    !services
+                        .get(before.getKey())
+                        .path("profiles")
+                        .equals(service.path("profiles"));
+                if (services.get(before.getKey()).has("profiles") && apart && !optional) {
+                  faults.add(name + " needs a profile for " + before.getKey());
+                }
+              });
+      for (JsonNode port : service.path("ports")) {
+        if (!port.asText().startsWith("127.0.0.1:")) {
+          faults.add(name + " is open to others at " + port);
+        }
+      }
+      for (JsonNode volume : service.path("volumes")) {
+        String from = volume.asText().substring(0, volume.asText().indexOf(':'));
+        boolean there =
+            from.startsWith("./")
+                ? Files.exists(Path.of(from)) && volume.asText().endsWith(":ro")
+                : compose.get("volumes").has(from);
+        if (!there) {
+          faults.add(name + " has no " + volume);
+        }
+      }
+    }
+    assertEquals(Set.of(), faults);
+    assertEquals("simulator", services.at("/simulator/profiles/0").asText());
+    assertEquals(services.at("/prometheus/profiles"), services.at("/grafana/profiles"));
+  }
+
+  /** Prometheus finds the rules where its start writes them, and the job has the alarms' name. */
+  @Test
+  void compose_s_prometheus_reads_the_rules() throws IOException {
+    JsonNode services = YAML.readTree(Path.of("docker-compose.yml").toFile()).get("services");
+    JsonNode prometheus = YAML.readTree(Path.of("src/local/docker/prometheus.yml").toFile());
+    String start = services.at("/prometheus/entrypoint/2").asText();
+    assertTrue(start.contains(">" + prometheus.at("/rule_files/0").asText()), start);
+    assertTrue(start.contains("sed -n '/^  groups:/,$$ s/^  //p' "), start);
+    JsonNode job = prometheus.at("/scrape_configs/0");
+    assertEquals("kling-task-tracker", job.get("job_name").asText());
+    assertEquals("/q/metrics", job.get("metrics_path").asText());
+    assertEquals("tracker:8080", job.at("/static_configs/0/targets/0").asText());
+    JsonNode dashboards =
+        YAML.readTree(Path.of("src/local/docker/grafana/dashboards.yaml").toFile());
+    assertEquals("/dashboards", dashboards.at("/providers/0/options/path").asText());
   }
 
   @Test
@@ -78,7 +149,7 @@ class DeploymentTest {
 
   @Test
   void every_secret_in_the_documents_is_a_known_example() throws IOException {
-    kubernetes("secret.example.yaml")
+    YAML.readTree(Path.of("k8s/base/secret.example.yaml").toFile())
         .get("stringData")
         .forEach(value -> assertTrue(SecretCheck.isExample(value.asText()), value.asText()));
     Matcher secret =
@@ -97,84 +168,6 @@ class DeploymentTest {
     assertEquals(Set.of(), seen);
   }
 
-  @Test
-  void kubernetes_sets_only_what_the_service_knows() throws IOException {
-    for (String file : new String[] {"configmap.yaml", "secret.example.yaml"}) {
-      JsonNode object = kubernetes(file);
-      assertKnown(names(object.has("data") ? object.get("data") : object.get("stringData")));
-    }
-  }
-
-  @Test
-  void kubernetes_objects_belong_together() throws IOException {
-    List<String> listed = new ArrayList<>();
-    kubernetes("kustomization.yaml").get("resources").forEach(r -> listed.add(r.asText()));
-    for (String file : listed) {
-      String name = kubernetes(file).at("/metadata/name").asText();
-      assertEquals(
-          file.startsWith("operator") ? "kling-task-tracker-operator" : "kling-task-tracker", name);
-    }
-    JsonNode pod = kubernetes("deployment.yaml").at("/spec/template");
-    JsonNode labels = pod.at("/metadata/labels");
-    assertEquals(labels, kubernetes("service.yaml").at("/spec/selector"));
-    assertEquals(labels, kubernetes("operator-service.yaml").at("/spec/selector"));
-    assertEquals(labels, kubernetes("pdb.yaml").at("/spec/selector/matchLabels"));
-    JsonNode container = pod.at("/spec/containers/0");
-    assertEquals("/q/health/started", container.at("/startupProbe/httpGet/path").asText());
-    assertEquals("/q/health/live", container.at("/livenessProbe/httpGet/path").asText());
-    assertEquals("/q/health/ready", container.at("/readinessProbe/httpGet/path").asText());
-  }
-
-  @Test
-  void a_pod_has_the_time_that_its_start_and_its_end_may_take() throws IOException {
-    JsonNode pod = kubernetes("deployment.yaml").at("/spec/template/spec");
-    JsonNode container = pod.at("/containers/0");
-    JsonNode startup = container.get("startupProbe");
-    Duration start =
-        Duration.ofSeconds(
-            startup.get("periodSeconds").asLong() * startup.get("failureThreshold").asLong());
-    assertTrue(start.compareTo(Settings.of(StartConfig.class, Map.of()).most()) > 0, "start");
-
-    assertEquals("sleep", container.at("/lifecycle/preStop/exec/command/0").asText());
-    Properties defaults = new Properties();
-    try (Reader in =
-        Files.newBufferedReader(Path.of("src/main/resources/application.properties"))) {
-      defaults.load(in);
-    }
-    assertEquals("true", defaults.getProperty("quarkus.shutdown.delay-enabled"));
-    long end =
-        container.at("/lifecycle/preStop/exec/command/1").asLong()
-            + seconds(defaults, "%prod.quarkus.shutdown.delay")
-            + seconds(defaults, "quarkus.shutdown.timeout")
-            + LAST_ROUND_SECONDS;
-    assertTrue(pod.get("terminationGracePeriodSeconds").asLong() > end, "end");
-  }
-
-  private static long seconds(Properties defaults, String key) {
-    return Long.parseLong(defaults.getProperty(key).replaceFirst("s$", ""));
-  }
-
-  @Test
-  void what_is_for_operators_has_a_port_that_the_public_service_does_not_lead_to()
-      throws IOException {
-    String port = kubernetes("configmap.yaml").at("/data/TRACKER_OPERATOR_PORT").asText();
-    JsonNode pod = kubernetes("deployment.yaml").at("/spec/template");
-    assertEquals(port, pod.at("/metadata/annotations/prometheus.io~1port").asText());
-    assertEquals("operator", pod.at("/spec/containers/0/ports/1/name").asText());
-    assertEquals(port, pod.at("/spec/containers/0/ports/1/containerPort").asText());
-    JsonNode service = kubernetes("service.yaml").at("/spec/ports");
-    assertEquals(1, service.size());
-    assertEquals("http", service.at("/0/targetPort").asText());
-    JsonNode operators = kubernetes("operator-service.yaml").at("/spec/ports");
-    assertEquals("operator", operators.at("/0/targetPort").asText());
-    assertEquals(port, operators.at("/0/port").asText());
-    assertEquals("false", pod.at("/spec/enableServiceLinks").asText());
-  }
-
-  private static JsonNode kubernetes(String file) throws IOException {
-    return YAML.readTree(Path.of("k8s", file).toFile());
-  }
-
   private static Set<String> names(JsonNode environment) {
     Set<String> names = new TreeSet<>();
     environment.fieldNames().forEachRemaining(names::add);
@@ -182,7 +175,8 @@ class DeploymentTest {
     return names;
   }
 
-  private static void assertKnown(Set<String> environment) {
+  /** Fails for a variable that sets nothing. */
+  static void assertKnown(Set<String> environment) {
     KnownSettings known = KnownSettings.of(StartupCheck.MAPPINGS);
     Set<String> unknown = new TreeSet<>(environment);
     unknown.removeIf(name -> PLATFORM.contains(name) || known.isVariable(name));

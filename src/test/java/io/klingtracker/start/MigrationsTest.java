@@ -110,6 +110,37 @@ class MigrationsTest {
     assertTrue(said.stream().allMatch(line -> line.contains("another replica's")), said.toString());
   }
 
+  @Test
+  void who_does_not_migrate_waits_until_somebody_has() throws Exception {
+    CompletableFuture<Void> waiting = CompletableFuture.runAsync(() -> awaitOthers(LONG));
+    while (said.isEmpty()) {
+      Thread.onSpinWait();
+    }
+    assertTrue(said.get(0).contains("2 migrations are missing, the first is V1"), said.get(0));
+    assertFalse(waiting.isDone());
+    migrate(LONG);
+    waiting.get(60, TimeUnit.SECONDS);
+    said.clear();
+    awaitOthers(LONG);
+    assertEquals(List.of(), said);
+  }
+
+  @Test
+  void who_waits_in_vain_has_changed_nothing_and_says_what_is_missing() {
+    IllegalStateException end =
+        assertThrows(IllegalStateException.class, () -> awaitOthers(Duration.ofMillis(100)));
+    String line = String.valueOf(end.getMessage());
+    assertTrue(line.contains("tracker.migrate=only") && line.contains("V1"), line);
+    assertEquals(1, line.lines().count(), line);
+    long tables =
+        jdbi.withHandle(
+            h ->
+                h.createQuery("select count(*) from pg_tables where schemaname = 'changes'")
+                    .mapTo(Long.class)
+                    .one());
+    assertEquals(1, tables);
+  }
+
   @ParameterizedTest
   @CsvSource({
     "42601, alter tabel small add column more int",
@@ -216,25 +247,35 @@ class MigrationsTest {
   }
 
   private void migrate(Duration most) {
-    Configuration flyway =
-        Flyway.configure()
-            .locations("filesystem:" + migrations)
-            .schemas("changes")
-            // As Quarkus has it.
-            .ignoreMigrationPatterns(new String[0])
-            .baselineOnMigrate(true)
-            .baselineVersion("0");
-    AgroalConnectionFactoryConfiguration service =
-        new AgroalConnectionFactoryConfigurationSupplier()
-            .jdbcUrl(
-                DATABASE.jdbcUrl()
-                    + (DATABASE.jdbcUrl().contains("?") ? "&" : "?")
-                    + "currentSchema=changes&"
-                    + LIMITS)
-            .principal(new NamePrincipal(EmbeddedPostgresServer.USER))
-            .initialSql("set time zone 'Pacific/Chatham'")
-            .get();
-    Migrations.migrate(flyway, service, service.jdbcUrl(), most, said::add);
+    AgroalConnectionFactoryConfiguration service = service();
+    Migrations.migrate(flyway(), service, service.jdbcUrl(), most, said::add);
+  }
+
+  private void awaitOthers(Duration most) {
+    AgroalConnectionFactoryConfiguration service = service();
+    Migrations.awaitOthers(flyway(), service, service.jdbcUrl(), most, said::add);
+  }
+
+  private Configuration flyway() {
+    return Flyway.configure()
+        .locations("filesystem:" + migrations)
+        .schemas("changes")
+        // As Quarkus has it.
+        .ignoreMigrationPatterns(new String[0])
+        .baselineOnMigrate(true)
+        .baselineVersion("0");
+  }
+
+  private static AgroalConnectionFactoryConfiguration service() {
+    return new AgroalConnectionFactoryConfigurationSupplier()
+        .jdbcUrl(
+            DATABASE.jdbcUrl()
+                + (DATABASE.jdbcUrl().contains("?") ? "&" : "?")
+                + "currentSchema=changes&"
+                + LIMITS)
+        .principal(new NamePrincipal(EmbeddedPostgresServer.USER))
+        .initialSql("set time zone 'Pacific/Chatham'")
+        .get();
   }
 
   private long applied() {

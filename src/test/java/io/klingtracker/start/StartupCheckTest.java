@@ -3,6 +3,7 @@ package io.klingtracker.start;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
+import static org.junit.jupiter.api.Assertions.fail;
 
 import com.tngtech.archunit.core.domain.JavaClass;
 import com.tngtech.archunit.core.importer.ClassFileImporter;
@@ -418,6 +419,10 @@ class StartupCheckTest {
     settings.put("quarkus.datasource.password", "hidden-2");
     settings.put("tracker.admin-key", "hidden-3-0123456789");
     settings.put("kling.proxy", "http://user:hidden-4@proxy.example.com:3128");
+    settings.put("kafka.sasl.jaas.config", "org.x.Login required password=\"hidden-9\";");
+    settings.put("kafka.linger.ms", "5");
+    settings.put("kling.models.\"kling-v1.6\"", "kling-v2");
+    settings.put("tracker.dispatch.retry-cap", "90s");
     settings.put("kling.accounts.second.access-key", "hidden-5-0123456789");
     settings.put("kling.accounts.second.secret-key", "hidden-6-0123456789");
     settings.put("tracker.previous-secrets", "hidden-7-0123456789abcdef0123456789abcdef");
@@ -429,14 +434,24 @@ class StartupCheckTest {
 
     for (String shown :
         List.of(
-            "tracker.public-url=https://tracker.example.com  # Properties",
-            "tracker.secret=****  # Properties",
-            "kling.proxy=http://****@proxy.example.com:3128  # Properties",
-            "quarkus.datasource.jdbc.url=jdbc:postgresql://db/tracker?user=u&password=****  # ",
-            "tracker.http.max-submissions=512",
-            "tracker.callback.verify=unsigned  # Default")) {
-      assertTrue(lines.stream().anyMatch(line -> line.startsWith(shown)), shown + lines);
+            "tracker.public-url=https://tracker.example.com  # file test",
+            "tracker.secret=****  # file test",
+            "kling.proxy=http://****@proxy.example.com:3128  # file test",
+            "quarkus.datasource.jdbc.url=jdbc:postgresql://db/tracker?user=u&password=****  # file test",
+            "kafka.sasl.jaas.config=****  # file test",
+            "kafka.linger.ms=5  # file test",
+            "tracker.http.max-submissions=512  # default",
+            "tracker.dispatch.retry-cap=90s  # file test, default 60s",
+            "tracker.retention.tasks=  # not set",
+            "kling.accounts.second.max-parallel=5  # default",
+            "kling.accounts.second.max-parallel-video=  # not set",
+            "kling.models.\"kling-v1.6\"=kling-v2  # file test",
+            "tracker.callback.verify=unsigned  # default")) {
+      assertTrue(lines.contains(shown), shown + lines);
     }
+    KnownSettings.of(StartupCheck.MAPPINGS).all(settings.keySet()).keySet().stream()
+        .filter(key -> lines.stream().noneMatch(line -> line.startsWith(key + "=")))
+        .forEach(key -> fail(key + " is not printed"));
     assertTrue(
         lines.stream()
             .noneMatch(
