@@ -1,5 +1,6 @@
 package io.klingtracker.start;
 
+import static io.restassured.RestAssured.given;
 import static org.hamcrest.Matchers.equalTo;
 import static org.hamcrest.Matchers.everyItem;
 import static org.hamcrest.Matchers.hasItem;
@@ -21,7 +22,7 @@ import java.util.TreeSet;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
-/** What an administrator sees of the settings that a replica runs with. */
+/** What an operator sees of the settings that a replica runs with, and of its parts. */
 @Tag("story")
 @QuarkusTest
 @QuarkusTestResource(TrackerStack.class)
@@ -71,6 +72,14 @@ class ConfigStoryTest {
     }
     config.then().body("settings.value", hasItem("****"));
     assertTrue(TestTenant.create().caller().get(PATH).statusCode() == 401);
+  }
+
+  @Test
+  void every_part_says_since_when_it_is_as_it_is_and_has_words_for_its_users() {
+    Response well = given().get("/q/health/well");
+    Set<String> names = new TreeSet<>(well.<List<String>>path("checks.name"));
+    assertEquals(new TreeSet<>(WellParts.USERS.keySet()), names);
+    well.then().body("checks.data.since", everyItem(notNullValue()));
   }
 
   private static String one(String key) {
