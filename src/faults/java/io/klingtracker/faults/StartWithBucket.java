@@ -162,15 +162,13 @@ final class StartWithBucket {
             .asText();
     String task = in.url() + "/v1/tasks/" + id;
     long end = System.nanoTime() + LIMIT.toNanos();
-    while (in.calls().get(task, key).json().path("results").isEmpty()
-        && System.nanoTime() < end) {
+    while (in.calls().get(task, key).json().path("results").isEmpty() && System.nanoTime() < end) {
       LockSupport.parkNanos(50_000_000);
     }
     JsonNode copy = in.calls().get(task, key).json().at("/results/0");
     assertEquals("video/mp4", copy.path("type").asText(), "within " + LIMIT);
 
-    String link =
-        in.calls().post(task + "/content-link", key, "").json().path("url").asText();
+    String link = in.calls().post(task + "/content-link", key, "").json().path("url").asText();
     for (String url :
         List.of(task + "/content", in.url() + link.substring(link.indexOf("/v1/tasks/")))) {
       HttpURLConnection asked = (HttpURLConnection) URI.create(url).toURL().openConnection();
@@ -181,7 +179,9 @@ final class StartWithBucket {
       assertEquals(HttpURLConnection.HTTP_MOVED_TEMP, asked.getResponseCode(), url);
       URI place = URI.create(asked.getHeaderField("Location"));
       assertTrue(
-          place.toString().startsWith(mock.endpoint() + S3Mock.BUCKET + "/copies/honest/" + id + "/0-"),
+          place
+              .toString()
+              .startsWith(mock.endpoint() + S3Mock.BUCKET + "/copies/honest/" + id + "/0-"),
           place.toString());
       try (InputStream bytes = place.toURL().openStream()) {
         assertEquals(

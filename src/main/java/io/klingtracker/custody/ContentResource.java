@@ -44,7 +44,6 @@ public class ContentResource {
   /** Of links to what is in a bucket: long enough to begin to fetch it. */
   static final Duration LINK = Duration.ofMinutes(15);
 
-
   private final Tasks tasks;
   private final CustodyStore store;
   private final CustodyLifecycle custody;

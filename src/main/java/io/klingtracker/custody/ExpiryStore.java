@@ -1,5 +1,6 @@
 package io.klingtracker.custody;
 
+import io.klingtracker.database.Columns;
 import io.klingtracker.database.SqlFile;
 import io.klingtracker.presence.ReplicaId;
 import io.klingtracker.task.EventId;
@@ -110,10 +111,11 @@ class ExpiryStore {
               }
               handle.execute(ORDERED);
               List<Boolean> rows =
-                  handle
-                      .createQuery(TELL)
-                      .bindArray("tenants", String.class, tenants)
-                      .bindArray("eventIds", UUID.class, ids)
+                  Columns.of(handle.createQuery(TELL), tenants)
+                      .texts("tenants", tenant -> tenant)
+                      .and(ids)
+                      .uuids("eventIds", id -> id)
+                      .rest()
                       .bind("before", before)
                       .bind("now", now)
                       .bind("limit", EVENTS)

@@ -177,8 +177,7 @@ class Archive {
   }
 
   private static String name(Begun part) {
-    return "%s/%s/part-%s.ndjson.gz"
-        .formatted(part.of().tenant(), part.of().day(), part.number());
+    return "%s/%s/part-%s.ndjson.gz".formatted(part.of().tenant(), part.of().day(), part.number());
   }
 
   /** Deletes parts of tasks that were not removed; to be called by whoever is alone. */
@@ -241,8 +240,7 @@ class Archive {
       List<Part> parts = store.parts(day);
       try {
         place.put(
-            manifest(day),
-            new ByteArrayInputStream(json.writeValueAsBytes(manifest(day, parts))));
+            manifest(day), new ByteArrayInputStream(json.writeValueAsBytes(manifest(day, parts))));
       } catch (IOException e) {
         LOG.warnf("a manifest of the archive cannot be written: %s", SetAside.reason(e));
         return false;

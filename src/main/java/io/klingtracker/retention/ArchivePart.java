@@ -29,8 +29,7 @@ final class ArchivePart implements AutoCloseable {
       throw new IllegalStateException("SHA-256 is part of every JDK", e);
     }
     lines =
-        new GZIPOutputStream(
-            new DigestOutputStream(Files.newOutputStream(spool), digest), BUFFER);
+        new GZIPOutputStream(new DigestOutputStream(Files.newOutputStream(spool), digest), BUFFER);
   }
 
   /** Adds one; it has no line end. */

@@ -1,5 +1,6 @@
 package io.klingtracker.retention;
 
+import io.klingtracker.database.Columns;
 import io.klingtracker.database.Rows;
 import io.klingtracker.database.SqlFile;
 import io.klingtracker.task.Task;
@@ -29,9 +30,7 @@ class ArchiveStore {
       SqlFile.read(
           ArchiveStore.class,
           "Archived",
-          Map.of(
-              "columns", Task.COLUMNS,
-              "unless", SqlFile.read(RemovalStore.class, "Owing")));
+          Map.of("columns", Task.COLUMNS, "unless", SqlFile.read(RemovalStore.class, "Owing")));
 
   /** Numbers are given by whoever is alone, see {@link RemovalStore}. */
   private static final String BEGIN =
@@ -113,12 +112,14 @@ class ArchiveStore {
     this.jdbi = jdbi;
   }
 
-  /** Gives one after the other of the tasks that owe nothing, by tenant and day; a few in memory. */
+  /**
+   * Gives one after the other of the tasks that owe nothing, by tenant and day; a few in memory.
+   */
   void archived(Handle handle, List<String> ids, Consumer<Archived> each) {
-    handle
-        .createQuery(ARCHIVED)
+    Columns.of(handle.createQuery(ARCHIVED), ids)
+        .texts("ids", id -> id)
+        .rest()
         .setFetchSize(FETCH)
-        .bindArray("ids", String.class, ids)
         .bind("maxRequest", MAX_REQUEST)
         .map((row, context) -> archived(row))
         .forEach(each);
@@ -243,12 +244,11 @@ class ArchiveStore {
   void listed(Day day, List<Part> parts) {
     jdbi.useHandle(
         handle ->
-            handle
-                .createUpdate(LISTED)
+            Columns.of(handle.createUpdate(LISTED), parts)
+                .ints("numbers", Part::number)
+                .rest()
                 .bind("tenant", day.tenant())
                 .bind("day", day.day())
-                .bindArray(
-                    "numbers", Integer.class, parts.stream().map(Part::number).toList())
                 .execute());
   }
 }

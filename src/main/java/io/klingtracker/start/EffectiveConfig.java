@@ -114,10 +114,7 @@ final class EffectiveConfig {
       return new Setting(name, null, null, standard);
     }
     return new Setting(
-        name,
-        secret ? MASK : IN_URL.matcher(given).replaceAll(MASK),
-        origin(value),
-        standard);
+        name, secret ? MASK : IN_URL.matcher(given).replaceAll(MASK), origin(value), standard);
   }
 
   /** Not what this service or Quarkus brings with it. */

@@ -51,7 +51,8 @@ class JsonLog {
   static final class Format extends ExtFormatter {
 
     /** As our messages name what they are about. */
-    private static final Pattern ID = Pattern.compile("(?<![\\w.-])([a-z]+Id|account|tenant|errorCode)=(\\S+)");
+    private static final Pattern ID =
+        Pattern.compile("(?<![\\w.-])([a-z]+Id|account|tenant|errorCode)=(\\S+)");
 
     private final ObjectMapper json = new ObjectMapper();
 

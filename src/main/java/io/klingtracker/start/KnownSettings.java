@@ -50,6 +50,7 @@ final class KnownSettings {
 
   /** Names, and the default of each that has one. */
   private final SortedMap<String, Optional<String>> settings;
+
   private final List<Pattern> keys;
   private final List<Pattern> variables;
 

@@ -26,8 +26,8 @@ import io.klingtracker.secret.SecretConfig;
 import io.klingtracker.storage.Storage;
 import io.klingtracker.storage.StorageConfig;
 import io.klingtracker.task.TaskConfig;
-import io.klingtracker.tenant.ConsoleConfig;
 import io.klingtracker.task.Tasks;
+import io.klingtracker.tenant.ConsoleConfig;
 import io.klingtracker.tenant.OidcConfig;
 import io.klingtracker.tenant.TenantConfig;
 import io.klingtracker.upstream.ResultConfig;
@@ -167,7 +167,11 @@ public final class StartupCheck {
     }
     KnownSettings known = KnownSettings.of(MAPPINGS);
     List<String> warnings = known.check(config, faults);
-    return new Findings(faults.all(), warnings, () -> EffectiveConfig.of(config, known).stream().map(EffectiveConfig.Setting::line).toList());
+    return new Findings(
+        faults.all(),
+        warnings,
+        () ->
+            EffectiveConfig.of(config, known).stream().map(EffectiveConfig.Setting::line).toList());
   }
 
   /** With every mapping read; null, with faults, when one cannot be. */
@@ -336,7 +340,9 @@ public final class StartupCheck {
                     "must be " + value + " or left out with an identity provider, is " + given));
   }
 
-  /** One of the two has to know that the other migrates, and ours does so without holding others up. */
+  /**
+   * One of the two has to know that the other migrates, and ours does so without holding others up.
+   */
   private void migrations() {
     if (config.getOptionalValue(FLYWAY, Boolean.class).orElse(false)) {
       faults.add(FLYWAY, "must be left out: tracker.migrate says who migrates");

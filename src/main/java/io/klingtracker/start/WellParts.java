@@ -59,7 +59,10 @@ class WellParts implements HealthContentFilter {
       return payload;
     }
     JsonArrayBuilder checks = Json.createArrayBuilder();
-    payload.getJsonArray("checks").getValuesAs(JsonObject.class).forEach(c -> checks.add(explained(c)));
+    payload
+        .getJsonArray("checks")
+        .getValuesAs(JsonObject.class)
+        .forEach(c -> checks.add(explained(c)));
     return Json.createObjectBuilder(payload).add("checks", checks).build();
   }
 

@@ -75,9 +75,7 @@ final class S3Storage implements Storage {
     client =
         S3Client.builder()
             .httpClientBuilder(
-                UrlConnectionHttpClient.builder()
-                    .connectionTimeout(CONNECT)
-                    .socketTimeout(SILENCE))
+                UrlConnectionHttpClient.builder().connectionTimeout(CONNECT).socketTimeout(SILENCE))
             .overrideConfiguration(o -> o.apiCallTimeout(CALL))
             .region(region)
             .credentialsProvider(credentials)
@@ -142,11 +140,10 @@ final class S3Storage implements Storage {
       int which = number;
       byte[] bytes = length == buffer.length ? buffer : Arrays.copyOf(buffer, length);
       String tag =
-          call(
-                  () ->
-                      client.uploadPart(
-                          r -> r.bucket(bucket).key(key).uploadId(upload).partNumber(which),
-                          RequestBody.fromByteBuffer(java.nio.ByteBuffer.wrap(bytes))))
+          call(() ->
+                  client.uploadPart(
+                      r -> r.bucket(bucket).key(key).uploadId(upload).partNumber(which),
+                      RequestBody.fromByteBuffer(java.nio.ByteBuffer.wrap(bytes))))
               .eTag();
       done.add(CompletedPart.builder().partNumber(which).eTag(tag).build());
       length = content.readNBytes(buffer, 0, buffer.length);

@@ -1,4 +1,6 @@
-/** Where large things are kept outside the database: a folder that all replicas share, or a bucket. */
+/**
+ * Where large things are kept outside the database: a folder that all replicas share, or a bucket.
+ */
 @NullMarked
 package io.klingtracker.storage;
 

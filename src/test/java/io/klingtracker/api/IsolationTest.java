@@ -151,7 +151,9 @@ class IsolationTest {
   private TestTenant owner;
   private TestTenant stranger;
 
-  /** A stranger who tracks nothing: the other one gets tasks of those names, which are asked about. */
+  /**
+   * A stranger who tracks nothing: the other one gets tasks of those names, which are asked about.
+   */
   private TestTenant newcomer;
 
   private final Map<String, String> ownersIds = new TreeMap<>();

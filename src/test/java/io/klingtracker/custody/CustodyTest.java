@@ -119,8 +119,8 @@ class CustodyTest {
       Optional<Duration> keep,
       long most,
       List<String> hosts) {
-    Storage storage = Storage.of(
-            folder.toUri().toString(), Settings.of(StorageConfig.class, Map.of()));
+    Storage storage =
+        Storage.of(folder.toUri().toString(), Settings.of(StorageConfig.class, Map.of()));
     return new Custody(
         store,
         new Copier(client(), new ResultHosts(hosts), storage, most, idle),

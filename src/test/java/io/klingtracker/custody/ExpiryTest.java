@@ -120,7 +120,8 @@ class ExpiryTest {
     assertEquals("1", event.at("/metadata/order").asText());
     assertEquals(1, count(jdbi, "task where sequence = 4 and status = 'succeed'"));
     assertEquals(
-        1, count(jdbi, "outbox o join task_event e using (task_id, sequence) where not o.replayed"));
+        1,
+        count(jdbi, "outbox o join task_event e using (task_id, sequence) where not o.replayed"));
     assertEquals(
         1,
         count(
@@ -145,7 +146,8 @@ class ExpiryTest {
                 id);
           }
           h.execute(
-              "insert into custody_queue (task_id, tenant_id, due_at) values (?, 'acme', now())", half);
+              "insert into custody_queue (task_id, tenant_id, due_at) values (?, 'acme', now())",
+              half);
         });
     clock.advance(Duration.ofDays(28));
     round();
@@ -178,7 +180,8 @@ class ExpiryTest {
     assertEquals(new TreeSet<>(ids), new TreeSet<>(told()));
     assertEquals(ids.size(), told().size());
     assertEquals(
-        ids.size(), number(jdbi, "select count(distinct event_id) from task_event where type is not null"));
+        ids.size(),
+        number(jdbi, "select count(distinct event_id) from task_event where type is not null"));
     round();
     assertEquals(ids.size(), told().size());
   }

@@ -79,6 +79,9 @@ class RecoveryTest extends HurriedStack {
     run();
     await().atMost(PATIENCE).until(() -> simulator.ledger().accepted() >= SENT);
     replicas.forEach(Replica::kill);
+    // Whoever restores waits until what was sent before can arrive no more.
+    Instant arrived = clock.instant().plus(LONGEST);
+    await().atMost(PATIENCE).until(() -> clock.instant().isAfter(arrived));
     int before = (int) simulator.ledger().accepted();
     jdbi.useTransaction(RecoveryTest::restore);
     assertEquals(TASKS, count("dispatch_queue where sent_at is null"));

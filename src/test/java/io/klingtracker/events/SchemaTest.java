@@ -28,7 +28,8 @@ class SchemaTest {
   @ValueSource(
       strings = {
         "task-status-changed.v1.json",
-        "task-erased.v1.json", "task-result-expiring.v1.json",
+        "task-erased.v1.json",
+        "task-result-expiring.v1.json",
         "task.v1.json",
         "webhook-host.v1.json"
       })

@@ -73,8 +73,7 @@ class ArchiveTest {
 
   private Archive archive() {
     return new Archive(
-        Settings.of(
-            ArchiveConfig.class, Map.of("tracker.archive.url", folder.toUri().toString())),
+        Settings.of(ArchiveConfig.class, Map.of("tracker.archive.url", folder.toUri().toString())),
         Settings.of(StorageConfig.class, Map.of()),
         new ArchiveStore(jdbi),
         JSON,
@@ -176,8 +175,7 @@ class ArchiveTest {
     assertEquals(1, lines("acme/2026-02-20/part-1.ndjson.gz").size());
     assertEquals(nextDay, lines("acme/2026-02-20/part-1.ndjson.gz").get(0).get("task_id").asText());
     assertEquals(others, lines("other/2026-02-19/part-1.ndjson.gz").get(0).get("task_id").asText());
-    JsonNode manifest =
-        JSON.readTree(folder.resolve("acme/2026-02-19/manifest.json").toFile());
+    JsonNode manifest = JSON.readTree(folder.resolve("acme/2026-02-19/manifest.json").toFile());
     assertEquals("acme", manifest.get("tenant").asText());
     assertEquals("2026-02-19", manifest.get("day").asText());
     assertEquals(2, manifest.get("tasks").asInt());
@@ -202,8 +200,7 @@ class ArchiveTest {
       archive().list();
     }
     archive().list();
-    JsonNode manifest =
-        JSON.readTree(folder.resolve("acme/2026-02-19/manifest.json").toFile());
+    JsonNode manifest = JSON.readTree(folder.resolve("acme/2026-02-19/manifest.json").toFile());
     assertEquals(5, manifest.get("tasks").asInt());
     assertEquals(3, manifest.get("parts").size());
     assertEquals(1, lines("acme/2026-02-19/part-3.ndjson.gz").size());

@@ -70,7 +70,8 @@ class TenantDeletionTest {
           "webhook_settled");
 
   /** What tells of the erased tasks, and of copies and files to be deleted; to go later. */
-  private static final Set<String> STAY = Set.of("task_event", "erased_event", "custody_copy", "archive_part");
+  private static final Set<String> STAY =
+      Set.of("task_event", "erased_event", "custody_copy", "archive_part");
 
   private final Jdbi jdbi = DATABASE.jdbi();
   private final TestClock clock = new TestClock(NOW);
@@ -139,7 +140,8 @@ class TenantDeletionTest {
         "insert into custody_queue (task_id, tenant_id, due_at) values (?, ?, now())",
         task,
         tenant);
-    h.execute("insert into archive_part (tenant_id, day, number) values (?, '2026-01-31', 1)", tenant);
+    h.execute(
+        "insert into archive_part (tenant_id, day, number) values (?, '2026-01-31', 1)", tenant);
     h.execute("insert into expiry_place values (?, 1, 1)", tenant);
     h.execute("insert into dispatch_turn values ('video', 'm', ?, 1)", tenant);
     h.execute("insert into feed_removed values (?, 1, 1, 1)", tenant);

@@ -30,6 +30,7 @@ import io.klingtracker.testing.Settings;
 import io.klingtracker.webhook.WebhookConfig;
 import java.io.IOException;
 import java.io.Reader;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -202,8 +203,8 @@ class KubernetesTest {
       assumeTrue(false, "no kubectl here");
       throw e;
     }
-    String made = new String(kubectl.getInputStream().readAllBytes());
-    String faults = new String(kubectl.getErrorStream().readAllBytes());
+    String made = new String(kubectl.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
+    String faults = new String(kubectl.getErrorStream().readAllBytes(), StandardCharsets.UTF_8);
     assertTrue(kubectl.waitFor(60, TimeUnit.SECONDS), "kubectl does not end");
     assumeTrue(!faults.contains("unknown command"), "a kubectl of before 1.14");
     assertEquals("", faults);

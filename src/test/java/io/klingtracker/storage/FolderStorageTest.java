@@ -110,12 +110,26 @@ class FolderStorageTest {
   }
 
   @ParameterizedTest
-  @ValueSource(strings = {"", "/var/lib/results", "file:", "file:///", "file:results", "ftp://a/b", "s3://", "s3://B/x", "s3://bucket/../x", "file://host/a", "s3 ://x"})
+  @ValueSource(
+      strings = {
+        "",
+        "/var/lib/results",
+        "file:",
+        "file:///",
+        "file:results",
+        "ftp://a/b",
+        "s3://",
+        "s3://B/x",
+        "s3://bucket/../x",
+        "file://host/a",
+        "s3 ://x"
+      })
   void a_url_that_names_no_folder_is_refused_with_what_would_be_one(String url) {
-    String message =
-        assertThrows(IllegalArgumentException.class, () -> of(url)).getMessage();
+    String message = assertThrows(IllegalArgumentException.class, () -> of(url)).getMessage();
     assertTrue(
-        message.contains("file:///var/lib/results") || message.contains("s3://results/tracker") || message.contains("prefix"),
+        message.contains("file:///var/lib/results")
+            || message.contains("s3://results/tracker")
+            || message.contains("prefix"),
         message);
   }
 

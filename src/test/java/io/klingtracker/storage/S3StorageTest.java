@@ -45,17 +45,15 @@ class S3StorageTest {
     assertEquals(expected, link.toString().replaceAll("\\?.*", ""));
     assertTrue(link.getQuery().contains("X-Amz-Expires=900"), link.getQuery());
     assertTrue(
-        link.getQuery().contains("X-Amz-Credential=AKIAEXAMPLE/") && !link.toString().contains("example-secret"),
+        link.getQuery().contains("X-Amz-Credential=AKIAEXAMPLE/")
+            && !link.toString().contains("example-secret"),
         link.getQuery());
   }
 
   @Test
   void another_service_has_its_own_host_and_the_bucket_in_the_path() {
     URI link =
-        link(
-            of(
-                "s3://results",
-                Map.of("endpoint", "http://127.0.0.1:9000", "path-style", "true")));
+        link(of("s3://results", Map.of("endpoint", "http://127.0.0.1:9000", "path-style", "true")));
     assertEquals(
         "http://127.0.0.1:9000/results/acme/task_1/0.mp4", link.toString().replaceAll("\\?.*", ""));
   }
