@@ -22,6 +22,13 @@ final class Bench implements AutoCloseable {
     /** By which it is picked. */
     String name();
 
+    /**
+     * Whether it takes so long that a whole run leaves it out, unless it only shows that it works.
+     */
+    default boolean byNameOnly() {
+      return false;
+    }
+
     /** What takes long and is not measured; other groups prepare themselves beside it. */
     default void prepare(Bench bench) throws Exception {}
 

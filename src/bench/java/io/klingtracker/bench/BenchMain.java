@@ -36,7 +36,8 @@ public final class BenchMain {
           new Submissions(),
           new Builds(),
           new Startup(),
-          new Watching());
+          new Watching(),
+          new Retention());
 
   private static final Duration ENOUGH_FOR_SMOKE = Duration.ofSeconds(140);
 
@@ -71,7 +72,11 @@ public final class BenchMain {
       try (Bench bench =
           new Bench(options, stack, report, new SqlClients(pgbench, options.smoke()))) {
         List<Bench.Group> picked =
-            GROUPS.stream().filter(group -> options.wants(group.name())).toList();
+            GROUPS.stream()
+                .filter(group -> options.wants(group.name()))
+                .filter(
+                    group -> !group.byNameOnly() || options.smoke() || !options.picked().isEmpty())
+                .toList();
         Set<Bench.Group> unprepared = prepare(picked, bench);
         bench.stack().checkpoint();
         report.progress("   prepared after %d s".formatted(since(start)));

@@ -84,23 +84,46 @@ final class SignedCallbacks implements Loader.Requests {
     };
   }
 
+  /**
+   * Two callbacks for each of some tasks, one after the other.
+   *
+   * @param tasks our id and Kling's, with a space between
+   */
+  static Loader.Requests of(List<String> tasks) {
+    SignedCallbacks callbacks = new SignedCallbacks(0, 0);
+    for (String status : List.of("processing", "succeed")) {
+      for (String task : tasks) {
+        String[] ids = task.split(" ");
+        callbacks.ready.add(callbacks.callback(ids[0], ids[1], status));
+      }
+    }
+    return callbacks;
+  }
+
   private byte[] callback(long number, String status) {
-    String taskId = Tasks.id(Tasks.OPEN, number);
+    return callback(Tasks.id(Tasks.OPEN, number), "k" + number, status);
+  }
+
+  private byte[] callback(String taskId, String klingId, String status) {
     boolean ended = status.equals("succeed");
     String videos =
         ended
-            ? "{\"id\":\"9%d\",\"url\":\"https://result.example/%d.mp4\",\"duration\":\"5.042\"}"
-                .formatted(number, number)
+            ? "{\"id\":\"9%s\",\"url\":\"https://result.example/%s.mp4\",\"duration\":\"5.042\"}"
+                .formatted(klingId, klingId)
             : "";
     byte[] body =
         ("""
-        {"task_id":"k%d","task_status":"%s","task_info":{"external_task_id":"%s"},\
+        {"task_id":"%s","task_status":"%s","task_info":{"external_task_id":"%s"},\
         "task_result":{"images":[],"videos":[%s],"audios":[]},"task_status_msg":"",\
         "created_at":1795373427283,"updated_at":1795373433605%s}"""
                 .formatted(
-                    number, status, taskId, videos, ended ? ",\"final_unit_deduction\":\"3\"" : ""))
+                    klingId,
+                    status,
+                    taskId,
+                    videos,
+                    ended ? ",\"final_unit_deduction\":\"3\"" : ""))
             .getBytes(StandardCharsets.UTF_8);
-    String id = "msg_" + number + status;
+    String id = "msg_" + klingId + status;
     String time = Long.toString(Instant.now().getEpochSecond());
     byte[] head = (id + "." + time + ".").getBytes(StandardCharsets.UTF_8);
     byte[] signed = new byte[head.length + body.length];

@@ -62,7 +62,10 @@ class SumStore {
   private static final String TIDY =
       "delete from task_sum where ctid = any(cast(cast(:places as text[]) as tid[]))";
 
-  /** Where no time is asked for, the sums of all hours are. */
+  /**
+   * Where no time is asked for, the sums of all hours are. An hour that retention took may be left
+   * below nothing by a task of it that changes.
+   */
   static final String COUNTS =
       """
       select status::text as status, kind, nullif(model, '') as model, sum(tasks)::bigint as tasks
@@ -71,7 +74,7 @@ class SumStore {
         and (cast(:status as text) is null or status = cast(:status as task_status))
         and (cast(:kind as text) is null or kind = :kind)
         and (cast(:model as text) is null or model = :model)
-      group by 1, 2, 3 having sum(tasks) <> 0
+      group by 1, 2, 3 having sum(tasks) > 0
       order by 1, 2, 3 limit :limit
       """;
 
