@@ -101,7 +101,7 @@ class OperatorPortTest {
   void what_is_for_operators_is_on_their_port_alone(String path) throws Exception {
     HttpResponse<String> outside = get(publicPort, path);
     assertEquals(404, outside.statusCode());
-    assertTrue(outside.body().contains("not-found"), outside.body());
+    assertTrue(outside.body().contains("there is nothing here"), outside.body());
     assertEquals("inside", get(operators.actualPort(), path).body());
   }
 
