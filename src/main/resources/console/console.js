@@ -166,7 +166,7 @@
         if (id) copy(id);
         break;
       }
-      case "c": case "r": {
+      case "a": case "c": case "r": {
         const ask = find(`details.ask[data-key="${event.key}"]`);
         if (ask) { ask.open = true; find("button", ask).focus(); }
         break;

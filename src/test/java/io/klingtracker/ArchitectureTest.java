@@ -84,7 +84,7 @@ class ArchitectureTest {
           upstream -> database kling loops problem retry catalog secret task
           watch -> database http loops problem share task
           api -> cache kling loops problem request catalog secret share task tenant time upstream watch
-          console -> callback catalog dispatch feed http problem request secret task tenant time upstream webhook
+          console -> callback catalog dispatch feed http problem reconcile request secret task tenant time upstream webhook
           billing -> database kling loops problem request task tenant text time upstream
           callback -> database http kling loops presence problem retry secret task tenant text time upstream
           counts -> catalog database loops presence request task tenant

@@ -5,6 +5,7 @@ import io.klingtracker.feed.Feed;
 import io.klingtracker.feed.FeedEvent;
 import io.klingtracker.problem.ErrorCode;
 import io.klingtracker.problem.ProblemException;
+import io.klingtracker.reconcile.Hastening;
 import io.klingtracker.task.Task;
 import io.klingtracker.task.TaskPage;
 import io.klingtracker.task.Tasks;
@@ -62,6 +63,7 @@ public class ConsoleResource {
   private final QueueView queue;
   private final QueueResource actions;
   private final WebhookResource webhooks;
+  private final Hastening hastening;
   private final Feed feed;
   private final Tenants tenants;
   private final TaskPages taskPages;
@@ -78,6 +80,7 @@ public class ConsoleResource {
       QueueView queue,
       QueueResource actions,
       WebhookResource webhooks,
+      Hastening hastening,
       Feed feed,
       Tenants tenants,
       TaskPages taskPages,
@@ -91,6 +94,7 @@ public class ConsoleResource {
     this.queue = queue;
     this.actions = actions;
     this.webhooks = webhooks;
+    this.hastening = hastening;
     this.feed = feed;
     this.tenants = tenants;
     this.taskPages = taskPages;
@@ -245,6 +249,20 @@ public class ConsoleResource {
   public Response cancel(@PathParam("id") String id, @Nullable String body) {
     checkForm(body);
     return shown(actions.cancel(id).taskId(), "");
+  }
+
+  /** Has Kling asked about a task at once; the page changes when that brings news. */
+  @POST
+  @Needs(Scope.READ)
+  @Path("/tasks/{id}/check")
+  @Consumes(MediaType.APPLICATION_FORM_URLENCODED)
+  public Response check(@PathParam("id") String id, @Nullable String body) {
+    checkForm(body);
+    Task task = tasks.findByAnyId(caller.tenant(), id).orElseThrow(() -> none(id));
+    if (!task.status().isFinal()) {
+      hastening.ask(task.id());
+    }
+    return shown(task.id(), "");
   }
 
   /** Has the latest change of a task delivered again. */

@@ -22,6 +22,7 @@ import org.jspecify.annotations.Nullable;
  * @param next what happens next, and when; null when nothing does
  * @param media of the result
  * @param running whether anything may still change
+ * @param askable whether Kling may know more of it
  * @param cancelable whether it waits and nothing was sent
  * @param redeliverable whether it has webhooks that the reader may have sent again
  */
@@ -34,6 +35,7 @@ public record TaskPage(
     @Nullable String next,
     List<MediaOfResult> media,
     boolean running,
+    boolean askable,
     boolean cancelable,
     boolean redeliverable,
     History history,

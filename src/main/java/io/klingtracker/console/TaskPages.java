@@ -101,6 +101,7 @@ class TaskPages {
         next(queue),
         MediaOfResult.of(task.result()),
         !task.status().isFinal(),
+        !task.status().isFinal() && task.status() != TaskStatus.QUEUED,
         task.status() == TaskStatus.QUEUED && caller.may(Scope.SUBMIT),
         task.callbackUrl() != null && task.sequence() > 1 && caller.may(Scope.WEBHOOKS),
         timeline == null ? History.NONE : history(task, timeline),

@@ -239,6 +239,33 @@ class ConsoleStoryTest {
   }
 
   @Test
+  void kling_is_asked_from_the_page_and_not_twice_in_a_moment() {
+    TrackerStack.simulator()
+        .fault(FaultRule.on(Operation.RENDER, new Fault.RenderTakes(8_000, 20_000)).times(1));
+    String task = tenant.submit("asked-" + UUID.randomUUID());
+    await()
+        .atMost(LIMIT)
+        .until(() -> tenant.caller().get("/v1/tasks/" + task).path("status"), "submitted"::equals);
+    String path = "/console/tasks/" + task;
+    Response page = page(path);
+    page.then().body(containsString("Ask Kling now"));
+
+    browser(session).formParam("csrf", "x").post(path + "/check").then().statusCode(403);
+    browser(session)
+        .formParam("csrf", formToken(page))
+        .post(path + "/check")
+        .then()
+        .statusCode(303)
+        .header("Location", endsWith(path));
+    browser(session)
+        .formParam("csrf", formToken(page))
+        .post(path + "/check")
+        .then()
+        .statusCode(429)
+        .body(containsString("less than 10 s ago"));
+  }
+
+  @Test
   void an_action_needs_the_scope_that_the_api_needs() {
     String task = waiting();
     TestTenant reader = TestTenant.withKey(tenant.id(), "{\"name\":\"r\",\"scopes\":[\"read\"]}");
