@@ -175,6 +175,7 @@ class IsolationTest {
     TrackerStack.simulator().clearFaults();
     owner = TestTenant.create();
     stranger = TestTenant.erasing();
+    newcomer = TestTenant.create();
     String external = "theirs-" + UUID.randomUUID();
     String task = owner.submit(external);
     String withCallback = submitWithCallback();
