@@ -277,15 +277,15 @@ public sealed interface Fault {
   record Swap() implements Fault {}
 
   /** Tells of this status instead of the true one. */
-  @Strikes(on = CALLBACK, says = "tells of this status instead of the true one")
+  @Strikes(on = CALLBACK, says = "reports this status instead of the true one")
   record Forge(String status) implements Fault {
     public Forge {
       text("status", status);
     }
   }
 
-  /** Is followed by one that tells of this status. */
-  @Strikes(on = CALLBACK, says = "is followed by one that tells of this status")
+  /** Is followed by one that reports this status. */
+  @Strikes(on = CALLBACK, says = "is followed by one that reports this status")
   record Contradict(String status) implements Fault {
     public Contradict {
       text("status", status);

@@ -79,7 +79,7 @@ final class FakeKling implements KlingClient {
     return truth;
   }
 
-  /** A callback's body that tells of this status, in any dialect. */
+  /** A callback's body that reports this status, in any dialect. */
   String body(Truth truth, String status, int dialect) {
     boolean newer = dialect % 2 == 1;
     ObjectNode body = newer ? newer(truth, status) : legacy(truth, status);
