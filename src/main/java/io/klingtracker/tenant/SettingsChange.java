@@ -25,7 +25,7 @@ class SettingsChange {
 
   /** What is shown of a tenant or key and cannot be changed. */
   private static final Set<String> SHOWN_ONLY =
-      Set.of("created_at", "prefix", "access_key", "revoked_at", "last_used_at");
+      Set.of("created_at", "deleting", "prefix", "access_key", "revoked_at", "last_used_at");
 
   /** Settings whose values the audit log records. */
   private static final Set<String> AUDITED =

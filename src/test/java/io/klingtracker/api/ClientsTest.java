@@ -363,7 +363,7 @@ class ClientsTest {
         .statusCode(405)
         .header("Allow", equalTo("POST"));
     TestTenant.admin()
-        .delete("/admin/v1/tenants/" + tenant.id())
+        .post("/admin/v1/tenants/" + tenant.id())
         .then()
         .statusCode(405)
         .header("Allow", allOf(containsString("PATCH"), containsString("PUT")));
