@@ -9,6 +9,7 @@ import io.klingtracker.database.SqlStates;
 import io.klingtracker.retry.Patience;
 import io.klingtracker.start.MigrateConfig.Migrate;
 import io.quarkus.runtime.PreventFurtherStepsException;
+import io.quarkus.runtime.Quarkus;
 import io.quarkus.runtime.StartupEvent;
 import io.quarkus.runtime.configuration.ConfigurationException;
 import jakarta.annotation.Priority;
@@ -120,8 +121,11 @@ class Migrations {
       throw new ConfigurationException("Kling Task Tracker cannot start: " + e.getMessage());
     }
     if (migrate == Migrate.ONLY) {
-      throw new PreventFurtherStepsException(
-          "Kling Task Tracker has migrated the schema and ends: tracker.migrate=only", 0);
+      System.err.println(
+          "Kling Task Tracker has migrated the schema and ends: tracker.migrate=only");
+      // The exception alone stops the start, and leaves the process waiting to be asked to end.
+      Quarkus.asyncExit(0);
+      throw new PreventFurtherStepsException();
     }
   }
 
