@@ -8,8 +8,6 @@ import io.klingtracker.database.LockHolders;
 import io.klingtracker.database.SqlStates;
 import io.klingtracker.retry.Patience;
 import io.klingtracker.start.MigrateConfig.Migrate;
-import io.quarkus.runtime.PreventFurtherStepsException;
-import io.quarkus.runtime.Quarkus;
 import io.quarkus.runtime.StartupEvent;
 import io.quarkus.runtime.configuration.ConfigurationException;
 import jakarta.annotation.Priority;
@@ -99,11 +97,10 @@ class Migrations {
   }
 
   /**
-   * Migrates, or waits until somebody has, or stops the start.
+   * Migrates, or waits until somebody has, or stops the start. Where migrating is all that is to be
+   * done, it ends the process with 0.
    *
    * @throws ConfigurationException which Quarkus prints as one line, and exits with 1
-   * @throws PreventFurtherStepsException once it has migrated, where nothing else is to be done:
-   *     Quarkus exits with 0
    */
   void onStart(@Observes @Priority(FIRST) StartupEvent start) {
     AgroalConnectionFactoryConfiguration service =
@@ -123,9 +120,8 @@ class Migrations {
     if (migrate == Migrate.ONLY) {
       System.err.println(
           "Kling Task Tracker has migrated the schema and ends: tracker.migrate=only");
-      // The exception alone stops the start, and leaves the process waiting to be asked to end.
-      Quarkus.asyncExit(0);
-      throw new PreventFurtherStepsException();
+      // Nothing else has begun, and Quarkus fails to stop what it has not started.
+      Runtime.getRuntime().halt(0);
     }
   }
 
