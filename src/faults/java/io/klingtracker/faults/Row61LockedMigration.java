@@ -71,6 +71,7 @@ final class Row61LockedMigration extends Row {
             custody_copy, charged_call, archive_part, expiry_place
           """,
           "drop index made_at_kling_media",
+          "alter table api_key drop column erases",
           "delete from task_event where type is not null",
           "alter table task_event drop column type, alter column status set not null",
           "delete from flyway_schema_history where version::int >= 16");

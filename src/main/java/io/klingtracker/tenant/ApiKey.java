@@ -6,6 +6,8 @@ import jakarta.persistence.Id;
 import jakarta.persistence.Table;
 import java.math.BigDecimal;
 import java.time.Instant;
+import java.util.EnumSet;
+import java.util.Set;
 import java.util.UUID;
 import org.jspecify.annotations.Nullable;
 
@@ -40,7 +42,13 @@ class ApiKey {
   @Column(name = "secret_sealed")
   byte @Nullable [] secretSealed;
 
-  @Nullable String scopes;
+  private @Nullable String scopes;
+
+  /**
+   * Of the scopes the one that versions before it do not know: they read the column of the others,
+   * and would refuse the key. Null of a key without it.
+   */
+  private @Nullable Boolean erases;
 
   @Nullable BigDecimal rate;
 
@@ -78,7 +86,7 @@ class ApiKey {
     this.tenant = tenant;
     this.accessKey = accessKey;
     this.secretSealed = secretSealed;
-    this.scopes = Scope.words(Scope.PRESET);
+    allow(Scope.PRESET);
   }
 
   private ApiKey(UUID id, String name, String prefix, byte[] keyHash, Instant createdAt) {
@@ -91,8 +99,27 @@ class ApiKey {
 
   /** The same with everything that keys can be allowed. */
   ApiKey withAllScopes() {
-    this.scopes = Scope.words(Scope.ALL);
+    allow(Scope.ALL);
     return this;
+  }
+
+  /** Sets what a tenant's may do. */
+  void allow(Set<Scope> allowed) {
+    Set<Scope> older = EnumSet.noneOf(Scope.class);
+    older.addAll(allowed);
+    older.remove(Scope.ERASE);
+    // A key for nothing else is of no use to older versions.
+    this.scopes = Scope.words(older.isEmpty() ? allowed : older);
+    this.erases = allowed.contains(Scope.ERASE) ? true : null;
+  }
+
+  /** What it may do; nothing of a tenant's where it is an administrator's. */
+  Set<Scope> allowed() {
+    Set<Scope> allowed = scopes == null ? EnumSet.noneOf(Scope.class) : Scope.of(scopes);
+    if (erases != null && erases) {
+      allowed.add(Scope.ERASE);
+    }
+    return allowed;
   }
 
   /** An administrator's, who may do everything. */

@@ -202,7 +202,7 @@ public class ApiKeys {
     SettingChecks.between("rate", settings.rate(), MIN_RATE, MAX_RATE);
     SettingChecks.between("burst", settings.burst(), BigDecimal.ONE, MAX_RATE);
     key.name = settings.name();
-    key.scopes = Scope.words(scopes(settings.scopes()));
+    key.allow(scopes(settings.scopes()));
     key.rate = settings.rate();
     key.burst = settings.burst();
     key.expiresAt = settings.expiresAt();
@@ -231,9 +231,7 @@ public class ApiKeys {
   }
 
   private static Set<String> scopes(ApiKey key) {
-    return key.scopes == null
-        ? Set.of()
-        : Scope.of(key.scopes).stream().map(Scope::wireName).collect(Collectors.toSet());
+    return key.allowed().stream().map(Scope::wireName).collect(Collectors.toSet());
   }
 
   private static KeyInfo known(ApiKey key) {

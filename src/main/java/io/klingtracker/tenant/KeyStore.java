@@ -28,7 +28,8 @@ class KeyStore {
 
   private static final String TENANT_KEY =
       """
-      select k.id, k.name, k.prefix, k.tenant_id, k.scopes, k.rate, k.burst, k.secret_sealed, k.expires_at,
+      select k.id, k.name, k.prefix, k.tenant_id,
+        k.scopes || case when k.erases then ' erase' else '' end as scopes, k.rate, k.burst, k.secret_sealed, k.expires_at,
         %s, k.suspended_at is not null as key_suspended
       from api_key k join tenant t on t.id = k.tenant_id
       where k.revoked_at is null and %s
