@@ -22,6 +22,8 @@ import jakarta.ws.rs.core.MediaType;
 import jakarta.ws.rs.core.NewCookie;
 import jakarta.ws.rs.core.Response;
 import java.net.InetAddress;
+import java.net.URI;
+import java.net.URISyntaxException;
 import java.net.UnknownHostException;
 import java.util.Objects;
 import org.jspecify.annotations.Nullable;
@@ -125,9 +127,18 @@ public class SignInResource {
             && to.length() <= Search.MAX
             && Front.of(to.replaceFirst("[?#].*", "")) == Front.CONSOLE
             && Front.isPlain(to.replaceFirst("[?#].*", ""))
-            && to.chars().allMatch(c -> c > ' ' && c < 0x7f && c != '\\' && c != '"')
+            && isUri(to)
         ? to
         : HOME;
+  }
+
+  /** Browsers send some that are none, as with a bar in a query. */
+  private static boolean isUri(String text) {
+    try {
+      return new URI(text).toASCIIString().equals(text);
+    } catch (URISyntaxException e) {
+      return false;
+    }
   }
 
   private static String address(HttpServerRequest request) {

@@ -12,6 +12,7 @@ import io.klingtracker.task.Tasks;
 import io.klingtracker.tenant.CurrentCaller;
 import io.klingtracker.tenant.Needs;
 import io.klingtracker.tenant.Scope;
+import io.klingtracker.tenant.Suspensions;
 import io.klingtracker.time.Rfc3339;
 import jakarta.inject.Inject;
 import jakarta.ws.rs.GET;
@@ -50,6 +51,7 @@ public class ContentResource {
   private final ContentLinks links;
   private final Downloads downloads;
   private final CurrentCaller caller;
+  private final Suspensions suspensions;
   private final @Nullable String publicBase;
   private final Clock clock;
 
@@ -61,6 +63,7 @@ public class ContentResource {
       ContentLinks links,
       Downloads downloads,
       CurrentCaller caller,
+      Suspensions suspensions,
       CustodyConfig config,
       Clock clock) {
     this.tasks = tasks;
@@ -69,6 +72,7 @@ public class ContentResource {
     this.links = links;
     this.downloads = downloads;
     this.caller = caller;
+    this.suspensions = suspensions;
     this.publicBase =
         config.publicBase().map(base -> base.toString().replaceAll("/+$", "") + "/").orElse(null);
     this.clock = clock;
@@ -196,10 +200,13 @@ public class ContentResource {
           ErrorCode.AUTHORIZATION_INVALID,
           "the link is not one that we gave, or it has ended; ask POST /v1/tasks/{id}/content-link for another");
     }
-    return store
-        .owner(id)
-        .orElseThrow(
-            () -> new ProblemException(ErrorCode.TASK_NOT_FOUND, "no task has the id " + id));
+    String owner =
+        store
+            .owner(id)
+            .orElseThrow(
+                () -> new ProblemException(ErrorCode.TASK_NOT_FOUND, "no task has the id " + id));
+    suspensions.check(owner);
+    return owner;
   }
 
   /** A link to one of a task's results for somebody without a key. */

@@ -105,6 +105,9 @@ class PagePartsTest {
     "/v1/tasks, /console",
     "'/console/\\evil', /console",
     "'/console/x y', /console",
+    "/console/tasks?q=a|b, /console",
+    "/console/tasks?q=100%, /console",
+    "/console/tasks?q=ä, /console",
     ", /console",
   })
   void a_sign_in_leads_to_a_page_of_ours_only(String to, String page) {

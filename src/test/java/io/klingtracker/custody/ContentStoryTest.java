@@ -198,6 +198,9 @@ class ContentStoryTest {
     given().get("/v1/tasks" + query).then().statusCode(401);
     given().post("/v1/tasks/" + id + "/content-link" + query).then().statusCode(401);
     given().get("/v1/tasks/task_" + "0".repeat(26) + "/content" + query).then().statusCode(401);
+
+    TestTenant.admin().body("{\"suspended\":true}").patch("/admin/v1/tenants/" + tenant.id());
+    given().get(content() + query).then().statusCode(403);
   }
 
   @Test
