@@ -134,6 +134,7 @@ class ConsoleBrowserIT {
     page.locator("#key").fill(TrackerStack.API_KEY);
     page.locator("button.primary").click();
     assertThat(page.locator("h1")).hasText("Tasks");
+    page.waitForLoadState();
   }
 
   private static String submit(String body) throws Exception {
@@ -249,6 +250,7 @@ class ConsoleBrowserIT {
     page.keyboard().type(task);
     page.keyboard().press("Enter");
     assertThat(page.locator("h1 .id")).hasText(task);
+    page.waitForLoadState();
     page.keyboard().press("?");
     assertThat(page.locator("#keys")).isVisible();
     page.keyboard().press("Escape");
@@ -256,6 +258,7 @@ class ConsoleBrowserIT {
     page.keyboard().press("g");
     page.keyboard().press("t");
     assertThat(page.locator("h1")).hasText("Tasks");
+    page.waitForLoadState();
     page.keyboard().press("j");
     page.keyboard().press("Enter");
     assertThat(page.locator("h1 .id")).isVisible();

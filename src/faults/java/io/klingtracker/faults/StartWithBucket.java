@@ -199,12 +199,14 @@ final class StartWithBucket {
         assertThrows(
             IOException.class, () -> none.put("a", new ByteArrayInputStream(new byte[] {1})));
     assertTrue(
-        missing.getMessage().contains("The specified bucket does not exist"), missing.getMessage());
+        String.valueOf(missing.getMessage()).contains("The specified bucket does not exist"),
+        missing.getMessage());
     Storage away =
         Storage.of("s3://" + S3Mock.BUCKET, new Access(URI.create("http://127.0.0.1:1/")));
     IOException refused =
         assertThrows(
             IOException.class, () -> away.put("a", new ByteArrayInputStream(new byte[] {1})));
-    assertTrue(refused.getMessage().startsWith("the bucket: "), refused.getMessage());
+    assertTrue(
+        String.valueOf(refused.getMessage()).startsWith("the bucket: "), refused.getMessage());
   }
 }
