@@ -119,13 +119,14 @@ class Recovery {
     for (Waiting task : page) {
       int times = asked.getOrDefault(task.taskId(), 0);
       if (times < accounts.size()) {
-        asked.put(task.taskId(), times + 1);
-        question(task, accounts.get(times)).ifPresent(next::add);
+        question(task, accounts.get(times))
+            .ifPresentOrElse(next::add, () -> asked.put(task.taskId(), accounts.size()));
       }
     }
     if (!next.isEmpty()) {
-      store.doubt(next, clock.instant());
       begun = true;
+      // Only what is stored counts: what was lost on the way would be dispatched unasked.
+      store.doubt(next, clock.instant()).forEach(taskId -> asked.merge(taskId, 1, Integer::sum));
     }
     if (page.size() == BATCH) {
       after = page.get(page.size() - 1).taskId();
@@ -133,7 +134,7 @@ class Recovery {
     }
     after = "";
     left = store.unanswered(below);
-    if (!begun && left == 0) {
+    if (!begun && left == 0 && store.isOver(below, settled())) {
       bound = null;
       done = true;
       asked.clear();
@@ -144,22 +145,37 @@ class Recovery {
     return false;
   }
 
+  /** Those of which nothing more is to be asked. */
+  private List<String> settled() {
+    return asked.entrySet().stream()
+        .filter(entry -> entry.getValue() >= accounts.size())
+        .map(Map.Entry::getKey)
+        .toList();
+  }
+
   /** Empty for one that cannot be sent either. */
   private Optional<Asked> question(Waiting task, String account) {
+    Optional<Kind> kind = Catalog.current().ofName(task.kind());
+    if (kind.isEmpty()) {
+      LOG.warnf("taskId=%s cannot be asked about: no kind %s", task.taskId(), task.kind());
+      return Optional.empty();
+    }
+    if (kind.get().takesExternalTaskId(task.model())) {
+      return Optional.of(new Asked(task.taskId(), account, null));
+    }
+    Optional<String> request = store.request(task.taskId());
+    if (request.isEmpty()) {
+      LOG.warnf("taskId=%s cannot be asked about: it has no request", task.taskId());
+      return Optional.empty();
+    }
+    String prompt;
     try {
-      Optional<Kind> kind = Catalog.current().ofName(task.kind());
-      if (kind.isEmpty()) {
-        return Optional.empty();
-      }
-      String hash =
-          kind.get().takesExternalTaskId(task.model())
-              ? null
-              : Doubts.promptHash(
-                  UpstreamBody.prompt(kind.get(), store.request(task.taskId()).orElseThrow()));
-      return Optional.of(new Asked(task.taskId(), account, hash));
+      prompt = UpstreamBody.prompt(kind.get(), request.get());
     } catch (RuntimeException e) {
+      // Nothing but the body is read here: one that cannot be read cannot be sent.
       LOG.warnf("taskId=%s cannot be asked about: %s", task.taskId(), e.getMessage());
       return Optional.empty();
     }
+    return Optional.of(new Asked(task.taskId(), account, Doubts.promptHash(prompt)));
   }
 }

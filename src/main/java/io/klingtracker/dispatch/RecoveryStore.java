@@ -24,7 +24,8 @@ class RecoveryStore {
 
   /**
    * As if each had been sent on the account and no answer had come: Kling is asked about it, and it
-   * is sent only when it is proved that Kling does not have it.
+   * is sent only when it is proved that Kling does not have it. Where Kling is asked about one
+   * already, that answer is awaited first, and this question is not counted.
    */
   private static final String DOUBT =
       """
@@ -40,6 +41,8 @@ class RecoveryStore {
       insert into open_task (task_id, tenant_id, account, model, family, slots, next_check_at, unnamed)
       select task_id, tenant_id, account, model, family, slots, cast(:now as timestamptz), prompt_hash is not null
       from doubted
+      on conflict (task_id) do nothing
+      returning task_id
       """;
 
   /**
@@ -50,6 +53,19 @@ class RecoveryStore {
       """
       select count(*) from dispatch_queue
       where sent_at is not null and task_id < :bound and doubt is distinct from 'exists' and prompt_hash is null
+      """;
+
+  /** In one statement, since what Kling has answered about waits again, and may be asked about. */
+  private static final String OVER =
+      """
+      select not exists (
+        select from dispatch_queue q
+        where q.task_id < :bound and q.sent_at is not null and q.doubt is distinct from 'exists'
+          and q.prompt_hash is null)
+      and not exists (
+        select from dispatch_queue q
+        where q.task_id < :bound and q.sent_at is null
+          and not exists (select from unnest(cast(:settled as text[])) as s(id) where s.id = q.task_id))
       """;
 
   private final Jdbi jdbi;
@@ -118,16 +134,29 @@ class RecoveryStore {
                 .findOne());
   }
 
-  /** See {@link #DOUBT}. */
-  void doubt(List<Asked> tasks, Instant now) {
-    jdbi.useHandle(
+  /** Whether Kling has answered about all, and none waits but those that are settled. */
+  boolean isOver(String bound, List<String> settled) {
+    return jdbi.withHandle(
         handle ->
-            Columns.of(handle.createUpdate(DOUBT), tasks)
+            Columns.of(handle.createQuery(OVER), settled)
+                .texts("settled", id -> id)
+                .rest()
+                .bind("bound", bound)
+                .mapTo(Boolean.class)
+                .one());
+  }
+
+  /** See {@link #DOUBT}; the ids of those that Kling is asked about now. */
+  List<String> doubt(List<Asked> tasks, Instant now) {
+    return jdbi.withHandle(
+        handle ->
+            Columns.of(handle.createQuery(DOUBT), tasks)
                 .texts("ids", Asked::taskId)
                 .texts("accounts", Asked::account)
                 .texts("hashes", Asked::promptHash)
                 .rest()
                 .bind("now", now)
-                .execute());
+                .mapTo(String.class)
+                .list());
   }
 }

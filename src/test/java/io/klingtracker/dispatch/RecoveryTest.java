@@ -3,6 +3,7 @@ package io.klingtracker.dispatch;
 import static org.awaitility.Awaitility.await;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.klingtracker.simulator.SimulatorSettings.Duplicates;
@@ -21,6 +22,7 @@ import java.util.Map;
 import java.util.TreeMap;
 import java.util.concurrent.atomic.AtomicBoolean;
 import org.jdbi.v3.core.Handle;
+import org.jdbi.v3.core.JdbiException;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.RegisterExtension;
 
@@ -79,6 +81,7 @@ class RecoveryTest extends HurriedStack {
     run();
     await().atMost(PATIENCE).until(() -> simulator.ledger().accepted() >= SENT);
     replicas.forEach(Replica::kill);
+    replicas.forEach(Replica::awaitEnd);
     // Whoever restores waits until what was sent before can arrive no more.
     Instant arrived = clock.instant().plus(LONGEST);
     await().atMost(PATIENCE).until(() -> clock.instant().isAfter(arrived));
@@ -117,8 +120,11 @@ class RecoveryTest extends HurriedStack {
   private final AtomicBoolean over = new AtomicBoolean();
 
   private Recovery recovery(String... accounts) {
-    Recovery recovery =
-        new Recovery(new RecoveryStore(jdbi), List.of(accounts), still, new SimpleMeterRegistry());
+    return recovery(new RecoveryStore(jdbi), accounts);
+  }
+
+  private Recovery recovery(RecoveryStore store, String... accounts) {
+    Recovery recovery = new Recovery(store, List.of(accounts), still, new SimpleMeterRegistry());
     recovery.onDone(() -> over.set(true));
     return recovery;
   }
@@ -186,5 +192,137 @@ class RecoveryTest extends HurriedStack {
         1,
         Rows.count(
             jdbi, "dispatch_queue where sent_at is not null and prompt_hash = sha256('a cat')"));
+  }
+
+  private String waits() {
+    String id = GivenTask.of("acme").submit(TasksOnDatabase.of(jdbi, still));
+    still.advance(Duration.ofSeconds(1));
+    return id;
+  }
+
+  @Test
+  void a_question_that_could_not_be_stored_is_asked_again() {
+    Rows.tenants(jdbi, "acme");
+    String id = waits();
+    Recovery recovery = recovery("a");
+    recovery.begin();
+    jdbi.useHandle(
+        h -> h.execute("alter table open_task add constraint broken check (account <> 'a')"));
+    try {
+      assertThrows(JdbiException.class, recovery::runOnce);
+      assertThrows(JdbiException.class, recovery::runOnce);
+    } finally {
+      jdbi.useHandle(h -> h.execute("alter table open_task drop constraint broken"));
+    }
+    assertFalse(over.get(), "nobody was asked");
+
+    recovery.runOnce();
+    assertEquals(List.of("a " + id), asked());
+    nobodyHasIt();
+    recovery.runOnce();
+    assertTrue(over.get());
+  }
+
+  @Test
+  void a_request_that_cannot_be_read_just_now_is_no_request_that_cannot_be_sent() {
+    Rows.tenants(jdbi, "acme");
+    GivenTask.of("acme")
+        .kind("text-to-video")
+        .model("kling-4.0")
+        .body("{\"prompt\":\"a cat\"}")
+        .submit(TasksOnDatabase.of(jdbi, still));
+    still.advance(Duration.ofSeconds(1));
+    Recovery recovery = recovery("a");
+    recovery.begin();
+    jdbi.useHandle(h -> h.execute("alter table task_request rename to unread"));
+    try {
+      assertThrows(JdbiException.class, recovery::runOnce);
+    } finally {
+      jdbi.useHandle(h -> h.execute("alter table unread rename to task_request"));
+    }
+    assertFalse(over.get());
+
+    recovery.runOnce();
+    recovery.runOnce();
+    assertTrue(over.get());
+    assertEquals(1, Rows.count(jdbi, "open_task where unnamed"));
+  }
+
+  @Test
+  void a_request_that_cannot_be_sent_holds_up_nobody() {
+    Rows.tenants(jdbi, "acme");
+    GivenTask.of("acme")
+        .kind("text-to-video")
+        .model("kling-4.0")
+        .body("{\"prompt\":\"a cat\"}")
+        .submit(TasksOnDatabase.of(jdbi, still));
+    still.advance(Duration.ofSeconds(1));
+    jdbi.useHandle(h -> h.execute("delete from task_request"));
+    Recovery recovery = recovery("a", "b");
+    recovery.begin();
+
+    recovery.runOnce();
+
+    assertTrue(over.get());
+    assertEquals(List.of(), asked());
+  }
+
+  @Test
+  void a_task_that_kling_is_asked_about_elsewhere_is_not_taken_for_asked() {
+    Rows.tenants(jdbi, "acme");
+    String open = waits();
+    String other = waits();
+    jdbi.useHandle(
+        h ->
+            h.execute(
+                """
+                insert into open_task (task_id, tenant_id, account, model, family, slots, next_check_at)
+                select task_id, tenant_id, 'b', model, family, slots, now() from dispatch_queue
+                where task_id = ?
+                """,
+                open));
+    Recovery recovery = recovery("a");
+    recovery.begin();
+
+    recovery.runOnce();
+    assertEquals(List.of("a " + other, "b " + open), asked());
+    nobodyHasIt();
+    recovery.runOnce();
+    assertEquals(List.of("a " + open), asked());
+    assertFalse(over.get());
+    nobodyHasIt();
+    recovery.runOnce();
+    assertTrue(over.get());
+  }
+
+  @Test
+  void what_comes_back_while_the_others_are_read_is_asked_about_on_the_next_account() {
+    Rows.tenants(jdbi, "acme");
+    String id = waits();
+    AtomicBoolean comesBack = new AtomicBoolean();
+    RecoveryStore store =
+        new RecoveryStore(jdbi) {
+          @Override
+          List<Waiting> waiting(String after, String bound, int limit) {
+            List<Waiting> page = super.waiting(after, bound, limit);
+            if (comesBack.getAndSet(false)) {
+              nobodyHasIt();
+            }
+            return page;
+          }
+        };
+    Recovery recovery = recovery(store, "a", "b");
+    recovery.begin();
+    recovery.runOnce();
+    comesBack.set(true);
+
+    recovery.runOnce();
+    assertFalse(over.get(), "b was not asked");
+
+    recovery.runOnce();
+    assertEquals(List.of("b " + id), asked());
+    nobodyHasIt();
+    recovery.runOnce();
+    assertTrue(over.get());
   }
 }

@@ -1,5 +1,7 @@
 package io.klingtracker.dispatch;
 
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
 import io.klingtracker.kling.CreateAnswer;
 import io.klingtracker.kling.KlingClient;
 import io.klingtracker.kling.KlingConfig;
@@ -33,6 +35,7 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
+import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.LockSupport;
 import org.jdbi.v3.core.Jdbi;
 import org.jspecify.annotations.Nullable;
@@ -204,6 +207,18 @@ final class Replica implements AutoCloseable {
     // The others see that it is dead.
     store.letGo(List.of());
     DeadClaims.free(jdbi, "open_task");
+  }
+
+  /**
+   * Waits until the last of its threads has ended, which may have been in the middle of a
+   * statement.
+   */
+  void awaitEnd() {
+    try {
+      assertTrue(executor.awaitTermination(1, TimeUnit.MINUTES), "it does not end");
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+    }
   }
 
   @Override
