@@ -33,7 +33,9 @@ final class Row44StrangersIds extends Row {
   @Override
   void attack(Scene scene) throws Exception {
     Installation installation = scene.installation();
-    Tenant stranger = installation.tenant("stranger");
+    Tenant stranger =
+        installation.key(
+            installation.tenant("stranger"), "\"submit\",\"read\",\"webhooks\",\"erase\"");
     Ledger.Create create = scene.traffic().creates(installation.servers().plain()).get(0);
     String task = String.valueOf(create.externalId());
     List<Id> tasks =
