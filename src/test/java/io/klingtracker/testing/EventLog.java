@@ -59,9 +59,10 @@ public final class EventLog implements AutoCloseable {
     return byTask.getOrDefault(taskId, Map.of());
   }
 
-  /** The statuses of a task's events, in the order in which they came. */
+  /** The statuses of a task's changes, in the order in which they came. */
   public List<String> statuses(String taskId) {
-    return new ArrayList<>(of(taskId).values()).stream().map(Event::status).toList();
+    return new ArrayList<>(of(taskId).values())
+        .stream().filter(event -> !event.value().has("type")).map(Event::status).toList();
   }
 
   private static Map<String, String> headers(ConsumerRecord<String, String> record) {

@@ -25,9 +25,13 @@ public final class Schemas {
 
   private Schemas() {}
 
-  /** Fails unless the text is a status change as published; returns it read. */
+  /** Fails unless the text is a task's event as published, of whatever type; returns it read. */
   public static JsonNode event(String text) {
-    return check(EVENT, text);
+    return check(
+        text.contains("\"kling.task.erased.v1\"")
+            ? ERASED
+            : text.contains("\"kling.task.result-expiring.v1\"") ? EXPIRING : EVENT,
+        text);
   }
 
   /** Fails unless the text is the event of an erasure as published; returns it read. */
