@@ -189,7 +189,7 @@ class ContentStoryTest {
     whole.then().statusCode(200);
     assertArrayEquals(MediaServer.FILE, whole.asByteArray());
 
-    String other = query.replaceFirst("signature=.", "signature=_");
+    String other = query.replace("signature=", "signature=_");
     given().get(content() + other).then().statusCode(401);
     given().get(content() + query.replace("index=0", "index=1")).then().statusCode(401);
     given().get(content() + query.replaceFirst("expires=1", "expires=2")).then().statusCode(401);
