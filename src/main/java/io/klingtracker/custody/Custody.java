@@ -163,7 +163,7 @@ final class Custody {
 
   private void giveBack(Claimed claimed, String reason) {
     try {
-      owing(() -> again(claimed, false, reason));
+      owing(() -> again(claimed, !claimed.kept().isEmpty(), reason));
     } catch (RuntimeException e) {
       LOG.debugf(e, "taskId=%s is given back with the next claim", claimed.taskId());
     }
@@ -171,7 +171,8 @@ final class Custody {
 
   /** One attempt at all that is not copied yet. */
   void copy(Claimed claimed) throws InterruptedException {
-    boolean news = false;
+    // Whoever copied them may have ended before it showed them.
+    boolean news = !claimed.kept().isEmpty();
     String reason = null;
     for (ResultItem item : ResultItem.of(claimed.result())) {
       if (claimed.kept().contains(item.index())) {

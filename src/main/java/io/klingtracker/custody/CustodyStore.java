@@ -46,7 +46,9 @@ class CustodyStore {
       """;
 
   /** As everywhere, the task before what hangs on it. */
-  private static final String LOCK = "select id from task where id = :task for no key update";
+  /** In id order, and before their copies, as everywhere. */
+  private static final String LOCK =
+      "select id from task where id = any(cast(:tasks as text[])) order by id for no key update";
 
   private static final String DONE =
       "delete from custody_queue where task_id = :task and claimed_by = :claim";
@@ -239,7 +241,7 @@ class CustodyStore {
   private void end(Claimed claimed, boolean news, End end) {
     jdbi.useTransaction(
         handle -> {
-          handle.createQuery(LOCK).bind("task", claimed.taskId()).mapTo(String.class).findOne();
+          lock(handle, List.of(claimed.taskId()));
           end.statement(handle)
               .bind("task", claimed.taskId())
               .bind("claim", claimed.claim())
@@ -248,6 +250,14 @@ class CustodyStore {
             show(handle, List.of(claimed.taskId()));
           }
         });
+  }
+
+  private static void lock(Handle handle, Collection<String> tasks) {
+    Columns.of(handle.createQuery(LOCK), tasks)
+        .texts("tasks", task -> task)
+        .rest()
+        .mapTo(String.class)
+        .list();
   }
 
   private static void show(Handle handle, Collection<String> tasks) {
@@ -308,6 +318,7 @@ class CustodyStore {
         gone.stream().map(Gone::taskId).collect(Collectors.toCollection(TreeSet::new));
     jdbi.useTransaction(
         handle -> {
+          lock(handle, tasks);
           Columns.of(handle.createUpdate(DELETE), gone)
               .texts("objects", Gone::object)
               .and(tasks)

@@ -43,6 +43,9 @@ class Archive {
   /** Manifests written in one go, and parts deleted. */
   static final int MANIFESTS = 100;
 
+  /** Parts written in one transaction, which holds the feed back meanwhile. */
+  static final int PARTS = 8;
+
   private final @Nullable Storage storage;
   private final ArchiveStore store;
   private final ObjectMapper json;
@@ -89,20 +92,28 @@ class Archive {
   }
 
   /**
-   * Writes those of the tasks that owe nothing, whose rows the transaction holds.
+   * What is written.
    *
-   * @return those that are written; all of them where there is no archive
+   * @param ids of tasks; all that were given where there is no archive
+   * @param whole false when the others are to be written in transactions of their own
+   */
+  record Wrote(List<String> ids, boolean whole) {}
+
+  /**
+   * Writes those of the tasks that owe nothing, whose rows the transaction holds, but no more than
+   * {@link #PARTS}.
+   *
    * @throws UncheckedIOException when they cannot be written; then none may be removed
    */
-  List<String> write(Handle handle, List<String> ids) {
+  Wrote write(Handle handle, List<String> ids) {
     Storage place = storage;
     if (place == null) {
-      return ids;
+      return new Wrote(ids, true);
     }
     try (Writing writing = new Writing(place, handle)) {
       store.archived(handle, ids, writing::add);
       writing.end();
-      return writing.done;
+      return new Wrote(writing.done, writing.whole);
     } catch (IOException e) {
       throw new UncheckedIOException("the archive cannot be written: " + SetAside.reason(e), e);
     }
@@ -116,6 +127,8 @@ class Archive {
     private final List<String> done = new ArrayList<>();
     private @Nullable Day day;
     private @Nullable ArchivePart part;
+    private int parts;
+    private boolean whole = true;
 
     Writing(Storage place, Handle handle) {
       this.place = place;
@@ -126,6 +139,15 @@ class Archive {
       try {
         if (!archived.of().equals(day)) {
           end();
+          if (parts == PARTS) {
+            whole = false;
+          }
+        }
+        if (!whole) {
+          return;
+        }
+        if (!archived.of().equals(day)) {
+          parts++;
           day = archived.of();
           part = new ArchivePart();
         }

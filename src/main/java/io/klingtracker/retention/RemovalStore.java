@@ -15,7 +15,6 @@ import jakarta.inject.Inject;
 import jakarta.inject.Singleton;
 import java.time.Duration;
 import java.time.Instant;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -124,8 +123,12 @@ class RemovalStore {
   private static final String ERASE_LATE =
       """
       with erased as (select event_id, task_id from erased_event where at >= :since),
-      attempts as (delete from webhook_attempt a using erased e where a.event_id = e.event_id)
-      delete from callback_receipt r using (select distinct task_id from erased) e where r.task_id = e.task_id
+      attempts as (delete from webhook_attempt a using erased e where a.event_id = e.event_id),
+      receipts as (
+        delete from callback_receipt r using (select distinct task_id from erased) e where r.task_id = e.task_id
+        returning r.id
+      )
+      delete from callback_pending p using receipts r where p.receipt_id = r.id
       """;
 
   private final Jdbi jdbi;
@@ -226,27 +229,39 @@ class RemovalStore {
   }
 
   /**
-   * Removes those of them that still are as they were and owe nothing.
+   * What one transaction removed.
+   *
+   * @param whole false when others of the candidates are to be removed by another one
+   */
+  record Removal(List<Removed> removed, boolean whole) {
+    private static final Removal NONE = new Removal(List.of(), true);
+  }
+
+  /**
+   * Removes those of them that still are as they were and owe nothing, as many as the archive takes
+   * at once.
    *
    * @param archive has them first
    */
-  List<Removed> remove(List<Candidate> candidates, Archive archive) {
+  Removal remove(List<Candidate> candidates, Archive archive) {
     if (candidates.isEmpty()) {
-      return List.of();
+      return Removal.NONE;
     }
     return jdbi.inTransaction(
         handle -> {
           if (!handle.createQuery(ALONE).mapTo(Boolean.class).one()) {
-            return List.of();
+            return Removal.NONE;
           }
           archive.deleteBegun();
           List<String> locked = lock(handle, candidates);
           if (locked.isEmpty()) {
-            return List.of();
+            return Removal.NONE;
           }
           // What came while we waited for nobody is seen by the next statements.
-          List<String> archived = archive.write(handle, locked);
-          return archived.isEmpty() ? new ArrayList<Removed>() : remove(handle, archived);
+          Archive.Wrote wrote = archive.write(handle, locked);
+          return wrote.ids().isEmpty()
+              ? Removal.NONE
+              : new Removal(remove(handle, wrote.ids()), wrote.whole());
         });
   }
 

@@ -5,6 +5,7 @@ import io.klingtracker.loops.WorkLoop;
 import io.klingtracker.presence.ReplicaId;
 import io.klingtracker.retention.RemovalStore.Aged;
 import io.klingtracker.retention.RemovalStore.Candidate;
+import io.klingtracker.retention.RemovalStore.Removal;
 import io.klingtracker.retention.RemovalStore.Removed;
 import io.klingtracker.retention.RemovalStore.Requests;
 import io.klingtracker.retention.RemovalStore.TenantAge;
@@ -184,18 +185,25 @@ class Retention {
     }
     List<Candidate> candidates = store.candidates(aged, after, batch);
     oldest = candidates.stream().map(Candidate::ended).min(Comparator.naturalOrder()).orElse(null);
-    List<Removed> gone = store.remove(candidates, archive);
-    if (!gone.isEmpty()) {
-      removed.increment(gone.size());
-      removals.fire(new TasksRemoved(gone.stream().map(Removed::taskId).sorted().toList()));
-      LOG.debugf("%d tasks removed", gone.size());
-    }
+    Removal removal;
+    do {
+      removal = store.remove(candidates, archive);
+      count(removal.removed());
+    } while (!removal.whole());
     if (candidates.size() < batch) {
       endRound();
       return false;
     }
     after = candidates.get(candidates.size() - 1).taskId();
     return true;
+  }
+
+  private void count(List<Removed> gone) {
+    if (!gone.isEmpty()) {
+      removed.increment(gone.size());
+      removals.fire(new TasksRemoved(gone.stream().map(Removed::taskId).sorted().toList()));
+      LOG.debugf("%d tasks removed", gone.size());
+    }
   }
 
   /**

@@ -284,6 +284,27 @@ class CustodyTest {
   }
 
   @Test
+  void a_copy_whose_claim_was_lost_before_it_was_shown_is_shown_by_the_next() {
+    String id = succeeded("acme", "/a.mp4");
+    custody().runOnce();
+    jdbi.useHandle(
+        h -> {
+          h.execute("update task set results = null");
+          h.execute("delete from outbox");
+          h.execute(
+              "insert into custody_queue (task_id, tenant_id, due_at) select id, tenant_id, created_at from task");
+        });
+    told.clear();
+
+    custody().runOnce();
+
+    assertEquals(List.of("/a.mp4"), server.requests(), "copied once");
+    assertEquals(1, count(jdbi, "task where results is not null"));
+    assertEquals(List.of(id), told);
+    assertEquals(0, count(jdbi, "custody_queue"));
+  }
+
+  @Test
   void it_is_tried_until_the_link_is_dead() {
     succeeded("acme", "/a.mp4");
     server.way = Way.FORBIDDEN;

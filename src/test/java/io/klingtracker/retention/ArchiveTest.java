@@ -1,6 +1,7 @@
 package io.klingtracker.retention;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
@@ -61,6 +62,9 @@ class ArchiveTest {
   private final MeterRegistry registry = new SimpleMeterRegistry();
   private final List<String> told = new ArrayList<>();
 
+  /** How many were removed in a transaction. */
+  private final List<Integer> together = new ArrayList<>();
+
   @BeforeEach
   void tenants() {
     Rows.tenants(jdbi, "acme", "other");
@@ -90,7 +94,11 @@ class ArchiveTest {
             Map.of("tracker.retention.tasks", "30D", "tracker.retention.rate", "" + rate)),
         clock,
         me,
-        new NotifyingEvent<>(removed -> told.addAll(removed.taskIds())),
+        new NotifyingEvent<>(
+            removed -> {
+              told.addAll(removed.taskIds());
+              together.add(removed.taskIds().size());
+            }),
         registry);
   }
 
@@ -207,6 +215,20 @@ class ArchiveTest {
   }
 
   @Test
+  void a_transaction_writes_a_few_parts_and_the_others_have_their_own() throws IOException {
+    int days = 2 * Archive.PARTS + 1;
+    for (int day = 0; day < days; day++) {
+      ended("acme", Duration.ofDays(40 + day));
+    }
+
+    assertFalse(retention(100).removeBatch());
+
+    assertEquals(List.of(), left());
+    assertEquals(days, files().size());
+    assertEquals(List.of(Archive.PARTS, Archive.PARTS, 1), together);
+  }
+
+  @Test
   void what_cannot_be_archived_is_not_removed() throws IOException {
     String id = ended("acme", Duration.ofDays(40));
     Files.writeString(folder.resolve("acme"), "in the way");
@@ -232,7 +254,7 @@ class ArchiveTest {
         () ->
             jdbi.useTransaction(
                 handle -> {
-                  assertEquals(List.of(id), archive().write(handle, List.of(id)));
+                  assertEquals(List.of(id), archive().write(handle, List.of(id)).ids());
                   throw new IllegalStateException("killed");
                 }));
     assertEquals(List.of("acme/2026-02-19/part-1.ndjson.gz"), files());

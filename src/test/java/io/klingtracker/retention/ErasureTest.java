@@ -268,6 +268,9 @@ class ErasureTest {
               select event_id, 'acme', task_id, 'h', now(), 200, 1 from erased_event limit 1
               """);
           TaskRows.receipt(h, id);
+          h.execute(
+              "insert into callback_pending (receipt_id, due_at) select id, now() from callback_receipt where task_id = ?",
+              id);
         });
 
     jdbi.useHandle(
@@ -279,6 +282,12 @@ class ErasureTest {
 
     assertEquals(0, Rows.count(jdbi, "webhook_attempt where task_id = '" + id + "'"));
     assertEquals(0, Rows.count(jdbi, "callback_receipt where task_id = '" + id + "'"));
+    assertEquals(
+        0,
+        Rows.count(
+            jdbi,
+            "callback_pending p where not exists (select from callback_receipt r where r.id = p.receipt_id)"),
+        "it would wait for ever, and removals with it");
     assertEquals(1, Rows.count(jdbi, "webhook_attempt"));
     assertEquals(1, Rows.count(jdbi, "callback_receipt"));
   }
