@@ -1,5 +1,6 @@
 package io.klingtracker.database;
 
+import io.smallrye.health.api.Wellness;
 import jakarta.enterprise.context.ApplicationScoped;
 import jakarta.inject.Inject;
 import org.eclipse.microprofile.health.HealthCheck;
@@ -7,8 +8,9 @@ import org.eclipse.microprofile.health.HealthCheckResponse;
 import org.eclipse.microprofile.health.HealthCheckResponseBuilder;
 import org.eclipse.microprofile.health.Readiness;
 
-/** Ready while PostgreSQL can serve; asks nobody itself. */
+/** Ready, and well, while PostgreSQL can serve; asks nobody itself. */
 @Readiness
+@Wellness
 @ApplicationScoped
 class DatabaseHealth implements HealthCheck {
 
